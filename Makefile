@@ -1,0 +1,67 @@
+# Commands of the project. `make` alone lists them. Nothing has to be installed before but Python 3.11+ and make.
+PYTHON ?= python3
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint tests wheel run check diagram schema docs bench lock clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /' | awk -F': ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/.ready: pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit("fsm_robot needs Python 3.11 or newer, this is %d.%d; use make PYTHON=..." % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+demo: $(VENV)/.ready ## watch a robot take six jobs from an orchestrator of its own
+	$(BIN)/python -m fsm_robot demo
+
+test: $(VENV)/.ready-dev lint wheel tests ## everything: lint, types, a wheel that works, tests
+
+lint: $(VENV)/.ready-dev ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy --platform win32
+
+tests: $(VENV)/.ready-dev ## the tests alone
+	$(BIN)/python -m pytest -n 4 $(ARGS)
+
+wheel: $(VENV)/.ready-dev ## build a wheel, install it into an empty environment, run it there
+	$(BIN)/python tests/try_wheel.py
+
+run: $(VENV)/.ready ## run the robot of robot.toml
+	$(BIN)/python -m fsm_robot run
+
+check: $(VENV)/.ready ## check robot.toml and states.yaml
+	$(BIN)/python -m fsm_robot check
+
+diagram: $(VENV)/.ready ## write docs/states.md
+	$(BIN)/python -m fsm_robot diagram --format markdown -o docs/states.md
+
+schema: $(VENV)/.ready ## write the JSON Schema of the machine file
+	$(BIN)/python -m fsm_robot.machine.schema fsm_robot/states.schema.json
+
+docs: diagram schema ## write every generated page
+	$(BIN)/python -m fsm_robot.export.configuration
+
+bench: $(VENV)/.ready ## measure, as ratios against a plain script
+	$(BIN)/python bench/run.py $(ARGS)
+
+lock: $(VENV)/.ready-dev ## write the lock files anew
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --extra dev -o requirements-dev.lock pyproject.toml
+
+clean: ## remove what the other commands made
+	rm -rf $(VENV) demo-run dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,38 @@
+"""What the robot process itself asks of a POSIX system; `_windows.py` has the same names."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+
+LEAVE_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that tell the robot to leave politely."""
+
+
+def log_off_command() -> list[str]:
+    """Return the command that ends this login session, empty where it has none."""
+    session_id = os.environ.get("XDG_SESSION_ID", "")
+    if session_id and shutil.which("loginctl"):
+        return ["loginctl", "terminate-session", session_id]
+    return []
+
+
+def account_file(name: str) -> str:
+    """Return a path that is the same for every process of this account, whatever its environment says."""
+    return f"/tmp/fsm_robot-{os.getuid()}-{name}"  # noqa: S108 - opened without following links
+
+
+def open_lock_file(path: str) -> int:
+    """Open or create the file behind a lock, for this account only, never through a link; return the descriptor."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def try_lock(descriptor: int) -> bool:
+    """Take the lock of an open file if nobody has it; the system frees it when the process dies."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,346 @@
+"""One method per callback name in states.yaml: acts through the gateway and the worker, answers with an event."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable
+from threading import Timer
+from typing import Any
+
+import attrs
+
+from fsm_robot.codes import event_for
+from fsm_robot.errors import GatewayError, GatewayGarbledError, JournalError, ScriptNotStartedError, ScriptRefusedError
+from fsm_robot.logs import Log
+from fsm_robot.machine.core import Step
+from fsm_robot.machine.definition import CallbackSpec, Definition
+from fsm_robot.machine.events import Event
+from fsm_robot.patience import LeavingError, Patience
+from fsm_robot.ports import ConsumeAnswer, Ending, Gateway, HeartbeatAnswer, Inbox, Job, Ledger, Past, Worker
+from fsm_robot.pulse import Pulse
+
+IN_PROGRESS = 8
+HEARTBEAT = "/api/robot/heartbeat"
+CONSUME = "/api/robot/consumeNextJob"
+OUTCOMES = ("succeeded", "failed", "refused", "not_started", "lost", "stopped", "stop_ran_out", "aborted")
+"""How a job can end; each needs a job status in the machine file."""
+
+
+def callback_names(kind: type) -> tuple[str, ...]:
+    """Return the callbacks that a class offers: its public methods whose only parameter is called `step`."""
+    methods = ((name, getattr(kind, name)) for name in dir(kind) if not name.startswith("_"))
+    return tuple(name for name, method in methods if getattr(method, "__code__", None) and _takes_a_step(method))
+
+
+def _takes_a_step(method: Any) -> bool:
+    code = method.__code__
+    return bool(code.co_varnames[: code.co_argcount] == ("self", "step"))
+
+
+@attrs.define
+class Callbacks:
+    """Everything the robot does.
+
+    Attributes:
+        job: The job in hand, or the last one.
+        job_run: Number of the job within this run; events of another one are late.
+        outcome: How the job in hand ended, empty while that is not known.
+        storage_broken: Whether a record could not be written: then no job is taken any more.
+    """
+
+    definition: Definition
+    gateway: Gateway
+    worker: Worker
+    pulse: Pulse
+    inbox: Inbox
+    log: Log
+    ledger: Ledger
+    past: Past
+    patience: Patience
+    leave: Callable[[], None]
+    stop_grace_s: float = 60.0
+    job: Job | None = None
+    job_run: int = 0
+    run_token: str = ""
+    outcome: str = ""
+    storage_broken: bool = False
+    jobs_done: int = 0
+    _forgotten: bool = False
+    _answer_lost: bool = False
+    _grace: Timer | None = None
+    _ending: Ending | None = None
+
+    # ---- before the first job
+
+    def settle_last_run(self, step: Step) -> Event:
+        """Kill what remains of the last life's script; take over the result that it could not deliver."""
+        left = self.past.unsettled()
+        if left is None:
+            return Event("nothing_left")
+        self.log.warning("the last run left a job open", job=left.job_guid, script=left.script_name, in_state=left.last_state)
+        ended = self.worker.end_remains(left.run_token) if left.run_token else ()
+        if ended:
+            self.log.warning("ended what the last run left running", processes=ended)
+        self.job, self.run_token = Job(left.job_guid, left.script_name), left.run_token
+        self.outcome = left.outcome or "lost"
+        return Event("result_left", {**self._job_data(), "outcome": self.outcome, "ended": list(ended)})
+
+    # ---- asking for a job
+
+    def announce(self, step: Step) -> Event:
+        """Tell the orchestrator that the robot is ready; learn whether there is a job."""
+        if self.storage_broken:
+            return Event("storage_unusable")
+        if self._forgotten:
+            return Event("robot_unknown", {"code": 101, "text": "said so while the last job was working"})
+        if self.inbox.leaving():
+            return Event("interrupted")
+        spec = self._spec(step)
+        try:
+            answer = self.patience.ask(spec, lambda: self._announced(spec))
+        except LeavingError:
+            return Event("interrupted")
+        except GatewayError as error:
+            return self._failed(error)
+        name = event_for(spec, _heartbeat_fields(answer)) or ""
+        return Event(name, _text(answer.code, answer.error_text))
+
+    def consume_job(self, step: Step) -> Event:
+        """Take the job that was announced."""
+        if self.storage_broken:
+            return Event("storage_unusable")
+        if self.inbox.leaving():
+            return Event("interrupted")
+        spec = self._spec(step)
+        try:
+            answer = self.patience.ask(spec, lambda: self._consumed(spec))
+        except LeavingError:
+            return Event("interrupted")
+        except GatewayError as error:
+            return self._consume_failed(error, spec)
+        name = event_for(spec, {"ConsumeJobErrorCode": answer.code}) or ""
+        if answer.job is not None:
+            return self._take(answer.job, name)
+        if name == "job_gone":
+            self._job_gone(spec)
+        return Event(name, _text(answer.code, answer.error_text))
+
+    def claim_job(self, step: Step) -> Event:
+        """Tell the orchestrator that this robot works on the job."""
+        job = self._job()
+        self._write_ledger("")
+        self.outcome = "not_started"
+        if self.inbox.leaving():
+            return Event("interrupted", {"outcome": self.outcome})
+        if self.storage_broken:
+            return Event("claim_failed", {"outcome": self.outcome, "error": "the journal cannot be written"})
+        try:
+            self.patience.ask(self._spec(step), lambda: self.gateway.update_job(job.guid, IN_PROGRESS))
+        except LeavingError:
+            return Event("interrupted", {"outcome": self.outcome})
+        except GatewayError as error:
+            self.log.error("job could not be claimed, its script is not started", job=job.guid, error=str(error))
+            return Event("claim_failed", {"outcome": self.outcome, **_error(error)})
+        self.outcome = ""
+        return Event("job_claimed")
+
+    # ---- working
+
+    def run_script(self, step: Step) -> Event | None:
+        """Start the script and the heartbeats."""
+        job, job_run = self._job(), self.job_run
+        try:
+            if self.storage_broken:
+                raise ScriptNotStartedError("the journal cannot be written, so the script is not started")
+            self.worker.start(job, self.run_token, lambda ending: self._script_ended(ending, job_run))
+        except (ScriptRefusedError, ScriptNotStartedError) as error:
+            self.outcome = "refused" if isinstance(error, ScriptRefusedError) else "not_started"
+            self.log.error("script not started", job=job.guid, reason=str(error))
+            return Event("script_not_started", {"outcome": self.outcome})
+        self.log.info("script started", job=job.guid, script=job.script_name)
+        self.pulse.start(job, job_run)
+        return None
+
+    def ask_script_to_stop(self, step: Step) -> None:
+        """Raise the stop flag, interrupt the script, start the grace time."""
+        self.log.info("script is asked to stop", because=_because(step.event), grace_s=self.stop_grace_s)
+        self.worker.ask_to_stop()
+        self._grace = Timer(self.stop_grace_s, self.inbox.post, [Event("grace_ended", {}, self.job_run)])
+        self._grace.daemon = True
+        self._grace.start()
+
+    def kill_script(self, step: Step) -> None:
+        """Kill the whole process tree."""
+        self.log.warning("script is killed", because=_because(step.event))
+        self.worker.kill("stop_ran_out" if step.source == "Stopping" and step.event.name == "grace_ended" else "aborted")
+
+    def storage_broke(self, error: JournalError) -> None:
+        """Take no further job: what cannot be written down cannot be recovered either."""
+        if not self.storage_broken:
+            self.log.error("storage failed; a running job is still reported, no new one is taken", error=str(error))
+        self.storage_broken = True
+
+    def note(self, taken: Step) -> None:
+        """Remember what an event means beyond its transition; called for every step, before its callback."""
+        name, data = taken.event.name, taken.event.data
+        if name == "script_ended" and taken.kind == "taken":
+            self.outcome = str(data["outcome"])
+            self._tell_ending()
+        if name == "robot_forgotten":
+            self._forgotten = True
+            self.log.error("the orchestrator does not know this robot any more; the script goes on, no new job after it")
+
+    # ---- reporting
+
+    def report_outcome(self, step: Step) -> Event:
+        """Deliver the final status; no Working heartbeat leaves after it."""
+        self.pulse.stop()
+        if self._grace is not None:
+            self._grace.cancel()
+        job = self._job()
+        status = self.definition.outcomes[self.outcome]
+        data = {"job": job.guid, "outcome": self.outcome, "status": status}
+        try:
+            self.patience.ask(self._spec(step), lambda: self.gateway.update_job(job.guid, status))
+        except LeavingError:
+            self.log.error("result not delivered, it is kept and sent at the next start", **data)
+            return Event("interrupted", data)
+        except GatewayError as error:
+            return self._report_failed(error, data)
+        self._close_job()
+        self.log.info("job reported", script=job.script_name, **data)
+        return Event("job_reported", data)
+
+    def leave_session(self, step: Step) -> None:
+        """Log the account off, or only end."""
+        self.leave()
+
+    def close(self) -> None:
+        """End everything that still runs: the robot itself has failed."""
+        self.pulse.stop()
+        if self._grace is not None:
+            self._grace.cancel()
+        self.worker.kill("aborted")
+
+    # ---- pieces
+
+    def _announced(self, spec: CallbackSpec) -> HeartbeatAnswer:
+        answer = self.gateway.announce(self.job)
+        if not event_for(spec, _heartbeat_fields(answer)):
+            text = f"code {answer.code}, HasNewJob {answer.has_new_job} ({answer.error_text}) is not in the machine file"
+            raise GatewayGarbledError(HEARTBEAT, "garbled", text)
+        return answer
+
+    def _consumed(self, spec: CallbackSpec) -> ConsumeAnswer:
+        answer = self.gateway.consume_job()
+        if not event_for(spec, {"ConsumeJobErrorCode": answer.code}):
+            text = f"code {answer.code} ({answer.error_text}) is not in the machine file"
+            raise GatewayGarbledError(CONSUME, "garbled", text)
+        return answer
+
+    def _take(self, job: Job, name: str) -> Event:
+        self.job, self.outcome, self._answer_lost = job, "", False
+        self.job_run += 1
+        self.run_token = secrets.token_hex(16)
+        if self.ledger.known(job.guid):
+            self.outcome = self.ledger.outcome(job.guid) or "lost"
+            self.log.error("the orchestrator gave a job again, it is not run twice", job=job.guid, outcome=self.outcome)
+            return Event("job_repeated", {**self._job_data(), "outcome": self.outcome})
+        task = json.dumps(job.documents.get("task"), sort_keys=True, ensure_ascii=False, default=str)
+        digest = hashlib.sha256(task.encode(errors="surrogatepass")).hexdigest()
+        self.log.info("job taken", job=job.guid, script=job.script_name)
+        return Event(name, {**self._job_data(), "task_sha256": digest})
+
+    def _consume_failed(self, error: GatewayError, spec: CallbackSpec) -> Event:
+        if error.kind not in ("no_answer", "server_error", "garbled"):
+            return self._failed(error)
+        self._answer_lost = True
+        self.log.error("the answer to consumeNextJob was lost, it may have held a job", error=str(error))
+        self.inbox.pause(spec.pause_s)
+        return Event("consume_answer_lost", _error(error))
+
+    def _job_gone(self, spec: CallbackSpec) -> None:
+        if self._answer_lost:
+            self.log.error(
+                "a job is probably lost: the answer that held it did not arrive, and the orchestrator has no more;"
+                " look there for a job of this robot that never starts, and create it again"
+            )
+        else:
+            self.log.info("another robot was faster")
+        self.inbox.pause(spec.pause_s)
+
+    def _report_failed(self, error: GatewayError, data: dict[str, Any]) -> Event:
+        if error.kind == "rejected":
+            self._close_job()
+            self.log.error("the orchestrator refuses the result for good, the job is closed here", error=str(error), **data)
+            return Event("report_refused", {**data, **_error(error)})
+        self.log.error("result not delivered, it is kept and sent at the next start", error=str(error), **data)
+        name = "credential_refused" if error.kind == "refused" else "report_undelivered"
+        return Event(name, {**data, **_error(error)})
+
+    def _close_job(self) -> None:
+        self.jobs_done += 1
+        self._write_ledger(self.outcome)
+
+    def _write_ledger(self, outcome: str) -> None:
+        try:
+            self.ledger.add(self._job().guid, outcome)
+        except JournalError as error:
+            self.storage_broke(error)
+
+    def _script_ended(self, ending: Ending, job_run: int) -> None:
+        self._ending = ending  # handed over before the event that makes the owner thread read it
+        self.inbox.post(_ended(ending, job_run))
+
+    def _tell_ending(self) -> None:
+        ending = self._ending
+        if ending is None:
+            return
+        level = "info" if ending.outcome == "succeeded" else "warning"
+        self.log.write(level, "script ended", outcome=ending.outcome, reason=ending.reason, output=ending.output_path)
+        if ending.leftovers:
+            self.log.warning("the script left processes running, they were ended", processes=ending.leftovers)
+        if ending.survivors:
+            self.log.error("these processes could not be ended", processes=ending.survivors)
+
+    def _failed(self, error: GatewayError) -> Event:
+        self.log.error("the orchestrator cannot be used", error=str(error))
+        name = "credential_refused" if error.kind == "refused" else "orchestrator_unreachable"
+        return Event(name, _error(error))
+
+    def _spec(self, step: Step) -> CallbackSpec:
+        return self.definition.callback(step.callback)
+
+    def _job(self) -> Job:
+        if self.job is None:
+            raise LookupError("no job is in hand")
+        return self.job
+
+    def _job_data(self) -> dict[str, Any]:
+        job = self._job()
+        return {"job": job.guid, "script": job.script_name, "run_token": self.run_token}
+
+
+def _ended(ending: Ending, job_run: int) -> Event:
+    data: dict[str, Any] = {"outcome": ending.outcome, "exit_code": ending.exit_code}
+    data.update({key: list(names) for key in ("survivors", "leftovers") if (names := getattr(ending, key))})
+    return Event("script_ended", data, job_run)
+
+
+def _because(event: Event) -> str:
+    text = event.data.get("text") or event.data.get("reason") or ""
+    return f"{event.name.replace('_', ' ')}{f' ({text})' if text else ''}"
+
+
+def _heartbeat_fields(answer: HeartbeatAnswer) -> dict[str, int | None]:
+    return {"HeartbeatErrorCode": answer.code, "HasNewJob": answer.has_new_job}
+
+
+def _text(code: int, text: str) -> dict[str, Any]:
+    return {"code": code, "text": text} if text else {"code": code}
+
+
+def _error(error: GatewayError) -> dict[str, Any]:
+    return {"failure": error.kind, "error": str(error)}

@@ -1,0 +1,91 @@
+"""The command line: one module per command, imported only when it is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import NoReturn
+
+from fsm_robot import __version__
+from fsm_robot.errors import RobotError
+
+COMMANDS: Mapping[str, str] = {
+    "run": "run the robot until the orchestrator has no job for it",
+    "demo": "show everything once, on this machine, with an orchestrator of its own",
+    "init": "write a commented robot.toml and a first script",
+    "check": "check robot.toml and the machine file, and show what the machine does",
+    "diagram": "draw the machine file",
+    "orchestrator": "the embedded orchestrator: serve, enqueue, jobs, stop, abort",
+}
+INTERNAL_ERROR, USAGE_ERROR = 1, 2
+
+
+def entry() -> NoReturn:
+    """Run the command line as a program."""
+    # Collecting garbage while modules load finds none and costs a tenth of the start.
+    gc.disable()
+    exit_code = main(sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        _flush(stream)
+    # A heartbeat that hangs in a request, or a slow interpreter shutdown, must not keep a finished robot.
+    os._exit(exit_code)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code."""
+    name = arguments[0] if arguments else ""
+    if name not in COMMANDS:
+        return _without_command(arguments)
+    command = import_module(f"fsm_robot.cli.{name}")
+    parser = argparse.ArgumentParser(prog=f"fsm-robot {name}", description=COMMANDS[name], allow_abbrev=False)
+    command.add_arguments(parser)
+    try:
+        return int(command.run(parser.parse_args(arguments[1:])))
+    except SystemExit as leaving:  # argparse, after it has printed its own sentence
+        return leaving.code if isinstance(leaving.code, int) else USAGE_ERROR
+    except RobotError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 6
+    except BrokenPipeError:
+        return 0  # the reader of our output has had enough
+    except Exception as error:
+        return _crashed(error)
+
+
+def _without_command(arguments: Sequence[str]) -> int:
+    if arguments and arguments[0] in ("--version", "-V"):
+        print(f"fsm-robot {__version__}")
+        return 0
+    asked = not arguments or arguments[0] in ("--help", "-h", "help")
+    lines = ["usage: fsm-robot COMMAND [options]", "", "commands:"]
+    lines += [f"  {name:<14}{what}" for name, what in COMMANDS.items()]
+    lines += ["", "`fsm-robot COMMAND --help` tells more; `fsm-robot --version` tells the version."]
+    if not asked:
+        from fsm_robot.wording import did_you_mean
+
+        print(f"fsm-robot: there is no command {arguments[0]!r}{did_you_mean(arguments[0], COMMANDS)}", file=sys.stderr)
+        return USAGE_ERROR
+    print("\n".join(lines))
+    return 0 if arguments else USAGE_ERROR
+
+
+def _crashed(error: Exception) -> int:
+    import traceback
+
+    traceback.print_exc()
+    print(f"internal error, please report it: {type(error).__name__}", file=sys.stderr)
+    return INTERNAL_ERROR
+
+
+def _flush(stream: object) -> None:
+    try:
+        stream.flush()  # type: ignore[attr-defined]
+    except (AttributeError, OSError, ValueError):
+        return  # closed, or there is none (pythonw): nothing is left to show anything on

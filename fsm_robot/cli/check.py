@@ -1,0 +1,108 @@
+"""`fsm-robot check`: is everything right, and what does the machine do?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from fsm_robot import machine_file, wiring
+from fsm_robot import settings as settings_module
+from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
+from fsm_robot.cli.run import add_config
+from fsm_robot.errors import SettingsError
+from fsm_robot.machine.checks import coverage
+from fsm_robot.machine.definition import Definition, Transition
+from fsm_robot.settings import Settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("file", nargs="?", help="a machine file; without it robot.toml and the machine it names")
+    add_config(parser)
+    parser.add_argument("--json", action="store_true", help="print the machine as JSON")
+    parser.add_argument(
+        "--any-callbacks", action="store_true", help="do not ask whether the built-in callbacks have the names of FILE"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check, and print what was found."""
+    said: list[str] = []
+    if arguments.file:
+        known = None if arguments.any_callbacks else callback_names(Callbacks)
+        definition = machine_file.load(Path(arguments.file), known, OUTCOMES)
+    else:
+        definition, said = _check_settings(Path(arguments.config))
+    if arguments.json:
+        print(json.dumps(_as_json(definition, said), ensure_ascii=False, indent=2))
+    else:
+        print("\n".join([*said, *_report(definition)]))
+    return 0
+
+
+def _check_settings(path: Path) -> tuple[Definition, list[str]]:
+    if not path.exists():
+        definition = machine_file.load(machine_file.built_in(), callback_names(Callbacks), OUTCOMES)
+        return definition, [f"no {path} here, so only the built-in machine was checked; `fsm-robot init` writes one", ""]
+    settings = settings_module.load(path.absolute())
+    definition, _ = wiring.machine_for(settings, cached=False)
+    return definition, [f"{path}: no mistake", *_places(settings), ""]
+
+
+def _places(settings: Settings) -> list[str]:
+    scripts, storage = settings.scripts_directory, settings.storage_directory
+    problems = []
+    if not scripts.is_dir():
+        problems.append(f"scripts.directory: there is no folder {scripts}; create it and put the scripts there")
+    nearest = next(folder for folder in (storage, *storage.parents) if folder.exists())
+    if not os.access(nearest, os.W_OK):
+        problems.append(f"storage.directory: {nearest} cannot be written by this account; the robot would take no job")
+    if problems:
+        raise SettingsError(problems)
+    return [
+        f"orchestrator {settings.orchestrator.url}",
+        f"scripts      {scripts}, run by {settings.scripts_python}",
+        f"storage      {storage}",
+        f"when idle    {settings.session.when_idle}",
+    ]
+
+
+def _report(definition: Definition) -> list[str]:
+    states, edges = definition.states, definition.transitions
+    lines = [f"machine {definition.name}: {len(states)} states, {len(edges)} transitions, no mistake", "", "states"]
+    for state in states:
+        what = "final" if state.final else "initial" if state.name == definition.initial else ""
+        lines.append(f"  {state.name:<12} {state.on_enter or '-':<20} {what}".rstrip())
+    lines += ["", "transitions", *(f"  {_edge(edge)}" for edge in edges), "", "state x event ( . = cannot come there)"]
+    return lines + _table(definition)
+
+
+def _edge(edge: Transition) -> str:
+    notes = [
+        "stays" if edge.kind == "internal" else "",
+        f"at most {edge.at_most}x between two with progress" if edge.at_most else "",
+        "once that is used up" if edge.spent else "",
+        "progress" if edge.progress else "",
+        f"exit code {edge.exit_code}" if edge.exit_code is not None else "",
+    ]
+    shown = ", ".join(note for note in notes if note)
+    return f"{edge.source} --{edge.trigger}--> {edge.dest}{f'  ({shown})' if shown else ''}"
+
+
+def _table(definition: Definition) -> list[str]:
+    states = [state.name for state in definition.states if not state.final]
+    rows = [("event", *states)]
+    rows += [(event, *(cells[state] or "." for state in states)) for event, cells in coverage(definition)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _as_json(definition: Definition, said: list[str]) -> dict[str, object]:
+    return {
+        "settings": [line for line in said if line],
+        "machine": definition.to_values(),
+        "sha256": definition.digest(),
+        "coverage": dict(coverage(definition)),
+    }

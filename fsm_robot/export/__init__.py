@@ -1,0 +1,1 @@
+"""A definition -> text in one format per module. Pure."""

@@ -1,0 +1,90 @@
+"""A definition as a Markdown page: diagram, states, transitions, codes, outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from fsm_robot.export.mermaid import mermaid
+from fsm_robot.machine.checks import JOB_STATUSES, coverage
+from fsm_robot.machine.definition import CallbackSpec, Definition, RetryPolicy
+
+
+def markdown(definition: Definition) -> str:
+    """Return the page that docs/states.md holds."""
+    names = [state.name for state in definition.states if not state.final]
+    parts = [
+        f"# The machine `{definition.name}`",
+        "Made from `states.yaml` by `make diagram`; change that file, not this one.",
+        f"```mermaid\n{mermaid(definition)}```",
+        "## States",
+        _table(
+            ("state", "callback", "what it does"),
+            (
+                (state.name, f"`{state.on_enter}`" if state.on_enter else "", _does(definition, state.on_enter, state.final))
+                for state in definition.states
+            ),
+        ),
+        "## Transitions",
+        _table(
+            ("from", "event", "to", "exit code", "remarks"),
+            (
+                (edge.source, f"`{edge.trigger}`", edge.dest, _number(edge.exit_code), _remarks(edge.kind, edge.at_most, edge.spent, edge.progress))
+                for edge in definition.transitions
+            ),
+        ),
+        "## Every event in every state",
+        "An empty cell: the event cannot come there, because no callback of the state answers it.",
+        _table(("event", *names), ((f"`{event}`", *(cells[name] for name in names)) for event, cells in coverage(definition))),
+        "## Codes of the orchestrator",
+        _table(("callback", "field", "value", "event"), _codes(definition.callbacks)),
+        "## What is asked again",
+        _table(
+            ("callback", "on", "for", "first pause", "grows by", "longest pause", "jitter"),
+            ((f"`{spec.name}`", *_retry(spec.retry)) for spec in definition.callbacks if spec.retry),
+        ),
+        "## How a script ended, and what is reported",
+        _table(
+            ("outcome", "job status"),
+            ((f"`{name}`", f"{status} {JOB_STATUSES[status]}") for name, status in definition.outcomes.items()),
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _does(definition: Definition, callback: str, final: bool) -> str:
+    text = definition.callback(callback).does if callback else ""
+    return "; ".join(part for part in ("the run ends" if final else "", text) if part)
+
+
+def _remarks(kind: str, at_most: int | None, spent: bool, progress: bool) -> str:
+    notes = [
+        "stays, the callback does not run again" if kind == "internal" else "",
+        f"at most {at_most} times" if at_most else "",
+        "when that is used up" if spent else "",
+        "budgets start anew" if progress else "",
+    ]
+    return ", ".join(note for note in notes if note)
+
+
+def _codes(callbacks: Iterable[CallbackSpec]) -> Iterable[tuple[str, ...]]:
+    for spec in callbacks:
+        for field, table in spec.codes.items():
+            for value, event in table.items():
+                yield f"`{spec.name}`", field, str(value), f"`{event}`" if event else "(says nothing)"
+
+
+def _retry(policy: RetryPolicy | None) -> tuple[str, ...]:
+    if policy is None:
+        return ()
+    lasts = "ever" if policy.for_s == float("inf") else f"{policy.for_s:g} s"
+    pauses = f"{policy.first_s:g} s", f"{policy.factor:g}x", f"{policy.longest_s:g} s", f"{policy.jitter:.0%}"
+    return (", ".join(policy.on), lasts, *pauses)
+
+
+def _number(value: int | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

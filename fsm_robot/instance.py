@@ -1,0 +1,50 @@
+"""One robot at a time: per GUID within the account, and per storage folder. The operating system holds the locks."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fsm_robot.errors import InstanceRunningError, JournalError
+
+if sys.platform == "win32":
+    from fsm_robot import _windows as system
+else:
+    from fsm_robot import _posix as system
+
+LONGEST_NOTE = 200
+
+
+@contextmanager
+def only_instance(robot_guid: str, storage: Path, started_at: str) -> Iterator[None]:
+    """Hold both locks while the robot runs.
+
+    Raises:
+        InstanceRunningError: Another process has one of them; the message names its pid and start.
+        JournalError: The lock file cannot be made.
+    """
+    digest = hashlib.sha256(b"fsm_robot instance\n" + robot_guid.lower().encode()).hexdigest()[:24]
+    held: list[int] = []
+    try:
+        storage.mkdir(parents=True, exist_ok=True)
+        for path in (str(storage / "robot.lock"), f"{system.account_file(digest)}.lock"):
+            held.append(system.open_lock_file(path))
+            if not system.try_lock(held[-1]):
+                raise InstanceRunningError(f"this robot already runs: {_note(held[-1])} holds {path}")
+            os.ftruncate(held[-1], 0)
+            os.write(held[-1], f"pid {os.getpid()}, started {started_at}".encode())
+        yield
+    except OSError as error:
+        raise JournalError(f"{storage}: the lock of this robot cannot be taken: {error}") from error
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+
+
+def _note(descriptor: int) -> str:
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return os.read(descriptor, LONGEST_NOTE).decode(errors="replace") or "another process"

@@ -1,0 +1,112 @@
+"""The robot's own log: a story for a person on the console, a record in robot.log.
+
+loguru is imported with the first line that is really written: a robot that wakes up, finds no job and leaves has
+nothing to tell, and pays nothing for it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+if TYPE_CHECKING:
+    from loguru import Logger
+
+LEVELS = ("debug", "info", "warning", "error")
+CONSOLE_FORMAT = "<dim>{time:HH:mm:ss}</dim> <level>{level: <7}</level> {extra[story]}\n"
+FILE_FORMAT = "{time:YYYY-MM-DDTHH:mm:ss.SSSZ} {level: <7} {process} {extra[story]}\n"
+LARGEST_FILE = "10 MB"
+KEPT_FILES = 5
+
+
+@attrs.define
+class Log:
+    """Writes `sentence: key=value …` lines; a sentence is constant, what varies is bound.
+
+    Attributes:
+        path: robot.log, or None where only the console is wanted.
+        level: Least level that is written.
+        redact: Takes the robot's GUID out of every line.
+        console: Whether stderr shows the lines too.
+    """
+
+    path: Path | None
+    level: str
+    redact: Callable[[str], str]
+    console: bool = True
+    _logger: Logger | None = None
+
+    def debug(self, sentence: str, **values: Any) -> None:
+        """Write what only a search for a fault needs."""
+        self.write("debug", sentence, **values)
+
+    def info(self, sentence: str, **values: Any) -> None:
+        """Write what belongs to the story."""
+        self.write("info", sentence, **values)
+
+    def warning(self, sentence: str, **values: Any) -> None:
+        """Write what a person should look at some time."""
+        self.write("warning", sentence, **values)
+
+    def error(self, sentence: str, **values: Any) -> None:
+        """Write what a person should look at now."""
+        self.write("error", sentence, **values)
+
+    def write(self, level: str, sentence: str, **values: Any) -> None:
+        """Write one line at `level` (debug, info, warning or error)."""
+        if LEVELS.index(level) < LEVELS.index(self.level.lower()):
+            return
+        if self._logger is None:
+            self._logger = self._open()
+        self._logger.bind(story=self.redact(_story(sentence, values))).log(level.upper(), "")
+
+    def close(self) -> None:
+        """Finish all lines."""
+        if self._logger is not None:
+            self._logger.complete()
+            self._logger.remove()
+            self._logger = None
+
+    def _open(self) -> Logger:
+        from loguru import logger
+
+        logger.remove()
+        if self.console and sys.stderr is not None:
+            logger.add(sys.stderr, format=CONSOLE_FORMAT, level="DEBUG", backtrace=False, diagnose=False)
+        if self.path is not None:
+            self._add_file(logger, self.path)
+        return logger
+
+    def _add_file(self, logger: Logger, path: Path) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # One writer at a time: the instance lock is held before the first line.
+            logger.add(
+                path,
+                format=FILE_FORMAT,
+                level="DEBUG",
+                rotation=LARGEST_FILE,
+                retention=KEPT_FILES,
+                encoding="utf-8",
+                errors="backslashreplace",
+                backtrace=False,
+                diagnose=False,
+            )
+        except OSError as error:
+            logger.bind(story=f"robot.log cannot be written, this run is only told here: {error}").warning("")
+
+
+def _story(sentence: str, values: dict[str, Any]) -> str:
+    """Return one line whatever the values hold: a line break in a script's message must not fake a log line."""
+    shown = [f"{key}={_plain(value)}" for key, value in values.items() if value not in (None, "", ())]
+    return sentence if not shown else f"{sentence}: {' '.join(shown)}"
+
+
+def _plain(value: Any) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text[:2000])
+    return f'"{text}"' if " " in text or not text else text

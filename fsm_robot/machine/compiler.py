@@ -1,0 +1,350 @@
+"""Machine file -> Definition: reads every part, and collects every mistake with its place.
+
+`SHAPES` says which keys there are and what they hold; the reader and the JSON Schema for editors both follow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from fsm_robot.errors import DefinitionError
+from fsm_robot.machine.checks import JOB_STATUSES, check
+from fsm_robot.machine.definition import FAILURE_KINDS, CallbackSpec, Definition, RetryPolicy, State, Transition
+from fsm_robot.machine.document import Place, Problem, Value, read
+from fsm_robot.wording import did_you_mean
+
+FORMAT = 1
+
+
+@attrs.frozen
+class Shape:
+    """What one key may hold.
+
+    Attributes:
+        kind: `text`, `name` (a word for a state, event or callback), `flag`, `whole`, `number`, `names` (a list of
+            names), `name or names`, or the name of another entry of `SHAPES`, also as `list of …` and `map of …`;
+            `whole map` is name -> whole number, `text map` is name -> text, `codes` is field -> whole -> name or null.
+        help: One line for editors.
+        required: Whether the key must be there.
+        allowed: The only values, or empty.
+        least: Smallest number.
+        most: Largest number, or None.
+    """
+
+    kind: str
+    help: str
+    required: bool = False
+    allowed: tuple[str, ...] = ()
+    least: float = 0
+    most: float | None = None
+
+
+SHAPES: Mapping[str, Mapping[str, Shape]] = {
+    "file": {
+        "format": Shape("whole", "version of this file format: 1", required=True, least=1, most=1),
+        "machine": Shape("text", "name of the machine", required=True),
+        "initial": Shape("name", "state that the machine starts in", required=True),
+        "states": Shape("list of state", "every state", required=True),
+        "transitions": Shape("list of transition", "every edge", required=True),
+        "inbox": Shape("text map", "events from outside, each with a line that explains it"),
+        "callbacks": Shape("map of callback", "what the callbacks of the states may answer", required=True),
+        "outcomes": Shape("whole map", "how a script ended -> job status from 0 to 8", required=True),
+    },
+    "state": {
+        "name": Shape("name", "name of the state", required=True),
+        "on_enter": Shape("name", "callback that acts when the state is entered"),
+        "final": Shape("flag", "whether the run ends here"),
+        "ignores": Shape("names", "events of the inbox that mean nothing in this state"),
+    },
+    "transition": {
+        "trigger": Shape("name", "event that takes this edge", required=True),
+        "source": Shape("name or names", "state or states that it leaves", required=True),
+        "dest": Shape("name", "state that it leads to", required=True),
+        "kind": Shape(
+            "text",
+            "must be there where source = dest: external runs the callback again, internal does not",
+            allowed=("internal", "external"),
+        ),
+        "exit_code": Shape("whole", "what the process ends with, where dest is final", most=255),
+        "progress": Shape("flag", "whether all budgets start anew here"),
+        "at_most": Shape("whole", "budget: how often between two edges with progress", least=1, most=1000),
+        "then": Shape("spent edge", "where it leads instead once the budget is used up"),
+    },
+    "spent edge": {
+        "dest": Shape("name", "state that it leads to", required=True),
+        "exit_code": Shape("whole", "what the process ends with, where dest is final", most=255),
+    },
+    "callback": {
+        "does": Shape("text", "one line for people"),
+        "answers": Shape("names", "events that it may return", required=True),
+        "waits": Shape("flag", "whether it may return nothing and leave the word to the inbox"),
+        "codes": Shape("codes", "field of the orchestrator's answer -> value -> event, null: the next field decides"),
+        "retry": Shape("retry", "what is asked again, how often and how long"),
+        "pause_s": Shape("number", "seconds before it answers that it came to nothing", most=3600),
+    },
+    "retry": {
+        "on": Shape("names", "failures that are worth another try", required=True, allowed=FAILURE_KINDS),
+        "for_s": Shape("number", "seconds after which no further try starts; .inf never gives up", required=True),
+        "first_s": Shape("number", "pause before the second try", least=0.01, most=3600),
+        "factor": Shape("number", "each pause is this many times the one before", least=1, most=10),
+        "longest_s": Shape("number", "no pause is longer", least=0.01, most=3600),
+        "jitter": Shape("number", "share by which a pause may vary", most=1),
+    },
+}
+
+
+def compile_text(
+    text: str, name: str, known_callbacks: Collection[str] | None = None, known_outcomes: Collection[str] = ()
+) -> Definition:
+    """Return the machine that `text` describes.
+
+    Args:
+        text: The machine file.
+        name: How messages call the file.
+        known_callbacks: Names that the program can call; None where that is not to be checked.
+        known_outcomes: Outcomes that the worker may give; each must have a job status.
+
+    Raises:
+        DefinitionError: Every mistake, each as `name:line:column: sentence`.
+    """
+    document, problems = read(text, name)
+    reader = _Reader(problems)
+    values = reader.entry(document, "file")
+    definition, place_of_outcomes = _definition(reader, values, document)
+    found = check(definition, known_callbacks)
+    found += _missing_outcomes(definition.outcomes, known_outcomes, place_of_outcomes)
+    # A line that could not be read is no witness: what the checks say of it would only follow from that.
+    unread = {problem.line for problem in reader.problems}
+    problems = sorted([*reader.problems, *(problem for problem in found if problem.line not in unread)])
+    if problems:
+        raise DefinitionError([f"{name}:{problem.line}:{problem.column}: {problem.text}" for problem in problems])
+    return definition
+
+
+def _definition(reader: _Reader, values: Mapping[str, Any], document: Value) -> tuple[Definition, Place]:
+    places = document.key_places
+    states = tuple(_state(entry, value) for entry, value in values.get("states", ()))
+    transitions = tuple(edge for entry, value in values.get("transitions", ()) for edge in _edges(entry, value))
+    callbacks = tuple(_callback(key, entry, value) for key, (entry, value) in values.get("callbacks", {}).items())
+    outcomes = values.get("outcomes", {})
+    for outcome, status in outcomes.items():
+        if status not in JOB_STATUSES:
+            reader.complain(places["outcomes"], f"outcome {outcome!r}: {status} is no job status; they go from 0 to 8")
+    definition = Definition(
+        name=values.get("machine", ""),
+        initial=values.get("initial", ""),
+        states=states,
+        transitions=transitions,
+        inbox=values.get("inbox", {}),
+        callbacks=callbacks,
+        outcomes=outcomes,
+    )
+    return definition, places.get("outcomes", document.place)
+
+
+def _state(entry: Mapping[str, Any], value: Value) -> State:
+    return State(
+        entry.get("name", ""),
+        entry.get("on_enter", ""),
+        entry.get("final", False),
+        tuple(entry.get("ignores", ())),
+        value.place.line,
+        value.place.column,
+    )
+
+
+def _edges(entry: Mapping[str, Any], value: Value) -> Iterable[Transition]:
+    """Yield one edge per source, each with its twin for the spent budget."""
+    for source in entry.get("source", ()):
+        edge = Transition(
+            trigger=entry.get("trigger", ""),
+            source=source,
+            dest=entry.get("dest", ""),
+            # An edge that leaves the state enters another one, so only a self-transition has the choice;
+            # `checks` demands that it is made in the file.
+            kind=entry.get("kind", "external" if source != entry.get("dest") else ""),
+            exit_code=entry.get("exit_code"),
+            progress=entry.get("progress", False),
+            at_most=entry.get("at_most"),
+            line=value.place.line,
+            column=value.place.column,
+        )
+        yield edge
+        if "then" in entry:
+            then, _ = entry["then"]
+            dest, exit_code = then.get("dest", ""), then.get("exit_code")
+            yield attrs.evolve(
+                edge, dest=dest, exit_code=exit_code, kind="external", progress=False, at_most=None, spent=True
+            )
+
+
+def _callback(name: str, entry: Mapping[str, Any], value: Value) -> CallbackSpec:
+    retry = entry["retry"][0] if "retry" in entry else None
+    return CallbackSpec(
+        name=name,
+        does=entry.get("does", ""),
+        answers=tuple(entry.get("answers", ())),
+        waits=entry.get("waits", False),
+        codes=entry.get("codes", {}),
+        retry=None if retry is None else RetryPolicy(**{**retry, "on": tuple(retry.get("on", ()))}),
+        pause_s=float(entry.get("pause_s", 0)),
+        line=value.place.line,
+        column=value.place.column,
+    )
+
+
+def _missing_outcomes(outcomes: Mapping[str, int], known: Collection[str], place: Place) -> list[Problem]:
+    problems = [
+        Problem(place.line, place.column, f"outcome {name!r} has no job status; add `{name}: 5`")
+        for name in known
+        if name not in outcomes
+    ]
+    return problems + [
+        Problem(place.line, place.column, f"no script ends as {name!r}{did_you_mean(name, known)}")
+        for name in outcomes
+        if known and name not in known
+    ]
+
+
+@attrs.define
+class _Reader:
+    """Turns document values into plain ones by `SHAPES`; what does not fit becomes a problem and is left out."""
+
+    problems: list[Problem]
+
+    def complain(self, place: Place, text: str) -> None:
+        self.problems.append(Problem(place.line, place.column, text))
+
+    def entry(self, value: Value, shape_name: str) -> dict[str, Any]:
+        shapes = SHAPES[shape_name]
+        what = "the machine file" if shape_name == "file" else f"a {shape_name}"
+        if not isinstance(value.content, dict):
+            self.complain(value.place, f"{what} must be a mapping with {', '.join(shapes)}")
+            return {}
+        for key in value.content:
+            if key not in shapes:
+                self.complain(value.key_places[key], f"unknown key {key!r} in {what}{did_you_mean(str(key), shapes)}")
+        for key, shape in shapes.items():
+            if shape.required and key not in value.content:
+                self.complain(value.place, f"{what} needs the key {key!r}: {shape.help}")
+        read = {key: self._value(value.content[key], shapes[key], key) for key in value.content if key in shapes}
+        return {key: content for key, content in read.items() if content is not _BAD}
+
+    def _value(self, value: Value, shape: Shape, key: str) -> Any:
+        if shape.kind.startswith("list of "):
+            return self._list(value, shape.kind.removeprefix("list of "), key)
+        if shape.kind.startswith("map of "):
+            return self._map(value, key, lambda item: (self.entry(item, shape.kind.removeprefix("map of ")), item))
+        if shape.kind in SHAPES:
+            return self.entry(value, shape.kind), value
+        return _KINDS[shape.kind](self, value, shape, key)
+
+    def _list(self, value: Value, entry_name: str, key: str) -> Any:
+        if not isinstance(value.content, list):
+            return self._refuse(value, f"{key} must be a list, each line beginning with a dash")
+        return [(self.entry(item, entry_name), item) for item in value.content]
+
+    def _map(self, value: Value, key: str, convert: Callable[[Value], Any]) -> Any:
+        if not isinstance(value.content, dict):
+            return self._refuse(value, f"{key} must be a mapping")
+        read = {}
+        for name, item in value.content.items():
+            converted = convert(item)
+            if converted is not _BAD:
+                read[str(name)] = converted
+        return read
+
+    def text(self, value: Value, shape: Shape, key: str) -> Any:
+        if not isinstance(value.content, str) or not value.content.strip():
+            return self._refuse(value, f"{key} must be a text, not {_shown(value)}")
+        if shape.allowed and value.content not in shape.allowed:
+            hint = did_you_mean(value.content, shape.allowed)
+            return self._refuse(value, f"{key} must be one of {', '.join(shape.allowed)}, not {value.content!r}{hint}")
+        return value.content
+
+    def names(self, value: Value, shape: Shape, key: str) -> Any:
+        if not isinstance(value.content, list):
+            return self._refuse(value, f"{key} must be a list in brackets, such as [one, two]")
+        names = [self.text(item, shape, key) for item in value.content]
+        for item, name in zip(value.content, names, strict=True):
+            if name is not _BAD and names.count(name) > 1 and names.index(name) != value.content.index(item):
+                self.complain(item.place, f"{key} names {name!r} twice")
+        return [name for name in names if name is not _BAD]
+
+    def name_or_names(self, value: Value, shape: Shape, key: str) -> Any:
+        if isinstance(value.content, list):
+            if not value.content:
+                return self._refuse(value, f"{key} must name at least one state")
+            return self.names(value, shape, key)
+        name = self.text(value, shape, key)
+        return _BAD if name is _BAD else [name]
+
+    def flag(self, value: Value, _shape: Shape, key: str) -> Any:
+        return value.content if isinstance(value.content, bool) else self._refuse(value, f"{key} must be true or false")
+
+    def whole(self, value: Value, shape: Shape, key: str) -> Any:
+        if not isinstance(value.content, int) or isinstance(value.content, bool):
+            return self._refuse(value, f"{key} must be a whole number, not {_shown(value)}")
+        return self._in_range(value, shape, key)
+
+    def number(self, value: Value, shape: Shape, key: str) -> Any:
+        if not isinstance(value.content, (int, float)) or isinstance(value.content, bool):
+            return self._refuse(value, f"{key} must be a number, not {_shown(value)}")
+        return self._in_range(value, shape, key)
+
+    def text_map(self, value: Value, shape: Shape, key: str) -> Any:
+        return self._map(value, key, lambda item: self.text(item, shape, f"{key}: an explanation"))
+
+    def whole_map(self, value: Value, shape: Shape, key: str) -> Any:
+        return self._map(value, key, lambda item: self.whole(item, shape, key))
+
+    def codes(self, value: Value, shape: Shape, key: str) -> Any:
+        return self._map(value, key, lambda item: self._code_table(item, shape, key))
+
+    def _code_table(self, value: Value, shape: Shape, key: str) -> Any:
+        if not isinstance(value.content, dict):
+            return self._refuse(value, f"{key} must map whole numbers to events, such as {{0: no_job, 1: job_found}}")
+        table: dict[int, str | None] = {}
+        for code, item in value.content.items():
+            if not isinstance(code, int):
+                self.complain(value.key_places[code], f"{key}: {code!r} is no whole number")
+            elif item.content is None:
+                table[code] = None
+            elif (event := self.text(item, shape, f"{key}: an event")) is not _BAD:
+                table[code] = event
+        return table
+
+    def _in_range(self, value: Value, shape: Shape, key: str) -> Any:
+        if value.content < shape.least or (shape.most is not None and value.content > shape.most):
+            most = "" if shape.most is None else f" and at most {shape.most:g}"
+            return self._refuse(value, f"{key} must be at least {shape.least:g}{most}, not {value.content!r}")
+        return value.content
+
+    def _refuse(self, value: Value, text: str) -> Any:
+        self.complain(value.place, text)
+        return _BAD
+
+
+_BAD = object()
+_KINDS: Mapping[str, Callable[[_Reader, Value, Shape, str], Any]] = {
+    "text": _Reader.text,
+    "name": _Reader.text,
+    "names": _Reader.names,
+    "name or names": _Reader.name_or_names,
+    "flag": _Reader.flag,
+    "whole": _Reader.whole,
+    "number": _Reader.number,
+    "text map": _Reader.text_map,
+    "whole map": _Reader.whole_map,
+    "codes": _Reader.codes,
+}
+
+
+def _shown(value: Value) -> str:
+    content = value.content
+    if isinstance(content, dict):
+        return "a mapping"
+    return "a list" if isinstance(content, list) else "nothing" if content is None else repr(content)[:60]

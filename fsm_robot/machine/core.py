@@ -1,0 +1,143 @@
+"""The machine that decides: an event goes in, a step comes out. No I/O."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+from transitions import Machine, MachineError
+
+from fsm_robot.errors import UnexpectedEventError
+from fsm_robot.machine.definition import Definition, Transition
+from fsm_robot.machine.events import Event
+
+StepKind = Literal["started", "taken", "stayed", "ignored", "late"]
+"""What an event did: began the run, led to a state, stayed in it (internal), meant nothing there, or came too late."""
+
+
+@attrs.frozen
+class Step:
+    """The machine's answer to an event.
+
+    Attributes:
+        seq: Number of the step within the run, from 0.
+        event: What happened.
+        kind: See `StepKind`.
+        source: State before, empty at the start.
+        dest: State after.
+        transition: Key of the edge, empty where none was taken.
+        callback: What is due now, empty where nothing is.
+        exit_code: What the process ends with, where `dest` is final.
+    """
+
+    seq: int
+    event: Event
+    kind: StepKind
+    source: str
+    dest: str
+    transition: str = ""
+    callback: str = ""
+    exit_code: int | None = None
+
+
+class RobotMachine:
+    """Executes a definition with `transitions`; keeps only the state and the budgets.
+
+    `transitions.Machine` puts a method per trigger on its model, so this class has a `__dict__`, and triggers are
+    called by position (`edge_7`): no name of a machine file can hide a method of ours.
+    """
+
+    def __init__(self, definition: Definition) -> None:
+        self.definition = definition
+        self.state = ""
+        self._seq = 0
+        self._taken: dict[str, int] = {}
+        self._edges = {
+            (edge.source, edge.trigger, edge.spent): (f"edge_{number}", edge)
+            for number, edge in enumerate(definition.transitions)
+        }
+        self._states = {state.name: state for state in definition.states}
+        self._machine = Machine(
+            model=self,
+            states=list(self._states),
+            initial=definition.initial,
+            transitions=[
+                {"trigger": trigger, "source": edge.source, "dest": None if edge.kind == "internal" else edge.dest}
+                for trigger, edge in self._edges.values()
+            ],
+            auto_transitions=False,
+            send_event=False,
+        )
+
+    @property
+    def finished(self) -> bool:
+        """Whether a final state has been reached."""
+        return self._states[self.state].final
+
+    def start(self) -> Step:
+        """Return step 0, which enters the initial state."""
+        return self._step(Event("started"), "started", "", callback=self._states[self.state].on_enter)
+
+    def handle(self, event: Event) -> Step:
+        """Return what `event` leads to.
+
+        Raises:
+            UnexpectedEventError: The machine file neither handles nor ignores the event in this state.
+        """
+        state = self._states[self.state]
+        found = self._edge_for(event.name)
+        if found is None:
+            if event.name in state.ignores:
+                return self._step(event, "ignored", state.name)
+            allowed = [edge.trigger for edge in self.definition.transitions_from(state.name)]
+            raise UnexpectedEventError(event.name, state.name, list(dict.fromkeys(allowed)))
+        trigger, edge = found
+        try:
+            getattr(self, trigger)()
+        except MachineError as error:
+            raise UnexpectedEventError(event.name, state.name, [edge.trigger]) from error
+        self._count(edge)
+        if edge.kind == "internal":
+            return self._step(event, "stayed", state.name, transition=edge.key)
+        return self._step(
+            event,
+            "taken",
+            state.name,
+            transition=edge.key,
+            callback=self._states[edge.dest].on_enter,
+            exit_code=edge.exit_code,
+        )
+
+    def late(self, event: Event) -> Step:
+        """Return the step for an event that speaks of an earlier job: it changes nothing."""
+        return self._step(event, "late", self.state)
+
+    def allowed(self) -> tuple[str, ...]:
+        """Return the events that lead somewhere now."""
+        return tuple(dict.fromkeys(edge.trigger for edge in self.definition.transitions_from(self.state)))
+
+    def _edge_for(self, event: str) -> tuple[str, Transition] | None:
+        found = self._edges.get((self.state, event, False))
+        if found is None or found[1].at_most is None or self._taken.get(found[1].key, 0) < found[1].at_most:
+            return found
+        return self._edges[self.state, event, True]
+
+    def _count(self, edge: Transition) -> None:
+        if edge.progress:
+            self._taken.clear()
+        if edge.at_most is not None:
+            self._taken[edge.key] = self._taken.get(edge.key, 0) + 1
+
+    def _step(
+        self,
+        event: Event,
+        kind: StepKind,
+        source: str,
+        *,
+        transition: str = "",
+        callback: str = "",
+        exit_code: int | None = None,
+    ) -> Step:
+        step = Step(self._seq, event, kind, source, self.state, transition, callback, exit_code)
+        self._seq += 1
+        return step

@@ -1,0 +1,178 @@
+"""A machine as it is executed: states, transitions, callbacks, codes, outcomes.
+
+Values only. `compiler.py` makes them from a machine file and is not imported when a cached form is at hand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+FAILURE_KINDS = ("no_connection", "no_answer", "server_error", "throttled", "garbled", "refused", "rejected")
+
+
+@attrs.frozen
+class State:
+    """A state. `on_enter` names its callback or is empty; `ignores` are inbox events that mean nothing in it."""
+
+    name: str
+    on_enter: str = ""
+    final: bool = False
+    ignores: tuple[str, ...] = ()
+    line: int = 0
+    column: int = 0
+
+
+@attrs.frozen
+class Transition:
+    """An edge of the machine.
+
+    Attributes:
+        trigger: The event.
+        source: State that it leaves.
+        dest: State that it leads to.
+        kind: `external` runs the callback of `dest`; `internal` (only where source = dest) does not.
+        exit_code: What the process ends with; only, and always, where `dest` is final.
+        progress: Starts all budgets of the machine anew.
+        at_most: Budget: how often it may be taken between two `progress` transitions; None is without bound.
+        spent: Whether this is the edge that is taken instead once the budget of its twin is used up.
+        line: Where it stands in the machine file, with `column`.
+    """
+
+    trigger: str
+    source: str
+    dest: str
+    kind: str = "external"
+    exit_code: int | None = None
+    progress: bool = False
+    at_most: int | None = None
+    spent: bool = False
+    line: int = 0
+    column: int = 0
+
+    @property
+    def key(self) -> str:
+        """The name that journals, diagrams and messages use for this edge."""
+        return f"{self.source}--{self.trigger}{'(spent)' if self.spent else ''}-->{self.dest}"
+
+
+@attrs.frozen
+class RetryPolicy:
+    """What is asked again, how often and how long.
+
+    Attributes:
+        on: Kinds of failure (see `errors.FailureKind`) that are worth another try.
+        for_s: Seconds after which no further try starts; `inf` never gives up.
+        first_s: Pause before the second try.
+        factor: Each pause is this many times the one before.
+        longest_s: No pause is longer, the server's own `Retry-After` included.
+        jitter: Share by which a pause may be longer or shorter, from 0 to 1.
+    """
+
+    on: tuple[str, ...] = ()
+    for_s: float = 0.0
+    first_s: float = 1.0
+    factor: float = 2.0
+    longest_s: float = 60.0
+    jitter: float = 0.3
+
+
+@attrs.frozen
+class CallbackSpec:
+    """A callback: what it may answer, how answers of the orchestrator become events, what is tried again.
+
+    Attributes:
+        name: The method of `Callbacks`.
+        does: One line for people.
+        answers: Events that it may return.
+        waits: Whether it may return nothing, so that the next event comes from the inbox.
+        codes: Field of the answer -> value -> event, or None where the next field decides.
+        retry: Policy, or None where nothing is tried again.
+        pause_s: Seconds that it waits before it answers that it came to nothing.
+    """
+
+    name: str
+    does: str = ""
+    answers: tuple[str, ...] = ()
+    waits: bool = False
+    codes: Mapping[str, Mapping[int, str | None]] = attrs.field(factory=dict)
+    retry: RetryPolicy | None = None
+    pause_s: float = 0.0
+    line: int = 0
+    column: int = 0
+
+
+@attrs.frozen
+class Definition:
+    """A checked machine."""
+
+    name: str
+    initial: str
+    states: tuple[State, ...]
+    transitions: tuple[Transition, ...]
+    inbox: Mapping[str, str]
+    callbacks: tuple[CallbackSpec, ...]
+    outcomes: Mapping[str, int]
+
+    def state(self, name: str) -> State:
+        """Return the state called `name`."""
+        return next(state for state in self.states if state.name == name)
+
+    def callback(self, name: str) -> CallbackSpec:
+        """Return the callback called `name`."""
+        return next(callback for callback in self.callbacks if callback.name == name)
+
+    def events(self) -> tuple[str, ...]:
+        """Return every event that triggers a transition or is ignored somewhere, in the order of the file."""
+        names = [transition.trigger for transition in self.transitions]
+        return tuple(dict.fromkeys([*names, *self.inbox]))
+
+    def transitions_from(self, state: str) -> tuple[Transition, ...]:
+        """Return the edges that leave `state`, in the order of the file."""
+        return tuple(transition for transition in self.transitions if transition.source == state)
+
+    def waits(self, state: State) -> bool:
+        """Return whether events of the inbox can arrive in `state`."""
+        return not state.final and (not state.on_enter or self.callback(state.on_enter).waits)
+
+    def to_values(self) -> dict[str, Any]:
+        """Return JSON values from which `from_values` makes the same definition."""
+        return attrs.asdict(self)
+
+    def digest(self) -> str:
+        """Return the SHA-256 of what the machine does: comments, order of keys and line numbers do not count."""
+        values = self.to_values()
+        for entry in [*values["states"], *values["transitions"], *values["callbacks"]]:
+            del entry["line"], entry["column"]
+        return hashlib.sha256(json.dumps(values, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def from_values(values: Mapping[str, Any]) -> Definition:
+    """Make a definition from what `Definition.to_values` returned (JSON has turned its integer keys into text)."""
+    return Definition(
+        name=values["name"],
+        initial=values["initial"],
+        states=tuple(State(**{**state, "ignores": tuple(state["ignores"])}) for state in values["states"]),
+        transitions=tuple(Transition(**transition) for transition in values["transitions"]),
+        inbox=values["inbox"],
+        callbacks=tuple(_callback_from(callback) for callback in values["callbacks"]),
+        outcomes=values["outcomes"],
+    )
+
+
+def _callback_from(values: Mapping[str, Any]) -> CallbackSpec:
+    retry = values["retry"]
+    return CallbackSpec(
+        **{
+            **values,
+            "answers": tuple(values["answers"]),
+            "codes": {
+                field: {int(value): event for value, event in table.items()} for field, table in values["codes"].items()
+            },
+            "retry": None if retry is None else RetryPolicy(**{**retry, "on": tuple(retry["on"])}),
+        }
+    )

@@ -1,0 +1,70 @@
+"""The JSON Schema of the machine file, for editors; `make schema` writes it to `fsm_robot/states.schema.json`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from fsm_robot.machine.compiler import SHAPES, Shape
+
+NAME = {"type": "string", "minLength": 1}
+
+
+def schema() -> dict[str, Any]:
+    """Return the schema that `compiler.SHAPES` describes."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "fsm_robot machine file",
+        **_entry("file"),
+        "$defs": {name.replace(" ", "_"): _entry(name) for name in SHAPES if name != "file"},
+    }
+
+
+def _entry(name: str) -> dict[str, Any]:
+    shapes = SHAPES[name]
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [key for key, shape in shapes.items() if shape.required],
+        "properties": {key: {"description": shape.help, **_kind(shape)} for key, shape in shapes.items()},
+    }
+
+
+def _kind(shape: Shape) -> dict[str, Any]:
+    kind = shape.kind
+    if kind.startswith("list of "):
+        return {"type": "array", "items": _reference(kind.removeprefix("list of "))}
+    if kind.startswith("map of "):
+        return {"type": "object", "additionalProperties": _reference(kind.removeprefix("map of "))}
+    if kind in SHAPES:
+        return _reference(kind)
+    name = {**NAME, "enum": list(shape.allowed)} if shape.allowed else NAME
+    names = {"type": "array", "items": name, "uniqueItems": True}
+    code_table = {"type": "object", "additionalProperties": {"type": ["string", "null"]}, "propertyNames": {"pattern": "^-?[0-9]+$"}}
+    return {
+        "text": name,
+        "name": name,
+        "names": names,
+        "name or names": {"anyOf": [name, {**names, "minItems": 1}]},
+        "flag": {"type": "boolean"},
+        "whole": {"type": "integer", **_range(shape)},
+        "number": {"type": "number", **_range(shape)},
+        "text map": {"type": "object", "additionalProperties": NAME},
+        "whole map": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0, "maximum": 8}},
+        "codes": {"type": "object", "additionalProperties": code_table},
+    }[kind]
+
+
+def _range(shape: Shape) -> dict[str, float]:
+    return {"minimum": shape.least} if shape.most is None else {"minimum": shape.least, "maximum": shape.most}
+
+
+def _reference(name: str) -> dict[str, str]:
+    return {"$ref": f"#/$defs/{name.replace(' ', '_')}"}
+
+
+if __name__ == "__main__":
+    text = json.dumps(schema(), indent=2) + "\n"
+    Path(sys.argv[1]).write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,96 @@
+"""The machine file of a robot: found, compiled, and kept in compiled form for the next start."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from fsm_robot import __version__
+from fsm_robot.errors import DefinitionError
+from fsm_robot.machine.definition import Definition, from_values
+
+LARGEST_BYTES = 1 << 20
+CACHE_NAME = "machine.cache.json"
+
+
+def built_in() -> Path:
+    """Return states.yaml: beside the package in a wheel, one folder up in a checkout."""
+    inside = Path(__file__).with_name("states.yaml")
+    return inside if inside.exists() else Path(__file__).parent.parent / "states.yaml"
+
+
+def load(
+    path: Path, callbacks: Sequence[str] | None, outcomes: Sequence[str], cache_directory: Path | None = None
+) -> Definition:
+    """Return the checked machine of `path`.
+
+    Args:
+        path: The machine file.
+        callbacks: Names that the program can call; None where that is not to be checked.
+        outcomes: Outcomes that the worker may give.
+        cache_directory: Where the compiled form is kept, so that an unchanged file needs no YAML and no checks:
+            they are a quarter of an idle start. None neither reads nor writes it.
+
+    Raises:
+        DefinitionError: The file cannot be read, or is wrong.
+    """
+    data = _read(path)
+    key = hashlib.sha256(repr((__version__, callbacks, tuple(outcomes))).encode() + data).hexdigest()
+    cached = _from_cache(cache_directory, key)
+    if cached is not None:
+        return cached
+    from fsm_robot.machine.compiler import compile_text
+
+    definition = compile_text(_text(path, data), str(path), callbacks, outcomes)
+    if cache_directory is not None:
+        _to_cache(cache_directory, key, definition)
+    return definition
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        raise DefinitionError([f"{path}: cannot be read: {error.strerror or error}"]) from error
+    if len(data) > LARGEST_BYTES:
+        raise DefinitionError([f"{path}: is larger than {LARGEST_BYTES >> 20} MiB; this is no machine file"])
+    return data
+
+
+def _text(path: Path, data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DefinitionError([f"{path}:{line}:1: is not UTF-8 text; save the file as UTF-8"]) from error
+
+
+def _from_cache(directory: Path | None, key: str) -> Definition | None:
+    if directory is None:
+        return None
+    try:
+        entry = json.loads((directory / CACHE_NAME).read_bytes())
+        if entry["key"] != key or entry["sum"] != _sum(entry["machine"]):
+            return None
+        return from_values(json.loads(entry["machine"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # absent, torn or of another version: the file itself is compiled again
+
+
+def _to_cache(directory: Path, key: str, definition: Definition) -> None:
+    text = json.dumps(definition.to_values(), ensure_ascii=False)
+    entry = json.dumps({"key": key, "sum": _sum(text), "machine": text}, ensure_ascii=False)
+    new = directory / f"{CACHE_NAME}.{os.getpid()}"
+    try:
+        new.write_text(entry, encoding="utf-8")
+        new.replace(directory / CACHE_NAME)
+    except OSError:
+        return  # a folder that cannot be written shows itself at the journal, with a message of its own
+
+
+def _sum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,52 @@
+"""Asking again: one place that waits between two tries of a call."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import TypeVar
+
+import attrs
+
+from fsm_robot.errors import GatewayError
+from fsm_robot.gateway.retry import retry_wait_s, worth_another
+from fsm_robot.logs import Log
+from fsm_robot.machine.definition import CallbackSpec
+from fsm_robot.ports import Clock, Inbox
+
+Answer = TypeVar("Answer")
+
+
+class LeavingError(Exception):
+    """The robot was told to leave while it waited for the next try."""
+
+
+@attrs.define
+class Patience:
+    """Repeats a call of the gateway by the retry policy of the machine file, and by nothing else."""
+
+    inbox: Inbox
+    clock: Clock
+    log: Log
+    fraction: Callable[[], float] = random.random
+
+    def ask(self, spec: CallbackSpec, call: Callable[[], Answer]) -> Answer:
+        """Return what `call` returns.
+
+        Raises:
+            GatewayError: The last failure, when the policy of `spec` allows no further try.
+            LeavingError: The robot was told to leave during a pause.
+        """
+        policy = spec.retry
+        started_s, attempt = self.clock.monotonic(), 0
+        while True:
+            attempt += 1
+            try:
+                return call()
+            except GatewayError as error:
+                wait_s = retry_wait_s(attempt, error, policy, self.fraction()) if policy else 0.0
+                if not worth_another(error, policy, self.clock.monotonic() - started_s, wait_s):
+                    raise
+                self.log.warning("asked in vain, asking again", wait_s=round(wait_s, 1), error=str(error))
+                if self.inbox.pause(wait_s):
+                    raise LeavingError from error

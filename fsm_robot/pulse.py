@@ -1,0 +1,104 @@
+"""The Working heartbeats: a thread of its own, so that a hung request delays nothing and a busy script starves nothing."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+
+import attrs
+
+from fsm_robot.codes import event_for
+from fsm_robot.errors import BeatsEndedError, GatewayError
+from fsm_robot.gateway.retry import retry_wait_s
+from fsm_robot.logs import Log
+from fsm_robot.machine.definition import CallbackSpec, RetryPolicy
+from fsm_robot.machine.events import Event
+from fsm_robot.ports import Clock, Gateway, HeartbeatAnswer, Inbox, Job
+
+
+@attrs.define
+class Pulse:
+    """Sends heartbeats for one job at a time and posts the orders that their answers carry.
+
+    Attributes:
+        interval_s: Least distance between two heartbeats, and before the first one.
+        contact_lost_after_s: Silence after which `contact_lost` is posted, or None for never.
+    """
+
+    gateway: Gateway
+    inbox: Inbox
+    clock: Clock
+    log: Log
+    spec: CallbackSpec
+    interval_s: float
+    contact_lost_after_s: float | None = None
+    fraction: Callable[[], float] = random.random
+    _stopped: threading.Event = attrs.field(factory=threading.Event)
+
+    def start(self, job: Job, job_run: int) -> None:
+        """Begin; the first heartbeat goes out one interval from now."""
+        self.gateway.begin_beats(job)
+        self._stopped = threading.Event()
+        beats = _Beats(self, job, job_run, self._stopped, self.clock.monotonic())
+        threading.Thread(target=beats.run, name="heartbeat", daemon=True).start()
+
+    def stop(self) -> None:
+        """End: when this returns, no Working heartbeat leaves any more. Never waits for an answer."""
+        self.gateway.end_beats()
+        self._stopped.set()
+
+
+@attrs.define
+class _Beats:
+    """The heartbeats of one job."""
+
+    pulse: Pulse
+    job: Job
+    job_run: int
+    stopped: threading.Event
+    last_heard_s: float
+    failures: int = 0
+    last_order: str = ""
+    contact_lost_told: bool = False
+
+    def run(self) -> None:
+        """Beat until stopped; the distance counts from the end of a call, so it holds when a call is slow."""
+        wait_s = self.pulse.interval_s
+        while not self.stopped.wait(wait_s):
+            try:
+                answer = self.pulse.gateway.beat(self.job)
+            except BeatsEndedError:
+                return
+            except GatewayError as error:
+                wait_s = self._missed(error)
+            else:
+                wait_s = self._heard(answer)
+
+    def _heard(self, answer: HeartbeatAnswer) -> float:
+        if self.failures:
+            self.pulse.log.info("the orchestrator answers again", after_failures=self.failures)
+        self.failures, self.last_heard_s, self.contact_lost_told = 0, self.pulse.clock.monotonic(), False
+        order = event_for(self.pulse.spec, {"HeartbeatErrorCode": answer.code})
+        if order == "":
+            self.pulse.log.warning("heartbeat answered with an unknown code", code=answer.code, text=answer.error_text)
+        # The orchestrator repeats an order until the job ends; once is enough.
+        elif order and order != self.last_order:
+            self.last_order = order
+            self._post(order, {"code": answer.code, "text": answer.error_text})
+        return self.pulse.interval_s
+
+    def _missed(self, error: GatewayError) -> float:
+        self.failures += 1
+        level = "warning" if self.failures in (1, 2, 5) or self.failures % 20 == 0 else "debug"
+        self.pulse.log.write(level, "heartbeat failed", failures=self.failures, error=str(error))
+        silent_s = self.pulse.clock.monotonic() - self.last_heard_s
+        limit_s = self.pulse.contact_lost_after_s
+        if limit_s is not None and silent_s >= limit_s and not self.contact_lost_told:
+            self.contact_lost_told = True
+            self._post("contact_lost", {"silent_s": round(silent_s)})
+        policy = self.pulse.spec.retry or RetryPolicy()
+        return max(self.pulse.interval_s, retry_wait_s(self.failures, error, policy, self.pulse.fraction()))
+
+    def _post(self, name: str, data: dict[str, object]) -> None:
+        self.pulse.inbox.post(Event(name, data, self.job_run))

@@ -1,0 +1,208 @@
+"""Builds the concrete objects from Settings; nothing else names them."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import attrs
+
+from fsm_robot import __version__, machine_file
+from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
+from fsm_robot.clock import SystemClock
+from fsm_robot.errors import SettingsError
+from fsm_robot.gateway.http import HttpGateway
+from fsm_robot.inbox import QueueInbox
+from fsm_robot.journal.file import JournalFile, find_unsettled
+from fsm_robot.journal.ledger import JobLedger
+from fsm_robot.journal.record import FORMAT
+from fsm_robot.logs import Log
+from fsm_robot.machine.core import RobotMachine
+from fsm_robot.machine.definition import Definition
+from fsm_robot.patience import Patience
+from fsm_robot.ports import Ending, Job, Unsettled, Worker
+from fsm_robot.pulse import Pulse
+from fsm_robot.redact import Redactor
+from fsm_robot.runner import Runner
+from fsm_robot.session import Session
+from fsm_robot.settings import Settings
+
+SHORTEST_USUAL_INTERVAL_S = 10.0
+
+
+@attrs.frozen
+class Robot:
+    """A robot that is ready to run."""
+
+    runner: Runner
+    callbacks: Callbacks
+    inbox: QueueInbox
+    gateway: HttpGateway
+    log: Log
+
+
+def redactor_for(settings: Settings) -> Redactor:
+    """Return what keeps the robot's GUID out of everything that is written."""
+    return Redactor.for_guid(settings.orchestrator.robot_guid)
+
+
+def log_for(settings: Settings, *, console: bool = True) -> Log:
+    """Return the robot's log; its file appears with the first line."""
+    path = settings.storage_directory / "robot.log"
+    return Log(path, settings.logging.level, redactor_for(settings).text, console)
+
+
+def machine_for(settings: Settings, *, cached: bool) -> tuple[Definition, type[Callbacks]]:
+    """Return the machine and the callbacks that the settings name, checked against each other."""
+    kind = _callbacks_class(settings)
+    path = settings.path(settings.machine.file) if settings.machine.file else machine_file.built_in()
+    cache = settings.storage_directory if cached else None
+    return machine_file.load(path, callback_names(kind), OUTCOMES, cache), kind
+
+
+def robot_for(settings: Settings, log: Log, *, log_off: bool) -> Robot:
+    """Build a robot; nothing is sent and nothing is written yet."""
+    definition, callbacks_class = machine_for(settings, cached=True)
+    redactor, clock, inbox = redactor_for(settings), SystemClock(), QueueInbox()
+    gateway = _gateway(settings, redactor, log)
+    worker = _LateWorker(settings, redactor, log)
+    if settings.heartbeat.interval_s < SHORTEST_USUAL_INTERVAL_S:
+        log.warning("heartbeat.interval_s is below 10 s, which the orchestrator asks for", interval_s=settings.heartbeat.interval_s)
+    contact_lost_after_s = settings.heartbeat.disconnect_after_s if settings.heartbeat.on_disconnect == "stop" else None
+    beats = definition.callback("run_script")
+    session = Session(log, log_off, settings.session.log_off_command, lambda: not worker.busy)
+    journal_directory = settings.storage_directory / "journal"
+    callbacks = callbacks_class(
+        definition=definition,
+        gateway=gateway,
+        worker=worker,
+        pulse=Pulse(gateway, inbox, clock, log, beats, settings.heartbeat.interval_s, contact_lost_after_s),
+        inbox=inbox,
+        log=log,
+        ledger=JobLedger(settings.storage_directory / "jobs" / "ledger.jsonl"),
+        past=_Past(journal_directory),
+        patience=Patience(inbox, clock, log),
+        leave=session.leave,
+        stop_grace_s=settings.scripts.stop_grace_s,
+    )
+    journal = JournalFile(journal_directory, _header(settings, definition), clock, redactor)
+    return Robot(Runner(RobotMachine(definition), journal, callbacks, inbox, log), callbacks, inbox, gateway, log)
+
+
+@attrs.frozen
+class _Past:
+    directory: Path
+
+    def unsettled(self) -> Unsettled | None:
+        """Return the job that earlier runs left open, or None."""
+        return find_unsettled(self.directory)
+
+
+@attrs.define
+class _LateWorker:
+    """The worker, imported and built with the first job: a robot that finds none never pays for it."""
+
+    settings: Settings
+    redactor: Redactor
+    log: Log
+    busy: bool = False
+    _worker: Worker | None = None
+
+    def start(self, job: Job, run_token: str, ended: Callable[[Ending], None]) -> None:
+        """See `ports.Worker.start`."""
+
+        def over(ending: Ending) -> None:
+            # Survivors are still running: the account must not be logged off over them.
+            self.busy = bool(ending.survivors)
+            ended(ending)
+
+        self._built().start(job, run_token, over)
+        self.busy = True
+
+    def ask_to_stop(self) -> None:
+        """See `ports.Worker.ask_to_stop`."""
+        self._built().ask_to_stop()
+
+    def kill(self, outcome: str) -> None:
+        """See `ports.Worker.kill`."""
+        if self.busy:
+            self._built().kill(outcome)
+
+    def end_remains(self, run_token: str) -> tuple[str, ...]:
+        """See `ports.Worker.end_remains`."""
+        return self._built().end_remains(run_token)
+
+    def _built(self) -> Worker:
+        if self._worker is None:
+            from fsm_robot.worker.supervisor import ScriptWorker
+
+            self._worker = ScriptWorker(
+                scripts_directory=self.settings.scripts_directory,
+                jobs_directory=self.settings.storage_directory / "jobs",
+                python=self.settings.scripts_python,
+                redactor=self.redactor,
+                output_limit_bytes=int(self.settings.scripts.output_limit_mib * 1024 * 1024),
+                keep_job_files=self.settings.scripts.keep_job_files,
+                log=self.log.write,
+            )
+        return self._worker
+
+
+def _gateway(settings: Settings, redactor: Redactor, log: Log) -> HttpGateway:
+    orchestrator = settings.orchestrator
+    verify = orchestrator.verify
+    return HttpGateway(
+        url=orchestrator.url,
+        robot_guid=orchestrator.robot_guid,
+        auth_scheme=orchestrator.auth_scheme,
+        verify=str(settings.path(verify)) if isinstance(verify, str) else verify,
+        timeout_s=orchestrator.timeout_s,
+        redactor=redactor,
+        warn=log.warning,
+    )
+
+
+def _header(settings: Settings, definition: Definition) -> dict[str, Any]:
+    salt = os.urandom(8).hex()
+    identity = hashlib.sha256(f"{salt}{settings.orchestrator.robot_guid.lower()}".encode()).hexdigest()
+    return {
+        "format": FORMAT,
+        "machine": definition.name,
+        "machine_sha256": definition.digest(),
+        "program": __version__,
+        "robot": {"salt": salt, "sha256": identity},
+        "pid": os.getpid(),
+    }
+
+
+def _callbacks_class(settings: Settings) -> type[Callbacks]:
+    """Return the class called `Callbacks` in the user's own module, or the built-in one."""
+    name = settings.machine.callbacks
+    if not name:
+        return Callbacks
+    try:
+        module = _import(settings.path(name)) if name.endswith(".py") else importlib.import_module(name)
+    except Exception as error:  # any code may stand in a user's module
+        raise SettingsError(f"machine.callbacks: {name} cannot be imported: {type(error).__name__}: {error}") from error
+    kind = getattr(module, "Callbacks", None)
+    if not (isinstance(kind, type) and issubclass(kind, Callbacks)):
+        raise SettingsError(f"machine.callbacks: {name} has no class Callbacks(fsm_robot.callbacks.Callbacks)")
+    return kind
+
+
+def _import(path: Path) -> ModuleType:
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fsm_robot import machine_file
+from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
+from fsm_robot.machine.definition import Definition
+
+
+@pytest.fixture
+def states_yaml() -> str:
+    return machine_file.built_in().read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def robot_definition() -> Definition:
+    return machine_file.load(Path(machine_file.built_in()), callback_names(Callbacks), OUTCOMES)
+
+
+@pytest.fixture(scope="session")
+def states_yaml_text() -> str:
+    return machine_file.built_in().read_text(encoding="utf-8")
