@@ -72,7 +72,7 @@ class JournalFile:
 
     def _write(self, kind: str, values: Mapping[str, Any]) -> None:
         line, chain = line_of(kind, values, self._chain, self.redactor.text)
-        data = line.encode(errors="surrogatepass")
+        data = line.encode()
         while data:
             data = data[os.write(self._descriptor, data) :]
         if kind != "header":
@@ -94,7 +94,7 @@ def read_journal(path: Path) -> tuple[list[Record], str]:
     Raises:
         JournalError: The file cannot be read.
     """
-    with _disk_errors(path, "read"), path.open(encoding="utf-8", errors="surrogatepass", newline="") as stream:
+    with _disk_errors(path, "read"), path.open(encoding="utf-8", errors="replace", newline="") as stream:
         return read_lines(stream)
 
 
@@ -122,5 +122,5 @@ def _number(path: Path) -> int:
 def _disk_errors(path: Path, done: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, UnicodeError) as error:
+    except OSError as error:
         raise JournalError(f"{path}: the journal cannot be {done}: {error}") from error

@@ -73,6 +73,8 @@ def line_of(
 ) -> tuple[str, str]:
     """Return the line for a record, with its newline, and its chain value; `clean` takes secrets out of the text."""
     content = clean(json.dumps({"record": kind, **values}, ensure_ascii=False, separators=(",", ":")))
+    # A lone surrogate, which UTF-8 cannot hold, becomes the JSON escape of itself.
+    content = content.encode(errors="backslashreplace").decode()
     chain = _chain(content, chain_before)
     return f'{content[:-1]},"chain":"{chain}"}}\n', chain
 
@@ -98,4 +100,4 @@ def read_lines(lines: Iterable[str]) -> tuple[list[Record], str]:
 
 
 def _chain(content: str, before: str) -> str:
-    return hashlib.sha256(f"{before}\n{content}".encode(errors="surrogatepass")).hexdigest()[:CHAIN_HEX_DIGITS]
+    return hashlib.sha256(f"{before}\n{content}".encode()).hexdigest()[:CHAIN_HEX_DIGITS]
