@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from loguru import Logger
 
 LEVELS = ("debug", "info", "warning", "error")
-CONSOLE_FORMAT = "<dim>{time:HH:mm:ss}</dim> <level>{level: <7}</level> {extra[story]}\n"
-FILE_FORMAT = "{time:YYYY-MM-DDTHH:mm:ss.SSSZ} {level: <7} {process} {extra[story]}\n"
+CONSOLE_FORMAT = "<dim>{time:HH:mm:ss}</dim> <level>{level: <7}</level> {extra[story]}"
+FILE_FORMAT = "{time:YYYY-MM-DDTHH:mm:ss.SSSZ} {level: <7} {process} {extra[story]}"
 LARGEST_FILE = "10 MB"
 KEPT_FILES = 5
 

@@ -1,0 +1,271 @@
+"""Wire -> values and values -> wire of the robot protocol. Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import uuid
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any, Literal
+from urllib.parse import parse_qsl, unquote
+
+import attrs
+
+from fsm_robot.orchestrator.rows import STATUS_WORDS, JobRow
+
+_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# A GUID with or without dashes, or something long enough to be one in base64.
+_SECRET_LIKE = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}|[A-Za-z0-9+_=-]{40,}")
+_LARGEST_FIELD_COUNT = 200
+SCHEMES = frozenset({"basic", "bearer"})
+
+
+class GarbledRequestError(ValueError):
+    """A request that cannot be read; the text says why."""
+
+
+@attrs.frozen
+class Answer:
+    """What the orchestrator has decided to answer, before it becomes bytes.
+
+    Attributes:
+        status: HTTP status.
+        body: A JSON value.
+        code_key: Name of the key in `body` that holds the code, or empty.
+    """
+
+    status: int
+    body: Any
+    code_key: str = ""
+
+    @property
+    def code(self) -> int | None:
+        """The answered code, where there is one."""
+        return self.body[self.code_key] if self.code_key else None
+
+    def with_code(self, code: int) -> Answer:
+        """Return the same answer with another code, where it has one."""
+        return attrs.evolve(self, body={**self.body, self.code_key: code}) if self.code_key else self
+
+
+@attrs.frozen
+class WireForm:
+    """How `consumeNextJob` puts its documents, as the vendor's pages leave it open.
+
+    Attributes:
+        task_key: `Task`, or `" Task "` as the vendor's sample prints it.
+        nested: `string`: each document is JSON text inside a string; `object`: already parsed.
+        no_task: What `Task` holds for a job without a task.
+        numbers_as_strings: Whether numbers in rows are texts, as the vendor's samples show them.
+    """
+
+    task_key: str = "Task"
+    nested: Literal["string", "object"] = "string"
+    no_task: Literal["absent", "null", "empty", "null_text"] = "null"
+    numbers_as_strings: bool = True
+
+    def documents(self, job: JobRow) -> dict[str, Any]:
+        """Return `Job`, `ProcessVersion` and `Task` of a job."""
+        found = {"Job": self._put(_job_document(job)), "ProcessVersion": self._put(_version_document(job))}
+        if job.task_text is not None:
+            found[self.task_key] = self._put(_task_document(job, job.task_text))
+        elif self.no_task != "absent":
+            found[self.task_key] = {"null": None, "empty": "", "null_text": "null"}[self.no_task]
+        return found
+
+    def row(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a row with its numbers as this form has them."""
+        if not self.numbers_as_strings:
+            return dict(document)
+        return {key: str(value) if isinstance(value, int) else value for key, value in document.items()}
+
+    def _put(self, document: Mapping[str, Any]) -> Any:
+        row = self.row(document)
+        return json.dumps(row, ensure_ascii=False) if self.nested == "string" else row
+
+
+def plain_guid(text: str) -> str:
+    """Return a GUID in lower case and without braces, or an empty text where `text` is none."""
+    bare = text.strip().removeprefix("{").removesuffix("}").lower()
+    return bare if _GUID.fullmatch(bare) else ""
+
+
+def credential(header: str | None, schemes: Collection[str] = SCHEMES) -> str:
+    """Return the GUID of an `Authorization` header, or an empty text where it holds none.
+
+    Shape: `Basic` or `Bearer`, then base64 of the bare GUID; a trailing `:` in the decoded text is accepted.
+    """
+    scheme, _, encoded = (header or "").strip().partition(" ")
+    if scheme.lower() not in schemes:
+        return ""
+    try:
+        decoded = base64.b64decode(encoded.strip(), validate=True).decode("ascii")
+    except (binascii.Error, ValueError):
+        return ""
+    return plain_guid(decoded.removesuffix(":"))
+
+
+def fold(name: str) -> str:
+    """Return a parameter name as it is compared: `RobotGUID`, `robot_guid` and `RobotGuid` are one."""
+    return name.strip().replace("_", "").lower()
+
+
+def fields(content_type: str, body: bytes) -> dict[str, str]:
+    """Return the parameters of a form, JSON or multipart body by folded name.
+
+    Raises:
+        GarbledRequestError: The body is not what its Content-Type says.
+    """
+    kind = content_type.partition(";")[0].strip().lower()
+    try:
+        if kind == "multipart/form-data":
+            pairs = _multipart_pairs(content_type, body)
+        elif kind.endswith("json") or (not kind and body.lstrip().startswith(b"{")):
+            pairs = _json_pairs(body)
+        else:
+            text = body.decode("utf-8")
+            pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_LARGEST_FIELD_COUNT)
+    except (ValueError, RecursionError) as error:
+        raise GarbledRequestError(f"the body is not readable as {kind or 'a form'}") from error
+    return {fold(name): value for name, value in pairs}
+
+
+def without_secrets(path: str) -> str:
+    """Return a path that may be shown: no query, and nothing in it that could be a credential."""
+    return _SECRET_LIKE.sub("***", unquote(path.partition("?")[0]))[:200]
+
+
+def status_number(text: str) -> int:
+    """Return a job status.
+
+    Raises:
+        GarbledRequestError: It is not a number from 0 to 8.
+    """
+    if text.strip() not in map(str, STATUS_WORDS):
+        raise GarbledRequestError("status must be a number from 0 to 8")
+    return int(text)
+
+
+def job_row(job: JobRow) -> dict[str, Any]:
+    """Return a job as `/api/job/read` shows it."""
+    return {
+        "id": job.row_id,
+        "guid": job.guid,
+        "status": job.status,
+        "priority": job.priority,
+        "process_version_id": _version_id(job),
+        "process_version_guid": job.version_guid,
+        "process_version_name": job.script,
+        "robot_id": job.robot_id,
+        "account_id": 1,
+        "schedule_id": None,
+        "stop_after": None,
+        "abort_after": None,
+        "created_at": stamp(job.created_at),
+        "started_at": stamp(job.started_at),
+        "finished_at": stamp(job.finished_at),
+        "updated_at": stamp(job.updated_at),
+        "is_deleted": 0,
+    }
+
+
+def stamp(moment: datetime | None) -> str | None:
+    """Return a moment as the vendor's rows have it, `YYYY-MM-DD HH:MM:SS`, in UTC."""
+    return moment and moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _json_pairs(body: bytes) -> list[tuple[str, str]]:
+    document = json.loads(body.decode("utf-8-sig"))
+    if not isinstance(document, dict):
+        raise ValueError("not an object")
+    return [(name, _as_text(value)) for name, value in document.items()]
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    return json.dumps(int(value) if isinstance(value, bool) else value, ensure_ascii=False)
+
+
+def _multipart_pairs(content_type: str, body: bytes) -> list[tuple[str, str]]:
+    from email.parser import BytesParser  # rare, and heavy to load
+    from email.policy import HTTP
+
+    head = f"Content-Type: {content_type}\r\n\r\n".encode("latin-1")
+    message = BytesParser(policy=HTTP).parsebytes(head + body)
+    if not message.is_multipart():
+        raise ValueError("no parts")
+    pairs = []
+    for part in message.iter_parts():
+        name = part.get_param("name", header="content-disposition")
+        content = part.get_payload(decode=True)
+        if isinstance(name, str) and isinstance(content, bytes):
+            pairs.append((name, content.decode("utf-8")))
+    return pairs
+
+
+def _version_id(job: JobRow) -> int:
+    return uuid.UUID(job.version_guid).int % 100_000
+
+
+# The vendor publishes Job.GUID and ProcessVersion.Name only; the rest is our guess: its CRUD rows in PascalCase.
+def _job_document(job: JobRow) -> dict[str, Any]:
+    return {
+        "Id": job.row_id,
+        "GUID": job.guid,
+        "Status": job.status,
+        "Priority": job.priority,
+        "ProcessVersionId": _version_id(job),
+        "RobotId": job.robot_id,
+        "AccountId": 1,
+        "ScheduleId": None,
+        "StopAfter": None,
+        "AbortAfter": None,
+        "CreatedAt": stamp(job.created_at),
+        "UpdatedAt": stamp(job.updated_at),
+    }
+
+
+def _version_document(job: JobRow) -> dict[str, Any]:
+    return {
+        "Id": _version_id(job),
+        "GUID": job.version_guid,
+        "ProcessId": _version_id(job),
+        "Name": job.script,
+        "Description": "",
+        "ProcessFileName": "",
+        "Created": stamp(job.created_at),
+        "Updated": stamp(job.created_at),
+        "IsDeleted": 0,
+        "AccountId": 1,
+    }
+
+
+def _task_document(job: JobRow, parameters: str) -> dict[str, Any]:
+    return {
+        "Id": job.row_id,
+        "Guid": str(uuid.uuid5(uuid.UUID(job.guid), "task")),
+        "QueueId": 1,
+        "Name": job.name or job.script,
+        "Description": "",
+        "Status": 1,
+        "JobId": job.row_id,
+        "Priority": 1,
+        "Created": stamp(job.created_at),
+        "Started": stamp(job.consumed_at),
+        "Postponed": None,
+        "Deadline": None,
+        "Updated": stamp(job.updated_at),
+        "Comment": "",
+        "IsDeleted": 0,
+        "AccountId": 1,
+        "Tags": "",
+        "Retries": 0,
+        "ParentTask": None,
+        "Parameters": parameters,
+    }

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import fsm_robot
+
+PACKAGE = Path(fsm_robot.__file__).parent
+
+# Each layer may import from the layers named behind it, and from `errors` and `wording`. docs/architecture.md explains them.
+PURE = ("machine", "ports", "codes", "gateway.retry", "redact", "clock", "journal.record", "journal.unsettled")
+ALLOWED = {
+    "errors": (),
+    "wording": (),
+    "redact": (),
+    "clock": (),
+    "machine": ("machine",),
+    "ports": ("machine",),
+    "codes": ("machine",),
+    "inbox": ("machine",),
+    "logs": (),
+    "gateway": (*PURE, "gateway"),
+    "journal": (*PURE, "journal"),
+    "worker": (*PURE, "worker"),
+    "orchestrator": (*PURE, "orchestrator"),
+    "export": (*PURE, "export", "settings"),
+    "job": (),
+    "settings": (),
+    "patience": (*PURE, "logs"),
+    "pulse": (*PURE, "logs"),
+    "callbacks": (*PURE, "logs", "patience", "pulse"),
+    "runner": (*PURE, "logs", "callbacks"),
+    "instance": ("_posix", "_windows"),
+    "session": ("logs", "_posix", "_windows"),
+    "_posix": (),
+    "_windows": (),
+    "machine_file": ("machine",),
+    "wiring": None,
+    "cli": None,
+    "__init__": (),
+    "__main__": ("cli",),
+}
+ONLY_IMPORTERS = {
+    "requests": {"gateway/http.py"},
+    "urllib3": {"gateway/http.py"},
+    "loguru": {"logs.py"},
+    "transitions": {"machine/core.py"},
+    "yaml": {"machine/document.py"},
+    "sqlite3": {"orchestrator/store.py"},
+}
+FORBIDDEN_IN_PURE = {"requests", "subprocess", "loguru", "time", "random", "socket", "os", "pathlib", "threading"}
+PURE_FILES = [
+    *(path for path in (PACKAGE / "machine").glob("*.py") if path.name != "schema.py"),
+    *(path for path in (PACKAGE / "export").glob("*.py") if path.name != "configuration.py"),
+    PACKAGE / "codes.py",
+    PACKAGE / "errors.py",
+    PACKAGE / "gateway" / "payloads.py",
+    PACKAGE / "gateway" / "retry.py",
+    PACKAGE / "journal" / "record.py",
+    PACKAGE / "journal" / "unsettled.py",
+]
+
+
+def imports_of(path: Path) -> set[str]:
+    """Return every module that a file imports, with the names of `from x import y` as `x.y` too."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def sources() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("*.py") if "examples" not in path.parts)
+
+
+def test_imports_point_one_way() -> None:
+    """No module knows one of a layer above it, and the edges never know each other."""
+    wrong = []
+    for path in sources():
+        relative = path.relative_to(PACKAGE)
+        layer = relative.parts[0].removesuffix(".py")
+        allowed = ALLOWED[layer]
+        if allowed is None:
+            continue
+        for name in imports_of(path):
+            inside = name.removeprefix("fsm_robot.") if name.startswith("fsm_robot.") else ""
+            if not inside or inside.split(".")[0] in ("errors", "wording", "__version__"):
+                continue
+            if not any(inside == prefix or inside.startswith(f"{prefix}.") for prefix in allowed):
+                wrong.append(f"{relative} imports {name}")
+    assert wrong == []
+
+
+def test_each_outside_package_has_one_importer() -> None:
+    """A library that could be replaced is fenced behind one module."""
+    wrong = []
+    for path in sources():
+        relative = path.relative_to(PACKAGE).as_posix()
+        for name in imports_of(path):
+            allowed = ONLY_IMPORTERS.get(name.split(".")[0])
+            if allowed is not None and relative not in allowed:
+                wrong.append(f"{relative} imports {name}")
+    assert wrong == []
+
+
+def test_pure_modules_do_no_io() -> None:
+    """What decides, converts or draws touches no clock, disk, network, process or chance."""
+    wrong = []
+    for path in PURE_FILES:
+        relative = path.relative_to(PACKAGE).as_posix()
+        wrong += [f"{relative} imports {name}" for name in imports_of(path) if name.split(".")[0] in FORBIDDEN_IN_PURE]
+        calls = (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
+        wrong += [f"{relative} calls open" for call in calls if isinstance(call.func, ast.Name) and call.func.id == "open"]
+    assert wrong == []
+
+
+def test_posix_and_windows_twins_have_the_same_public_functions() -> None:
+    """Two files with the same names inside, never branches spread about."""
+    for posix in PACKAGE.rglob("_*posix.py"):
+        windows = posix.with_name(posix.name.replace("posix", "windows"))
+        assert _signatures(posix) == _signatures(windows), posix
+
+
+def _signatures(path: Path) -> dict[str, list[str]]:
+    return {
+        node.name: [argument.arg for argument in node.args.args]
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    }
+
+
+def test_catch_all_stands_in_one_place_only() -> None:
+    """`except Exception` is the command line's, and the import of a user's own module; nothing is swallowed elsewhere."""
+    found = []
+    for path in sources():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ExceptHandler) and (node.type is None or ast.unparse(node.type) in ("Exception", "BaseException")):
+                found.append(path.relative_to(PACKAGE).as_posix())
+    # runner.py raises again after it has ended the script.
+    assert sorted(set(found)) == ["cli/__init__.py", "runner.py", "wiring.py"]
