@@ -79,7 +79,9 @@ class Callbacks:
         left = self.past.unsettled()
         if left is None:
             return Event("nothing_left")
-        self.log.warning("the last run left a job open", job=left.job_guid, script=left.script_name, in_state=left.last_state)
+        self.log.warning(
+            "the last run left a job open", job=left.job_guid, script=left.script_name, in_state=left.last_state
+        )
         ended = self.worker.end_remains(left.run_token) if left.run_token else ()
         if ended:
             self.log.warning("ended what the last run left running", processes=ended)
@@ -174,7 +176,9 @@ class Callbacks:
     def kill_script(self, step: Step) -> None:
         """Kill the whole process tree."""
         self.log.warning("script is killed", because=_because(step.event))
-        self.worker.kill("stop_ran_out" if step.source == "Stopping" and step.event.name == "grace_ended" else "aborted")
+        self.worker.kill(
+            "stop_ran_out" if step.source == "Stopping" and step.event.name == "grace_ended" else "aborted"
+        )
 
     def storage_broke(self, error: JournalError) -> None:
         """Take no further job: what cannot be written down cannot be recovered either."""
@@ -190,7 +194,9 @@ class Callbacks:
             self._tell_ending()
         if name == "robot_forgotten":
             self._forgotten = True
-            self.log.error("the orchestrator does not know this robot any more; the script goes on, no new job after it")
+            self.log.error(
+                "the orchestrator does not know this robot any more; the script goes on, no new job after it"
+            )
 
     # ---- reporting
 
@@ -229,7 +235,9 @@ class Callbacks:
     def _announced(self, spec: CallbackSpec) -> HeartbeatAnswer:
         answer = self.gateway.announce(self.job)
         if not event_for(spec, _heartbeat_fields(answer)):
-            text = f"code {answer.code}, HasNewJob {answer.has_new_job} ({answer.error_text}) is not in the machine file"
+            text = (
+                f"code {answer.code}, HasNewJob {answer.has_new_job} ({answer.error_text}) is not in the machine file"
+            )
             raise GatewayGarbledError(HEARTBEAT, "garbled", text)
         return answer
 
@@ -274,7 +282,9 @@ class Callbacks:
     def _report_failed(self, error: GatewayError, data: dict[str, Any]) -> Event:
         if error.kind == "rejected":
             self._close_job()
-            self.log.error("the orchestrator refuses the result for good, the job is closed here", error=str(error), **data)
+            self.log.error(
+                "the orchestrator refuses the result for good, the job is closed here", error=str(error), **data
+            )
             return Event("report_refused", {**data, **_error(error)})
         self.log.error("result not delivered, it is kept and sent at the next start", error=str(error), **data)
         name = "credential_refused" if error.kind == "refused" else "report_undelivered"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import attrs
 
@@ -18,4 +18,4 @@ class SystemClock:
 
     def utc_now(self) -> str:
         """Return the moment as ISO 8601 in UTC with microseconds and a `Z`."""
-        return datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -39,9 +39,7 @@ class _Place:
     def beginnings(self) -> list[str]:
         """Return patterns of what the text can end with in the middle of this place."""
         return [
-            _GAP.join(spelling[:length]) + _GAP
-            for spelling in self.spellings
-            for length in range(1, len(spelling))
+            _GAP.join(spelling[:length]) + _GAP for spelling in self.spellings for length in range(1, len(spelling))
         ]
 
 

@@ -50,7 +50,9 @@ class Session:
 
     def _run(self, command: list[str]) -> None:
         try:
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=LONGEST_S, check=False)
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True, timeout=LONGEST_S, check=False
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             self.log.error("the log-off failed", error=str(error))
             return

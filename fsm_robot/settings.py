@@ -53,7 +53,11 @@ def _url(value: str) -> str | None:
 
 def _guid(value: str) -> str | None:
     # The value is the password: the message never repeats it.
-    return None if not value or GUID_PATTERN.fullmatch(value) else "is not a GUID such as 01234567-89ab-cdef-0123-456789abcdef"
+    return (
+        None
+        if not value or GUID_PATTERN.fullmatch(value)
+        else "is not a GUID such as 01234567-89ab-cdef-0123-456789abcdef"
+    )
 
 
 def _without_nul(value: str) -> str | None:
@@ -86,8 +90,12 @@ class OrchestratorSettings:
 class HeartbeatSettings:
     """`[heartbeat]`: the sign of life while a script runs."""
 
-    interval_s: float = _key(10.0, "distance between Working heartbeats; below 10 the server may complain", _between(0.05, 3600))
-    on_disconnect: str = _key("continue", "when the server stays silent while a script runs", _one_of("continue", "stop"))
+    interval_s: float = _key(
+        10.0, "distance between Working heartbeats; below 10 the server may complain", _between(0.05, 3600)
+    )
+    on_disconnect: str = _key(
+        "continue", "when the server stays silent while a script runs", _one_of("continue", "stop")
+    )
     disconnect_after_s: float = _key(3600.0, "how long silent before on_disconnect = stop acts", _between(1, 7 * 86400))
 
 
@@ -99,14 +107,18 @@ class ScriptsSettings:
     python: str = _key("", "interpreter for the scripts; empty: the robot's own", _without_nul)
     stop_grace_s: float = _key(60.0, "time a script gets to leave after a polite stop", _between(0, 86400))
     keep_job_files: bool = _key(False, "keep the job's JSON file after the job, for debugging")
-    output_limit_mib: float = _key(16.0, "most of a job's output kept on disk, half head, half tail", _between(0.01, 1024))
+    output_limit_mib: float = _key(
+        16.0, "most of a job's output kept on disk, half head, half tail", _between(0.01, 1024)
+    )
 
 
 @attrs.frozen
 class SessionSettings:
     """`[session]`: what happens when nothing is left to do."""
 
-    when_idle: str = _key("log_off" if sys.platform == "win32" else "exit", "log_off or exit", _one_of("log_off", "exit"))
+    when_idle: str = _key(
+        "log_off" if sys.platform == "win32" else "exit", "log_off or exit", _one_of("log_off", "exit")
+    )
     log_off_command: tuple[str, ...] = _key([], "own command for the log-off; empty: the platform's own")
 
 
@@ -338,7 +350,12 @@ def _typed(value: Any, kind: str) -> tuple[Any, str | None]:
     """Return `value` as the field's type, or what is wrong with it. No coercion but int -> float."""
     if kind == "float":
         # `nan` and `inf` are TOML floats and would pass a comparison or freeze a wait.
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value or abs(value) == float("inf"):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, (int, float))
+            or value != value
+            or abs(value) == float("inf")
+        ):
             return value, "must be a number"
         return float(value), None
     if kind == "tuple[str, ...]":
@@ -348,7 +365,11 @@ def _typed(value: Any, kind: str) -> tuple[Any, str | None]:
     if kind == "bool":
         return (value, None) if isinstance(value, bool) else (value, "must be true or false")
     if kind == "bool | str":
-        return (value, None) if isinstance(value, (bool, str)) and value != "" else (value, "must be true, false or the path of a PEM file")
+        return (
+            (value, None)
+            if isinstance(value, (bool, str)) and value != ""
+            else (value, "must be true, false or the path of a PEM file")
+        )
     return (value, None) if isinstance(value, str) else (value, "must be a text in quotes")
 
 
@@ -370,4 +391,3 @@ def _from_text(text: str, field: attrs.Attribute[Any]) -> Any:
         except ValueError:
             return text
     return text
-

@@ -73,7 +73,10 @@ def robot_for(settings: Settings, log: Log, *, log_off: bool) -> Robot:
     gateway = _gateway(settings, redactor, log)
     worker = _LateWorker(settings, redactor, log)
     if settings.heartbeat.interval_s < SHORTEST_USUAL_INTERVAL_S:
-        log.warning("heartbeat.interval_s is below 10 s, which the orchestrator asks for", interval_s=settings.heartbeat.interval_s)
+        log.warning(
+            "heartbeat.interval_s is below 10 s, which the orchestrator asks for",
+            interval_s=settings.heartbeat.interval_s,
+        )
     contact_lost_after_s = settings.heartbeat.disconnect_after_s if settings.heartbeat.on_disconnect == "stop" else None
     beats = definition.callback("run_script")
     session = Session(log, log_off, settings.session.log_off_command, lambda: not worker.busy)

@@ -91,7 +91,9 @@ def test_beats_keep_their_distance_also_when_calls_fail(started: Callable[..., t
 
 
 @pytest.mark.parametrize(("code", "event"), [(10, "abort_ordered"), (20, "stop_ordered"), (101, "robot_forgotten")])
-def test_order_is_posted_once_with_its_job(started: Callable[..., tuple[Pulse, QueueInbox]], code: int, event: str) -> None:
+def test_order_is_posted_once_with_its_job(
+    started: Callable[..., tuple[Pulse, QueueInbox]], code: int, event: str
+) -> None:
     """The orchestrator repeats an order; the machine hears it once, with the number of the job it speaks of."""
     server = Server([HeartbeatAnswer(code, "please")])
     _, inbox = started(server)

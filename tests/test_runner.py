@@ -115,7 +115,11 @@ def test_hard_stop_overrides_a_soft_one() -> None:
 def test_soft_stop_after_a_hard_one_changes_nothing() -> None:
     """Code 20 while the tree is being killed is ignored: never back from hard to soft."""
     world = orders("abort_ordered", "stop_ordered", "script_ended", worker=FakeWorker())
-    events = [Event("abort_ordered", {}, 1), Event("stop_ordered", {}, 1), Event("script_ended", {"outcome": "aborted"}, 1)]
+    events = [
+        Event("abort_ordered", {}, 1),
+        Event("stop_ordered", {}, 1),
+        Event("script_ended", {"outcome": "aborted"}, 1),
+    ]
     world.inbox.when_empty = lambda: events.pop(0)
 
     world.run()
@@ -130,7 +134,11 @@ def test_event_of_an_earlier_job_is_journalled_and_ignored() -> None:
     second = attrs.evolve(JOB, guid="second")
     world = World(FakeGateway([JOB_FOUND, JOB_FOUND, NO_JOB], [TAKEN, ConsumeAnswer(0, job=second)]))
     world.worker.on_start = None
-    events = [Event("script_ended", {"outcome": "succeeded"}, 1), Event("abort_ordered", {}, 1), Event("script_ended", {"outcome": "succeeded"}, 2)]
+    events = [
+        Event("script_ended", {"outcome": "succeeded"}, 1),
+        Event("abort_ordered", {}, 1),
+        Event("script_ended", {"outcome": "succeeded"}, 2),
+    ]
     world.inbox.when_empty = lambda: events.pop(0)
 
     assert world.run() == 0
@@ -236,7 +244,9 @@ def test_lost_consume_answers_without_end_fault_with_exit_4() -> None:
 
 def test_job_that_comes_twice_is_run_once_and_its_outcome_reported_again() -> None:
     """A GUID that was already run is never started a second time."""
-    world = World(FakeGateway([JOB_FOUND, JOB_FOUND, NO_JOB], [TAKEN]), FakeWorker(on_start=Ending("failed", exit_code=1)))
+    world = World(
+        FakeGateway([JOB_FOUND, JOB_FOUND, NO_JOB], [TAKEN]), FakeWorker(on_start=Ending("failed", exit_code=1))
+    )
 
     assert world.run() == 0
     assert world.worker.done == [("start", JOB.guid)]
@@ -380,7 +390,10 @@ def test_result_left_by_the_last_run_is_delivered_before_anything_is_asked_for()
 
 def test_job_that_was_running_when_the_robot_died_is_killed_and_reported_failed() -> None:
     """Its remains are ended by their run token, it is Failed, and it is never started again."""
-    world = World(worker=FakeWorker(remains=("pid 7 (python)",)), past=FakePast(Unsettled("old", "script", "token", "", "Working")))
+    world = World(
+        worker=FakeWorker(remains=("pid 7 (python)",)),
+        past=FakePast(Unsettled("old", "script", "token", "", "Working")),
+    )
 
     assert world.run() == 0
     assert world.worker.done == [("end_remains", "token")]

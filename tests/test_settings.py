@@ -48,23 +48,51 @@ def test_guid_never_shows_in_the_repr(tmp_path: Path) -> None:
 
 
 WRONG = {
-    "unknown key": ("interval_s = 10", "intervall_s = 10", "robot.toml:6: heartbeat.intervall_s: unknown key; did you mean 'interval_s'?"),
-    "unknown section": ("[heartbeat]", "[hartbeat]", "robot.toml:5: hartbeat: unknown section; did you mean 'heartbeat'?"),
-    "text for a number": ("interval_s = 10", 'interval_s = "10"', "robot.toml:6: heartbeat.interval_s: must be a number"),
-    "flag for a number": ("interval_s = 10", "interval_s = true", "robot.toml:6: heartbeat.interval_s: must be a number"),
+    "unknown key": (
+        "interval_s = 10",
+        "intervall_s = 10",
+        "robot.toml:6: heartbeat.intervall_s: unknown key; did you mean 'interval_s'?",
+    ),
+    "unknown section": (
+        "[heartbeat]",
+        "[hartbeat]",
+        "robot.toml:5: hartbeat: unknown section; did you mean 'heartbeat'?",
+    ),
+    "text for a number": (
+        "interval_s = 10",
+        'interval_s = "10"',
+        "robot.toml:6: heartbeat.interval_s: must be a number",
+    ),
+    "flag for a number": (
+        "interval_s = 10",
+        "interval_s = true",
+        "robot.toml:6: heartbeat.interval_s: must be a number",
+    ),
     "nan": ("interval_s = 10", "interval_s = nan", "robot.toml:6: heartbeat.interval_s: must be a number"),
-    "out of range": ("interval_s = 10", "interval_s = -1", "robot.toml:6: heartbeat.interval_s: must be from 0.05 to 3600, not -1"),
+    "out of range": (
+        "interval_s = 10",
+        "interval_s = -1",
+        "robot.toml:6: heartbeat.interval_s: must be from 0.05 to 3600, not -1",
+    ),
     "no GUID": (GUID, "not-a-guid", "robot.toml:3: orchestrator.robot_guid: is not a GUID"),
     "not http": ("http://", "ftp://", "robot.toml:2: orchestrator.url: must be http://host"),
     "no host": ("http://127.0.0.1:4500", "http://", "robot.toml:2: orchestrator.url: must be http://host"),
     "bad port": (":4500", ":99999", "robot.toml:2: orchestrator.url: is not a URL"),
     "password in the URL": ("http://", "http://u:p@", "robot.toml:2: orchestrator.url: must not carry a user name"),
-    "scheme": ("[heartbeat]", 'auth_scheme = "digest"\n[heartbeat]', "robot.toml:5: orchestrator.auth_scheme: must be one of basic, bearer"),
+    "scheme": (
+        "[heartbeat]",
+        'auth_scheme = "digest"\n[heartbeat]',
+        "robot.toml:5: orchestrator.auth_scheme: must be one of basic, bearer",
+    ),
     "section that is a value": ("[heartbeat]\ninterval_s = 10", "", ""),
     "not TOML": ("interval_s = 10", "interval_s = ", "robot.toml:6: is not valid TOML"),
     "missing GUID": (f'robot_guid = "{GUID}"\n', "", "orchestrator.robot_guid: is missing"),
     "missing URL": ('url = "http://127.0.0.1:4500"\n', "", "orchestrator.url: is missing"),
-    "list of numbers": ("[heartbeat]", "[session]\nlog_off_command = [1]\n[heartbeat]", "session.log_off_command: must be a list of texts"),
+    "list of numbers": (
+        "[heartbeat]",
+        "[session]\nlog_off_command = [1]\n[heartbeat]",
+        "session.log_off_command: must be a list of texts",
+    ),
 }
 del WRONG["section that is a value"]
 
@@ -122,7 +150,9 @@ def test_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("FSM_ROBOT_ORCHESTRATOR_ROBOT_GUID", "secret", "is not a GUID"),
     ],
 )
-def test_mistake_in_the_environment_is_named_by_its_variable(tmp_path: Path, variable: str, value: str, expected: str) -> None:
+def test_mistake_in_the_environment_is_named_by_its_variable(
+    tmp_path: Path, variable: str, value: str, expected: str
+) -> None:
     """A wrong variable is refused like a wrong key."""
     found = problems(tmp_path, GOOD, {variable: value})
 
@@ -139,7 +169,10 @@ def test_guid_is_read_from_a_file_of_its_own(tmp_path: Path) -> None:
     assert load(toml(tmp_path, text), {}).orchestrator.robot_guid == GUID
 
 
-@pytest.mark.parametrize(("content", "expected"), [(None, "cannot be read"), (b"", "is empty"), (b"hello", "is not a GUID"), (b"\xff\xfe", "cannot be read")])
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [(None, "cannot be read"), (b"", "is empty"), (b"hello", "is not a GUID"), (b"\xff\xfe", "cannot be read")],
+)
 def test_guid_file_when_unusable_is_refused(tmp_path: Path, content: bytes | None, expected: str) -> None:
     """A missing, empty or wrong GUID file stops the start with its line in robot.toml."""
     if content is not None:
@@ -152,7 +185,11 @@ def test_guid_file_when_unusable_is_refused(tmp_path: Path, content: bytes | Non
 
 @pytest.mark.parametrize(
     ("data", "expected"),
-    [(b"\xff\xfe[\x00", "is not UTF-8"), (b"x" * 70_000, "larger than"), ("[a]\nb='\u0430".encode("cp1251"), "robot.toml:2: is not UTF-8")],
+    [
+        (b"\xff\xfe[\x00", "is not UTF-8"),
+        (b"x" * 70_000, "larger than"),
+        ("[a]\nb='\u0430".encode("cp1251"), "robot.toml:2: is not UTF-8"),
+    ],
 )
 def test_file_that_is_no_text_is_refused(tmp_path: Path, data: bytes, expected: str) -> None:
     """An editor that saved in another encoding is told so."""

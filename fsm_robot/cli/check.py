@@ -45,7 +45,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _check_settings(path: Path) -> tuple[Definition, list[str]]:
     if not path.exists():
         definition = machine_file.load(machine_file.built_in(), callback_names(Callbacks), OUTCOMES)
-        return definition, [f"no {path} here, so only the built-in machine was checked; `fsm-robot init` writes one", ""]
+        return definition, [
+            f"no {path} here, so only the built-in machine was checked; `fsm-robot init` writes one",
+            "",
+        ]
     settings = settings_module.load(path.absolute())
     definition, _ = wiring.machine_for(settings, cached=False)
     return definition, [f"{path}: no mistake", *_places(settings), ""]
@@ -96,7 +99,9 @@ def _table(definition: Definition) -> list[str]:
     rows = [("event", *states)]
     rows += [(event, *(cells[state] or "." for state in states)) for event, cells in coverage(definition)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return [
+        "  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
 
 
 def _as_json(definition: Definition, said: list[str]) -> dict[str, object]:

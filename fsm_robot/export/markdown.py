@@ -20,7 +20,11 @@ def markdown(definition: Definition) -> str:
         _table(
             ("state", "callback", "what it does"),
             (
-                (state.name, f"`{state.on_enter}`" if state.on_enter else "", _does(definition, state.on_enter, state.final))
+                (
+                    state.name,
+                    f"`{state.on_enter}`" if state.on_enter else "",
+                    _does(definition, state.on_enter, state.final),
+                )
                 for state in definition.states
             ),
         ),
@@ -28,13 +32,22 @@ def markdown(definition: Definition) -> str:
         _table(
             ("from", "event", "to", "exit code", "remarks"),
             (
-                (edge.source, f"`{edge.trigger}`", edge.dest, _number(edge.exit_code), _remarks(edge.kind, edge.at_most, edge.spent, edge.progress))
+                (
+                    edge.source,
+                    f"`{edge.trigger}`",
+                    edge.dest,
+                    _number(edge.exit_code),
+                    _remarks(edge.kind, edge.at_most, edge.spent, edge.progress),
+                )
                 for edge in definition.transitions
             ),
         ),
         "## Every event in every state",
         "An empty cell: the event cannot come there, because no callback of the state answers it.",
-        _table(("event", *names), ((f"`{event}`", *(cells[name] for name in names)) for event, cells in coverage(definition))),
+        _table(
+            ("event", *names),
+            ((f"`{event}`", *(cells[name] for name in names)) for event, cells in coverage(definition)),
+        ),
         "## Codes of the orchestrator",
         _table(("callback", "field", "value", "event"), _codes(definition.callbacks)),
         "## What is asked again",

@@ -14,7 +14,9 @@ def mermaid(definition: Definition) -> str:
     lines = ["stateDiagram-v2"]
     lines += [f'    state "{_escaped(name)}" as {ids[name]}' for name in ids]
     lines.append(f"    [*] --> {ids[definition.initial]}")
-    lines += [f"    {ids[edge.source]} --> {ids[edge.dest]} : {_escaped(label(edge))}" for edge in definition.transitions]
+    lines += [
+        f"    {ids[edge.source]} --> {ids[edge.dest]} : {_escaped(label(edge))}" for edge in definition.transitions
+    ]
     lines += [f"    {ids[state.name]} --> [*]" for state in definition.states if state.final]
     return "\n".join(lines) + "\n"
 

@@ -68,9 +68,7 @@ def step_from(values: Mapping[str, Any]) -> Step:
     )
 
 
-def line_of(
-    kind: str, values: Mapping[str, Any], chain_before: str, clean: Callable[[str], str]
-) -> tuple[str, str]:
+def line_of(kind: str, values: Mapping[str, Any], chain_before: str, clean: Callable[[str], str]) -> tuple[str, str]:
     """Return the line for a record, with its newline, and its chain value; `clean` takes secrets out of the text."""
     content = clean(json.dumps({"record": kind, **values}, ensure_ascii=False, separators=(",", ":")))
     # A lone surrogate, which UTF-8 cannot hold, becomes the JSON escape of itself.

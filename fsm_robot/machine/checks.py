@@ -60,7 +60,9 @@ def _unknown_names(definition: Definition, known_callbacks: Collection[str] | No
     states = [state.name for state in definition.states]
     callbacks = [callback.name for callback in definition.callbacks]
     if definition.initial not in states:
-        yield Problem(1, 1, f"initial: there is no state {definition.initial!r}{did_you_mean(definition.initial, states)}")
+        yield Problem(
+            1, 1, f"initial: there is no state {definition.initial!r}{did_you_mean(definition.initial, states)}"
+        )
     for edge in definition.transitions:
         for name in dict.fromkeys((edge.source, edge.dest)):
             if name not in states:
@@ -70,7 +72,9 @@ def _unknown_names(definition: Definition, known_callbacks: Collection[str] | No
             yield _at(state, f"callback {state.on_enter!r} is not declared{did_you_mean(state.on_enter, callbacks)}")
         for event in state.ignores:
             if event not in definition.inbox:
-                yield _at(state, f"ignores {event!r}, which no inbox event is called{did_you_mean(event, definition.inbox)}")
+                yield _at(
+                    state, f"ignores {event!r}, which no inbox event is called{did_you_mean(event, definition.inbox)}"
+                )
     used = {state.on_enter for state in definition.states}
     for callback in definition.callbacks:
         if known_callbacks is not None and callback.name not in known_callbacks:
@@ -94,7 +98,9 @@ def _unknown_events(definition: Definition) -> Iterator[Problem]:
             for code, event in table.items():
                 if event is not None and event not in allowed:
                     near = did_you_mean(event, sorted(allowed))
-                    yield _at(callback, f"{callback.name}: {field} {code} gives {event!r}, which it never answers{near}")
+                    yield _at(
+                        callback, f"{callback.name}: {field} {code} gives {event!r}, which it never answers{near}"
+                    )
 
 
 def _edges(definition: Definition) -> Iterator[Problem]:
@@ -179,7 +185,9 @@ def _unbounded_cycles(definition: Definition) -> Iterator[Problem]:
         if way is not None:
             reported.update([edge.source, *(step.source for step in way)])
             names = " -> ".join([edge.source, edge.dest, *(step.dest for step in way)])
-            yield _at(edge, f"nothing bounds the cycle {names}; give one of its transitions `at_most`, or `progress: true`")
+            yield _at(
+                edge, f"nothing bounds the cycle {names}; give one of its transitions `at_most`, or `progress: true`"
+            )
 
 
 def _way(start: str, goal: str, edges: Iterable[Transition]) -> list[Transition] | None:

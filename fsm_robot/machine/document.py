@@ -120,7 +120,9 @@ class _Builder:
         self.seen += 1
         # Aliases make a small file huge, or endless where one holds itself.
         if self.seen > MOST_NODES or depth > DEEPEST_LEVEL:
-            raise DefinitionError([f"{self.name}:{place.line}:{place.column}: is too large once its aliases are followed"])
+            raise DefinitionError(
+                [f"{self.name}:{place.line}:{place.column}: is too large once its aliases are followed"]
+            )
         if isinstance(node, yaml.ScalarNode):
             return Value(self._scalar(node, place), place)
         if node.tag.removeprefix(STANDARD_TAG) not in PLAIN_TAGS:
@@ -163,4 +165,3 @@ class _Builder:
 
     def _complain(self, place: Place, problem: str) -> None:
         self.problems.append(Problem(place.line, place.column, problem))
-

@@ -42,7 +42,11 @@ def _kind(shape: Shape) -> dict[str, Any]:
         return _reference(kind)
     name = {**NAME, "enum": list(shape.allowed)} if shape.allowed else NAME
     names = {"type": "array", "items": name, "uniqueItems": True}
-    code_table = {"type": "object", "additionalProperties": {"type": ["string", "null"]}, "propertyNames": {"pattern": "^-?[0-9]+$"}}
+    code_table = {
+        "type": "object",
+        "additionalProperties": {"type": ["string", "null"]},
+        "propertyNames": {"pattern": "^-?[0-9]+$"},
+    }
     return {
         "text": name,
         "name": name,

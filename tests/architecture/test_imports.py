@@ -113,7 +113,9 @@ def test_pure_modules_do_no_io() -> None:
         relative = path.relative_to(PACKAGE).as_posix()
         wrong += [f"{relative} imports {name}" for name in imports_of(path) if name.split(".")[0] in FORBIDDEN_IN_PURE]
         calls = (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
-        wrong += [f"{relative} calls open" for call in calls if isinstance(call.func, ast.Name) and call.func.id == "open"]
+        wrong += [
+            f"{relative} calls open" for call in calls if isinstance(call.func, ast.Name) and call.func.id == "open"
+        ]
     assert wrong == []
 
 
@@ -137,7 +139,9 @@ def test_catch_all_stands_in_one_place_only() -> None:
     found = []
     for path in sources():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ExceptHandler) and (node.type is None or ast.unparse(node.type) in ("Exception", "BaseException")):
+            if isinstance(node, ast.ExceptHandler) and (
+                node.type is None or ast.unparse(node.type) in ("Exception", "BaseException")
+            ):
                 found.append(path.relative_to(PACKAGE).as_posix())
     # runner.py raises again after it has ended the script.
     assert sorted(set(found)) == ["cli/__init__.py", "runner.py", "wiring.py"]

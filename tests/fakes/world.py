@@ -18,7 +18,9 @@ from fsm_robot.patience import Patience
 from fsm_robot.ports import ConsumeAnswer, Ending, HeartbeatAnswer, Job, Unsettled
 from fsm_robot.runner import Runner
 
-JOB = Job("5c1e0000-0000-4000-8000-00000000000a", "отчёты\\сводка", "pv", {"task": {"Parameters": {"month": "2026-10"}}})
+JOB = Job(
+    "5c1e0000-0000-4000-8000-00000000000a", "отчёты\\сводка", "pv", {"task": {"Parameters": {"month": "2026-10"}}}
+)
 NO_JOB = HeartbeatAnswer(0, has_new_job=0)
 JOB_FOUND = HeartbeatAnswer(0, has_new_job=1)
 GONE = ConsumeAnswer(102, "new job not found")

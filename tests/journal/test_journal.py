@@ -69,7 +69,9 @@ def test_every_step_is_synced_before_append_returns(tmp_path: Path, monkeypatch:
 
 
 @given(st.integers(0, 4000))
-def test_journal_when_cut_anywhere_gives_the_whole_records_before_the_cut(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
+def test_journal_when_cut_anywhere_gives_the_whole_records_before_the_cut(
+    tmp_path_factory: pytest.TempPathFactory, cut: int
+) -> None:
     """A power loss in the middle of a line loses that line and nothing else."""
     folder = tmp_path_factory.mktemp("journal")
     path = write(folder, *(step(seq, "event", note="слово" * seq) for seq in range(6)))
@@ -125,8 +127,14 @@ def test_folder_that_cannot_be_written_is_said_in_one_sentence(tmp_path: Path) -
 LEFT_OPEN = {
     "consumed": ([step(0, "job_consumed", "Claiming", **JOB)], ""),
     "claimed": ([step(0, "job_consumed", "Claiming", **JOB), step(1, "job_claimed", "Working")], ""),
-    "ended": ([step(0, "job_consumed", "Claiming", **JOB), step(1, "script_ended", "Reporting", outcome="stopped")], "stopped"),
-    "not started": ([step(0, "job_consumed", "Claiming", **JOB), step(1, "script_not_started", "Reporting", outcome="refused")], "refused"),
+    "ended": (
+        [step(0, "job_consumed", "Claiming", **JOB), step(1, "script_ended", "Reporting", outcome="stopped")],
+        "stopped",
+    ),
+    "not started": (
+        [step(0, "job_consumed", "Claiming", **JOB), step(1, "script_not_started", "Reporting", outcome="refused")],
+        "refused",
+    ),
     "undelivered": (
         [
             step(0, "job_consumed", "Claiming", **JOB),

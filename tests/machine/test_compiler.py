@@ -44,19 +44,59 @@ def test_small_machine_is_accepted() -> None:
 
 
 SPOILED = {
-    "unknown key": ("progress: true", "progres: true", "m.yaml:10:41: unknown key 'progres'", "did you mean 'progress'?"),
-    "duplicate key": ("machine: small", "machine: small\nmachine: big", "m.yaml:3:1: key 'machine' is there twice", "line 2"),
+    "unknown key": (
+        "progress: true",
+        "progres: true",
+        "m.yaml:10:41: unknown key 'progres'",
+        "did you mean 'progress'?",
+    ),
+    "duplicate key": (
+        "machine: small",
+        "machine: small\nmachine: big",
+        "m.yaml:3:1: key 'machine' is there twice",
+        "line 2",
+    ),
     "missing key": ("trigger: went, ", "", "m.yaml:9:5: a transition needs the key 'trigger'", ""),
     "unknown state in dest": ("dest: B}", "dest: BB}", "m.yaml:9:5: went: there is no state 'BB'", "did you mean 'B'?"),
-    "unknown state in source": ("source: B, dest: C", "source: [B, D], dest: C", "m.yaml:11:5: tired: there is no state 'D'", ""),
+    "unknown state in source": (
+        "source: B, dest: C",
+        "source: [B, D], dest: C",
+        "m.yaml:11:5: tired: there is no state 'D'",
+        "",
+    ),
     "unknown initial": ("initial: A", "initial: X", "initial: there is no state 'X'", ""),
-    "unknown trigger": ("trigger: went", "trigger: wen", "m.yaml:9:5: no callback answers 'wen'", "did you mean 'went'?"),
-    "unknown callback": ("on_enter: go}", "on_enter: goo}", "m.yaml:5:5: callback 'goo' is not declared", "did you mean 'go'?"),
-    "unused callback": ("callbacks:\n", "callbacks:\n  idle: {answers: []}\n", "callback 'idle' belongs to no state", ""),
+    "unknown trigger": (
+        "trigger: went",
+        "trigger: wen",
+        "m.yaml:9:5: no callback answers 'wen'",
+        "did you mean 'went'?",
+    ),
+    "unknown callback": (
+        "on_enter: go}",
+        "on_enter: goo}",
+        "m.yaml:5:5: callback 'goo' is not declared",
+        "did you mean 'go'?",
+    ),
+    "unused callback": (
+        "callbacks:\n",
+        "callbacks:\n  idle: {answers: []}\n",
+        "callback 'idle' belongs to no state",
+        "",
+    ),
     "unknown ignored event": ("ignores: [rain]", "ignores: [rian]", "ignores 'rian'", "did you mean 'rain'?"),
     "status out of range": ("failed: 5", "failed: 9", "9 is no job status", "from 0 to 8"),
-    "duplicate state": ("  - {name: C, final: true}", "  - {name: C, final: true}\n  - {name: C, final: true}", "m.yaml:8:5: state 'C' is there twice", "line 7"),
-    "unreachable state": ("  - {name: C, final: true}", "  - {name: C, final: true}\n  - {name: D, final: true}", "m.yaml:8:5: D cannot be reached from A", ""),
+    "duplicate state": (
+        "  - {name: C, final: true}",
+        "  - {name: C, final: true}\n  - {name: C, final: true}",
+        "m.yaml:8:5: state 'C' is there twice",
+        "line 7",
+    ),
+    "unreachable state": (
+        "  - {name: C, final: true}",
+        "  - {name: C, final: true}\n  - {name: D, final: true}",
+        "m.yaml:8:5: D cannot be reached from A",
+        "",
+    ),
     "no way to the end": (
         "  - {trigger: tired, source: B, dest: C, exit_code: 0}",
         "  - {trigger: tired, source: A, dest: C, exit_code: 0}\n  - {trigger: tired, source: B, dest: B, kind: internal}\n",
@@ -64,21 +104,71 @@ SPOILED = {
         "",
     ),
     "no final": ("name: C, final: true", "name: C, final: false", "no state is final", ""),
-    "out of a final": ("inbox:", "  - {trigger: rain, source: C, dest: A}\ninbox:", "m.yaml:12:5: C is final, so no transition can leave it", ""),
-    "two for one event": ("inbox:", "  - {trigger: tired, source: B, dest: A}\ninbox:", "B already has a transition for 'tired' in line 11", ""),
+    "out of a final": (
+        "inbox:",
+        "  - {trigger: rain, source: C, dest: A}\ninbox:",
+        "m.yaml:12:5: C is final, so no transition can leave it",
+        "",
+    ),
+    "two for one event": (
+        "inbox:",
+        "  - {trigger: tired, source: B, dest: A}\ninbox:",
+        "B already has a transition for 'tired' in line 11",
+        "",
+    ),
     "unanswered inbox event": (", ignores: [rain]", "", "m.yaml:6:5: B neither handles nor ignores 'rain'", ""),
-    "unanswered callback answer": ("answers: [went]", "answers: [went, rain]", "A has no transition for 'rain', which go may answer", ""),
+    "unanswered callback answer": (
+        "answers: [went]",
+        "answers: [went, rain]",
+        "A has no transition for 'rain', which go may answer",
+        "",
+    ),
     "both handled and ignored": ("ignores: [rain]", "ignores: [rain, woke]", "B both handles and ignores 'woke'", ""),
     "unbounded cycle": (", progress: true", "", "m.yaml:9:5: nothing bounds the cycle A -> B -> A", "at_most"),
-    "self-transition without kind": ("dest: A, progress: true", "dest: B", "m.yaml:10:5: B on woke: a transition to the same state must say", "internal"),
-    "internal to another state": ("dest: A, progress", "dest: A, kind: internal, progress", "only a transition to the same state can be internal", ""),
+    "self-transition without kind": (
+        "dest: A, progress: true",
+        "dest: B",
+        "m.yaml:10:5: B on woke: a transition to the same state must say",
+        "internal",
+    ),
+    "internal to another state": (
+        "dest: A, progress",
+        "dest: A, kind: internal, progress",
+        "only a transition to the same state can be internal",
+        "",
+    ),
     "final without exit code": (", exit_code: 0", "", "C is final, so the transition must say the exit_code", ""),
-    "exit code into a state that goes on": ("dest: B}", "dest: B, exit_code: 3}", "B is not final, so exit_code means nothing", ""),
+    "exit code into a state that goes on": (
+        "dest: B}",
+        "dest: B, exit_code: 3}",
+        "B is not final, so exit_code means nothing",
+        "",
+    ),
     "budget without an edge for its end": ("progress: true", "at_most: 2", "`at_most` and `then` need each other", ""),
-    "code for an event never answered": ("go: {answers: [went]}", "go: {answers: [went], codes: {X: {0: wnet}}}", "X 0 gives 'wnet'", "did you mean 'went'?"),
-    "code that is no number": ("go: {answers: [went]}", "go: {answers: [went], codes: {X: {zero: went}}}", "'zero' is no whole number", ""),
-    "unknown failure kind": ("answers: [went]", "answers: [went], retry: {on: [no_conection], for_s: 1}", "did you mean 'no_connection'?", ""),
-    "number out of range": ("answers: [went]", "answers: [went], retry: {on: [], for_s: -1}", "for_s must be at least 0", ""),
+    "code for an event never answered": (
+        "go: {answers: [went]}",
+        "go: {answers: [went], codes: {X: {0: wnet}}}",
+        "X 0 gives 'wnet'",
+        "did you mean 'went'?",
+    ),
+    "code that is no number": (
+        "go: {answers: [went]}",
+        "go: {answers: [went], codes: {X: {zero: went}}}",
+        "'zero' is no whole number",
+        "",
+    ),
+    "unknown failure kind": (
+        "answers: [went]",
+        "answers: [went], retry: {on: [no_conection], for_s: 1}",
+        "did you mean 'no_connection'?",
+        "",
+    ),
+    "number out of range": (
+        "answers: [went]",
+        "answers: [went], retry: {on: [], for_s: -1}",
+        "for_s must be at least 0",
+        "",
+    ),
     "flag that is a word": ("final: true", "final: yes", "final must be true or false", ""),
     "text that is a number": ("machine: small", "machine: 12", "machine must be a text, not 12", ""),
     "list that is a word": ("ignores: [rain]", "ignores: rain", "ignores must be a list in brackets", ""),
@@ -88,7 +178,9 @@ SPOILED = {
 
 
 @pytest.mark.parametrize(("old", "new", "expected", "hint"), SPOILED.values(), ids=SPOILED.keys())
-def test_mistake_when_compiled_is_refused_with_its_place_and_a_hint(old: str, new: str, expected: str, hint: str) -> None:
+def test_mistake_when_compiled_is_refused_with_its_place_and_a_hint(
+    old: str, new: str, expected: str, hint: str
+) -> None:
     """Each kind of author mistake is named where it stands, with what was probably meant."""
     assert old in SMALL
     found = mistakes(SMALL.replace(old, new, 1))
@@ -105,7 +197,11 @@ def test_callback_when_the_program_lacks_it_is_refused_before_anything_runs() ->
 
 def test_many_mistakes_are_reported_in_one_go_in_the_order_of_the_file() -> None:
     """An author sees everything at once, from top to bottom."""
-    text = SMALL.replace("dest: B}", "dest: BB}").replace("ignores: [rain]", "ignores: [rian]").replace("failed: 5", "failed: 77")
+    text = (
+        SMALL.replace("dest: B}", "dest: BB}")
+        .replace("ignores: [rain]", "ignores: [rian]")
+        .replace("failed: 5", "failed: 77")
+    )
 
     found = mistakes(text)
 
@@ -118,7 +214,9 @@ def test_many_mistakes_are_reported_in_one_go_in_the_order_of_the_file() -> None
 def test_state_named_like_a_yaml_1_1_boolean_keeps_its_name(name: str) -> None:
     """A state called Off is called Off: plain words mean what they say."""
     quoted = json.dumps(name, ensure_ascii=False) if ":" in name else name
-    definition = compile_text(SMALL.replace("name: C", f"name: {quoted}").replace("dest: C", f"dest: {quoted}"), "m.yaml")
+    definition = compile_text(
+        SMALL.replace("name: C", f"name: {quoted}").replace("dest: C", f"dest: {quoted}"), "m.yaml"
+    )
 
     assert [state.name for state in definition.states] == ["A", "B", name]
 
@@ -129,7 +227,11 @@ def test_state_named_like_a_yaml_1_1_boolean_keeps_its_name(name: str) -> None:
         ("[" * 200_000, "nested deeper"),
         ("{a: " * 60_000, "nested deeper"),
         ("a: &a [b, *a]", "too large once its aliases are followed"),
-        ("x: &a [1,1,1,1,1,1,1,1,1]\n" + "\n".join(f"y{n}: &b{n} [{', '.join([f'*b{n - 1}' if n else '*a'] * 9)}]" for n in range(9)), "aliases"),
+        (
+            "x: &a [1,1,1,1,1,1,1,1,1]\n"
+            + "\n".join(f"y{n}: &b{n} [{', '.join([f'*b{n - 1}' if n else '*a'] * 9)}]" for n in range(9)),
+            "aliases",
+        ),
         ("", "is empty"),
         ("- a\n- b", "must be a mapping"),
         ("just words", "must be a mapping"),
@@ -142,7 +244,23 @@ def test_state_named_like_a_yaml_1_1_boolean_keeps_its_name(name: str) -> None:
         ("? [a]\n: b", "a key must be a plain word"),
         ("a: \x01", "is not YAML"),
     ],
-    ids=["deep list", "deep map", "alias loop", "billion laughs", "empty", "list", "word", "open list", "open quote", "tab", "nested value", "huge", "two documents", "complex key", "control character"],
+    ids=[
+        "deep list",
+        "deep map",
+        "alias loop",
+        "billion laughs",
+        "empty",
+        "list",
+        "word",
+        "open list",
+        "open quote",
+        "tab",
+        "nested value",
+        "huge",
+        "two documents",
+        "complex key",
+        "control character",
+    ],
 )
 def test_hostile_text_when_compiled_gives_a_sentence_and_no_crash(text: str, expected: str) -> None:
     """Whatever the file holds, the answer is a sentence with a place."""

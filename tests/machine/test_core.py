@@ -53,7 +53,9 @@ def test_machine_agrees_with_a_plain_table_on_random_events(robot_definition: De
                     machine.handle(Event(name))
             else:
                 step = machine.handle(Event(name))
-                assert step.kind == ("ignored" if expected is None else "stayed" if expected.kind == "internal" else "taken")
+                assert step.kind == (
+                    "ignored" if expected is None else "stayed" if expected.kind == "internal" else "taken"
+                )
             assert machine.state == table.state
 
 

@@ -24,7 +24,11 @@ class Table:
     def edge(self, event: str) -> Transition | None:
         candidates = [e for e in self.definition.transitions if (e.source, e.trigger) == (self.state, event)]
         first = next((e for e in candidates if not e.spent), None)
-        if first is not None and first.at_most is not None and self.budgets.get((self.state, event), 0) >= first.at_most:
+        if (
+            first is not None
+            and first.at_most is not None
+            and self.budgets.get((self.state, event), 0) >= first.at_most
+        ):
             return next(e for e in candidates if e.spent)
         return first
 

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def no_robot_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test sees neither the developer's own robot nor their proxies."""
+    for name in list(os.environ):
+        if name.startswith("FSM_ROBOT_") or name.lower() in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def robot_folder(tmp_path: Path) -> Iterator[object]:
+    """A robot's folder with a real orchestrator that serves it."""
+    from fsm_robot.orchestrator.server import Orchestrator
+    from fsm_robot.orchestrator.store import Store
+
+    from tests.fakes.robot_folder import RobotFolder
+
+    store = Store(tmp_path / "orchestrator.sqlite")
+    (tmp_path / "scripts").mkdir()
+    with Orchestrator(store) as server:
+        folder = RobotFolder(tmp_path, store, server)
+        folder.settings()
+        yield folder
+        folder.close()
+
+
+def need(command: str) -> str:
+    """Return the path of a program; skip without it, fail without it where CI=true."""
+    found = shutil.which(command)
+    if found:
+        return found
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{command} is not installed, and CI must not skip this test")
+    pytest.skip(f"{command} is not installed")

@@ -1,0 +1,120 @@
+"""A folder with robot.toml and scripts, a real orchestrator, and the robot as a real process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+from fsm_robot.orchestrator.server import Orchestrator
+from fsm_robot.orchestrator.store import Store
+
+GUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+PATIENCE_S = 40.0
+
+
+@attrs.define
+class RobotFolder:
+    """Everything for one robot; its orchestrator is started by `serve`."""
+
+    path: Path
+    store: Store
+    server: Orchestrator
+    processes: list[subprocess.Popen[str]] = attrs.field(factory=list)
+
+    def script(self, name: str, text: str) -> str:
+        file = self.path / "scripts" / f"{name}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        return name
+
+    def settings(self, url: str = "", **changes: dict[str, Any]) -> None:
+        sections: dict[str, dict[str, Any]] = {
+            "orchestrator": {"url": url or self.server.url, "robot_guid": GUID, "timeout_s": 5},
+            "heartbeat": {"interval_s": 0.2},
+            "scripts": {"stop_grace_s": 20},
+            "session": {"when_idle": "exit"},
+        }
+        for section, values in changes.items():
+            sections.setdefault(section, {}).update(values)
+        lines: list[str] = []
+        for section, values in sections.items():
+            lines.append(f"[{section}]")
+            lines += [f"{key} = {_toml(value)}" for key, value in values.items()]
+        (self.path / "robot.toml").write_text("\n".join(lines), encoding="utf-8")
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-m", "fsm_robot", "run", "--config", str(self.path / "robot.toml"), *arguments],
+            cwd=self.path,
+            env={**{k: v for k, v in os.environ.items() if not k.startswith("FSM_ROBOT")}, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+        self.processes.append(process)
+        return process
+
+    def run(self, *arguments: str, **environment: str) -> Done:
+        return self.finish(self.start(*arguments, **environment))
+
+    def finish(self, process: subprocess.Popen[str]) -> Done:
+        out, err = process.communicate(timeout=PATIENCE_S)
+        return Done(process.returncode, out, err)
+
+    def statuses(self) -> dict[str, int]:
+        """Return the status of every job by its script."""
+        return {job.script: job.status for job in self.store.jobs()}
+
+    def log(self) -> str:
+        file = self.path / "state" / "robot.log"
+        return file.read_text(encoding="utf-8") if file.exists() else ""
+
+    def output(self) -> str:
+        return "".join(
+            p.read_text(encoding="utf-8", errors="replace") for p in (self.path / "state" / "jobs").rglob("output.log")
+        )
+
+    def calls(self) -> list[tuple[str, str]]:
+        """Return what arrived, as (path, status or empty)."""
+        return [(call.path, str(_field(call.fields, "status"))) for call in self.store.calls()]
+
+    def close(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+
+
+@attrs.frozen
+class Done:
+    exit_code: int
+    out: str
+    err: str
+
+
+def until(condition: Callable[[], Any], what: str = "the condition") -> Any:
+    """Wait until `condition` is true; fail after a generous time."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"{what} did not come true"
+        time.sleep(0.02)
+    return value
+
+
+def _field(fields: Any, name: str) -> Any:
+    return next((value for key, value in dict(fields).items() if key.lower() == name), "")
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,46 @@
+"""Build a wheel, install it into an empty environment, run it there: what a user gets from `pip install`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def main() -> None:
+    """Fail with a message where the installed package does not do what the checkout does."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+        _run([*pip, "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT)])
+        (wheel,) = folder.glob("fsm_robot-*.whl")
+        venv.create(folder / "venv", with_pip=True)
+        bin_folder = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
+        python = str(bin_folder / "python")
+        installer = [python, "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+        _run([*installer, "--require-hashes", "-r", str(ROOT / "requirements.lock")])
+        _run([*installer, "--no-deps", str(wheel)])
+        program = str(bin_folder / "fsm-robot")
+        machine = json.loads(_run([program, "check", "--json"], folder))["machine"]
+        if machine["initial"] != "Recovering" or not machine["transitions"]:
+            raise SystemExit("the wheel does not carry states.yaml")
+        demo = _run([python, "-I", "-m", "fsm_robot", "demo", "--folder", str(folder / "demo")], folder)
+        print("\n".join(demo.splitlines()[-12:]))
+        print(f"{wheel.name}: built, installed into an empty environment, checked and run there")
+
+
+def _run(command: list[str], folder: Path = ROOT) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)}\nexit code {done.returncode}\n{done.stdout}\n{done.stderr}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    main()
