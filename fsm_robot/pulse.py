@@ -1,4 +1,4 @@
-"""The Working heartbeats: a thread of its own, so that a hung request delays nothing and a busy script starves nothing."""
+"""The Working heartbeats, in a thread of their own: a hung request delays nothing, a busy script starves nothing."""
 
 from __future__ import annotations
 

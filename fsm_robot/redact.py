@@ -25,25 +25,11 @@ _Spelling = tuple[str, ...]
 """One character's pattern after the other, such as `("%", "3", "0")`."""
 
 
-@attrs.frozen
-class _Place:
-    """One place in a form of the secret: the ways to spell it, and whether it may be missing."""
-
-    spellings: tuple[_Spelling, ...]
-    optional: bool = False
-
-    def pattern(self) -> str:
-        whole = "|".join(_GAP.join(spelling) for spelling in self.spellings)
-        return f"(?:{whole})"
-
-    def beginnings(self) -> list[str]:
-        """Return patterns of what the text can end with in the middle of this place."""
-        return [
-            _GAP.join(spelling[:length]) + _GAP for spelling in self.spellings for length in range(1, len(spelling))
-        ]
+_Place = tuple[tuple[_Spelling, ...], bool]
+"""One place in a form of the secret: the ways to spell it, and whether it may be missing."""
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)  # slots and cached properties together cost milliseconds when the class is made
 class Redactor:
     """Replaces one secret by `***` wherever it turns up."""
 
@@ -159,26 +145,24 @@ def _base64_cores(secret: str) -> list[tuple[str, bool]]:
 
 
 def _plain_form(secret: str) -> list[_Place]:
-    return [_Place(_spellings(character), optional=character == "-") for character in secret]
+    return [(_spellings(character), character == "-") for character in secret]
 
 
 def _spellings(character: str) -> tuple[_Spelling, ...]:
     cases = dict.fromkeys([character.lower(), character.upper()])
-    percent = [("%", *(_any_case(digit) for digit in _hex(case))) for case in cases if case.isascii()]
+    percent = [("%", *map(_any_case, _hex(case))) for case in cases]
     return ((_any_case(character),), *percent)
 
 
 def _hex_form(variant: str) -> list[_Place]:
-    return [_Place(((_any_case(digit),),)) for digit in _hex(variant)]
+    return [(((_any_case(digit),),), False) for digit in _hex(variant)]
 
 
 def _base64_form(core: str, whole: bool) -> list[_Place]:
-    form = [_Place(((re.escape(character),),)) for character in core]
-    if whole:
-        tails: tuple[_Spelling, ...] = (("O", "g", "=", "="), ("O", "g", "="), ("O", "g"))
-    else:
-        tails = ((_BASE64_CHAR, "=", "="), (_BASE64_CHAR, "="), (_BASE64_CHAR,))
-    return [*form, _Place(tails, optional=True)]
+    form: list[_Place] = [(((re.escape(character),),), False) for character in core]
+    # What follows a core that ends within a byte: one character that holds the rest of it, and the padding.
+    tail = ("O", "g") if whole else (_BASE64_CHAR,)
+    return [*form, (((*tail, "=", "="), (*tail, "="), tail), True)]
 
 
 def _any_case(character: str) -> str:
@@ -188,19 +172,29 @@ def _any_case(character: str) -> str:
 
 def _whole_pattern(form: list[_Place]) -> str:
     first, *rest = form
-    return first.pattern() + "".join(_optional(f"{_GAP}{place.pattern()}", place.optional) for place in rest)
+    return _pattern(first) + "".join(_optional(_GAP + _pattern(place), place) for place in rest)
 
 
 def _beginning_pattern(form: list[_Place]) -> str:
     """Return a pattern for the end of a text that breaks off anywhere inside `form`, or right behind it."""
     rest = r"\Z"
     for place in reversed(form[1:]):
-        broken_off = "|".join(f"{beginning}\\Z" for beginning in ["", *place.beginnings()])
-        whole = _optional(f"{_GAP}{place.pattern()}", place.optional)
-        rest = f"(?:{_GAP}(?:{broken_off})|{whole}{rest})"
-    broken_off = "".join(f"{beginning}\\Z|" for beginning in form[0].beginnings())
-    return f"(?:{broken_off}{form[0].pattern()}{rest})"
+        broken_off = "|".join(rf"{beginning}\Z" for beginning in ["", *_beginnings(place)])
+        rest = f"(?:{_GAP}(?:{broken_off})|{_optional(_GAP + _pattern(place), place)}{rest})"
+    broken_off = "".join(rf"{beginning}\Z|" for beginning in _beginnings(form[0]))
+    return f"(?:{broken_off}{_pattern(form[0])}{rest})"
 
 
-def _optional(pattern: str, optional: bool) -> str:
-    return f"(?:{pattern})?" if optional else pattern
+def _pattern(place: _Place) -> str:
+    spellings, _ = place
+    return f"(?:{'|'.join(map(_GAP.join, spellings))})"
+
+
+def _beginnings(place: _Place) -> list[str]:
+    """Return patterns of what a text can end with in the middle of `place`."""
+    spellings, _ = place
+    return [_GAP.join(spelling[:end]) + _GAP for spelling in spellings for end in range(1, len(spelling))]
+
+
+def _optional(pattern: str, place: _Place) -> str:
+    return f"(?:{pattern})?" if place[1] else pattern

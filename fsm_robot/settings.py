@@ -6,6 +6,7 @@ with file, line and key.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import sys
@@ -350,12 +351,7 @@ def _typed(value: Any, kind: str) -> tuple[Any, str | None]:
     """Return `value` as the field's type, or what is wrong with it. No coercion but int -> float."""
     if kind == "float":
         # `nan` and `inf` are TOML floats and would pass a comparison or freeze a wait.
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, (int, float))
-            or value != value
-            or abs(value) == float("inf")
-        ):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             return value, "must be a number"
         return float(value), None
     if kind == "tuple[str, ...]":

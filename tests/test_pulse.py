@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -87,7 +88,7 @@ def test_beats_keep_their_distance_also_when_calls_fail(started: Callable[..., t
     server.wait_for(8)
 
     stamps = [before, *server.at]
-    assert all(later - earlier >= 0.05 for earlier, later in zip(stamps, stamps[1:], strict=False))
+    assert all(later - earlier >= 0.05 for earlier, later in itertools.pairwise(stamps))
 
 
 @pytest.mark.parametrize(("code", "event"), [(10, "abort_ordered"), (20, "stop_ordered"), (101, "robot_forgotten")])

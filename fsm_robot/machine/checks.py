@@ -122,7 +122,7 @@ def _edges(definition: Definition) -> Iterator[Problem]:
 
 def _edge_mistakes(edge: Transition, finals: Collection[str]) -> Iterator[str]:
     if edge.source == edge.dest and not edge.kind:
-        yield "a transition to the same state must say `kind: internal` (stay) or `kind: external` (run the callback again)"
+        yield "a transition to the same state must say `kind: internal` (stay) or `kind: external` (call again)"
     if edge.source != edge.dest and edge.kind == "internal":
         yield "only a transition to the same state can be internal"
     if edge.dest in finals and edge.exit_code is None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -26,8 +27,7 @@ def hostile() -> Definition:
     """A machine whose states are called what breaks other exporters."""
     names = "".join(f"  - {{name: {_yaml(name)}, on_enter: go}}\n" for name in HOSTILE)
     edges = "".join(
-        f"  - {{trigger: next, source: {_yaml(a)}, dest: {_yaml(b)}}}\n"
-        for a, b in zip(HOSTILE, HOSTILE[1:], strict=False)
+        f"  - {{trigger: next, source: {_yaml(a)}, dest: {_yaml(b)}}}\n" for a, b in itertools.pairwise(HOSTILE)
     )
     last = f"  - {{trigger: next, source: {_yaml(HOSTILE[-1])}, dest: Z, exit_code: 0}}\n"
     return compile_text(

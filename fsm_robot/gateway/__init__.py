@@ -1,0 +1,1 @@
+"""What the orchestrator lets a robot do: the HTTP edge."""

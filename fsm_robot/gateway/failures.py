@@ -1,0 +1,171 @@
+"""What went wrong on the wire -> the `GatewayError` that says it: which kind, and one sentence for a person."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import attrs
+
+from fsm_robot.errors import GatewayError, GatewayRejectedError, GatewayUnreachableError
+
+SHOWN_CHARACTERS = 200
+_BAD_VERBS = (404, 405)
+_NOT_ACTED = (408, 425, 429)
+_PROXY_LOGIN = 407
+
+
+@attrs.frozen
+class Answer:
+    """An HTTP answer whose body has been read.
+
+    Attributes:
+        status: HTTP status.
+        data: The body.
+        shown: Content type and the first characters of the body, without the robot's GUID and control characters.
+        location: Header `Location`, or empty.
+        retry_after: Header `Retry-After`, or empty.
+    """
+
+    status: int
+    data: bytes = attrs.field(default=b"", repr=False)
+    shown: str = ""
+    location: str = ""
+    retry_after: str = ""
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the server says that it did what was asked."""
+        return 200 <= self.status < 300
+
+    @property
+    def verb_unknown(self) -> bool:
+        """Whether another verb may be worth a try."""
+        return self.status in _BAD_VERBS
+
+
+def shown(content_type: str, text: str) -> str:
+    """Return what a person needs to see of an answer that is not understood; `text` holds no secret any more."""
+    start = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text[:SHOWN_CHARACTERS])
+    dots = "…" if len(text) > SHOWN_CHARACTERS else ""
+    kind = content_type or "no content type"
+    return f"{kind}: {start}{dots}" if text else f"{kind}, empty"
+
+
+def refusal(path: str, answer: Answer) -> GatewayError:
+    """Return the error for an answer whose status is not 2xx."""
+    status = answer.status
+    if status in _NOT_ACTED or (status == 503 and answer.retry_after):
+        wish_s = retry_after_s(answer.retry_after)
+        return GatewayUnreachableError(path, "throttled", f"the server asks for patience (HTTP {status})", wish_s)
+    if status >= 500:
+        return GatewayUnreachableError(path, "server_error", f"the server failed with HTTP {status} ({answer.shown})")
+    if status == _PROXY_LOGIN:
+        # It says nothing about the request, which the proxy has not passed on.
+        detail = "the proxy wants a login (HTTP 407); put user and password into the proxy's address, or use NO_PROXY"
+        return GatewayUnreachableError(path, "no_connection", detail)
+    if status in (401, 403):
+        detail = f"the server refuses the credential (HTTP {status}); check robot_guid and auth_scheme ({answer.shown})"
+        return GatewayRejectedError(path, "refused", detail, status)
+    if status < 400:
+        return GatewayRejectedError(path, "rejected", _redirect(answer), status)
+    return GatewayRejectedError(path, "rejected", f"the server refuses with HTTP {status} ({answer.shown})", status)
+
+
+def _redirect(answer: Answer) -> str:
+    try:
+        parts = urlsplit(answer.location)
+        target = f"{parts.scheme}://{parts.hostname}" if parts.hostname else "another path of the same server"
+    except ValueError:
+        target = "an address that cannot be read"
+    return (
+        f"the server redirects to {target} (HTTP {answer.status}), which is not followed because the request"
+        " carries the credential; put the final address into orchestrator.url"
+    )
+
+
+def retry_after_s(header: str) -> float | None:
+    """Return the seconds that a `Retry-After` header asks for, as number or HTTP date; None where it says nothing."""
+    text = header.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    if not text:
+        return None
+    from datetime import UTC, datetime
+    from email.utils import parsedate_to_datetime
+
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def broken(
+    path: str, error: BaseException, server: str, proxy: str, timeout_s: float, *, handed_over: bool
+) -> GatewayError:
+    """Return the error for a request without an answer.
+
+    Args:
+        path: Of the call.
+        error: What the HTTP library raised.
+        server: Host and port that were asked, for the message.
+        proxy: Host and port of the proxy in between, or empty.
+        timeout_s: The longest wait.
+        handed_over: Whether any of the request's body was given to the network. If not, it certainly did not arrive.
+    """
+    causes = list(_causes(error))
+    way = f"{server} through the proxy {proxy}" if proxy else server
+    if handed_over:
+        return GatewayUnreachableError(path, "no_answer", _no_answer(causes, way, timeout_s))
+    look_at = "HTTP_PROXY, HTTPS_PROXY and NO_PROXY" if proxy else "orchestrator.url and the network"
+    return GatewayUnreachableError(path, "no_connection", _no_connection(causes, way, timeout_s, look_at))
+
+
+def _no_answer(causes: list[BaseException], way: str, timeout_s: float) -> str:
+    if _timed_out(causes):
+        what = f"no complete answer from {way} within {timeout_s:g} s"
+    else:
+        what = f"the connection to {way} broke before the answer was complete ({_plain(causes)})"
+    return f"{what}; the request may have arrived"
+
+
+def _no_connection(causes: list[BaseException], way: str, timeout_s: float, look_at: str) -> str:
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+        return (
+            f"the TLS certificate of {way} is not trusted ({_plain(causes)}); set orchestrator.verify to the file of"
+            ' the authority that issued it (verify = "company-ca.pem"), or to false to do without the check'
+        )
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        return f"no TLS connection to {way} ({_plain(causes)}); does it speak https on this port?"
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        return f"no connection to {way}: the name is not known ({_plain(causes)}); check {look_at}"
+    if _timed_out(causes):
+        return f"no connection to {way} within {timeout_s:g} s; check {look_at}"
+    return f"no connection to {way} ({_plain(causes)}); check {look_at}"
+
+
+def _timed_out(causes: list[BaseException]) -> bool:
+    return any(isinstance(cause, TimeoutError) for cause in causes)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what it wraps, outermost first: libraries keep it in `reason`, in `args` or as the cause."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        wrapped = (getattr(current, "reason", None), *current.args, current.__cause__, current.__context__)
+        current = next((each for each in wrapped if isinstance(each, BaseException) and id(each) not in seen), None)
+
+
+def _plain(causes: list[BaseException]) -> str:
+    """Return the innermost error in few words, without the object addresses that libraries print."""
+    inner = next((cause for cause in reversed(causes) if isinstance(cause, OSError) and cause.strerror), causes[-1])
+    text = getattr(inner, "verify_message", "") or getattr(inner, "strerror", None) or str(inner)
+    return " ".join(str(text).split())[:SHOWN_CHARACTERS] or type(inner).__name__

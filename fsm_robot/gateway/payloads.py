@@ -1,0 +1,225 @@
+"""Wire <-> values: the form bodies that the robot sends, and tolerant reading of the answers. Pure.
+
+What is tolerated, and why, stands in docs/protocol.md, "Tolerances".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from fsm_robot.errors import GatewayGarbledError
+from fsm_robot.ports import ConsumeAnswer, HeartbeatAnswer, Job
+
+HEARTBEAT_PATH = "/api/robot/heartbeat"
+CONSUME_PATH = "/api/robot/consumeNextJob"
+UPDATE_PATH = "/api/job/update"
+READY, WORKING = 2, 3
+ORCHESTRATED_JOB = 1
+
+LONGEST_ERROR_TEXT = 500
+LONGEST_JOB_GUID = 200
+# Deeper documents are an attack or a bug; json and every reader of the job file recurse over them.
+DEEPEST_DOCUMENT = 64
+_LARGEST_CODE = 2**31
+_LONGEST_NUMBER = 20
+# A document is a string that holds JSON; some servers wrap it twice.
+_MOST_WRAPPINGS = 3
+_BLANK_BYTES = b"\xef\xbb\xbf \t\r\n"
+_BLANKS = "\ufeff \t\r\n"
+
+
+def heartbeat_form(
+    robot_guid: str, status: int, job: Job | None, *, machine: str = "", ip: str = "", mac: str = ""
+) -> bytes:
+    """Return the body of a heartbeat: all keys are always there, empty ones too."""
+    return _form(
+        {
+            "RobotGUID": robot_guid,
+            "Machine": machine,
+            "IP": ip,
+            "MAC": mac,
+            "Status": status,
+            "JobGUID": job.guid if job else "",
+            "JobName": job.script_name if job else "",
+            "JobType": ORCHESTRATED_JOB,
+        }
+    )
+
+
+def consume_form(robot_guid: str) -> bytes:
+    """Return the body of consumeNextJob."""
+    return _form({"RobotGUID": robot_guid, "Status": READY})
+
+
+def job_form(job_guid: str, status: int) -> bytes:
+    """Return the body of job/update."""
+    return _form({"guid": job_guid, "status": status})
+
+
+def heartbeat_answer(data: bytes) -> HeartbeatAnswer:
+    """Read the answer to a heartbeat.
+
+    Raises:
+        GatewayGarbledError: It is no JSON object, or has no HeartbeatErrorCode.
+    """
+    answer = _object(HEARTBEAT_PATH, data)
+    return HeartbeatAnswer(
+        code=_code(HEARTBEAT_PATH, answer, "HeartbeatErrorCode"),
+        error_text=_error_text(answer),
+        # Not worth losing an abort order in the same answer; `announce` finds None in no table and asks again.
+        has_new_job=_integer(_value(answer, "HasNewJob")),
+    )
+
+
+def consume_answer(data: bytes) -> ConsumeAnswer:
+    """Read the answer to consumeNextJob.
+
+    Raises:
+        GatewayGarbledError: It is no JSON object, has no ConsumeJobErrorCode, or says 0 without a usable job.
+    """
+    answer = _object(CONSUME_PATH, data)
+    code = _code(CONSUME_PATH, answer, "ConsumeJobErrorCode")
+    return ConsumeAnswer(code, _error_text(answer), _job(answer) if code == 0 else None)
+
+
+def is_markup(data: bytes) -> bool:
+    """Return whether an answer is an HTML page, such as the login page of a proxy, or a PHP error message."""
+    return data.lstrip(_BLANK_BYTES).startswith(b"<")
+
+
+def _form(fields: Mapping[str, str | int]) -> bytes:
+    # A lone surrogate, which JSON can carry, has no UTF-8 form: a question mark must not stop the robot.
+    return urlencode(fields, errors="replace").encode("ascii")
+
+
+def _object(path: str, data: bytes) -> dict[str, Any]:
+    if not data.strip(_BLANK_BYTES):
+        raise _garbled(path, "the answer is empty")
+    if is_markup(data):
+        raise _garbled(path, "the answer is an HTML page; is this the Orchestrator, or a proxy in front of it?")
+    try:
+        answer = json.loads(data.lstrip(_BLANK_BYTES))
+    except RecursionError:
+        raise _garbled(path, "the answer is nested too deeply") from None
+    except ValueError as error:
+        raise _garbled(path, f"the answer is not JSON ({error})") from None
+    if not isinstance(answer, dict):
+        raise _garbled(path, f"the answer is a JSON {_kind(answer)}, not an object")
+    _check_depth(path, "the answer", answer)
+    return answer
+
+
+def _job(answer: Mapping[str, Any]) -> Job:
+    documents = {
+        "job": _document(answer, "Job"),
+        "process_version": _document(answer, "ProcessVersion"),
+        "task": _document(answer, "Task"),
+    }
+    version_guid = _inner(documents, "process_version", "GUID")
+    return Job(
+        guid=_job_guid(_inner(documents, "job", "GUID")),
+        script_name=_script_name(_inner(documents, "process_version", "Name")),
+        process_version_guid=version_guid if isinstance(version_guid, str) else "",
+        documents=documents,
+    )
+
+
+def _inner(documents: Mapping[str, Any], document: str, key: str) -> Any:
+    content = documents[document]
+    return _value(content, key) if isinstance(content, dict) else None
+
+
+def _job_guid(guid: Any) -> str:
+    if not isinstance(guid, str) or not guid.strip():
+        raise _garbled(CONSUME_PATH, "Job.GUID is missing or no text")
+    if len(guid) > LONGEST_JOB_GUID or not guid.isprintable():
+        raise _garbled(CONSUME_PATH, f"Job.GUID is no GUID: {guid[:60]!r}")
+    return guid
+
+
+def _script_name(name: Any) -> str:
+    if not isinstance(name, str):
+        raise _garbled(CONSUME_PATH, "ProcessVersion.Name is missing or no text")
+    return name
+
+
+def _document(answer: Mapping[str, Any], key: str) -> Any:
+    """Return the document under `key`, parsed where it came as text; None where it holds nothing."""
+    content = _value(answer, key)
+    for _ in range(_MOST_WRAPPINGS):
+        if not isinstance(content, str):
+            break
+        content = content.strip(_BLANKS)
+        try:
+            content = json.loads(content) if content else None
+        except RecursionError:
+            raise _garbled(CONSUME_PATH, f"{key} is nested too deeply") from None
+        except ValueError:
+            break  # plain text: fine as a Task, and found to be no object as anything else
+    _check_depth(CONSUME_PATH, key, content)
+    return None if content in ("", [], {}) else content
+
+
+def _value(mapping: Mapping[str, Any], key: str) -> Any:
+    """Return the value of `key`, else of a key that differs in case, blanks and underscores only, else None."""
+    if key in mapping:
+        return mapping[key]
+    wanted = _folded(key)
+    return next((value for name, value in mapping.items() if _folded(name) == wanted), None)
+
+
+def _folded(key: str) -> str:
+    return "".join(key.split()).replace("_", "").lower()
+
+
+def _code(path: str, answer: Mapping[str, Any], key: str) -> int:
+    value = _value(answer, key)
+    code = _integer(value)
+    if code is None:
+        problem = "is missing" if value is None else f"is no code: {str(value)[:40]!r}"
+        raise _garbled(path, f"{key} {problem}")
+    return code
+
+
+def _integer(value: Any) -> int | None:
+    """Return a number that may come as 10, "10", " 10 ", 10.0 or true; None for anything else."""
+    if isinstance(value, str) and len(value) <= _LONGEST_NUMBER:
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if not isinstance(value, (int, float)) or not abs(value) < _LARGEST_CODE or value != int(value):
+        return None
+    return int(value)
+
+
+def _error_text(answer: Mapping[str, Any]) -> str:
+    value = _value(answer, "ErrorText")
+    return "" if value is None else str(value)[:LONGEST_ERROR_TEXT]
+
+
+def _check_depth(path: str, what: str, document: Any) -> None:
+    """Refuse what is nested deeper than `DEEPEST_DOCUMENT`, without recursion."""
+    level = [document]
+    for _ in range(DEEPEST_DOCUMENT):
+        level = [child for node in level for child in _children(node)]
+        if not level:
+            return
+    raise _garbled(path, f"{what} is nested too deeply")
+
+
+def _children(node: Any) -> list[Any]:
+    if isinstance(node, dict):
+        return list(node.values())
+    return node if isinstance(node, list) else []
+
+
+def _kind(value: Any) -> str:
+    return {list: "array", str: "string", bool: "literal", type(None): "null"}.get(type(value), "number")
+
+
+def _garbled(path: str, detail: str) -> GatewayGarbledError:
+    return GatewayGarbledError(path, "garbled", detail)

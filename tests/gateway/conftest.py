@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+
+from fsm_robot.gateway.http import HttpGateway
+from fsm_robot.redact import Redactor
+from tests.conftest import need
+
+GUID = "cf93e78e-095d-40cc-905e-e62650189b56"
+TOKEN = "Y2Y5M2U3OGUtMDk1ZC00MGNjLTkwNWUtZTYyNjUwMTg5YjU2"  # the vendor's own sample
+OpenGateway = Callable[..., HttpGateway]
+
+
+@pytest.fixture
+def open_gateway() -> Iterator[OpenGateway]:
+    """Build gateways that are closed after the test."""
+    opened: list[HttpGateway] = []
+
+    def open_one(url: str, **settings: object) -> HttpGateway:
+        settings = {"timeout_s": 10.0, "warn": lambda sentence: None, **settings}
+        gateway = HttpGateway(url, GUID, redactor=Redactor.for_guid(GUID), **settings)  # type: ignore[arg-type]
+        opened.append(gateway)
+        return gateway
+
+    yield open_one
+    for gateway in opened:
+        gateway.close()
+
+
+@attrs.frozen
+class Certificates:
+    """PEM files: an authority, its certificates for 127.0.0.1 and for another host, and an authority that signed nothing."""
+
+    authority: Path
+    server: Path
+    elsewhere: Path
+    stranger: Path
+
+    def serving(self, certificate: Path) -> ssl.SSLContext:
+        """Return what a server with that certificate needs."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+        return context
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Issue certificates for this run."""
+    folder = tmp_path_factory.mktemp("tls")
+    for name in ("ca", "stranger"):
+        _openssl(folder, "req", "-x509", "-keyout", f"{name}.key", "-out", f"{name}.pem", "-subj", f"/CN=Test {name}")
+    _issue(folder, "server", "IP:127.0.0.1,DNS:localhost")
+    _issue(folder, "elsewhere", "IP:192.0.2.1,DNS:elsewhere.invalid")
+    return Certificates(*(folder / f"{name}.pem" for name in ("ca", "server", "elsewhere", "stranger")))
+
+
+def _issue(folder: Path, name: str, names: str) -> None:
+    _openssl(folder, "req", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+    (folder / f"{name}.ext").write_text(f"subjectAltName={names}\n")
+    _run(
+        folder, "x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+        "-days", "3", "-extfile", f"{name}.ext", "-out", f"{name}.pem",
+    )  # fmt: skip
+
+
+def _openssl(folder: Path, *arguments: str) -> None:
+    _run(
+        folder, *arguments, "-new", "-nodes", "-days", "3", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"
+    )
+
+
+def _run(folder: Path, *arguments: str) -> None:
+    subprocess.run([need("openssl"), *arguments], cwd=folder, check=True, capture_output=True, timeout=60)
