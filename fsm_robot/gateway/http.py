@@ -315,7 +315,6 @@ def _body(response: requests.Response) -> bytes:
         data += piece
         if len(data) > LARGEST_ANSWER_BYTES:
             return bytes(data)
-    response.raw.release_conn()
     return bytes(data)
 
 

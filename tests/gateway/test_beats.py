@@ -213,6 +213,26 @@ def test_a_failure_is_told_when_they_go_on(open_gateway: OpenGateway) -> None:
     assert kinds == ["server_error", "no_answer"]
 
 
+def test_beats_go_on_when_a_send_broke(open_gateway: OpenGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that breaks in the middle of a body does not leave the gate locked."""
+    send = socket.socket.sendall
+
+    def break_once(self: socket.socket, data: bytes, *flags: int) -> None:
+        if b"RobotGUID" in data:
+            monkeypatch.setattr(socket.socket, "sendall", send)
+            raise ConnectionAbortedError("the body did not go out")
+        send(self, data, *flags)
+
+    with RawServer(BEAT) as server:
+        gateway = open_gateway(server.url)
+        gateway.begin_beats(JOB)
+        monkeypatch.setattr(socket.socket, "sendall", break_once)
+        first, second = Beating(gateway).start(), Beating(gateway)
+        assert isinstance(first.end(), GatewayUnreachableError)
+        assert second.start().end() is None
+        end_at_once(gateway)
+
+
 def test_no_body_arrives_after_the_end_when_they_race(open_gateway: OpenGateway) -> None:
     """Whatever the moment, every body that the server gets was on its way before `end_beats` returned."""
     for _ in range(30):

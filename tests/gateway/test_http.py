@@ -230,7 +230,7 @@ def test_retry_after_is_told_when_it_is_a_date(open_gateway: OpenGateway) -> Non
         answer("[]"),
         answer('{"ErrorText":"x"}'),
         answer(b"\x1f\x8bnot gzip", Content_Encoding="gzip"),
-        answer(b"\0" * (1024 * 1024 + 1)),
+        answer('{"HeartbeatErrorCode":0}' + " " * (1024 * 1024)),
     ],
     ids=["html", "empty", "204", "truncated", "array", "no code", "bad gzip", "too large"],
 )

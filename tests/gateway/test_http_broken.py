@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from fsm_robot.errors import GatewayError, GatewayUnreachableError
+from fsm_robot.errors import GatewayError, GatewayGarbledError, GatewayUnreachableError
 from tests.fakes.raw_server import RawServer, Reply, Request, answer, drop, reset
 from tests.gateway.conftest import OpenGateway
 
@@ -176,7 +176,29 @@ def test_the_status_counts_when_the_body_of_an_error_breaks(open_gateway: OpenGa
     assert raised.value.kind == ("server_error" if status[0] == "5" else "rejected")
 
 
+def test_an_answer_is_garbled_when_it_never_ends(open_gateway: OpenGateway) -> None:
+    """A server that pours out data is left after a mebibyte, long before the timeout."""
+
+    def pour(connection: socket.socket, request: Request) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            connection.sendall(b" " * 65536)
+
+    with RawServer(pour) as server, pytest.raises(GatewayGarbledError, match="larger than"):
+        open_gateway(server.url, timeout_s=60.0).announce(None)
+
+
 # ---- kept connections
+
+
+def test_the_connection_is_kept_when_an_answer_is_empty(open_gateway: OpenGateway) -> None:
+    """A success without a body costs no new connection."""
+    with RawServer(answer("")) as server:
+        gateway = open_gateway(server.url)
+        gateway.update_job("j", 8)
+        gateway.update_job("j", 4)
+
+    assert [request.connection for request in server.requests] == [0, 0]
 
 
 def test_a_new_connection_is_made_when_the_kept_one_is_closed(open_gateway: OpenGateway) -> None:

@@ -89,6 +89,15 @@ def test_the_setting_counts_when_the_environment_names_another_file(
         assert open_gateway(server.url, verify=False).announce(None).code == 0
 
 
+def test_only_the_file_counts_when_it_is_set(
+    open_gateway: OpenGateway, tls: ssl.SSLContext, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list of public authorities that comes with the HTTP library is not trusted beside the company's own."""
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(certificates.authority))
+    with RawServer(NO_JOB, tls=tls) as server, pytest.raises(GatewayUnreachableError, match="not trusted"):
+        open_gateway(server.url, verify=str(certificates.stranger)).announce(None)
+
+
 def test_one_warning_is_given_when_the_check_is_off(tls: ssl.SSLContext) -> None:
     """`verify = false` works, says so once per run, and no library adds warnings of its own."""
     with RawServer(NO_JOB, tls=tls) as server:
