@@ -201,10 +201,16 @@ def load(path: Path, environment: Mapping[str, str] | None = None, *, need_crede
         SettingsError: One line per problem: file, line, key, what is wrong and what is expected.
     """
     environment = os.environ if environment is None else environment
-    text = _read(path)
+    return check_text(_read(path), path, environment, need_credential=need_credential)
+
+
+def check_text(
+    text: str, path: Path, environment: Mapping[str, str] | None = None, *, need_credential: bool = False
+) -> Settings:
+    """Return the settings that the text of a robot.toml at `path` gives; see `load`."""
     reader = _Reader(path, text)
     sections = reader.from_file()
-    reader.from_environment(sections, environment)
+    reader.from_environment(sections, environment or {})
     settings = Settings(**{name: SECTIONS[name](**values) for name, values in sections.items()}, base=path.parent)
     settings = reader.with_guid_from_file(settings)
     if need_credential:

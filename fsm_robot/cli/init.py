@@ -1,0 +1,85 @@
+"""`fsm-robot init`: a commented robot.toml and a first script."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from fsm_robot import settings as settings_module
+from fsm_robot.errors import SettingsError
+from fsm_robot.export.configuration import robot_toml
+
+HELLO = '''"""A first script: greets whom the Task names. Run it by hand, too: `python scripts/hello.py`."""
+
+from fsm_robot import job
+
+name = job.parameters().get("name", "world")
+print(f"Hello, {name}!")
+'''
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("folder", nargs="?", default=".", help="where the files go (default: here)")
+    parser.add_argument("--url", help="where the Orchestrator listens, such as http://127.0.0.1:4500")
+    parser.add_argument(
+        "--robot-guid", help="the robot's GUID; other users may see a command line, so rather leave it out"
+    )
+    parser.add_argument(
+        "--robot-guid-file", metavar="FILE", help="a file that holds the GUID; only its path is written"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Ask for what is missing, write both files, say what comes next."""
+    folder = Path(arguments.folder)
+    files = (folder / "robot.toml", folder / "scripts" / "hello.py")
+    for file in files:
+        if file.exists() or file.is_symlink():
+            raise SettingsError(f"{file}: is already there; nothing was written. Move it away or choose another folder")
+    values = {("orchestrator", "url"): arguments.url or _ask("URL of the Orchestrator: ", "--url")}
+    if arguments.robot_guid_file:
+        values["orchestrator", "robot_guid_file"] = arguments.robot_guid_file
+    else:
+        guid = arguments.robot_guid or _ask("GUID of the robot (not shown): ", "--robot-guid", hidden=True)
+        values["orchestrator", "robot_guid"] = guid
+    text = robot_toml(values)
+    settings_module.check_text(text, files[0])
+    _write(files[0], text, 0o600)
+    try:
+        _write(files[1], HELLO, 0o644)
+    except SettingsError:
+        files[0].unlink()
+        raise
+    print(f"wrote {files[0]} (readable for this account only: it holds the password) and {files[1]}")
+    print(f"\nnext, in {folder.resolve()}:")
+    print("  fsm-robot check                   is everything right?")
+    print("  fsm-robot orchestrator serve      an orchestrator to try it with, if you have none at hand")
+    print("  fsm-robot run                     do the jobs that wait")
+    return 0
+
+
+def _ask(question: str, flag: str, *, hidden: bool = False) -> str:
+    if not sys.stdin.isatty():
+        raise SettingsError(f"{flag} is missing, and there is no terminal to ask on; nothing was written")
+    if hidden:
+        import getpass
+
+        return getpass.getpass(question).strip()
+    return input(question).strip()
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    """Write a file that was not there before, whole or not at all."""
+    new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+        new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise SettingsError(f"{path}: cannot be written: {error.strerror or error}") from error
