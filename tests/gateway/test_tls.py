@@ -131,7 +131,8 @@ def test_the_start_stops_when_the_file_is_no_certificate(
     if content is not None:
         path.write_text(content)
 
-    with pytest.raises(SettingsError, match=r"orchestrator\.verify.*ca\.pem"):
+    problem = "cannot be read" if content is None else "holds no certificate"
+    with pytest.raises(SettingsError, match=rf"orchestrator\.verify: .*ca\.pem: {problem}"):
         open_gateway("https://127.0.0.1:9", verify=str(path))
 
 

@@ -1,0 +1,230 @@
+"""`fsm-robot demo`: everything once, on this machine, with an orchestrator of its own."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+import unicodedata
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from fsm_robot.errors import SettingsError
+from fsm_robot.export.configuration import robot_toml
+from fsm_robot.machine.checks import JOB_STATUSES
+from fsm_robot.orchestrator.rows import JobRow
+from fsm_robot.orchestrator.server import Orchestrator
+from fsm_robot.orchestrator.store import Store
+
+LONGEST_S = 60.0
+LOOK_EVERY_S = 0.1
+SCRIPTS = ("invoices.py", "broken_form.py", "long_import.py", "stubborn.py", "data/invoices.csv", "отчёты/сводка.py")
+
+
+@attrs.frozen
+class Act:
+    """One job of the demo.
+
+    Attributes:
+        script: The name that the orchestrator sends.
+        shows: What the job is there for.
+        status: The final status that it must get.
+        task: Its parameters.
+        order: What is done to it once it prints something: nothing, `stop` or `abort`.
+    """
+
+    script: str
+    shows: str
+    status: int
+    task: Mapping[str, Any] | None = None
+    order: str = ""
+
+
+def acts(folder: Path) -> tuple[Act, ...]:
+    """Return the six jobs, in the order in which they are run."""
+    task = {"month": "2026-10", "minimum": 100, "result": str(folder / "totals.csv")}
+    return (
+        Act("invoices", "a real little job, with parameters from the Task", 4, task),
+        Act("отчёты\\сводка", "a Cyrillic name in a sub-folder", 4),
+        Act("broken_form", "fails with a traceback", 5),
+        Act("long_import", "is stopped politely", 7, {"rows": 600}, "stop"),
+        Act("stubborn", "is aborted, with its children", 3, order="abort"),
+        Act("..\\..\\windows\\system32\\calc", "leaves the scripts folder, so it is refused", 5),
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--folder", default="demo-run", help="a new folder for its files (default: %(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show the robot at work; return 0 when every job ended as it should."""
+    folder = _new_folder(Path(arguments.folder).absolute())
+    store = Store(folder / "orchestrator.sqlite")
+    with Orchestrator(store) as server:
+        _write_settings(folder, server.url)
+        wanted = {store.enqueue(act.script, act.task): act for act in acts(folder)}
+        print(f"an orchestrator of its own listens at {server.url}, six jobs wait there; files are in {folder}\n")
+        with (folder / "robot.console.log").open("wb") as console:
+            robot = _start_robot(folder, console)
+            try:
+                _watch(robot, store, wanted, folder)
+            finally:
+                _end(robot)
+        return _conclude(robot.returncode, store, wanted, folder)
+
+
+def examples() -> Path:
+    """Return the folder of the example scripts: inside an installed package, or beside it in a checkout."""
+    package = Path(__file__).parent.parent
+    inside = package / "examples"
+    return inside if inside.is_dir() else package.parent / "examples"
+
+
+def _new_folder(folder: Path) -> Path:
+    earlier = folder / "orchestrator.sqlite"
+    if earlier.exists():
+        shutil.rmtree(folder)  # an earlier demo: its own files, nobody else's
+    elif folder.exists() and any(folder.iterdir()):
+        raise SettingsError(f"{folder}: is not empty and holds no earlier demo; choose another one with --folder")
+    for name in SCRIPTS:
+        target = folder / "scripts" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(examples() / name, target)
+    return folder
+
+
+def _write_settings(folder: Path, url: str) -> None:
+    # A fresh GUID: the embedded orchestrator registers a robot at its first contact.
+    values = {
+        ("orchestrator", "url"): url,
+        ("orchestrator", "robot_guid"): str(uuid.uuid4()),
+        ("heartbeat", "interval_s"): 1.0,
+        ("session", "when_idle"): "exit",
+    }
+    (folder / "robot.toml").write_text(robot_toml(values), encoding="utf-8")
+
+
+def _start_robot(folder: Path, console: Any) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-I", "-m", "fsm_robot", "run", "--no-log-off", "--config", str(folder / "robot.toml")]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FSM_ROBOT_")}
+    # The robot talks to this machine only, whatever proxy the account has.
+    environment["NO_PROXY"] = environment["no_proxy"] = "127.0.0.1"
+    return subprocess.Popen(
+        command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=console, stderr=console
+    )
+
+
+def _watch(robot: subprocess.Popen[bytes], store: Store, wanted: Mapping[str, Act], folder: Path) -> None:
+    """Show what changes until the robot has ended, and give the orders in time."""
+    screen = _Screen(wanted)
+    ordered: set[str] = set()
+    deadline = time.monotonic() + LONGEST_S
+    while robot.poll() is None:
+        for job in store.jobs():
+            act = wanted[job.guid]
+            if act.order and job.guid not in ordered and job.status == 8 and _has_printed(folder, job.guid):
+                ordered.add(job.guid)
+                _order(store, act)(job.guid)
+        screen.show(store.jobs())
+        if time.monotonic() > deadline:
+            print(f"\nthe demo has not ended within {LONGEST_S:g} s; {folder / 'robot.console.log'} tells how far it got")
+            return
+        try:
+            robot.wait(LOOK_EVERY_S)
+        except subprocess.TimeoutExpired:
+            continue
+    screen.show(store.jobs())
+
+
+def _order(store: Store, act: Act) -> Callable[[str], Any]:
+    return store.order_stop if act.order == "stop" else store.order_abort
+
+
+def _has_printed(folder: Path, guid: str) -> bool:
+    output = folder / "state" / "jobs" / guid / "output.log"
+    return output.exists() and output.stat().st_size > 0
+
+
+def _end(robot: subprocess.Popen[bytes]) -> None:
+    """End the robot if it still runs: politely, because it ends its script, then at once."""
+    if robot.poll() is not None:
+        return
+    robot.terminate()
+    try:
+        robot.wait(10)
+    except subprocess.TimeoutExpired:
+        robot.kill()
+        robot.wait()
+
+
+@attrs.define
+class _Screen:
+    """Rewrites six lines on a terminal; without one prints a line when a job changes."""
+
+    wanted: Mapping[str, Act]
+    live: bool = attrs.field(factory=lambda: sys.stdout.isatty() and os.environ.get("TERM") != "dumb")
+    shown: dict[str, str] = attrs.field(factory=dict)
+
+    def show(self, jobs: list[JobRow]) -> None:
+        words = {job.guid: job.status_word for job in jobs}
+        if words == self.shown:
+            return
+        if self.live:
+            if self.shown:
+                print(f"\x1b[{len(words)}A", end="")
+            for guid, word in words.items():
+                print(f"\x1b[2K  {_padded(word, 12)} {_padded(self.wanted[guid].script, 32)} {self.wanted[guid].shows}")
+        else:
+            for guid, word in words.items():
+                if word != self.shown.get(guid):
+                    print(f"  {_padded(word, 12)} {self.wanted[guid].script}", flush=True)
+        self.shown = words
+
+
+def _conclude(exit_code: int | None, store: Store, wanted: Mapping[str, Act], folder: Path) -> int:
+    jobs = store.jobs()
+    rows = [("job", "script", "what it shows", "status sent", "seconds", "log file")]
+    for job in jobs:
+        output = folder / "state" / "jobs" / job.guid / "output.log"
+        log = str(output.relative_to(folder)) if output.exists() else "-"
+        status = f"{job.status} {JOB_STATUSES[job.status]}"
+        rows.append((job.guid[:8], job.script, wanted[job.guid].shows, status, _seconds(job), log))
+    widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]))]
+    print()
+    for row in rows:
+        print("  ".join(_padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    wrong = [job.script for job in jobs if job.status != wanted[job.guid].status]
+    print()
+    if wrong or exit_code:
+        print(f"not as it should be: {', '.join(wrong) or 'every job'}; the robot ended with exit code {exit_code}")
+        print(f"look into {folder / 'robot.console.log'}")
+        return 1
+    print("every job ended as it should, and the robot ended with exit code 0. Where to look next:")
+    print(f"  {folder / 'state' / 'robot.log'}   the robot's own story")
+    print(f"  {folder / 'state' / 'journal'}     every step of it, as it was decided")
+    print("  fsm-robot diagram                  the machine behind it; fsm-robot init makes a robot of your own")
+    return 0
+
+
+def _seconds(job: JobRow) -> str:
+    if job.consumed_at is None or job.finished_at is None:
+        return "-"
+    return f"{(job.finished_at - job.consumed_at).total_seconds():.1f}"
+
+
+def _width(text: str) -> int:
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
+    return len(text) + wide - sum(unicodedata.combining(char) != 0 for char in text)
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * max(0, width - _width(text))
