@@ -136,7 +136,9 @@ def _watch(robot: subprocess.Popen[bytes], store: Store, wanted: Mapping[str, Ac
                 _order(store, act)(job.guid)
         screen.show(store.jobs())
         if time.monotonic() > deadline:
-            print(f"\nthe demo has not ended within {LONGEST_S:g} s; {folder / 'robot.console.log'} tells how far it got")
+            print(
+                f"\nthe demo has not ended within {LONGEST_S:g} s; {folder / 'robot.console.log'} tells how far it got"
+            )
             return
         try:
             robot.wait(LOOK_EVERY_S)

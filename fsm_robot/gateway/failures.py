@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import attrs
@@ -48,10 +49,14 @@ class Answer:
 
 def shown(content_type: str, text: str) -> str:
     """Return what a person needs to see of an answer that is not understood; `text` holds no secret any more."""
-    start = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text[:SHOWN_CHARACTERS])
-    dots = "…" if len(text) > SHOWN_CHARACTERS else ""
     kind = content_type or "no content type"
-    return f"{kind}: {start}{dots}" if text else f"{kind}, empty"
+    return f"{kind}: {printable(text)}" if text else f"{kind}, empty"
+
+
+def printable(text: str) -> str:
+    """Return the beginning of `text` with control characters escaped."""
+    start = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text[:SHOWN_CHARACTERS])
+    return f"{start}…" if len(text) > SHOWN_CHARACTERS else start
 
 
 def refusal(path: str, answer: Answer) -> GatewayError:
@@ -105,48 +110,62 @@ def retry_after_s(header: str) -> float | None:
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
+class Way(NamedTuple):
+    """Where a request was to go: `server` and `proxy` as host and port, no proxy is empty."""
+
+    server: str
+    proxy: str
+    timeout_s: float
+
+    def __str__(self) -> str:
+        return f"{self.server} through the proxy {self.proxy}" if self.proxy else self.server
+
+    @property
+    def settings(self) -> str:
+        """Where a person finds the mistake, if there is one."""
+        return "HTTP_PROXY, HTTPS_PROXY and NO_PROXY" if self.proxy else "orchestrator.url and the network"
+
+
 def broken(
-    path: str, error: BaseException, server: str, proxy: str, timeout_s: float, *, handed_over: bool
+    path: str, error: BaseException, way: Way, redact: Callable[[str], str], *, handed_over: bool
 ) -> GatewayError:
     """Return the error for a request without an answer.
 
     Args:
         path: Of the call.
         error: What the HTTP library raised.
-        server: Host and port that were asked, for the message.
-        proxy: Host and port of the proxy in between, or empty.
-        timeout_s: The longest wait.
+        way: Who was asked.
+        redact: Takes the credential out of what the error says, which may quote the server.
         handed_over: Whether any of the request's body was given to the network. If not, it certainly did not arrive.
     """
     causes = list(_causes(error))
-    way = f"{server} through the proxy {proxy}" if proxy else server
+    reason = printable(redact(_reason(causes)))
     if handed_over:
-        return GatewayUnreachableError(path, "no_answer", _no_answer(causes, way, timeout_s))
-    look_at = "HTTP_PROXY, HTTPS_PROXY and NO_PROXY" if proxy else "orchestrator.url and the network"
-    return GatewayUnreachableError(path, "no_connection", _no_connection(causes, way, timeout_s, look_at))
+        return GatewayUnreachableError(path, "no_answer", _no_answer(causes, reason, way))
+    return GatewayUnreachableError(path, "no_connection", _no_connection(causes, reason, way))
 
 
-def _no_answer(causes: list[BaseException], way: str, timeout_s: float) -> str:
+def _no_answer(causes: list[BaseException], reason: str, way: Way) -> str:
     if _timed_out(causes):
-        what = f"no complete answer from {way} within {timeout_s:g} s"
+        what = f"no complete answer from {way} within {way.timeout_s:g} s"
     else:
-        what = f"the connection to {way} broke before the answer was complete ({_plain(causes)})"
+        what = f"the connection to {way} broke before the answer was complete ({reason})"
     return f"{what}; the request may have arrived"
 
 
-def _no_connection(causes: list[BaseException], way: str, timeout_s: float, look_at: str) -> str:
+def _no_connection(causes: list[BaseException], reason: str, way: Way) -> str:
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
         return (
-            f"the TLS certificate of {way} is not trusted ({_plain(causes)}); set orchestrator.verify to the file of"
-            ' the authority that issued it (verify = "company-ca.pem"), or to false to do without the check'
+            f"the TLS certificate of {way} is not trusted ({reason}); set orchestrator.verify to the file of the"
+            ' authority that issued it (verify = "company-ca.pem"), or to false to do without the check'
         )
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
-        return f"no TLS connection to {way} ({_plain(causes)}); does it speak https on this port?"
+        return f"no TLS connection to {way} ({reason}); does it speak https on this port?"
     if any(isinstance(cause, socket.gaierror) for cause in causes):
-        return f"no connection to {way}: the name is not known ({_plain(causes)}); check {look_at}"
+        return f"no connection to {way}: the name is not known ({reason}); check {way.settings}"
     if _timed_out(causes):
-        return f"no connection to {way} within {timeout_s:g} s; check {look_at}"
-    return f"no connection to {way} ({_plain(causes)}); check {look_at}"
+        return f"no connection to {way} within {way.timeout_s:g} s; check {way.settings}"
+    return f"no connection to {way} ({reason}); check {way.settings}"
 
 
 def _timed_out(causes: list[BaseException]) -> bool:
@@ -164,8 +183,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         current = next((each for each in wrapped if isinstance(each, BaseException) and id(each) not in seen), None)
 
 
-def _plain(causes: list[BaseException]) -> str:
-    """Return the innermost error in few words, without the object addresses that libraries print."""
+def _reason(causes: list[BaseException]) -> str:
+    """Return what the innermost error says, without the object addresses that libraries print around it."""
     inner = next((cause for cause in reversed(causes) if isinstance(cause, OSError) and cause.strerror), causes[-1])
     text = getattr(inner, "verify_message", "") or getattr(inner, "strerror", None) or str(inner)
-    return " ".join(str(text).split())[:SHOWN_CHARACTERS] or type(inner).__name__
+    return str(text) or type(inner).__name__

@@ -232,9 +232,8 @@ class HttpGateway:
             )
             return self._received(path, response)
         except _WIRE_ERRORS as error:
-            server, proxy = urlsplit(url).netloc, _proxy_name(url, proxies)
-            failure = failures.broken(path, error, server, proxy, self.timeout_s, handed_over=body.handed_over)
-            raise self._redacted(failure) from error
+            way = failures.Way(urlsplit(url).netloc, _proxy_name(url, proxies), self.timeout_s)
+            raise failures.broken(path, error, way, self.redactor.text, handed_over=body.handed_over) from error
         finally:
             body.release()
 
@@ -259,9 +258,9 @@ class HttpGateway:
             raise self._garbled(path, f"the answer is larger than {LARGEST_ANSWER_BYTES // 1024} KiB", answer)
         return answer
 
-    def _read(self, reader: Callable[[bytes], Value], answer: Answer) -> Value:
+    def _read(self, reader: Callable[[bytes, payloads.Redact], Value], answer: Answer) -> Value:
         try:
-            return reader(answer.data)
+            return reader(answer.data, self.redactor.text)
         except GatewayGarbledError as error:
             raise self._garbled(error.path, error.detail, answer) from None
 

@@ -6,12 +6,14 @@ What is tolerated, and why, stands in docs/protocol.md, "Tolerances".
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 from fsm_robot.errors import GatewayGarbledError
 from fsm_robot.ports import ConsumeAnswer, HeartbeatAnswer, Job
+
+Redact = Callable[[str], str]
 
 HEARTBEAT_PATH = "/api/robot/heartbeat"
 CONSUME_PATH = "/api/robot/consumeNextJob"
@@ -59,8 +61,12 @@ def job_form(job_guid: str, status: int) -> bytes:
     return _form({"guid": job_guid, "status": status})
 
 
-def heartbeat_answer(data: bytes) -> HeartbeatAnswer:
+def heartbeat_answer(data: bytes, redact: Redact = str) -> HeartbeatAnswer:
     """Read the answer to a heartbeat.
+
+    Args:
+        data: The body.
+        redact: Takes the credential out of ErrorText, before that is shortened: half a secret is not found any more.
 
     Raises:
         GatewayGarbledError: It is no JSON object, or has no HeartbeatErrorCode.
@@ -68,21 +74,25 @@ def heartbeat_answer(data: bytes) -> HeartbeatAnswer:
     answer = _object(HEARTBEAT_PATH, data)
     return HeartbeatAnswer(
         code=_code(HEARTBEAT_PATH, answer, "HeartbeatErrorCode"),
-        error_text=_error_text(answer),
+        error_text=_error_text(answer, redact),
         # Not worth losing an abort order in the same answer; `announce` finds None in no table and asks again.
         has_new_job=_integer(_value(answer, "HasNewJob")),
     )
 
 
-def consume_answer(data: bytes) -> ConsumeAnswer:
+def consume_answer(data: bytes, redact: Redact = str) -> ConsumeAnswer:
     """Read the answer to consumeNextJob.
+
+    Args:
+        data: The body.
+        redact: As for `heartbeat_answer`.
 
     Raises:
         GatewayGarbledError: It is no JSON object, has no ConsumeJobErrorCode, or says 0 without a usable job.
     """
     answer = _object(CONSUME_PATH, data)
     code = _code(CONSUME_PATH, answer, "ConsumeJobErrorCode")
-    return ConsumeAnswer(code, _error_text(answer), _job(answer) if code == 0 else None)
+    return ConsumeAnswer(code, _error_text(answer, redact), _job(answer) if code == 0 else None)
 
 
 def is_markup(data: bytes) -> bool:
@@ -136,7 +146,7 @@ def _job_guid(guid: Any) -> str:
     if not isinstance(guid, str) or not guid.strip():
         raise _garbled(CONSUME_PATH, "Job.GUID is missing or no text")
     if len(guid) > LONGEST_JOB_GUID or not guid.isprintable():
-        raise _garbled(CONSUME_PATH, f"Job.GUID is no GUID: {guid[:60]!r}")
+        raise _garbled(CONSUME_PATH, "Job.GUID is too long or holds control characters")
     return guid
 
 
@@ -179,8 +189,7 @@ def _code(path: str, answer: Mapping[str, Any], key: str) -> int:
     value = _value(answer, key)
     code = _integer(value)
     if code is None:
-        problem = "is missing" if value is None else f"is no code: {str(value)[:40]!r}"
-        raise _garbled(path, f"{key} {problem}")
+        raise _garbled(path, f"{key} {'is missing' if value is None else 'is no number'}")
     return code
 
 
@@ -196,9 +205,9 @@ def _integer(value: Any) -> int | None:
     return int(value)
 
 
-def _error_text(answer: Mapping[str, Any]) -> str:
+def _error_text(answer: Mapping[str, Any], redact: Redact) -> str:
     value = _value(answer, "ErrorText")
-    return "" if value is None else str(value)[:LONGEST_ERROR_TEXT]
+    return "" if value is None else redact(str(value))[:LONGEST_ERROR_TEXT]
 
 
 def _check_depth(path: str, what: str, document: Any) -> None:

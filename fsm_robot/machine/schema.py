@@ -47,7 +47,7 @@ def _kind(shape: Shape) -> dict[str, Any]:
         "additionalProperties": {"type": ["string", "null"]},
         "propertyNames": {"pattern": "^-?[0-9]+$"},
     }
-    return {
+    kinds: dict[str, dict[str, Any]] = {
         "text": name,
         "name": name,
         "names": names,
@@ -58,7 +58,8 @@ def _kind(shape: Shape) -> dict[str, Any]:
         "text map": {"type": "object", "additionalProperties": NAME},
         "whole map": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0, "maximum": 8}},
         "codes": {"type": "object", "additionalProperties": code_table},
-    }[kind]
+    }
+    return kinds[kind]
 
 
 def _range(shape: Shape) -> dict[str, float]:

@@ -174,7 +174,7 @@ def job_row(job: JobRow) -> dict[str, Any]:
 
 def stamp(moment: datetime | None) -> str | None:
     """Return a moment as the vendor's rows have it, `YYYY-MM-DD HH:MM:SS`, in UTC."""
-    return moment and moment.strftime("%Y-%m-%d %H:%M:%S")
+    return None if moment is None else moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _json_pairs(body: bytes) -> list[tuple[str, str]]:

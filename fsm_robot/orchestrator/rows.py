@@ -28,7 +28,7 @@ Order = Literal["", "stop", "abort"]
 
 def iso(moment: datetime | None) -> str | None:
     """Return a moment as ISO 8601 in UTC with milliseconds and a `Z`, None for None."""
-    return moment and moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return None if moment is None else moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @attrs.frozen

@@ -112,7 +112,7 @@ def _candidates(root: Path, parts: list[str]) -> Iterator[Path]:
 def _forms(parts: list[str]) -> Iterator[tuple[str, ...]]:
     yield tuple(parts)
     for form in ("NFC", "NFD"):
-        other = tuple(unicodedata.normalize(form, part) for part in parts)  # type: ignore[arg-type]
+        other = tuple(unicodedata.normalize(form, part) for part in parts)
         # Taking a character apart may give a forbidden one: U+226E becomes `<` and a stroke.
         if not any(map(part_problem, other)):
             yield other

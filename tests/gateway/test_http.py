@@ -266,6 +266,27 @@ def test_the_credential_is_hidden_when_the_server_echoes_it(
         assert not any(secret[start : start + 6] in told for start in range(len(secret) - 5))
 
 
+def test_the_credential_is_hidden_when_error_text_echoes_it(open_gateway: OpenGateway) -> None:
+    """ErrorText is cleaned before it is cut at 500 characters, so that no half of the GUID is left."""
+    text = json.dumps({"HeartbeatErrorCode": 0, "ErrorText": "x" * 480 + GUID})
+    with RawServer(answer(text)) as server:
+        told = open_gateway(server.url).announce(None).error_text
+
+    assert told == "x" * 480 + "***"
+
+
+@pytest.mark.parametrize("padding", [0, 150, 170, 190])
+def test_the_credential_is_hidden_when_no_http_comes_back(open_gateway: OpenGateway, padding: int) -> None:
+    """An echo server, whose answer the HTTP library quotes, gives nothing away, and nothing unprintable gets through."""
+    with RawServer(lambda c, r: c.sendall(b"." * padding + r.body + b"\x1b[31m\r\n")) as server:
+        with pytest.raises(GatewayUnreachableError) as raised:
+            open_gateway(server.url).consume_job()
+
+    told = str(raised.value)
+    assert not any(GUID[start : start + 6] in told for start in range(len(GUID) - 5))
+    assert told.isprintable()
+
+
 def test_an_answer_is_read_when_it_is_compressed_or_in_chunks(open_gateway: OpenGateway) -> None:
     """Transfer encodings are the server's choice."""
     import gzip

@@ -1,0 +1,251 @@
+"""Measures the robot against a plain script, as ratios in one run. `make bench`; `--write` puts the table into docs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+
+from fsm_robot.orchestrator.store import Store
+
+HERE = Path(__file__).parent
+PAGE = HERE.parent / "docs" / "performance.md"
+GUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+GIB = 1 << 30
+MARK = "<!-- table made by `make bench ARGS=--write` -->"
+FLOOD = (
+    "import sys\nblock = b'x' * 79 + b'\\n'\nblock *= 13107\nfor _ in range({blocks}): sys.stdout.buffer.write(block)\n"
+)
+TREE = """
+import os, pathlib, subprocess, sys, time
+children = [subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']) for _ in range({count})]
+pathlib.Path({pids!r}).write_text(' '.join(str(child.pid) for child in children) + f' {{os.getpid()}}')
+while True: time.sleep(1)
+"""
+
+
+class Bench:
+    """A folder, an orchestrator in a process of its own, and both contenders."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "scripts").mkdir()
+        self.store = Store(folder / "orchestrator.sqlite")
+        serve = ["-m", "fsm_robot", "orchestrator", "serve", "--port", "0", "--db", str(folder / "orchestrator.sqlite")]
+        self.server = subprocess.Popen([sys.executable, *serve], stdout=subprocess.PIPE, text=True)
+        assert self.server.stdout is not None
+        self.url = next(word for word in self.server.stdout.readline().split() if word.startswith("http")).rstrip(".,")
+        self.settings(10)
+
+    def settings(self, interval_s: float) -> None:
+        (self.folder / "robot.toml").write_text(
+            f'[orchestrator]\nurl = "{self.url}"\nrobot_guid = "{GUID}"\n[heartbeat]\ninterval_s = {interval_s}\n'
+            '[session]\nwhen_idle = "exit"\n',
+            encoding="utf-8",
+        )
+
+    def robot(self) -> list[str]:
+        return [sys.executable, "-I", "-m", "fsm_robot", "run", "--config", str(self.folder / "robot.toml")]
+
+    def yardstick(self) -> list[str]:
+        return [sys.executable, str(HERE / "yardstick.py"), self.url, GUID, str(self.folder / "scripts")]
+
+    def script(self, name: str, text: str) -> None:
+        (self.folder / "scripts" / f"{name}.py").write_text(text, encoding="utf-8")
+
+    def time(self, command: list[str]) -> float:
+        started = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return time.perf_counter() - started
+
+    def close(self) -> None:
+        self.server.send_signal(signal.SIGTERM)
+        self.server.wait(20)
+
+
+def idle(bench: Bench, quick: bool) -> tuple[str, str, float]:
+    """Start, heartbeat, no job, exit: whole process, medians of alternating runs."""
+    times: dict[str, list[float]] = {"robot": [], "yardstick": []}
+    for number in range(8 if quick else 21):
+        for name, command in (("robot", bench.robot()), ("yardstick", bench.yardstick())):
+            took = bench.time(command)
+            if number:  # the first round fills caches
+                times[name].append(took)
+    robot, yardstick = statistics.median(times["robot"]), statistics.median(times["yardstick"])
+    return f"{robot * 1000:.0f} ms", f"{yardstick * 1000:.0f} ms", robot / yardstick
+
+
+def drain(bench: Bench, quick: bool) -> tuple[str, str, float]:
+    """Cost per job when 50 scripts that do nothing are drained, start-up left out by subtracting an idle run."""
+    count = 15 if quick else 50
+    bench.script("nothing", "pass\n")
+    costs: dict[str, list[float]] = {"robot": [], "yardstick": []}
+    for _ in range(2 if quick else 5):
+        for name, command in (("robot", bench.robot()), ("yardstick", bench.yardstick())):
+            base = bench.time(command)
+            for _ in range(count):
+                bench.store.enqueue("nothing")
+            costs[name].append((bench.time(command) - base) / count)
+    robot, yardstick = statistics.median(costs["robot"]), statistics.median(costs["yardstick"])
+    return f"{robot * 1000:.1f} ms", f"{yardstick * 1000:.1f} ms", robot / yardstick
+
+
+def memory(bench: Bench, quick: bool) -> tuple[str, str, float]:
+    """Proportional set size of the agent alone while its script sleeps."""
+    mark = bench.folder / "sleeping"
+    bench.script("sleeper", f"import pathlib, time\npathlib.Path({str(mark)!r}).touch()\ntime.sleep(2.5)\n")
+    sizes = []
+    for command in (bench.robot(), bench.yardstick()):
+        mark.unlink(missing_ok=True)
+        bench.store.enqueue("sleeper")
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(mark.exists)
+        time.sleep(1)
+        sizes.append(proc_kib(process.pid, "smaps_rollup", "Pss:") / 1024)
+        process.wait()
+    return f"{sizes[0]:.1f} MiB", f"{sizes[1]:.1f} MiB", sizes[0] / sizes[1]
+
+
+def abort(bench: Bench, quick: bool) -> tuple[str, str, float]:
+    """From the answer that carries code 10 to the moment when none of 20 processes is left; ratio to 200 ms."""
+    bench.settings(0.2)
+    pids_file, waits = bench.folder / "pids", []
+    bench.script("tree", TREE.format(count=19, pids=str(pids_file)))
+    for _ in range(3 if quick else 9):
+        pids_file.unlink(missing_ok=True)
+        guid = bench.store.enqueue("tree")
+        process = subprocess.Popen(bench.robot(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(lambda: pids_file.exists() and len(pids_file.read_text().split()) == 20)
+        pids = pids_file.read_text().split()
+        bench.store.order_abort(guid)
+        wait_for(lambda pids=pids: not any(alive(pid) for pid in pids), 0.001)
+        empty_at = time.monotonic()
+        process.wait()
+        told_at = next(call.monotonic_s for call in reversed(bench.store.calls()) if call.code == 10)
+        waits.append(empty_at - told_at)
+    bench.settings(10)
+    median = statistics.median(waits)
+    return f"{median * 1000:.0f} ms", "200 ms", median / 0.2
+
+
+def output(bench: Bench, quick: bool) -> tuple[str, str, float]:
+    """Throughput of a script that prints 1 GiB, against the same script writing straight to a file."""
+    blocks = 256 if quick else 1024
+    bench.script("flood", FLOOD.format(blocks=blocks))
+    bench.script("nothing", "pass\n")
+    script = str(bench.folder / "scripts" / "flood.py")
+    robot_s, direct_s = [], []
+    for _ in range(1 if quick else 3):
+        with (bench.folder / "direct").open("wb") as target:
+            started = time.perf_counter()
+            subprocess.run([sys.executable, "-u", script], stdout=target, check=True)
+            direct_s.append(time.perf_counter() - started)
+        (bench.folder / "direct").unlink()
+        base = bench.time(bench.robot())
+        bench.store.enqueue("flood")
+        robot_s.append(bench.time(bench.robot()) - base)
+    robot, direct = statistics.median(robot_s), statistics.median(direct_s)
+    rate = blocks * len(b"x" * 80 * 13107) / (1 << 20)
+    return f"{rate / robot:.0f} MiB/s", f"{rate / direct:.0f} MiB/s", direct / robot
+
+
+def output_memory(bench: Bench, quick: bool) -> tuple[str, str, float]:
+    """Peak resident size of the agent during the same flood; ratio to 60 MiB."""
+    bench.script("flood", FLOOD.format(blocks=256 if quick else 1024))
+    bench.store.enqueue("flood")
+    process = subprocess.Popen(bench.robot(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    peak = 0.0
+    while process.poll() is None:
+        peak = max(peak, proc_kib(process.pid, "status", "VmHWM:") / 1024)
+        time.sleep(0.02)
+    return f"{peak:.0f} MiB", "60 MiB", peak / 60
+
+
+ROWS: dict[str, tuple[str, Callable[[Bench, bool], tuple[str, str, float]], str, Callable[[float], bool]]] = {
+    "idle": ("idle wake-up, whole process", idle, "<= 1.0 x the plain script", lambda ratio: ratio <= 1.0),
+    "drain": (
+        "cost per job, 50 scripts that do nothing",
+        drain,
+        "<= 1.0 x the plain script",
+        lambda ratio: ratio <= 1.0,
+    ),
+    "memory": ("memory (PSS) while a script runs", memory, "<= 1.35 x the plain script", lambda ratio: ratio <= 1.35),
+    "abort": ("abort of 20 processes, answer to empty tree", abort, "<= 200 ms", lambda ratio: ratio <= 1.0),
+    "output": ("1 GiB of output, throughput", output, ">= 0.5 x writing to a file", lambda ratio: ratio >= 0.5),
+    "output-memory": ("1 GiB of output, peak memory (RSS)", output_memory, "< 60 MiB", lambda ratio: ratio < 1.0),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=ROWS, action="append", help="measure this row; may be repeated")
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
+    parser.add_argument("--strict", action="store_true", help="exit 1 when a target is missed")
+    arguments = parser.parse_args()
+    lines = ["| what | robot | against | ratio | target | met |", "| --- | --- | --- | --- | --- | --- |"]
+    print("\n".join(lines), flush=True)
+    missed = 0
+    for name in arguments.only or ROWS:
+        title, measure, target, met = ROWS[name]
+        with folder() as path:
+            bench = Bench(path)
+            try:
+                robot, against, ratio = measure(bench, arguments.quick)
+            finally:
+                bench.close()
+        missed += not met(ratio)
+        lines.append(f"| {title} | {robot} | {against} | {ratio:.2f} | {target} | {'yes' if met(ratio) else 'NO'} |")
+        print(lines[-1], flush=True)
+    if arguments.write:
+        machine = f"{os.cpu_count()} cores, {platform.system()}, CPython {platform.python_version()}"
+        before, _, rest = PAGE.read_text(encoding="utf-8").partition(MARK)
+        _, _, after = rest.partition(MARK)
+        PAGE.write_text(f"{before}{MARK}\n\n{machine}\n\n" + "\n".join(lines) + f"\n\n{MARK}{after}", encoding="utf-8")
+    return 1 if missed and arguments.strict else 0
+
+
+@contextmanager
+def folder():
+    name = tempfile.mkdtemp()
+    try:
+        yield Path(name)
+    finally:
+        shutil.rmtree(name, ignore_errors=True)
+
+
+def proc_kib(pid: int, file: str, key: str) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return sum(float(line.split()[1]) for line in lines if line.startswith(key))
+
+
+def alive(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_for(condition: Callable[[], bool], every_s: float = 0.02) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError("what the bench waits for did not happen in a minute")
+        time.sleep(every_s)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
