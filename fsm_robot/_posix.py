@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
+assert sys.platform != "win32", "imported on other systems than Windows"  # and type-checked for them only
+
 import fcntl
 import os
 import shutil

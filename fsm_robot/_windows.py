@@ -14,7 +14,7 @@ LEAVE_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGBREAK)
 """Signals that tell the robot to leave politely."""
 
 # Far behind the content: a locked region cannot be read by others, and they want to read who holds it.
-LOCKED_BYTE = 1 << 30
+_LOCKED_BYTE = 1 << 30
 
 
 def log_off_command() -> list[str]:
@@ -34,7 +34,7 @@ def open_lock_file(path: str) -> int:
 
 def try_lock(descriptor: int) -> bool:
     """Take the lock of an open file if nobody has it; the system frees it when the process dies."""
-    os.lseek(descriptor, LOCKED_BYTE, os.SEEK_SET)
+    os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
     try:
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
     except OSError:

@@ -1,0 +1,308 @@
+"""The process tree of a script under Windows; `_posix.py` has the same names.
+
+How nothing gets away: the robot puts itself into a job object that the system ends together with the robot, and each
+script into one of its own inside it. A script is created suspended, put into its job object, written down and only then
+let run, so not even its first child is outside, and no crash leaves one that nobody has written down.
+
+Where a job object cannot be had the tree is what descends from the script by parent number and creation time. A child
+whose parent has ended is not seen then, so the log says that supervision is weaker.
+"""
+
+from __future__ import annotations
+
+import sys
+
+assert sys.platform == "win32", "imported on Windows only"  # and type-checked for Windows only
+
+import _winapi
+import msvcrt
+import os
+import subprocess
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import PureWindowsPath
+
+import attrs
+
+from fsm_robot.worker import _win32 as windows
+
+RUN_TOKEN = "FSM_ROBOT_RUN_TOKEN"  # noqa: S105 - the name of a variable
+_PIPE_BYTES = 1 << 20
+_HELPER_PATIENCE_S = 10.0
+_PYTHON_NAMES = ("python", "py.exe", "pyw.exe")
+_DEADLY_CODES = {
+    0xC0000005: "an access violation",
+    0xC000001D: "an illegal instruction",
+    0xC00000FD: "a stack overflow",
+    0xC0000135: "a missing DLL",
+    0xC0000139: "a DLL of another version",
+    0xC000013A: "Ctrl-C, Ctrl-Break or the end of its console",
+    0xC0000142: "a DLL that could not start (the session was ending, or there is no desktop)",
+    0xC0000374: "a damaged heap",
+    0xC0000409: "a program that ended itself after a stack overrun or abort()",
+    0xE06D7363: "a C++ exception that nobody caught",
+}
+
+
+@attrs.frozen
+class Process:
+    """A process that is alive.
+
+    Attributes:
+        pid: Its number, which the system may give to another one later.
+        created: When it was created, in the system's own words; with the pid it names one process only.
+        name: For people.
+        parent: Number of the process that it belongs to.
+    """
+
+    pid: int
+    created: str
+    name: str
+    parent: int = 0
+
+    def __str__(self) -> str:
+        return f"pid {self.pid} ({self.name})"
+
+
+@attrs.define
+class Tree:
+    """A script's process and everything that it has started.
+
+    Attributes:
+        created: When the script's own process was created, in the system's own words.
+        weakness: Why not everything that the script starts is seen, or empty.
+    """
+
+    _popen: subprocess.Popen[bytes]
+    _job: windows.JobObject | None
+    created: str
+    weakness: str = ""
+    _lock: threading.Lock = attrs.field(factory=threading.Lock)
+
+    @property
+    def pid(self) -> int:
+        """Number of the script's own process, or of the launcher that stands before it (venv, `py.exe`)."""
+        return self._popen.pid
+
+    def resume(self) -> None:
+        """Let the script run; until then it has not executed anything. Raises `OSError`."""
+        windows.resume(_handle_of(self._popen))
+
+    def wait(self) -> None:
+        """Wait until the script's own process has ended; its number stays its own until it is reaped."""
+        self._popen.wait()
+
+    def has_exited(self) -> bool:
+        """Return whether the script's own process has ended."""
+        return self._popen.poll() is not None
+
+    def reap(self) -> int:
+        """Return the exit code of an ended script."""
+        return self._popen.wait()
+
+    def interrupt(self) -> str:
+        """Ask the script to stop; return how. The host looks for the stop flag and acts inside the script's process."""
+        return "the script host raises SIGBREAK where the script handles it, else KeyboardInterrupt"
+
+    def interrupt_again(self) -> str:
+        """Ask in a second way what no script host can reach, a program that is not Python; return how, or empty.
+
+        Python itself never gets a console event from us: without a handler it would die of it in the midst of its work.
+        """
+        names = [PureWindowsPath(each.name).name.lower() for each in [*self.others(), *_look(self.pid)]]
+        if not names or any(name.startswith(_PYTHON_NAMES) for name in names):
+            return ""
+        # From a process of its own: it has to leave its console for the script's, and a robot without one would die.
+        command = [sys.executable, "-I", "-m", windows.__name__, str(self.pid)]
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_HELPER_PATIENCE_S,
+                check=False,
+                creationflags=subprocess.CREATE_NO_WINDOW,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"a console event could not be sent: {error}"
+        return "a console event (CTRL_BREAK)" if done.returncode == 0 else "a console event could not be sent"
+
+    def kill(self) -> None:
+        """Kill everything that is alive now; what is started at this moment needs another call."""
+        with self._lock:
+            if self._job is not None:
+                try:
+                    self._job.terminate()
+                except OSError:
+                    pass  # one by one, then
+                else:
+                    return
+        kill(self.others())
+        if not self.has_exited():
+            self._popen.kill()
+
+    def others(self) -> list[Process]:
+        """Return what else is alive of the tree."""
+        with self._lock:
+            if self._job is not None:
+                try:
+                    # Numbers of processes that are just ending are still listed when none counts as alive any more.
+                    pids = self._job.pids() if self._job.active() else []
+                except OSError:
+                    pids = []
+                return [each for pid in pids if pid != self.pid for each in _look(pid)]
+        return list(_below({self.pid: self.created}))
+
+    def close(self) -> None:
+        """Give the system back what the tree has taken; ends what is still alive of it."""
+        with self._lock:
+            if self._job is not None:
+                self._job.close()
+                self._job = None
+
+
+def adopt_orphans() -> str:
+    """Bind everything that the robot starts to the robot's own life, once; return why that is not so, or empty."""
+    return _bound_to_robot()
+
+
+def watch_argument(stop_flag: str) -> str:
+    """Return how the script host learns of a stop: it looks for the flag."""
+    return stop_flag
+
+
+def open_pipe() -> tuple[int, int]:
+    """Return both ends of a pipe, with room enough that a chatty script waits seldom; no child inherits them."""
+    reader, writer = _winapi.CreatePipe(None, _PIPE_BYTES)
+    return (
+        msvcrt.open_osfhandle(reader, os.O_RDONLY | os.O_BINARY | os.O_NOINHERIT),
+        msvcrt.open_osfhandle(writer, os.O_WRONLY | os.O_BINARY | os.O_NOINHERIT),
+    )
+
+
+def start(command: Sequence[str], environment: Mapping[str, str], directory: str, output: int) -> Tree:
+    """Create a script's process, suspended, with stdout and stderr going to the descriptor `output`.
+
+    It has a console of its own without a window: events of the robot's console do not reach it, none pops up when the
+    robot has no console, and its own children find one.
+
+    Raises:
+        OSError: The system could not start it.
+    """
+    flags = (
+        windows.CREATE_SUSPENDED
+        | subprocess.CREATE_NO_WINDOW
+        | subprocess.CREATE_NEW_PROCESS_GROUP
+        | subprocess.NORMAL_PRIORITY_CLASS
+    )
+    # With close_fds, which is the default, the child gets a list of exactly these three handles.
+    popen = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        env=environment,
+        cwd=directory,
+        creationflags=flags,
+    )
+    job, weakness = _job_for(popen)
+    return Tree(popen, job, str(windows.created(_handle_of(popen))), weakness)
+
+
+def created_at(pid: int) -> str:
+    """Return when a process was created, in the system's own words, or empty where that is not known."""
+    with windows.opened(pid) as handle:
+        moment = windows.created(handle) if handle else 0
+    return str(moment) if moment else ""
+
+
+def remains(run_token: str, pid: int, created: str) -> list[Process]:  # noqa: ARG001 - the twin needs it
+    """Return what an earlier life has left: by the script's pid and creation time, and what descends.
+
+    In the usual case that is nothing: the system ends a script together with the robot that runs it.
+    A process whose number was given away again is not among them.
+    """
+    if not created:
+        return []
+    found = [each for each in _look(pid) if each.created == created]
+    return [*found, *_below({pid: created})] if found or not _look(pid) else []
+
+
+def kill(processes: Iterable[Process]) -> None:
+    """Kill these processes, and none that has got one of their numbers since."""
+    for process in processes:
+        # The handle holds this very process, so the look and the end mean the same one.
+        with windows.opened(process.pid) as handle:
+            if handle and str(windows.created(handle)) == process.created:
+                windows.terminate(handle)
+
+
+def died_of(exit_code: int) -> str:
+    """Return what an exit code says beyond its number, or empty."""
+    code = exit_code & 0xFFFFFFFF
+    return f"ended by {_DEADLY_CODES[code]} (0x{code:08X})" if code in _DEADLY_CODES else ""
+
+
+def legacy_encodings() -> tuple[str, ...]:
+    """Return what old programs print in: the console's code page and the account's."""
+    return "oem", "mbcs"
+
+
+@cache
+def _bound_to_robot() -> str:
+    windows.raise_own_priority()
+    try:
+        job = windows.JobObject.create()
+        # Never closed: the system does that when the robot ends, however it ends, and then ends everything in it.
+        job.add_this_process()
+    except OSError as error:
+        return f"scripts may outlive a robot that is killed, it got no job object: {error}"
+    return ""
+
+
+def _job_for(popen: subprocess.Popen[bytes]) -> tuple[windows.JobObject | None, str]:
+    job = None
+    try:
+        job = windows.JobObject.create()
+        job.add(_handle_of(popen))
+    except OSError as error:
+        if job is not None:
+            job.close()
+        return None, f"it got no job object: {error}"
+    return job, ""
+
+
+def _handle_of(popen: subprocess.Popen[bytes]) -> int:
+    # Not opened anew by number: this handle is what keeps the number from being given away.
+    return int(popen._handle)  # type: ignore[attr-defined]
+
+
+def _look(pid: int, parent: int = 0) -> Iterator[Process]:
+    """Yield the process with this number if it is alive."""
+    with windows.opened(pid) as handle:
+        if not handle:
+            return
+        if windows.is_alive(handle):
+            name = PureWindowsPath(windows.image(handle)).name or "?"
+            yield Process(pid, str(windows.created(handle)), name, parent)
+
+
+def _below(roots: Mapping[int, str]) -> Iterator[Process]:
+    """Yield what descends from `roots` (pid -> when it was created), without them.
+
+    Windows keeps the number of a parent that has ended and may give it away again: a child is younger than its parent.
+    """
+    children: dict[int, list[int]] = {}
+    for entry in windows.process_list():
+        children.setdefault(entry.parent, []).append(entry.pid)
+    waiting = dict(roots)
+    seen = set(roots)
+    while waiting:
+        parent, created = waiting.popitem()
+        for pid in children.get(parent, ()):
+            for child in _look(pid, parent) if pid not in seen else ():
+                if int(child.created) >= int(created or 0):
+                    seen.add(pid)
+                    waiting[pid] = child.created
+                    yield child
