@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,8 @@ def entry() -> NoReturn:
     """Run the command line as a program."""
     # Collecting garbage while modules load finds none and costs a tenth of the start.
     gc.disable()
+    for stream in (sys.stdout, sys.stderr):
+        _let_print_anything(stream)
     exit_code = main(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         _flush(stream)
@@ -82,6 +85,12 @@ def _crashed(error: Exception) -> int:
     traceback.print_exc()
     print(f"internal error, please report it: {type(error).__name__}", file=sys.stderr)
     return INTERNAL_ERROR
+
+
+def _let_print_anything(stream: object) -> None:
+    """A Cyrillic name must not end the program where the code page of a pipe does not have it."""
+    if isinstance(stream, io.TextIOWrapper):  # not so under pythonw, which has none
+        stream.reconfigure(errors="backslashreplace")
 
 
 def _flush(stream: object) -> None:
