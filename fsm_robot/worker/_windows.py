@@ -30,6 +30,7 @@ from fsm_robot.worker import _win32 as windows
 RUN_TOKEN = "FSM_ROBOT_RUN_TOKEN"  # noqa: S105 - the name of a variable
 _PIPE_BYTES = 1 << 20
 _HELPER_PATIENCE_S = 10.0
+_CONSOLE_HOSTS = ("conhost.exe", "openconsole.exe")
 _PYTHON_NAMES = ("python", "py.exe", "pyw.exe")
 _DEADLY_CODES = {
     0xC0000005: "an access violation",
@@ -151,8 +152,11 @@ class Tree:
                     pids = self._job.pids() if self._job.active() else []
                 except OSError:
                     pids = []
-                return [each for pid in pids if pid != self.pid for each in _look(pid)]
-        return list(_below({self.pid: self.created}))
+                found = [each for pid in pids if pid != self.pid for each in _look(pid)]
+            else:
+                found = list(_below({self.pid: self.created}))
+        # The window behind a console belongs to the system, and goes with the last program that uses the console.
+        return [each for each in found if each.name.lower() not in _CONSOLE_HOSTS]
 
     def close(self) -> None:
         """Give the system back what the tree has taken; ends what is still alive of it."""

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ class ScriptWorker:
         output_limit_bytes: Most of a job's output that is kept.
         keep_job_files: Whether the job's JSON file stays after the job.
         log: Writes a line: level, sentence, values.
+        arguments: What the script of a job gets on its command line.
     """
 
     scripts_directory: Path
@@ -58,6 +59,7 @@ class ScriptWorker:
     output_limit_bytes: int
     keep_job_files: bool
     log: Callable[..., None]
+    arguments: Callable[[Job], Sequence[str]] = lambda _: ()
     _running: _Running | None = None
 
     def start(self, job: Job, run_token: str, ended: Callable[[Ending], None]) -> None:
@@ -69,7 +71,7 @@ class ScriptWorker:
         output = Output(folder.output, self.output_limit_bytes, self.redactor)
         try:
             folder.create(job, self.redactor)
-            tree = self._start(script, folder, output, run_token)
+            tree = self._start([str(script), *self.arguments(job)], folder, output, run_token)
         except (OSError, ValueError) as error:
             raise ScriptNotStartedError(f"{script} cannot be started by {self.python}: {error}") from error
         self._running = _Running(tree, folder, output, self.keep_job_files, self.log, ended)
@@ -102,9 +104,9 @@ class ScriptWorker:
             system.kill(remains)
         raise AssertionError("looking never ends by itself")
 
-    def _start(self, script: Path, folder: JobFolder, output: Output, run_token: str) -> system.Tree:
+    def _start(self, script: Sequence[str], folder: JobFolder, output: Output, run_token: str) -> system.Tree:
         writer = output.open(system.open_pipe)
-        command = [self.python, str(HOST), system.watch_argument(str(folder.stop_flag)), str(script)]
+        command = [self.python, str(HOST), system.watch_argument(str(folder.stop_flag)), *script]
         try:
             tree = system.start(command, self._environment(folder, run_token), str(self.scripts_directory), writer)
             self._let_run(tree, run_token)

@@ -23,7 +23,7 @@ ALLOWED = {
     "logs": (),
     "gateway": (*PURE, "gateway"),
     "journal": (*PURE, "journal"),
-    "worker": (*PURE, "worker"),
+    "worker": (*PURE, "worker", "_posix", "_windows"),
     "orchestrator": (*PURE, "orchestrator"),
     "export": (*PURE, "export", "settings"),
     "job": (),
@@ -35,7 +35,9 @@ ALLOWED = {
     "instance": ("_posix", "_windows"),
     "session": ("logs", "_posix", "_windows"),
     "_posix": (),
-    "_windows": (),
+    "_windows": ("_session_end",),
+    "_session_end": (),
+    "legacy": (),
     "machine_file": ("machine",),
     "wiring": None,
     "cli": None,
@@ -147,7 +149,8 @@ def _names_in(body: list[ast.stmt], prefix: str = "") -> dict[str, object]:
         elif isinstance(node, ast.AnnAssign):
             found[prefix + ast.unparse(node.target)] = ast.unparse(node.annotation)
         elif isinstance(node, ast.Assign):
-            found.update({prefix + ast.unparse(target): "value" for target in node.targets})
+            names = (name for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name))
+            found.update({prefix + name.id: "value" for name in names})
     return {name: what for name, what in found.items() if not any(part.startswith("_") for part in name.split("."))}
 
 

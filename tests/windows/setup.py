@@ -39,6 +39,28 @@ SIGNERS = ("/CN=Python Software Foundation", "/CN=Microsoft Corporation", "/CN=M
 SIGNED_AT = "1717200000"
 
 NOT_NEEDED = {"ruff", "mypy", "librt", "ast-serialize", "types-pyyaml", "types-requests", "pathspec", "mypy-extensions"}
+NOT_NEEDED |= {
+    "check-jsonschema",
+    "jsonschema",
+    "jsonschema-specifications",
+    "referencing",
+    "regress",
+    "rpds-py",
+    "ruamel-yaml",
+}
+NOT_NEEDED |= {
+    "selenium",
+    "trio",
+    "trio-websocket",
+    "outcome",
+    "sniffio",
+    "wsproto",
+    "websocket-client",
+    "pysocks",
+    "cffi",
+    "pycparser",
+    "h11",
+}
 """Of the locked packages: what checks the sources, which is the same everywhere."""
 TARGET = {
     "sys_platform": "win32",
