@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import attrs
@@ -11,6 +11,7 @@ import attrs
 from fsm_robot.errors import SettingsError
 
 FOLDER, NAME = "Sherpa RPA Python", "settings.txt"
+FRAMEWORK = ("RobotsOrcFramework.py", "SherpaPython.exe")
 LARGEST_BYTES = 64 * 1024
 
 
@@ -56,6 +57,11 @@ def read(path: Path) -> LegacySettings:
         raise SettingsError(problems)
     # Where the third line is missing the framework logs off.
     return LegacySettings(guid, url.rstrip("/"), flag != "0")
+
+
+def scripts_folder(candidates: Iterable[Path]) -> Path | None:
+    """Return the first folder that holds the vendor's framework: it looks for scripts beside itself."""
+    return next((folder for folder in candidates if any((folder / name).is_file() for name in FRAMEWORK)), None)
 
 
 def argument(process_version_guid: str, job_guid: str, path: Path) -> str:

@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "demo": "show everything once, on this machine, with an orchestrator of its own",
     "init": "write a commented robot.toml and a first script",
     "check": "check robot.toml and the machine file, and show what the machine does",
+    "schedule": "let the system's scheduler start the robot: install, show, remove, check",
     "diagram": "draw the machine file",
     "orchestrator": "the embedded orchestrator: serve, enqueue, jobs, stop, abort",
 }

@@ -38,6 +38,7 @@ ALLOWED = {
     "_windows": ("_session_end",),
     "_session_end": (),
     "legacy": (),
+    "schedule": ("schedule",),
     "machine_file": ("machine",),
     "wiring": None,
     "cli": None,
@@ -56,6 +57,7 @@ FORBIDDEN_IN_PURE = {"requests", "subprocess", "loguru", "time", "random", "sock
 PURE_FILES = [
     *(path for path in (PACKAGE / "machine").glob("*.py") if path.name != "schema.py"),
     *(path for path in (PACKAGE / "export").glob("*.py") if path.name != "configuration.py"),
+    *(PACKAGE / "schedule" / name for name in ("plan.py", "task_xml.py", "units.py")),
     PACKAGE / "codes.py",
     PACKAGE / "errors.py",
     PACKAGE / "gateway" / "payloads.py",
