@@ -23,19 +23,19 @@ def warnings(scripts: str, python: str) -> list[str]:
     """Return what works, but not as one would think: a sentence each, with what to do."""
     checks = (
         (
-            session_number() == 0,
+            _session_number() == 0,
             "this is session 0, where services run: no window is ever seen there; let the task run only while the"
             " account is logged on (`fsm-robot schedule install` does)",
         ),
-        (not has_desktop(), "this session has no desktop that shows windows; scripts that use them will hang or fail"),
+        (not _has_desktop(), "this session has no desktop that shows windows; scripts that use them will hang or fail"),
         (
-            is_store_stub(python),
+            _is_store_stub(python),
             f"{python} is the Microsoft Store's stub, which starts another program; install Python from its own"
             " installer, for all users",
         ),
-        (not can_write(scripts), f"{scripts} cannot be written, so its modules are compiled anew for each job"),
+        (not _can_write(scripts), f"{scripts} cannot be written, so its modules are compiled anew for each job"),
         (
-            is_remote(scripts),
+            _is_remote(scripts),
             f"{scripts} is on a network drive: a drive letter may be missing after the log-on, and a job then fails;"
             " keep the scripts on this machine",
         ),
@@ -43,14 +43,14 @@ def warnings(scripts: str, python: str) -> list[str]:
     return [text for applies, text in checks if applies]
 
 
-def session_number() -> int:
+def _session_number() -> int:
     """Return the number of the session of this process, -1 where it is not known."""
     number = wintypes.DWORD()
     known = ctypes.windll.kernel32.ProcessIdToSessionId(os.getpid(), ctypes.byref(number))
     return number.value if known else -1
 
 
-def has_desktop() -> bool:
+def _has_desktop() -> bool:
     """Return whether windows of this process can be seen by anybody."""
     user32 = ctypes.windll.user32
     user32.GetProcessWindowStation.restype = wintypes.HANDLE
@@ -60,12 +60,12 @@ def has_desktop() -> bool:
     return bool(known and flags.flags & _WSF_VISIBLE)
 
 
-def is_store_stub(python: str) -> bool:
+def _is_store_stub(python: str) -> bool:
     """Return whether an interpreter is only an alias for one that the Microsoft Store would install."""
     return "\\windowsapps\\" in os.path.abspath(python).lower()
 
 
-def can_write(folder: str) -> bool:
+def _can_write(folder: str) -> bool:
     """Return whether a file can be made there; the read-only mark of a folder says nothing about that."""
     try:
         with tempfile.TemporaryFile(dir=folder):
@@ -74,7 +74,7 @@ def can_write(folder: str) -> bool:
         return False
 
 
-def is_remote(path: str) -> bool:
+def _is_remote(path: str) -> bool:
     """Return whether a path is on another machine."""
     drive = os.path.splitdrive(os.path.abspath(path))[0]
     if drive.startswith("\\\\"):

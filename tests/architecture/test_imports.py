@@ -35,8 +35,9 @@ ALLOWED = {
     "instance": ("_posix", "_windows"),
     "session": ("logs", "_posix", "_windows"),
     "_posix": (),
-    "_windows": ("_session_end",),
+    "_windows": ("_session_end", "_private_file"),
     "_session_end": (),
+    "_private_file": (),
     "legacy": (),
     "schedule": ("schedule",),
     "machine_file": ("machine",),
@@ -64,6 +65,7 @@ PURE_FILES = [
     PACKAGE / "gateway" / "retry.py",
     PACKAGE / "journal" / "record.py",
     PACKAGE / "journal" / "unsettled.py",
+    PACKAGE / "worker" / "decoding.py",
 ]
 
 
