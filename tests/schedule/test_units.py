@@ -5,7 +5,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -13,7 +13,7 @@ from fsm_robot.schedule.plan import Plan
 from fsm_robot.schedule.units import crontab_line, service, timer
 
 
-def plan_in(folder: Path) -> Plan:
+def plan_in(folder: PurePosixPath) -> Plan:
     return Plan("fsm_robot-1", sys.executable, str(folder / "robot.toml"), str(folder), every_min=7, stop_grace_s=60)
 
 
@@ -22,7 +22,7 @@ def test_units_are_accepted_by_systemd_itself(tmp_path: Path) -> None:
     """Whatever characters the folder has; a word that systemd does not know would be reported."""
     folder = tmp_path / 'папка с "100%" $HOME'
     folder.mkdir()
-    plan = plan_in(folder)
+    plan = plan_in(PurePosixPath(folder))
     units = {f"{plan.name}.service": service(plan), f"{plan.name}.timer": timer(plan)}
     for name, text in units.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
@@ -41,17 +41,17 @@ def test_units_are_accepted_by_systemd_itself(tmp_path: Path) -> None:
 
 def test_service_does_not_start_again_what_a_person_has_to_mend() -> None:
     """Only an orchestrator that could not be reached is asked again by systemd."""
-    text = service(plan_in(Path("/srv/robot")))
+    text = service(plan_in(PurePosixPath("/srv/robot")))
 
     assert "RestartPreventExitStatus=1 2 3" in text
     assert "SuccessExitStatus=5 6" in text
     assert "TimeoutStopSec=90" in text
-    assert "OnUnitInactiveSec=7min" in timer(plan_in(Path("/srv/robot")))
+    assert "OnUnitInactiveSec=7min" in timer(plan_in(PurePosixPath("/srv/robot")))
 
 
 def test_crontab_line_survives_the_shell_and_the_percent_sign() -> None:
     """cron ends a command at a bare percent sign; the shell splits at blanks."""
-    line = crontab_line(plan_in(Path("/srv/a robot/100%")))
+    line = crontab_line(plan_in(PurePosixPath("/srv/a robot/100%")))
 
     command = line.split(" ", 5)[5].replace("\\%", "%")
     assert line.startswith("*/7 * * * * ")

@@ -14,6 +14,12 @@ if __package__ in (None, ""):
 from tests.windows import setup
 
 SUITE = ["-m", "pytest", "-n", "2", "--timeout", "240", "-q"]
+# Wine's desktop is a process that the first window starts, and that keeps the streams of who made it. This one stands aside.
+DESKTOP = """
+import ctypes, time
+ctypes.windll.user32.CreateWindowExW(0, "Static", "desktop", 0, 0, 0, 0, 0, None, None, None, None)
+time.sleep(36000)
+"""
 DEMO = ["-I", "-m", "fsm_robot", "demo"]
 
 
@@ -24,14 +30,30 @@ def main(arguments: list[str]) -> int:
     except setup.NotPossibleError as error:
         print(f"Windows tests {'failed' if os.environ.get('CI') == 'true' else 'skipped'}: {error}", file=sys.stderr)
         return 1 if os.environ.get("CI") == "true" else 0
+    desktop = start_python(["-c", DESKTOP])
     try:
         return windows_python(arguments) if arguments else windows_python(DEMO) or windows_python(SUITE)
     finally:
         setup.stop_wine()
+        desktop.communicate()
 
 
 def windows_python(arguments: list[str]) -> int:
     """Run the Windows Python; its streams are pipes, for Wine gives it no usable handle of a plain file."""
+    process = start_python(arguments)
+    relays = [
+        threading.Thread(target=_relay, args=[source, target])
+        for source, target in ((process.stdout, sys.stdout), (process.stderr, sys.stderr))
+    ]
+    for relay in relays:
+        relay.start()
+    for relay in relays:
+        relay.join()
+    return process.wait()
+
+
+def start_python(arguments: list[str]) -> subprocess.Popen[bytes]:
+    """Start the Windows Python in the copy of the checkout, with nothing to read."""
     process = subprocess.Popen(
         [setup.wine(), str(setup.PYTHON), *arguments],
         cwd=setup.HOME / "checkout",
@@ -42,15 +64,7 @@ def windows_python(arguments: list[str]) -> int:
     )
     assert process.stdin is not None
     process.stdin.close()
-    relays = [
-        threading.Thread(target=_relay, args=[source, target])
-        for source, target in ((process.stdout, sys.stdout), (process.stderr, sys.stderr))
-    ]
-    for relay in relays:
-        relay.start()
-    for relay in relays:
-        relay.join()
-    return process.wait()
+    return process
 
 
 def _relay(source, target) -> None:

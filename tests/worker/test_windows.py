@@ -267,8 +267,7 @@ def test_job_file_is_closed_to_other_accounts(runs: Runs) -> None:
 
     assert text.value is not None
     sids = {entry.rpartition(";")[2] for entry in text.value.replace(")", "(").split("(") if ";" in entry}
-    assert _private_file.account_sid() in sids or len(sids) > 0
-    assert sids <= {_private_file.account_sid(), "SY"}
+    assert sids == {_private_file.account_sid(), "SY"}
 
 
 def test_handles_of_the_robot_are_not_inherited(runs: Runs) -> None:
