@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import os
 import sys
@@ -20,6 +19,7 @@ from fsm_robot.errors import SettingsError
 from fsm_robot.gateway.http import HttpGateway
 from fsm_robot.inbox import QueueInbox
 from fsm_robot.journal.file import JournalFile, find_unsettled
+from fsm_robot.journal.identity import robot_identity
 from fsm_robot.journal.ledger import JobLedger
 from fsm_robot.journal.record import FORMAT
 from fsm_robot.logs import Log
@@ -172,14 +172,12 @@ def _gateway(settings: Settings, redactor: Redactor, log: Log) -> HttpGateway:
 
 
 def _header(settings: Settings, definition: Definition) -> dict[str, Any]:
-    salt = os.urandom(8).hex()
-    identity = hashlib.sha256(f"{salt}{settings.orchestrator.robot_guid.lower()}".encode()).hexdigest()
     return {
         "format": FORMAT,
         "machine": definition.name,
         "machine_sha256": definition.digest(),
         "program": __version__,
-        "robot": {"salt": salt, "sha256": identity},
+        "robot": robot_identity(settings.storage_directory / "journal", settings.orchestrator.robot_guid),
         "pid": os.getpid(),
     }
 

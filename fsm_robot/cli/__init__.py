@@ -19,6 +19,8 @@ COMMANDS: Mapping[str, str] = {
     "init": "write a commented robot.toml and a first script",
     "check": "check robot.toml and the machine file, and show what the machine does",
     "diagram": "draw the machine file",
+    "export": "write journals as an event log for process mining: XES, OCEL or CSV",
+    "conformance": "replay journals against the machine and name what does not fit",
     "orchestrator": "the embedded orchestrator: serve, enqueue, jobs, stop, abort",
 }
 INTERNAL_ERROR, USAGE_ERROR = 1, 2
