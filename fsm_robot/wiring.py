@@ -70,7 +70,7 @@ def robot_for(settings: Settings, log: Log, *, log_off: bool) -> Robot:
     """Build a robot; nothing is sent and nothing is written yet."""
     definition, callbacks_class = machine_for(settings, cached=True)
     redactor, clock, inbox = redactor_for(settings), SystemClock(), QueueInbox()
-    gateway = _gateway(settings, redactor, log)
+    gateway = gateway_for(settings, redactor, log.warning)
     worker = _LateWorker(settings, redactor, log)
     if settings.heartbeat.interval_s < SHORTEST_USUAL_INTERVAL_S:
         log.warning(
@@ -157,7 +157,8 @@ class _LateWorker:
         return self._worker
 
 
-def _gateway(settings: Settings, redactor: Redactor, log: Log) -> HttpGateway:
+def gateway_for(settings: Settings, redactor: Redactor, warn: Callable[[str], None]) -> HttpGateway:
+    """Return the gateway that the settings describe; nothing is sent yet."""
     orchestrator = settings.orchestrator
     verify = orchestrator.verify
     return HttpGateway(
@@ -167,7 +168,7 @@ def _gateway(settings: Settings, redactor: Redactor, log: Log) -> HttpGateway:
         verify=str(settings.path(verify)) if isinstance(verify, str) else verify,
         timeout_s=orchestrator.timeout_s,
         redactor=redactor,
-        warn=log.warning,
+        warn=warn,
     )
 
 

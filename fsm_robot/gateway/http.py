@@ -199,6 +199,14 @@ class HttpGateway:
         if payloads.is_markup(answer.data):
             raise self._garbled(payloads.UPDATE_PATH, "the answer is an HTML page, so the status was not taken", answer)
 
+    def look(self, path: str) -> Answer:
+        """Ask with GET and the credential; return whatever the server answers. Raises `GatewayError`."""
+        return self._exchange(self._calls, "GET", path, FormBody(b""))
+
+    def proxy(self) -> str:
+        """Return host and port of the proxy that leads to the orchestrator, or an empty text."""
+        return _proxy_name(self.url, get_environ_proxies(self.url))
+
     def close(self) -> None:
         """See `ports.Gateway.close`."""
         self.end_beats()
@@ -251,7 +259,9 @@ class HttpGateway:
             response.raw.close()
         text = self.redactor.data(data).decode("utf-8", "backslashreplace")
         shown = failures.shown(headers.get("Content-Type", ""), text)
-        answer = Answer(status, data, shown, headers.get("Location", ""), headers.get("Retry-After", ""))
+        answer = Answer(
+            status, data, shown, headers.get("Location", ""), headers.get("Retry-After", ""), headers.get("Date", "")
+        )
         if answer.is_success and not complete:
             raise self._garbled(path, "the answer's compression cannot be undone", answer)
         if answer.is_success and len(data) > LARGEST_ANSWER_BYTES:
