@@ -7,10 +7,10 @@ from typing import Any
 
 import attrs
 
+from fsm_robot.export.statistics import FAILURES
 from fsm_robot.journal.record import Record
 from fsm_robot.journal.unsettled import CLOSING, OPENING
 
-FAILURES = frozenset({"failed", "refused", "not_started", "lost"})
 STATUS_NAMES: Mapping[int, str] = {3: "Aborted", 4: "Success", 5: "Failed", 7: "Stopped"}
 
 

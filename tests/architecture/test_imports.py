@@ -32,6 +32,7 @@ ALLOWED = {
     "operations": (
         *PURE,
         "operations",
+        "export.statistics",
         "journal",
         "settings",
         "instance",
