@@ -173,24 +173,22 @@ class _RunReader:
     outcome: str = ""
     run_id: str = attrs.field(default=attrs.Factory(lambda self: self.run.id, takes_self=True))
 
-    def read(self, values: Mapping[str, Any]) -> Iterator[Activity]:
+    def read(self, values: Mapping[str, Any]) -> tuple[Activity, ...]:
+        """Return the lines that one step gives."""
         kind, event = values["kind"], values["event"]
         # A clock that is set back must not make a tool, which sorts by it, tell another story.
         at = self.last_at = max(self.last_at, utc_stamp(values.get("at", ""))) or NO_STAMP
-        if kind in ("taken", "started"):
+        lines: tuple[Activity, ...] = ()
+        if kind == "taken":
             self._open_job(event)
-        if kind == "started":
-            self._enter(values, at)
-        elif kind == "taken":
-            if self.view.events:
-                yield self._moment(values, at)
-            else:
-                yield from self._visit(values, at)
+            lines = (self._moment(values, at),) if self.view.events else self._visit(values, at)
             if event["name"] in CLOSING:
                 self.job = self.script = self.outcome = ""
+        if kind in ("taken", "started"):
             self._enter(values, at)
         elif self.view.everything or (self.view.events and kind == "stayed"):
-            yield self._moment(values, at)
+            lines = (self._moment(values, at),)
+        return lines
 
     def rest(self) -> Iterator[Activity]:
         """Return the visit that the run ended in: a moment in a final state, else one without an end."""
@@ -200,17 +198,14 @@ class _RunReader:
             if self.finished:
                 yield self._begun("complete")
 
-    def _visit(self, values: Mapping[str, Any], at: str) -> Iterator[Activity]:
-        if self.view.pairs:
-            yield self._begun("start")
-        seconds = round(values.get("mono", self.entered_s) - self.entered_s, 3)
-        yield Activity(
+    def _visit(self, values: Mapping[str, Any], at: str) -> tuple[Activity, ...]:
+        ended = Activity(
             name=self.state,
             kind="visit",
             lifecycle="complete",
             started=self.entered_at,
             at=at,
-            seconds=seconds,
+            seconds=round(values.get("mono", self.entered_s) - self.entered_s, 3),
             event=values["event"]["name"],
             transition=values.get("transition", ""),
             step=values["seq"],
@@ -220,6 +215,7 @@ class _RunReader:
             script=self.script,
             outcome=self.outcome,
         )
+        return (self._begun("start"), ended) if self.view.pairs else (ended,)
 
     def _begun(self, lifecycle: str) -> Activity:
         """Return the visit as it looks at its first moment."""

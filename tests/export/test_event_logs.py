@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsm_robot.export.activities import Activity, CaseKind, Run, View, activities_of, cases, robot_name
@@ -210,6 +210,7 @@ def test_xes_declares_what_readers_ask_for() -> None:
             assert moment.utcoffset() == timedelta(0)
 
 
+@settings(deadline=None)
 @given(HOSTILE_NAMES.filter(bool), HOSTILE_NAMES.filter(bool))
 def test_any_name_survives_every_format(script: str, guid: str) -> None:
     """Whatever a server calls a script or a job: the file can be read, and a table holds no formula."""

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsm_robot.operations.output_text import shown_text
@@ -30,6 +30,7 @@ def test_each_line_is_looked_at_alone() -> None:
     assert shown_text(data) == "начало\nкопирование\r\nконец"
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_utf_8_text_is_shown_as_it_is(text: str) -> None:
     """Nothing is guessed where nothing has to be."""
@@ -38,6 +39,7 @@ def test_any_utf_8_text_is_shown_as_it_is(text: str) -> None:
     assert shown_text(data) == data.decode()
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_any_bytes_can_be_shown(data: bytes) -> None:
     """A script that prints an image does not stop the reader; a terminal gets nothing to obey."""
