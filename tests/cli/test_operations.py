@@ -171,6 +171,7 @@ def test_status_history_and_logs_of_a_real_robot(
     assert main(["logs", guid[:8], "--folder", folder]) == 0
     assert capfdbinary.readouterr().out.decode().split() == ["начало", "конец"]
     assert main(["status", folder]) == 0
+    assert main(["conformance", folder]) == 0
 
 
 # ---- history
