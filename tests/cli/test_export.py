@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from fsm_robot.cli import main
+from fsm_robot.cli import journal_arguments, main
+from fsm_robot.errors import JournalError
 from tests.fakes.journals import JournalMaker, Told, done, job
 
 NIGHT: list[Told] = ["nothing_left", *done(1), *done(2), "no_job"]
@@ -127,15 +128,20 @@ def test_journal_is_never_overwritten_by_its_own_export(storage: Path, capsys: p
     assert journal.read_bytes() == before
 
 
-def test_half_written_log_does_not_replace_the_last_one(storage: Path) -> None:
-    """A journal that turns out to be none in the middle leaves the file of yesterday as it was."""
+def test_half_written_log_does_not_replace_the_last_one(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that fails in the middle leaves the file of yesterday as it was."""
     target = storage / "log.csv"
     target.write_text("yesterday")
-    JournalMaker().write(
-        storage / "journal" / "000003-20261125T100000Z.jsonl", NIGHT, change=lambda w: w[3][1].update(event="x")
-    )
+    real = journal_arguments.read_journal
 
-    assert main(["export", str(storage), "--format", "csv", "-o", str(target)]) != 0
+    def failing(path: Path) -> object:
+        if path.name.startswith("000002"):
+            raise JournalError(f"{path}: the journal cannot be read: input/output error")
+        return real(path)
+
+    monkeypatch.setattr(journal_arguments, "read_journal", failing)
+
+    assert main(["export", str(storage), "--format", "csv", "-o", str(target)]) == 1
 
     assert target.read_text() == "yesterday"
     assert [path.name for path in storage.iterdir() if "part" in path.name] == []
