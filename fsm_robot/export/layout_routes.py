@@ -84,11 +84,11 @@ def _links(made: Grid, x: Sequence[float]) -> list[dict[tuple[int, int], Link]]:
         channels.append({(a, b): Link(x[a], x[b]) for a in row for b in made.down[a]})
     for node in made.nodes:
         item = made.box[node.id]
-        row = made.items[item].row
+        level = made.items[item].row
         for near, place in _ports(made, x, item, made.down[item]):
-            channels[row][item, near].x1 = place
+            channels[level][item, near].x1 = place
         for near, place in _ports(made, x, item, made.up[item]):
-            channels[row - 1][near, item].x2 = place
+            channels[level - 1][near, item].x2 = place
     return channels
 
 
@@ -202,6 +202,7 @@ def _loops(made: Grid, box: Box, numbers: Sequence[int]) -> dict[str, Line]:
     lines = {}
     for number, (loop, (reach, height)) in enumerate(zip(loops, loop_reach(node, loops), strict=True)):
         outside, top, bottom = box.right + reach, middle - height / 2, middle + height / 2
+        points: tuple[Point, ...]
         if number:
             port = box.right - number * step
             points = ((port, box.y), (port, top), (outside, top), (outside, bottom), (port, bottom), (port, box.bottom))

@@ -129,13 +129,13 @@ def _depth_first(names: Sequence[str], pairs: Sequence[tuple[str, str]], start: 
         stack = [(root, iter(after[root]))]
         while stack:
             name, ways = stack[-1]
-            target = next((way for way in ways if way not in seen), None)
-            if target is None:
+            unseen = next((way for way in ways if way not in seen), None)
+            if unseen is None:
                 left.append(name)
                 stack.pop()
             else:
-                seen.add(target)
-                stack.append((target, iter(after[target])))
+                seen.add(unseen)
+                stack.append((unseen, iter(after[unseen])))
     return left[::-1]
 
 
