@@ -1,0 +1,70 @@
+"""The folder of one job: what the script is told, how it is asked to stop, what it printed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from fsm_robot.ports import Job
+from fsm_robot.redact import Redactor
+
+OUTPUT_NAME = "output.log"
+JOB_NAME = "job.json"
+STOP_NAME = "stop"
+_GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def folder_name(job_guid: str) -> str:
+    """Return the name of the folder of a job: its GUID, or a digest where what came as one is none."""
+    if _GUID.fullmatch(job_guid):
+        return job_guid.lower()
+    return f"job-{hashlib.sha256(job_guid.encode(errors='surrogatepass')).hexdigest()[:32]}"
+
+
+@attrs.frozen
+class JobFolder:
+    """Where the files of a job are."""
+
+    path: Path
+
+    @property
+    def output(self) -> Path:
+        """What the script printed."""
+        return self.path / OUTPUT_NAME
+
+    @property
+    def job_file(self) -> Path:
+        """What `fsm_robot.job` reads."""
+        return self.path / JOB_NAME
+
+    @property
+    def stop_flag(self) -> Path:
+        """Exists once the script should stop."""
+        return self.path / STOP_NAME
+
+    def create(self, job: Job, redactor: Redactor) -> None:
+        """Write what the script is told, readable for this account only. Raises `OSError`."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.stop_flag.unlink(missing_ok=True)
+        self.job_file.unlink(missing_ok=True)
+        documents: dict[str, Any] = {key: job.documents.get(key) for key in ("job", "process_version", "task")}
+        text = json.dumps({**documents, "stop_flag": str(self.stop_flag)}, ensure_ascii=True)
+        descriptor = os.open(self.job_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+            stream.write(redactor.text(text))
+
+    def raise_stop_flag(self) -> None:
+        """Let `fsm_robot.job.stop_requested` say yes. Raises `OSError`."""
+        self.stop_flag.touch()
+
+    def clear(self, *, keep_job_file: bool) -> None:
+        """Remove what only the running script needed. Raises `OSError`."""
+        self.stop_flag.unlink(missing_ok=True)
+        if not keep_job_file:
+            self.job_file.unlink(missing_ok=True)

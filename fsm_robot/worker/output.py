@@ -1,0 +1,231 @@
+"""What a script prints -> a file that is bounded, in bytes of any encoding, with its head and its tail kept.
+
+The script writes into a pipe that is always emptied, whatever the disk does, so it never blocks. The head goes to the
+file at once. What comes after it stays in a ring in memory; a script that goes quiet after a flood is the one that a
+person wants to look at, so the ring is also written beside the file from time to time.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import BinaryIO
+
+import attrs
+
+from fsm_robot.redact import Redactor
+
+BLOCK_BYTES = 256 * 1024
+LONGEST_TAIL_BYTES = 4 << 20
+PREVIEW_EVERY_S = 2.0
+LONGEST_LINE_BYTES = 4096
+PREVIEW_NAME = "output.tail.log"
+
+
+@attrs.define
+class _Ring:
+    """The last bytes of a stream."""
+
+    size: int
+    total: int = 0
+    _data: bytearray = attrs.field(factory=bytearray)
+
+    def add(self, block: memoryview) -> None:
+        """Append a block; what it pushes out is forgotten."""
+        block = block[-self.size :]
+        if len(self._data) < self.size:
+            room = self.size - len(self._data)
+            self._data += block[:room]
+            self.total += len(block[:room])
+            block = block[room:]
+        while block:
+            start = self.total % self.size
+            piece = block[: self.size - start]
+            self._data[start : start + len(piece)] = piece
+            self.total += len(piece)
+            block = block[len(piece) :]
+
+    def last(self, count: int) -> bytes:
+        """Return the last `count` bytes, or as many as there are."""
+        count = min(count, len(self._data))
+        start = self.total % self.size if len(self._data) == self.size else 0
+        whole = self._data[start:] + self._data[:start]
+        return bytes(whole[len(whole) - count :])
+
+
+@attrs.define
+class _Cleaned:
+    """Writes a stream without the secret, wherever the blocks were cut."""
+
+    file: BinaryIO
+    redactor: Redactor
+    _waiting: bytes = b""
+
+    def write(self, data: bytes) -> None:
+        data = self._waiting + data
+        cut = len(data) - self.redactor.held_back(data)
+        self.file.write(self.redactor.data(data[:cut]))
+        self._waiting = data[cut:]
+
+    def finish(self) -> None:
+        self.file.write(self.redactor.data(self._waiting))
+        self._waiting = b""
+
+
+@attrs.define(eq=False)
+class Output:
+    """The output of one script.
+
+    Attributes:
+        path: The job's own log file.
+        limit_bytes: Most that is kept.
+        problem: Why the file is not whole, or empty.
+    """
+
+    path: Path
+    limit_bytes: int
+    redactor: Redactor
+    problem: str = ""
+    _total: int = 0
+    _head_taken: int = 0
+    _reader: int = -1
+    _writer: int = -1
+    _mark: bytes = b""
+    _seen: bytes = b""
+    _head: _Cleaned | None = None
+    _ring: _Ring = attrs.field(init=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock)
+    _thread: threading.Thread | None = None
+    _preview: threading.Timer | None = None
+    _finished: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        """Divide the limit: half for the tail, which is in memory and therefore has a limit of its own."""
+        self._ring = _Ring(max(1, min(self.limit_bytes // 2, LONGEST_TAIL_BYTES)))
+
+    def open(self) -> int:
+        """Begin; return the descriptor that the script writes to. Raises `OSError`."""
+        self._head = _Cleaned(self.path.open("wb", buffering=0), self.redactor)
+        self._reader, self._writer = os.pipe()
+        self._thread = threading.Thread(target=self._empty_the_pipe, name="output", daemon=True)
+        self._thread.start()
+        return self._writer
+
+    def finish(self, patience_s: float) -> None:
+        """Complete the file, with all that was printed until now.
+
+        The end of the pipe is not waited for: a process that got away may hold it open for ever. A mark that we
+        write into it ourselves comes out behind everything that was there before.
+        """
+        mark = os.urandom(16)
+        self._mark = mark
+        os.write(self._writer, mark)
+        assert self._thread is not None, "finish comes after open"
+        self._thread.join(patience_s)
+        os.close(self._writer)
+        with self._lock:
+            self._finished = True
+            self._complete()
+
+    def last_line(self) -> str:
+        """Return the last line that is not blank, without the secret."""
+        text = self.redactor.data(self._ring.last(LONGEST_LINE_BYTES)).decode(errors="replace")
+        return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+
+    # ---- the pump, in a thread of its own
+
+    def _empty_the_pipe(self) -> None:
+        block = memoryview(bytearray(BLOCK_BYTES))
+        with open(self._reader, "rb", buffering=0) as stream:
+            while count := stream.readinto(block):
+                data, ended = self._without_mark(block[:count])
+                with self._lock:
+                    if self._finished:
+                        return
+                    self._take(data)
+                if ended:
+                    return
+
+    def _without_mark(self, block: memoryview) -> tuple[memoryview, bool]:
+        """Return what is new of the output, and whether the mark has come.
+
+        The mark is set before it is written, so no byte of it is in a block that was read before.
+        """
+        if not self._mark:
+            return block, False
+        data = self._seen + bytes(block)
+        place = data.find(self._mark)
+        if place >= 0:
+            return memoryview(data)[:place], True
+        keep = len(self._mark) - 1
+        self._seen = data[-keep:]
+        return memoryview(data)[:-keep], False
+
+    def _take(self, block: memoryview) -> None:
+        room = self.limit_bytes - self._ring.size - self._head_taken
+        if room > 0:
+            head = bytes(block[:room])
+            self._head_taken += len(head)
+            self._write(head)
+        self._total += len(block)
+        self._ring.add(block)
+        if self._total > self._head_taken and self._preview is None:
+            self._preview = threading.Timer(PREVIEW_EVERY_S, self._write_preview)
+            self._preview.daemon = True
+            self._preview.start()
+
+    def _write(self, data: bytes) -> None:
+        if self._head is None or self.problem:
+            return
+        try:
+            self._head.write(data)
+        except OSError as error:
+            self.problem = f"the output is not kept any more: {error}"
+
+    # ---- what is not the head
+
+    def _behind_the_head(self) -> bytes:
+        """Return the tail, behind a line that tells how much is missing before it."""
+        behind = self._total - self._head_taken
+        if behind <= self._ring.size:
+            return self._ring.last(behind)
+        tail = self._ring.last(self._ring.size)
+        # A cut line, and with it a piece of a secret that would not be recognised, is left out.
+        tail = tail[tail.find(b"\n") + 1 or min(len(tail), LONGEST_LINE_BYTES) :]
+        gap = f"\n[… {behind - len(tail)} bytes left out here: scripts.output_limit_mib …]\n"
+        return gap.encode() + tail
+
+    def _write_preview(self) -> None:
+        with self._lock:
+            self._preview = None
+            if self._finished or self.problem:
+                return
+            tail = self._behind_the_head()
+        try:
+            with (self.path.parent / PREVIEW_NAME).open("wb", buffering=0) as file:
+                _in_pieces(_Cleaned(file, self.redactor), tail)
+        except OSError:
+            return  # it is only for who looks; the file itself will tell its own problem
+
+    def _complete(self) -> None:
+        if self._preview is not None:
+            self._preview.cancel()
+        head = self._head
+        if head is None:
+            return
+        try:
+            if not self.problem:
+                _in_pieces(head, self._behind_the_head())
+                head.finish()
+            (self.path.parent / PREVIEW_NAME).unlink(missing_ok=True)
+        except OSError as error:
+            self.problem = f"the end of the output is not kept: {error}"
+        finally:
+            head.file.close()
+
+
+def _in_pieces(target: _Cleaned, data: bytes) -> None:
+    for start in range(0, len(data), BLOCK_BYTES):
+        target.write(data[start : start + BLOCK_BYTES])
+    target.finish()
