@@ -26,20 +26,8 @@ def account_file(name: str) -> str:
 
 def browsers() -> list[str]:
     """Return the commands and paths under which a Chromium may be installed, the likeliest first."""
-    names = [
-        "chromium",
-        "chromium-browser",
-        "google-chrome-stable",
-        "google-chrome",
-        "microsoft-edge-stable",
-        "brave-browser",
-    ]
-    folder = "/Applications"
-    return [
-        *names,
-        f"{folder}/Google Chrome.app/Contents/MacOS/Google Chrome",
-        f"{folder}/Chromium.app/Contents/MacOS/Chromium",
-    ]
+    names = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "microsoft-edge-stable"]
+    return [*names, "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"]
 
 
 def browser_flags() -> list[str]:

@@ -30,11 +30,7 @@ def account_file(name: str) -> str:
 def browsers() -> list[str]:
     """Return the commands and paths under which a Chromium may be installed, the likeliest first."""
     roots = [os.environ.get(name, "") for name in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")]
-    places = [
-        r"Microsoft\Edge\Application\msedge.exe",
-        r"Google\Chrome\Application\chrome.exe",
-        r"Chromium\Application\chrome.exe",
-    ]
+    places = [r"Microsoft\Edge\Application\msedge.exe", r"Google\Chrome\Application\chrome.exe"]
     return ["msedge", "chrome", *(os.path.join(root, place) for place in places for root in roots if root)]
 
 

@@ -28,7 +28,8 @@ PATIENCE_S = 60.0
 PIXELS_PER_UNIT = 2
 SIZE = re.compile(r'<svg [^>]*width="([0-9.]+)" height="([0-9.]+)"')
 PAGE = """<!DOCTYPE html><html><head><meta charset="utf-8"><style>
-@page {{ size: {width}px {height}px; margin: 0; }} html, body {{ margin: 0; background: #ffffff; color-scheme: only light; }} svg {{ display: block; }}
+@page {{ size: {width}px {height}px; margin: 0; }} html, body {{ margin: 0; background: #ffffff; color-scheme: only light; }}
+svg {{ display: block; }}
 </style></head><body>{svg}</body></html>"""
 
 

@@ -30,13 +30,13 @@ class Options:
 
 
 FORMATS: Mapping[str, Callable[[Definition, Options], str | bytes]] = {
-    "mermaid": lambda definition, options: mermaid(definition),
-    "dot": lambda definition, options: dot(definition),
-    "markdown": lambda definition, options: markdown(definition),
-    "svg": lambda definition, options: svg(options.words, options.heat),
-    "drawio": lambda definition, options: drawio(options.words),
-    "png": lambda definition, options: browser.png(svg(options.words, options.heat)),
-    "pdf": lambda definition, options: browser.pdf(svg(options.words, options.heat)),
+    "mermaid": lambda machine, _: mermaid(machine),
+    "dot": lambda machine, _: dot(machine),
+    "markdown": lambda machine, _: markdown(machine),
+    "svg": lambda _, options: svg(options.words, options.heat),
+    "drawio": lambda _, options: drawio(options.words),
+    "png": lambda _, options: browser.png(svg(options.words, options.heat)),
+    "pdf": lambda _, options: browser.pdf(svg(options.words, options.heat)),
 }
 
 

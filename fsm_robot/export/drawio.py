@@ -77,10 +77,9 @@ def _cells(drawn: Scene) -> Iterator[str]:
 def _state(drawn: Scene, figure: Figure, identity: str) -> Iterator[str]:
     state, box = figure.state, drawn.box(figure)
     fill, stroke = COLOURS[figure.outcome]
-    style = f"rounded=1;arcSize=12;html=0;whiteSpace=wrap;align=left;verticalAlign=top;spacing={number(PADDING - 4)};fontStyle=1;"
-    style += (
-        f"fontSize={number(TITLE_SIZE)};fillColor={fill};strokeColor={stroke};strokeWidth={3 if state.final else 1};"
-    )
+    style = f"rounded=1;arcSize=12;html=0;whiteSpace=wrap;align=left;verticalAlign=top;spacing={number(PADDING - 4)};"
+    style += f"fontSize={number(TITLE_SIZE)};fontStyle=1;fillColor={fill};strokeColor={stroke};"
+    style += f"strokeWidth={3 if state.final else 1};"
     data = {
         "label": figure.title,
         "state": state.name,

@@ -1,4 +1,4 @@
-"""What a drawing of a machine shows and where: boxes with texts, lines with labels, the start. The look is the format's.
+"""What a drawing of a machine shows and where: boxes with texts, lines with labels, the start. Formats give the look.
 
 All transitions between the same two states share one line; the label of the line has a row for each of them.
 """

@@ -80,7 +80,7 @@ text {{ font-family: {FONTS}; }}
 
 @attrs.frozen
 class Marks:
-    """What a comparison puts on a drawing: `added`, `removed` or `changed` by state name and by number of transition."""
+    """What a comparison puts on a drawing: `added`, `removed` or `changed`, by name of state and number of transition."""
 
     states: Mapping[str, str] = attrs.field(factory=dict)
     edges: Mapping[int, str] = attrs.field(factory=dict)
