@@ -80,7 +80,7 @@ text {{ font-family: {FONTS}; }}
 
 @attrs.frozen
 class Marks:
-    """What a comparison puts on a drawing: `added`, `removed` or `changed`, by name of state and number of transition."""
+    """What a comparison puts on a drawing: `added`, `removed` or `changed`, by state and by number of transition."""
 
     states: Mapping[str, str] = attrs.field(factory=dict)
     edges: Mapping[int, str] = attrs.field(factory=dict)
@@ -100,7 +100,7 @@ def style() -> str:
     """Return the style sheet: shapes, colours for light, and colours for dark."""
     light = "\n".join(f"{name} {{ {what}: {colour}; }}" for name, (what, colour, _) in COLOURS.items())
     dark = "\n".join(f"{name} {{ {what}: {colour}; }}" for name, (what, _, colour) in COLOURS.items())
-    return f"{SHAPES_STYLE}{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
+    return f"{SHAPES_STYLE}{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
 
 
 def picture(drawn: Scene, marks: Marks, style_element: str = "") -> str:
@@ -117,21 +117,20 @@ def picture(drawn: Scene, marks: Marks, style_element: str = "") -> str:
         "data-machine": definition.name,
         "data-initial": definition.initial,
     }
-    counts = drawn.phrase("counts", len(definition.states), len(definition.transitions))
     ids = state_ids(definition)
     return element(
         "svg",
         attributes,
         "\n",
         element("title", {"id": "diagram-title"}, escaped(definition.name)),
-        element("desc", {"id": "diagram-description"}, escaped(f"{counts}. {_in_words(drawn)}")),
+        element("desc", {"id": "diagram-description"}, escaped(f"{drawn.headline}. {_in_words(drawn)}")),
         f"\n{style_element}",
         element("rect", {"class": "ground", "width": width, "height": height}),
         element("text", {"class": "title", "x": 20, "y": 30}, escaped(definition.name)),
         element(
             "text",
             {"class": "note", "x": 30 + text_width(definition.name, TITLE_SIZE, bold=True), "y": 30},
-            escaped(counts),
+            escaped(drawn.headline),
         ),
         "\n",
         element("g", {"transform": f"translate(0 {number(HEADER_HEIGHT)})"}, "\n", *_shapes(drawn, marks, ids)),
