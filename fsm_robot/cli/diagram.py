@@ -11,6 +11,8 @@ import attrs
 
 from fsm_robot import browser, machine_file
 from fsm_robot.errors import SettingsError
+from fsm_robot.export.compare import Comparison, compare, comparison_table
+from fsm_robot.export.divergence import Divergence, divergence
 from fsm_robot.export.dot import dot
 from fsm_robot.export.drawio import drawio
 from fsm_robot.export.heat import heat
@@ -24,7 +26,7 @@ from fsm_robot.journal.file import SUFFIX, journals, read_journal
 from fsm_robot.machine.definition import Definition
 from fsm_robot.player.assets import assets
 from fsm_robot.player.history import Run
-from fsm_robot.player.page import page
+from fsm_robot.player.page import comparison_page, page
 
 
 @attrs.frozen
@@ -48,10 +50,21 @@ FORMATS: Mapping[str, Callable[[Definition, Options], str | bytes]] = {
 }
 
 
+Verdicts = Sequence[tuple[str, Divergence | None]]
+COMPARISONS: Mapping[str, Callable[[Words, Comparison, Verdicts], str | bytes]] = {
+    "markdown": lambda _, comparison, verdicts: comparison_table(comparison, verdicts),
+    "svg": lambda shown, comparison, _: svg(shown, None, comparison.marks),
+    "html": lambda shown, comparison, verdicts: comparison_page(shown, comparison, assets(), verdicts),
+    "png": lambda shown, comparison, _: browser.png(svg(shown, None, comparison.marks)),
+    "pdf": lambda shown, comparison, _: browser.pdf(svg(shown, None, comparison.marks)),
+}
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("file", nargs="?", help="a machine file (default: the built-in one)")
-    parser.add_argument("--format", choices=sorted(FORMATS), default="mermaid", help="default: %(default)s")
+    parser.add_argument("--format", choices=sorted(FORMATS), help="default: mermaid; with --diff: markdown")
+    parser.add_argument("--diff", metavar=("OLD", "NEW"), nargs=2, help="show what one machine file changes in another")
     parser.add_argument("--lang", metavar="LANGUAGE", default="", help="titles instead of names, such as en or ru")
     parser.add_argument(
         "--runs", metavar="JOURNAL", nargs="+", default=[], help="journals, or folders of them: figures on the drawing"
@@ -61,12 +74,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print or write the drawing."""
+    arguments.format = arguments.format or ("markdown" if arguments.diff else "mermaid")
+    if arguments.diff:
+        return write(_compared(arguments), arguments.output)
     path = Path(arguments.file) if arguments.file else machine_file.built_in()
     definition = machine_file.load(path, None, ())
     runs = read_runs(arguments.runs)
     figures = heat(run_statistics(run.records for run in runs), arguments.lang) if runs else None
     options = Options(words(definition, arguments.lang, str(path)), runs, figures)
     return write(FORMATS[arguments.format](definition, options), arguments.output)
+
+
+def _compared(arguments: argparse.Namespace) -> str | bytes:
+    if arguments.file:
+        raise SettingsError("--diff takes both machine files itself: --diff OLD NEW")
+    if arguments.format not in COMPARISONS:
+        raise SettingsError(f"--diff can be {', '.join(COMPARISONS)}, not {arguments.format}")
+    old, new = (machine_file.load(Path(name), None, ()) for name in arguments.diff)
+    comparison = compare(old, new)
+    shown = words(comparison.union, arguments.lang, arguments.diff[1])
+    verdicts = [(run.name, divergence(run.records, new)) for run in read_runs(arguments.runs)]
+    return COMPARISONS[arguments.format](shown, comparison, verdicts)
 
 
 def read_runs(names: Sequence[str]) -> list[Run]:

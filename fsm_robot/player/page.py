@@ -10,9 +10,11 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from fsm_robot.export.compare import Comparison
+from fsm_robot.export.divergence import Divergence
 from fsm_robot.export.markup import element, escaped
 from fsm_robot.export.scene import Heat, scene
 from fsm_robot.export.svg import Marks, picture, state_ids, style
@@ -53,7 +55,7 @@ def page(words: Words, runs: Sequence[Run], assets: Assets, heat: Heat | None = 
     drawn = scene(words, heat)
     t = texts(words.language)
     body = [
-        _header(words.definition.name, drawn.headline, t, bool(runs)),
+        _header(words.definition.name, t, bool(runs)),
         _map(picture(drawn, Marks()), t),
         _story(t) if runs else "",
         _controls(t) if runs else "",
@@ -62,6 +64,55 @@ def page(words: Words, runs: Sequence[Run], assets: Assets, heat: Heat | None = 
     ]
     classes = None if runs else "alone"
     return document(words.definition.name, words.language, body, assets, classes)
+
+
+def comparison_page(
+    words: Words, comparison: Comparison, assets: Assets, verdicts: Sequence[tuple[str, Divergence | None]]
+) -> str:
+    """Return a page that shows what a machine does differently: drawing, table, and what recorded runs would do."""
+    t = texts(words.language)
+    body = [
+        "<main>",
+        element("h1", {}, escaped(f"{words.definition.name}: {t['changes']}")),
+        picture(scene(words), comparison.marks),
+        *_differences(comparison, t),
+        *_verdicts(verdicts, t),
+        "</main>",
+    ]
+    return document(words.definition.name, words.language, body, assets, "page", script=False)
+
+
+def _differences(comparison: Comparison, t: Mapping[str, str]) -> Iterator[str]:
+    if not comparison.differences:
+        yield element("p", {}, escaped(t["no_changes"]))
+        return
+    head = element("tr", {}, *(element("th", {}, escaped(t[key])) for key in ("how", "what", "name", "old", "new")))
+    rows = [
+        _table_row((t[each.how], t[each.what], each.label, each.old, each.new), each.how)
+        for each in comparison.differences
+    ]
+    yield element("table", {}, head, *rows)
+
+
+def _verdicts(verdicts: Sequence[tuple[str, Divergence | None]], t: Mapping[str, str]) -> Iterator[str]:
+    if not verdicts:
+        return
+    yield element("h2", {}, escaped(t["diverging"]))
+    head = element("tr", {}, *(element("th", {}, escaped(t[key])) for key in ("run", "step", "event", "old", "new")))
+    rows = [
+        _table_row((name, str(found.seq), found.event, found.recorded, found.now), "changed")
+        if found
+        else _table_row((name, "", "", "", t["same"]), "")
+        for name, found in verdicts
+    ]
+    yield element("table", {}, head, *rows)
+
+
+def _table_row(cells: Sequence[str], kind: str) -> str:
+    first, *others = (escaped(cell) for cell in cells)
+    return element(
+        "tr", {}, element("td", {"class": kind or None}, first), *(element("td", {}, cell) for cell in others)
+    )
 
 
 def document(
@@ -140,16 +191,14 @@ def _state(words: Words, state: State, identity: str) -> dict[str, Any]:
     }
 
 
-def _header(name: str, headline: str, t: Mapping[str, str], with_runs: bool) -> str:
+def _header(name: str, t: Mapping[str, str], with_runs: bool) -> str:
     choices = [("run", t["run"]), ("job", t["job_filter"]), ("outcome", t["outcome_filter"])] if with_runs else []
     lists = [
         element("label", {"for": identity}, escaped(text), f'<select id="{identity}"></select>')
         for identity, text in choices
     ]
     zoom = element("div", {"class": "buttons"}, *(_button(name, t) for name in ("smaller", "larger", "fit")))
-    return element(
-        "header", {}, element("h1", {}, escaped(name), element("small", {}, escaped(headline))), *lists, zoom
-    )
+    return element("header", {}, element("h1", {}, escaped(name)), *lists, zoom)
 
 
 def _map(svg: str, t: Mapping[str, str]) -> str:
@@ -182,12 +231,6 @@ def _controls(t: Mapping[str, str]) -> str:
 
 def _button(name: str, t: Mapping[str, str]) -> str:
     icons = ("play", "pause") if name == "play" else (name,)
-    signs = (
-        element(
-            "svg",
-            {"viewBox": "0 0 16 16", "width": 14, "height": 14, "aria-hidden": "true", "class": f"{icon}-icon"},
-            element("path", {"d": ICONS[icon]}),
-        )
-        for icon in icons
-    )
+    box = {"viewBox": "0 0 16 16", "width": 14, "height": 14, "aria-hidden": "true"}
+    signs = (element("svg", {**box, "class": f"{icon}-icon"}, element("path", {"d": ICONS[icon]})) for icon in icons)
     return element("button", {"type": "button", "id": name, "aria-label": t[name], "title": t[name]}, *signs)
