@@ -56,7 +56,7 @@ COLOURS: Mapping[str, tuple[str, str, str]] = {
     ".text": ("fill", "#1d2738", "#dbe2ee"),
     ".note": ("fill", "#667085", "#96a2b8"),
     ".heat": ("fill", "#9a4a00", "#f0b060"),
-    ".warm": ("fill", "#f59e0b", "#f59e0b"),
+    ".warm": ("fill", "#f59e0b", "#8a5200"),
     **{
         selector: colours
         for kind, light, dark in (

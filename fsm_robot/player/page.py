@@ -223,7 +223,7 @@ def _controls(t: Mapping[str, str]) -> str:
     keys = {name: f"<kbd>{key}</kbd>" for name, key in KEYS.items()}
     return f"""<footer>
 <div class="buttons">{buttons}</div>
-<div id="line"><canvas id="strip" aria-hidden="true"></canvas>{element("input", slider)}</div>
+<div id="line"><canvas id="strip" aria-hidden="true"></canvas><i id="cursor"></i>{element("input", slider)}</div>
 <div><span id="where"></span> {speed}</div>
 <p id="keys">{escaped(t["keys"]).format(**keys)}</p>
 </footer>"""

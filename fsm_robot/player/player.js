@@ -5,7 +5,7 @@
   const t = data.texts;
   const $ = (id) => document.getElementById(id);
   const [SEQ, AT, MONO, EVENT, KIND, SOURCE, DEST, EDGE, JOB, DATA] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
-  const FASTEST = 30, NEAR = 7, MOST_PRINTED = 2000;
+  const FASTEST = 30, BEFORE = 3, NEAR = 14, MOST_PRINTED = 2000;
   const HUES = [212, 28, 140, 330, 265, 180, 0, 50, 100, 300, 240, 160];
   let run = null, shown = [], place = 0, playing = 0, lit = [], scale = 1;
 
@@ -13,6 +13,7 @@
   const stateOf = (name) => own(data.states, name) || { id: "", title: name, about: "", callback: "", answers: [] };
   const eventOf = (name) => own(data.events, name) || { title: name === "started" ? t.started : name, about: "" };
   const fill = (text, ...values) => text.replace(/\{(\d)\}/g, (_, n) => String(values[n]));
+  const stamp = (step) => `${step[AT].slice(0, 10)} ${step[AT].slice(11, 23)} UTC`;
   const make = (name, text) => { const made = document.createElement(name); made.textContent = text; return made; };
 
   function duration(s) {
@@ -90,7 +91,7 @@
     for (const id of ["event", "event-about", "answer", "due", "problem"]) $(id).textContent = "";
     $("move").replaceChildren();
     $("facts").replaceChildren();
-    $("stamp").textContent = step ? `${step[AT]} · ${fill(t.since, duration(step[MONO]))}` : "";
+    $("stamp").textContent = step ? `${stamp(step)} · ${fill(t.since, duration(step[MONO]))}` : "";
     if (!step) { $("event").textContent = t.nothing; return; }
     const event = eventOf(step[EVENT]);
     $("event").textContent = event.title;
@@ -147,8 +148,8 @@
   }
 
   function nearby() {
-    const first = Math.max(0, Math.min(place - NEAR, shown.length - 2 * NEAR - 1));
-    const rows = shown.slice(first, first + 2 * NEAR + 1).map((at, offset) => {
+    const first = Math.max(0, Math.min(place - BEFORE, shown.length - NEAR));
+    const rows = shown.slice(first, first + NEAR).map((at, offset) => {
       const step = run.steps[at], row = make("button", "");
       row.type = "button";
       row.dataset.place = String(first + offset);
@@ -182,17 +183,11 @@
       pen.fillRect(left, 0, Math.max(1, Math.ceil((at / shown.length) * width) - left), strip.height);
       from = at;
     }
-    strip.kept = pen.getImageData(0, 0, strip.width, strip.height);
   }
 
   function moveCursor() {
-    const strip = $("strip"), pen = strip.getContext("2d");
-    if (!strip.kept) return;
-    pen.putImageData(strip.kept, 0, 0);
-    if (!shown.length) return;
-    const x = ((place + 0.5) / shown.length) * strip.width, half = Math.max(2, 2 * devicePixelRatio);
-    pen.fillStyle = getComputedStyle(document.body).color;
-    pen.fillRect(x - half, 0, 2 * half, strip.height);
+    $("cursor").hidden = !shown.length;
+    $("cursor").style.left = `${((place + 0.5) / Math.max(1, shown.length)) * 100}%`;
   }
 
   function play() {
@@ -201,8 +196,8 @@
     const tick = (now) => {
       if (!playing) return;
       if (now >= next - 1) {
-        // A slow page falls behind its own clock and does not jump.
-        next = Math.max(next + wait, now);
+        // A late frame is made up for; a page that was asleep does not race afterwards.
+        next = now - next > 250 ? now + wait : next + wait;
         go(place + 1);
         if (place >= shown.length - 1) { pause(); return; }
       }
@@ -263,7 +258,7 @@
     const table = document.createElement("table"), rows = shown.slice(0, MOST_PRINTED);
     for (const at of rows) {
       const step = run.steps[at], row = table.insertRow();
-      for (const text of [step[SEQ], step[AT], eventOf(step[EVENT]).title, step[SOURCE] ? stateOf(step[SOURCE]).title : "", stateOf(step[DEST]).title, details(step)]) row.insertCell().textContent = String(text);
+      for (const text of [step[SEQ], stamp(step), eventOf(step[EVENT]).title, step[SOURCE] ? stateOf(step[SOURCE]).title : "", stateOf(step[DEST]).title, details(step)]) row.insertCell().textContent = String(text);
     }
     const more = shown.length > rows.length ? fill(t.not_printed, shown.length - rows.length) : "";
     $("printed").replaceChildren(make("h3", fill(t.steps_of, run.name)), table, make("p", more));
@@ -274,7 +269,7 @@
   for (const [id, action] of Object.entries(actions)) { if ($(id)) $(id).addEventListener("click", action); }
   document.addEventListener("keydown", onKey);
   addEventListener("beforeprint", () => { if (run) printable(); });
-  addEventListener("resize", () => { if (run) { drawStrip(); moveCursor(); } });
+  addEventListener("resize", () => { if (run) drawStrip(); });
   fit();
   if (scale < 0.62) zoom(0.62);
   if (!data.runs.length) return;
