@@ -101,9 +101,18 @@ def read_runs(names: Sequence[str]) -> list[Run]:
     """Return the runs of journals and of folders of journals, oldest first within a folder.
 
     Raises:
-        SettingsError: There is no such file, or a folder holds no journal.
+        SettingsError: There is no such file, a folder holds no journal, or a file is none.
     """
-    return [Run(path.name.removesuffix(SUFFIX), *read_journal(path)) for name in names for path in _journals(name)]
+    return [_run(path) for name in names for path in _journals(name)]
+
+
+def _run(path: Path) -> Run:
+    records, problem = read_journal(path)
+    if not records:
+        raise SettingsError(f"--runs {path}: is no journal of a robot: {problem or 'it is empty'}")
+    if problem:
+        print(f"{path}: {problem}; only what stands before it counts", file=sys.stderr)
+    return Run(path.name.removesuffix(SUFFIX), records, problem)
 
 
 def _journals(name: str) -> list[Path]:
