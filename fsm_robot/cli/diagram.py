@@ -50,6 +50,10 @@ FORMATS: Mapping[str, Callable[[Definition, Options], str | bytes]] = {
 }
 
 
+WITH_FIGURES = frozenset({"svg", "html", "png", "pdf"})
+"""Formats that show what --runs holds."""
+WITH_VERDICTS = ("markdown", "html")
+"""Formats of a comparison that say which runs would go another way."""
 Verdicts = Sequence[tuple[str, Divergence | None]]
 COMPARISONS: Mapping[str, Callable[[Words, Comparison, Verdicts], str | bytes]] = {
     "markdown": lambda _, comparison, verdicts: comparison_table(comparison, verdicts),
@@ -78,11 +82,22 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.diff:
         return write(_compared(arguments), arguments.output)
     path = Path(arguments.file) if arguments.file else machine_file.built_in()
+    if arguments.runs and arguments.format not in WITH_FIGURES:
+        raise SettingsError(f"--runs can be shown as {', '.join(sorted(WITH_FIGURES))}, not as {arguments.format}")
     definition = machine_file.load(path, None, ())
     runs = read_runs(arguments.runs)
+    _tell_strangers(runs, definition)
     figures = heat(run_statistics(run.records for run in runs), arguments.lang) if runs else None
     options = Options(words(definition, arguments.lang, str(path)), runs, figures)
     return write(FORMATS[arguments.format](definition, options), arguments.output)
+
+
+def _tell_strangers(runs: Sequence[Run], definition: Definition) -> None:
+    """Say on stderr how many runs followed another machine: a drawing has no place for what it does not know."""
+    others = sum(run.header.get("machine_sha256") != definition.digest() for run in runs)
+    if others:
+        sentence = f"{others} of {len(runs)} runs followed another machine; what this one does not know is not drawn"
+        print(sentence, file=sys.stderr)
 
 
 def _compared(arguments: argparse.Namespace) -> str | bytes:
@@ -90,6 +105,8 @@ def _compared(arguments: argparse.Namespace) -> str | bytes:
         raise SettingsError("--diff takes both machine files itself: --diff OLD NEW")
     if arguments.format not in COMPARISONS:
         raise SettingsError(f"--diff can be {', '.join(COMPARISONS)}, not {arguments.format}")
+    if arguments.runs and arguments.format not in WITH_VERDICTS:
+        raise SettingsError(f"--diff with --runs can be {', '.join(WITH_VERDICTS)}, not {arguments.format}")
     old, new = (machine_file.load(Path(name), None, ()) for name in arguments.diff)
     comparison = compare(old, new)
     shown = words(comparison.union, arguments.lang, arguments.diff[1])
