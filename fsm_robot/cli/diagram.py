@@ -41,7 +41,7 @@ class Options:
 FORMATS: Mapping[str, Callable[[Definition, Options], str | bytes]] = {
     "mermaid": lambda machine, _: mermaid(machine),
     "dot": lambda machine, _: dot(machine),
-    "markdown": lambda machine, _: markdown(machine),
+    "markdown": lambda machine, options: markdown(machine, options.words),
     "svg": lambda _, options: svg(options.words, options.heat),
     "drawio": lambda _, options: drawio(options.words),
     "html": lambda _, options: page(options.words, options.runs, assets(), options.heat),

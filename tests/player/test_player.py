@@ -300,7 +300,7 @@ def test_a_damaged_journal_is_shown_as_far_as_it_goes(browser: Any, tmp_path: Pa
 
 
 def test_ten_thousand_steps_open_and_run(browser: Any, tmp_path: Path) -> None:
-    """A long night is usable; docs/performance.md holds the figures, this is an order of magnitude below them."""
+    """A long night is usable; docs/diagrams.md holds the figures, this is an order of magnitude below them."""
     night = Night(random.Random(2))
     run = write_run(tmp_path, robot(), jobs(night, ["succeeded"] * 2000), night)
     path = tmp_path / "long.html"
