@@ -311,3 +311,18 @@ def test_stop_ends_kept_connections_and_frees_the_file(tmp_path: Any) -> None:
     assert connection.sock.recv(1) == b""
     connection.close()
     (tmp_path / "o.sqlite").rename(tmp_path / "moved.sqlite")
+
+
+def test_order_is_told_to_the_robot_of_the_job_and_while_it_runs_only(server: Orchestrator, robot: OpenRobot) -> None:
+    """Another robot that names the job hears nothing, and nobody does once it has ended."""
+    guid = server.store.enqueue("x")
+    mine, other = robot(), robot("99999999-0000-4000-8000-000000000000")
+    job = mine.consume_job().job
+    assert job is not None
+    server.store.order_abort(guid)
+    mine.begin_beats(job)
+    other.begin_beats(job)
+
+    assert (mine.beat(job).code, other.beat(job).code) == (10, 0)
+    mine.update_job(guid, 3)
+    assert mine.beat(job).code == 0

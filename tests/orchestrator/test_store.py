@@ -76,6 +76,7 @@ def test_no_job_is_given_twice_by_threads_and_processes(store: Store, tmp_path: 
         taken = [guid for found in pool.map(take_all, range(4)) for guid in found]
     for process in processes:
         taken += process.communicate(timeout=60)[0].split()
+        assert process.returncode == 0
 
     assert Counter(taken) == Counter(job.guid for job in store.jobs())
 
@@ -220,3 +221,25 @@ def test_fault_with_a_probability_strikes_by_chance(store: Store) -> None:
         False,
         True,
     ]
+
+
+def test_final_status_that_is_repeated_changes_nothing(store: Store) -> None:
+    """Its answer was lost; the job ended when it ended."""
+    guid, robot = store.enqueue("x"), robot_id(store)
+    store.take(robot)
+    for status in (8, 4):
+        store.set_status(guid, robot, status)
+    before = store.job(guid)
+
+    store.set_status(guid, robot, 4)
+
+    assert store.job(guid) == before
+
+
+def test_digest_of_a_credential_is_salted(store: Store, tmp_path: Path) -> None:
+    """The same GUID in two files has two digests, so a list of digests helps nobody."""
+    other = Store(tmp_path / "other.sqlite")
+    robot_id(store)
+    robot_id(other)
+
+    assert store.robots()[0].label != other.robots()[0].label
