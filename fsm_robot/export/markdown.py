@@ -10,7 +10,7 @@ from fsm_robot.machine.checks import JOB_STATUSES, coverage
 from fsm_robot.machine.definition import CallbackSpec, Definition, RetryPolicy
 
 
-def markdown(definition: Definition, words: Words | None = None) -> str:
+def markdown(definition: Definition, shown: Words | None = None) -> str:
     """Return the page that docs/states.md holds; words in a language add what people call states and events."""
     names = [state.name for state in definition.states if not state.final]
     parts = [
@@ -29,7 +29,7 @@ def markdown(definition: Definition, words: Words | None = None) -> str:
                 for state in definition.states
             ),
         ),
-        *_called(definition, words),
+        *_called(definition, shown),
         "## Transitions",
         _table(
             ("from", "event", "to", "exit code", "remarks"),
@@ -66,13 +66,13 @@ def markdown(definition: Definition, words: Words | None = None) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _called(definition: Definition, words: Words | None) -> list[str]:
-    if words is None or not words.language:
+def _called(definition: Definition, shown: Words | None) -> list[str]:
+    if shown is None or not shown.language:
         return []
-    states = [(state.name, words.state(state.name), words.about_state(state.name)) for state in definition.states]
-    events = [(f"`{name}`", words.event(name), words.about_event(name)) for name in definition.events()]
+    states = [(state.name, shown.state(state.name), shown.about_state(state.name)) for state in definition.states]
+    events = [(f"`{name}`", shown.event(name), shown.about_event(name)) for name in definition.events()]
     return [
-        f"## What they are called ({words.language})",
+        f"## What they are called ({shown.language})",
         _table(("state", "title", "description"), states),
         _table(("event", "title", "description"), events),
     ]
