@@ -10,6 +10,10 @@ Where there is no /proc (other systems than Linux) only the script's process gro
 
 from __future__ import annotations
 
+import sys
+
+assert sys.platform != "win32", "imported on POSIX only"  # and type-checked for POSIX only
+
 import ctypes
 import os
 import signal

@@ -6,6 +6,8 @@ attached to the script's it would be hit itself. The exit code is the system's e
 
 import sys
 
+assert sys.platform == "win32", "run on Windows only"  # and type-checked for Windows only
+
 CTRL_BREAK_EVENT = 1
 
 
