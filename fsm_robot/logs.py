@@ -62,7 +62,7 @@ class Log:
             return
         if self._logger is None:
             self._logger = self._open()
-        self._logger.bind(story=self.redact(_story(sentence, values))).log(level.upper(), "")
+        self._logger.bind(story=self.redact(story_of(sentence, values))).log(level.upper(), "")
 
     def close(self) -> None:
         """Finish all lines."""
@@ -100,7 +100,7 @@ class Log:
             logger.bind(story=f"robot.log cannot be written, this run is only told here: {error}").warning("")
 
 
-def _story(sentence: str, values: dict[str, Any]) -> str:
+def story_of(sentence: str, values: dict[str, Any]) -> str:
     """Return one line whatever the values hold: a line break in a script's message must not fake a log line."""
     shown = [f"{key}={_plain(value)}" for key, value in values.items() if value not in (None, "", ())]
     return sentence if not shown else f"{sentence}: {' '.join(shown)}"

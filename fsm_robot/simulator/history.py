@@ -40,6 +40,7 @@ class Limits:
     interval_s: float = 10.0
     grace_s: float = 60.0
     timeout_s: float = 30.0
+    contact_lost_after_s: float | None = None
 
 
 @attrs.frozen

@@ -107,11 +107,15 @@ class Fault:
 
 @attrs.frozen
 class Scenario:
-    """A world before it runs. The seed decides what is left: latencies, jitter, tokens, where a tail is torn."""
+    """A world before it runs. The seed decides what is left: latencies, jitter, tokens, where a tail is torn.
+
+    `contact_lost_after_s` is the setting of the robot: after so long a silence it stops its script; None is never.
+    """
 
     seed: int
     jobs: tuple[JobPlan, ...]
     faults: tuple[Fault, ...] = ()
+    contact_lost_after_s: float | None = None
 
     def to_values(self) -> dict[str, Any]:
         """Return JSON values from which `scenario_from` makes the same scenario."""
@@ -127,4 +131,5 @@ def scenario_from(values: Mapping[str, Any]) -> Scenario:
             for job in values["jobs"]
         ),
         tuple(Fault(**fault) for fault in values["faults"]),
+        values["contact_lost_after_s"],
     )

@@ -1,0 +1,282 @@
+"""A world: runs the robot, life after life, through one scenario, and writes down what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from uuid import UUID
+
+import attrs
+
+from fsm_robot.callbacks import Callbacks
+from fsm_robot.errors import RobotError
+from fsm_robot.gateway.reading import Reading
+from fsm_robot.journal.file import JournalFile, find_unsettled
+from fsm_robot.journal.ledger import JobLedger
+from fsm_robot.machine.core import RobotMachine, Step
+from fsm_robot.machine.definition import Definition
+from fsm_robot.patience import Patience
+from fsm_robot.ports import Unsettled
+from fsm_robot.pulse import Pulse
+from fsm_robot.redact import Redactor
+from fsm_robot.runner import Runner
+from fsm_robot.simulator.disk import LifeDisk, SimulatedDisk
+from fsm_robot.simulator.history import Fact, History, Limits
+from fsm_robot.simulator.life import CrashError, Life, LifeGateway, LifeInbox, LifeTimers, log_on
+from fsm_robot.simulator.network import Network
+from fsm_robot.simulator.orchestrator import SimulatedOrchestrator
+from fsm_robot.simulator.processes import Processes, SimulatedWorker
+from fsm_robot.simulator.scenario import CRASHES, NETWORK_FAULTS, Fault, Scenario
+from fsm_robot.simulator.schedule import Schedule, StuckError
+from fsm_robot.simulator.secrets import forms_of
+
+MOST_LIVES = 150
+SHORTEST_GAP_S, LONGEST_GAP_S = 20.0, 600.0
+STORAGE = Path("state")
+NOTED_EVENTS = frozenset({"job_consumed", "job_repeated", "result_left", "job_reported", "report_refused"})
+
+
+@attrs.define
+class World:
+    """One scenario, run once.
+
+    Attributes:
+        definition: The machine, compiled.
+        callbacks_class: What acts; a broken one is handed in to see that the invariants bite.
+        effects: Effects so far: what changes something outside the robot, or tells it something.
+        transitions: Keys of the transitions that were taken.
+    """
+
+    scenario: Scenario
+    definition: Definition
+    callbacks_class: type[Callbacks] = Callbacks
+    limits: Limits = attrs.field(factory=Limits)
+    effects: int = 0
+    lives: int = 0
+    transitions: set[str] = attrs.field(factory=set)
+    schedule: Schedule = attrs.field(factory=Schedule)
+    _facts: list[Fact] = attrs.field(factory=list)
+    _life: Life = attrs.field(factory=lambda: Life(0, dead=True))
+    _inbox: LifeInbox | None = None
+    _start_now: bool = False
+    chance: Random = attrs.field(init=False)
+    secret: str = attrs.field(init=False)
+    redactor: Redactor = attrs.field(init=False)
+    disk: SimulatedDisk = attrs.field(init=False)
+    processes: Processes = attrs.field(init=False)
+    orchestrator: SimulatedOrchestrator = attrs.field(init=False)
+    network: Network = attrs.field(init=False)
+    _crash_at: dict[int, Fault] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Make everything that outlives the robot."""
+        scenario = self.scenario
+        self.limits = attrs.evolve(self.limits, contact_lost_after_s=scenario.contact_lost_after_s)
+        self.chance = Random(scenario.seed)
+        self.secret = str(UUID(int=self.chance.getrandbits(128), version=4))
+        self.redactor = Redactor.for_guid(self.secret)
+        spoken = forms_of(self.secret).spoken
+        by_kind: dict[str, list[Fault]] = {}
+        for fault in scenario.faults:
+            by_kind.setdefault(fault.kind, []).append(fault)
+        full = (range(int(fault.at), int(fault.at + fault.value)) for fault in by_kind.get("disk_full", ()))
+        self.disk = SimulatedDisk(frozenset(number for numbers in full for number in numbers))
+        self.processes = Processes(self.schedule, self.chance, self.note)
+        self.orchestrator = SimulatedOrchestrator(self.schedule, self.chance, self.note, spoken)
+        calls = {int(fault.at): fault for kind in NETWORK_FAULTS for fault in by_kind.get(kind, ())}
+        page = lambda: f"<html>{self.chance.choice(spoken)}</html>".encode()  # noqa: E731
+        self.network = Network(self.schedule, self.chance, calls, self.limits.timeout_s, page)
+        self._crash_at = {int(fault.at): fault for kind in CRASHES for fault in by_kind.get(kind, ())}
+        for plan in scenario.jobs:
+            self.orchestrator.add(str(UUID(int=self.chance.getrandbits(128), version=4)), plan)
+        self._enter_timed_faults()
+
+    def run(self) -> History:
+        """Start the robot again and again until everything is done, as a scheduler would."""
+        while self.lives < MOST_LIVES:
+            if not self._live() or self._done():
+                break
+            self._wait_for_the_next_start()
+        else:
+            self.note("no_progress", "", MOST_LIVES, "lives, and still not done")
+        return History(tuple(self._facts), self.disk.files(), self.secret, self.limits)
+
+    def note(self, what: str, job: str = "", number: int = 0, text: str = "") -> None:
+        """Write a fact down."""
+        life = 0 if self._life.dead else self._life.number
+        self._facts.append(Fact(self.schedule.now_s, life, what, job, number, text))
+
+    # ---- one life
+
+    def _live(self) -> bool:
+        """Run the robot once; return whether the world can go on."""
+        self.lives += 1
+        life = self._life = Life(self.lives)
+        self.note("life_began")
+        try:
+            runner = self._robot(life)
+            exit_code = runner.run()
+        except CrashError:
+            return True
+        except StuckError as error:
+            self.note("stuck", "", 0, str(error))
+            return False
+        except RobotError as error:
+            self.note("broke", "", 0, f"{type(error).__name__}: {error}")
+            return False
+        finally:
+            life.dead = True
+        self._facts.append(Fact(self.schedule.now_s, life.number, "life_ended", "", exit_code, runner.machine.state))
+        return True
+
+    def _robot(self, life: Life) -> Runner:
+        """Build the robot as `wiring` does, on simulated ports."""
+        effect = self._effect_for(life)
+        disk = LifeDisk(self.disk, effect)
+        inbox = self._inbox = LifeInbox(self.schedule)
+        log = log_on(self.disk, STORAGE / "robot.log", self.schedule, self.redactor)
+        reading = Reading(self.redactor)
+        gateway = LifeGateway(
+            self.schedule, self.network, self.orchestrator, self.processes, reading, self.note, effect
+        )
+        timers = LifeTimers(self.schedule, life)
+        worker = SimulatedWorker(
+            self.processes, self.orchestrator.plans, effect, life.when_alive, self.limits.grace_s
+        )
+        beats = self.definition.callback("run_script")
+        fraction = self.chance.random
+        interval_s, lost_after_s = self.limits.interval_s, self.limits.contact_lost_after_s
+        callbacks = self.callbacks_class(
+            definition=self.definition,
+            gateway=gateway,
+            worker=worker,
+            pulse=Pulse(gateway, inbox, self.schedule, timers, log, beats, interval_s, lost_after_s, fraction),
+            inbox=inbox,
+            timers=timers,
+            log=log,
+            ledger=JobLedger(STORAGE / "jobs" / "ledger.jsonl", disk),
+            past=_Past(disk),
+            patience=Patience(inbox, self.schedule, log, fraction),
+            leave=self._leaver(worker, effect),
+            stop_grace_s=self.limits.grace_s,
+            new_token=lambda: f"{self.chance.getrandbits(128):032x}",
+        )
+        header = {"format": 1, "machine": self.definition.name, "seed": self.scenario.seed, "life": life.number}
+        written = JournalFile(STORAGE / "journal", header, self.schedule, self.redactor, disk)
+        machine = RobotMachine(self.definition)
+        return Runner(machine, NotedJournal(written, self.note, self.transitions), callbacks, inbox, log)
+
+    def _effect_for(self, life: Life) -> Callable[[str], None]:
+        def effect(_what: str) -> None:
+            if life.dead:
+                raise CrashError
+            self.effects += 1
+            crash = self._crash_at.get(self.effects)
+            if crash is not None:
+                self._crash(life, crash.kind)
+                raise CrashError
+
+        return effect
+
+    def _crash(self, life: Life, kind: str) -> None:
+        self.note("crashed", "", 0, kind)
+        life.dead = True
+        if kind != "crash":
+            self.processes.end_all()
+            self.disk.lose_power(self.chance, torn=kind == "torn")
+
+    def _leaver(self, worker: SimulatedWorker, effect: Callable[[str], None]) -> Callable[[], None]:
+        def leave() -> None:
+            if not worker.busy:
+                effect("log off")
+                self.note("logged_off")
+
+        return leave
+
+    # ---- between the lives
+
+    def _done(self) -> bool:
+        last = self._facts[-1]
+        drained = last.what == "life_ended" and last.number == 0
+        return drained and self.orchestrator.next_job_s() is None
+
+    def _wait_for_the_next_start(self) -> None:
+        gap_s = self.chance.uniform(SHORTEST_GAP_S, LONGEST_GAP_S)
+        drained = self._facts[-1].what == "life_ended" and self._facts[-1].number == 0
+        next_job_s = self.orchestrator.next_job_s()
+        moment_s = self.schedule.now_s + gap_s
+        if drained and next_job_s is not None:
+            moment_s = max(moment_s, next_job_s)
+        self._start_now = False
+        self.schedule.run_until(moment_s, lambda: self._start_now)
+
+    def _enter_timed_faults(self) -> None:
+        actions: dict[str, Callable[[Fault], None]] = {
+            "outage": self._begin_outage,
+            "forgotten": self._begin_to_forget,
+            "clock_jump": self._jump,
+            "interrupted": self._interrupt,
+            "double_start": self._start_second,
+        }
+        for fault in self.scenario.faults:
+            if fault.kind in actions:
+                self.schedule.after(fault.at, lambda fault=fault: actions[fault.kind](fault))  # type: ignore[misc]
+
+    def _begin_outage(self, fault: Fault) -> None:
+        self.network.outage_until_s = max(self.network.outage_until_s, self.schedule.now_s + fault.value)
+
+    def _begin_to_forget(self, fault: Fault) -> None:
+        self.orchestrator.forgotten_until_s = self.schedule.now_s + fault.value
+
+    def _jump(self, fault: Fault) -> None:
+        self.schedule.utc_ahead_s += fault.value
+
+    def _interrupt(self, _fault: Fault) -> None:
+        if not self._life.dead and self._inbox is not None:
+            self.note("told_to_leave")
+            self._inbox.tell_to_leave()
+
+    def _start_second(self, _fault: Fault) -> None:
+        # The lock of the instance is free as soon as its holder is dead, so a second start begins at once then.
+        if self._life.dead:
+            self._start_now = True
+        else:
+            self.note("second_refused", "", 5)
+
+
+@attrs.frozen
+class _Past:
+    disk: LifeDisk
+
+    def unsettled(self) -> Unsettled | None:
+        """See `ports.Past.unsettled`."""
+        return find_unsettled(STORAGE / "journal", self.disk)
+
+
+@attrs.define
+class NotedJournal:
+    """The real journal; what it wrote is noted as a fact, before and after."""
+
+    journal: JournalFile
+    note: Callable[[str, str, int, str], None]
+    transitions: set[str]
+    _job: str = ""
+
+    def append(self, step: Step) -> None:
+        """See `ports.Journal.append`."""
+        data, name = step.event.data, step.event.name
+        if step.transition:
+            self.transitions.add(step.transition)
+        if name not in NOTED_EVENTS and "outcome" not in data:
+            self.journal.append(step)
+            return
+        self._job = str(data.get("job", self._job))
+        told = (self._job, 0, name if step.kind == "taken" else step.kind)
+        self.note("recording", *told)
+        self.journal.append(step)
+        self.note("recorded", *told)
+
+    def end(self, exit_code: int) -> None:
+        """See `ports.Journal.end`."""
+        self.journal.end(exit_code)
