@@ -21,6 +21,7 @@ CONSOLE_FORMAT = "<dim>{time:HH:mm:ss}</dim> <level>{level: <7}</level> {extra[s
 FILE_FORMAT = "{time:YYYY-MM-DDTHH:mm:ss.SSSZ} {level: <7} {process} {extra[story]}"
 LARGEST_FILE = "10 MB"
 KEPT_FILES = 5
+LONGEST_VALUE = 2000
 
 
 @attrs.define
@@ -108,5 +109,7 @@ def story_of(sentence: str, values: dict[str, Any]) -> str:
 
 def _plain(value: Any) -> str:
     text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text[:2000])
+    text = text[:LONGEST_VALUE]
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
     return f'"{text}"' if " " in text or not text else text

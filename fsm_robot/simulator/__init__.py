@@ -1,1 +1,1 @@
-"""The real robot in a simulated world: virtual time, an orchestrator, a network, scripts and a disk that fail to order."""
+"""The real robot in a simulated world: virtual time, and everything outside of it fails to order."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -29,10 +30,12 @@ class SimulatedDisk:
 
     Attributes:
         full_at: Numbers of the writes that fail half way.
+        struck: Kind of fault -> how often it struck.
         writes: Writes so far.
     """
 
     full_at: frozenset[int] = frozenset()
+    struck: Counter[str] = attrs.field(factory=Counter)
     writes: int = 0
     _folders: dict[str, dict[str, Content]] = attrs.field(factory=dict)
 
@@ -58,6 +61,7 @@ class SimulatedDisk:
         """Add to a file, or half of it where the disk is full."""
         self.writes += 1
         if self.writes in self.full_at:
+            self.struck["disk_full"] += 1
             content.data += data[: len(data) // 2]
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         content.data += data

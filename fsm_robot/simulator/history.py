@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import attrs
 
+from fsm_robot.simulator.secrets import SecretForms
+
 
 class Fact(NamedTuple):
     """One thing that happened.
@@ -50,13 +52,13 @@ class History:
     Attributes:
         facts: In the order in which they happened.
         files: Path -> content, as the disk was left.
-        secret: The robot's GUID.
+        secrets: Forms of the robot's GUID, none of which may be in a file.
         limits: Settings of the robot.
     """
 
     facts: tuple[Fact, ...]
     files: dict[str, bytes]
-    secret: str
+    secrets: SecretForms
     limits: Limits = attrs.field(factory=Limits)
 
     def of(self, *kinds: str) -> Iterator[Fact]:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import attrs
 
 from fsm_robot.simulator.history import Fact, History
-from fsm_robot.simulator.secrets import forms_of
 
 IN_PROGRESS, ABORTED, SUCCESS, FAILED, STOPPED = 8, 3, 4, 5, 7
 JOB_ABORTING, JOB_STOPPING = 10, 20
@@ -157,38 +156,47 @@ def _fitting_status(ended: Fact) -> int:
 
 def nothing_taken_while_undelivered(history: History) -> Iterator[tuple[float, str]]:
     """(d) No job is consumed while a result is undelivered."""
-    for fact, open_jobs in _with_open_jobs(history):
-        if fact.what == "consume_sent" and open_jobs:
-            yield fact.at_s, f"a job is asked for while job {open_jobs[0]} has no delivered final status"
+    jobs = _OpenJobs()
+    for fact in history.facts:
+        jobs.see(fact)
+        if fact.what == "consume_sent" and jobs.names():
+            yield fact.at_s, f"a job is asked for while job {jobs.names()[0]} has no delivered final status"
 
 
 def no_log_off_too_early(history: History) -> Iterator[tuple[float, str]]:
     """(h) No log-off with a live tree or an undelivered result."""
     alive: set[int] = set()
-    for fact, open_jobs in _with_open_jobs(history):
+    jobs = _OpenJobs()
+    for fact in history.facts:
+        jobs.see(fact)
         if fact.what == "born":
             alive.add(fact.number)
         elif fact.what == "gone":
             alive.discard(fact.number)
-        elif fact.what == "logged_off" and (alive or open_jobs):
-            yield fact.at_s, f"the account is logged off over the processes {sorted(alive)} and the jobs {open_jobs}"
+        elif fact.what == "logged_off" and (alive or jobs.names()):
+            yield fact.at_s, f"the account is logged off over the processes {sorted(alive)} and the jobs {jobs.names()}"
 
 
-def _with_open_jobs(history: History) -> Iterator[tuple[Fact, list[str]]]:
-    """Yield every fact with the jobs that the robot knows of, in memory or on disk, and that are not settled."""
-    in_memory: dict[str, None] = {}
-    on_disk: dict[str, None] = {}
-    for fact in history.facts:
-        yield fact, [*on_disk, *(job for job in in_memory if job not in on_disk)]
+@attrs.define
+class _OpenJobs:
+    """The jobs that the robot knows of, in memory or on disk, and that are not settled."""
+
+    in_memory: dict[str, None] = attrs.field(factory=dict)
+    on_disk: dict[str, None] = attrs.field(factory=dict)
+
+    def see(self, fact: Fact) -> None:
         if fact.what == "job_heard":
-            in_memory[fact.job] = None
+            self.in_memory[fact.job] = None
         elif fact.what == "recorded" and fact.text in ("job_consumed", "job_repeated", "result_left"):
-            on_disk[fact.job] = None
+            self.on_disk[fact.job] = None
         elif fact.what in ("crashed", "life_ended"):
-            in_memory.clear()
+            self.in_memory.clear()
         elif _settles(fact):
-            in_memory.pop(fact.job, None)
-            on_disk.pop(fact.job, None)
+            self.in_memory.pop(fact.job, None)
+            self.on_disk.pop(fact.job, None)
+
+    def names(self) -> list[str]:
+        return list({**self.on_disk, **self.in_memory})
 
 
 def _settles(fact: Fact) -> bool:
@@ -198,7 +206,7 @@ def _settles(fact: Fact) -> bool:
 
 
 def beats_keep_their_distance(history: History) -> Iterator[tuple[float, str]]:
-    """(e) Working heartbeats are an interval apart, also from the script's start; none leaves after the final status."""
+    """(e) Working heartbeats are an interval apart, from the script's start on; none leaves after the final status."""
     interval_s = history.limits.interval_s - TINY_S
     last_s = -interval_s
     ended: set[str] = set()
@@ -284,7 +292,10 @@ class _OrderWatch:
     def _kill(self, fact: Fact) -> Iterator[tuple[float, str]]:
         grace_over = self.asked_s is not None and fact.at_s - self.asked_s >= self.history.limits.grace_s - TINY_S
         if self.abort_heard_s is None and not grace_over and self.told_to_leave < 2:
-            yield fact.at_s, f"the script of job {fact.job} is killed without an abort and before its grace time is over"
+            yield (
+                fact.at_s,
+                f"the script of job {fact.job} is killed without an abort, before its grace time is over",
+            )
         right = "aborted" if not grace_over else fact.text
         if fact.text != right:
             yield fact.at_s, f"the kill of job {fact.job} is called {fact.text}, which it is not"
@@ -296,7 +307,7 @@ class _OrderWatch:
 
 def no_secret_in_files(history: History) -> Iterator[tuple[float, str]]:
     """(g) The robot's GUID is in no file, in no form."""
-    forms = forms_of(history.secret)
+    forms = history.secrets
     for path, content in history.files.items():
         folded = content.lower()
         for form in forms.folded:
@@ -311,11 +322,11 @@ def always_gets_on(history: History) -> Iterator[tuple[float, str]]:
     """(i) The robot always ends or makes progress, and in the end nothing that it knows of is open."""
     for fact in history.of("stuck", "broke", "no_progress"):
         yield fact.at_s, f"{fact.what}: {fact.text}"
-    last, open_jobs = Fact(0.0, 0, ""), list[str]()
-    for last, open_jobs in _with_open_jobs(history):
-        pass
-    if open_jobs:
-        yield last.at_s, f"at the end the jobs {open_jobs} are still open"
+    jobs = _OpenJobs()
+    for fact in history.facts:
+        jobs.see(fact)
+    if jobs.names():
+        yield history.facts[-1].at_s, f"at the end the jobs {jobs.names()} are still open"
 
 
 INVARIANTS: Mapping[str, Callable[[History], Iterator[tuple[float, str]]]] = {
@@ -336,6 +347,4 @@ INVARIANTS: Mapping[str, Callable[[History], Iterator[tuple[float, str]]]] = {
 
 def violations(history: History) -> list[Violation]:
     """Return every promise that a history breaks, in the order of the invariants."""
-    return [
-        Violation(name, at_s, text) for name, check in INVARIANTS.items() for at_s, text in check(history)
-    ]
+    return [Violation(name, at_s, text) for name, check in INVARIANTS.items() for at_s, text in check(history)]

@@ -184,9 +184,7 @@ class LifeGateway:
             if self._beating != job.guid:
                 raise BeatsEndedError(f"heartbeats for job {job.guid} have ended")
             self._leave("beat_sent", job.guid)
-            flight = self.network.send(
-                self.orchestrator, lambda: self.orchestrator.heartbeat(job.guid, working=True)
-            )
+            flight = self.network.send(self.orchestrator, lambda: self.orchestrator.heartbeat(job.guid, working=True))
             raise NotYetError(flight, lambda: self._give_back(flight))
         self.effect("hear")
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from random import Random
 
@@ -53,8 +54,8 @@ class Network:
         faults: Number of a call, from 1 -> what happens to it.
         outage_until_s: Until then there is no connection.
         page: What a proxy or a failing server says; it echoes the credential.
+        struck: Kind of fault -> how often it struck.
         calls: Calls so far.
-        struck: Faults that have struck.
     """
 
     schedule: Schedule
@@ -62,9 +63,9 @@ class Network:
     faults: Mapping[int, Fault]
     timeout_s: float
     page: Callable[[], bytes]
+    struck: Counter[str]
     outage_until_s: float = -1.0
     calls: int = 0
-    struck: set[Fault] = attrs.field(factory=set)
 
     def send(self, orchestrator: SimulatedOrchestrator, act: Callable[[], Reply], *, consumes: bool = False) -> Flight:
         """Send a request whose arrival is `act`."""
@@ -74,7 +75,7 @@ class Network:
         there_s, back_s = (self.chance.uniform(0.001, SLOWEST_WAY_S) for _ in range(2))
         kind = "no_connection" if self.schedule.now_s < self.outage_until_s else fault.kind if fault else ""
         if fault is not None:
-            self.struck.add(fault)
+            self.struck[fault.kind] += 1
         if consumes and kind in ("faster", "given_again"):
             act = orchestrator.lose_to_another if kind == "faster" else orchestrator.give_again
 

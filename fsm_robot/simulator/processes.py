@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 
 import attrs
@@ -100,7 +101,7 @@ class Processes:
                 if tree.script.ends_with_order == "before":
                     self.exit(tree, tree.script.exit_code)
                 else:
-                    self.schedule.soon(lambda tree=tree: self.exit(tree, tree.script.exit_code))  # type: ignore[misc]
+                    self.schedule.soon(partial(self.exit, tree, tree.script.exit_code))
 
     def _gone(self, tree: Tree, pids: set[int]) -> None:
         for pid in sorted(pids & tree.pids):

@@ -1,4 +1,4 @@
-"""The forms in which the robot's GUID can be written: what the simulated world says, and what no file may hold. Pure."""
+"""The forms in which the robot's GUID can be written: the world says them, no file may hold one. Pure."""
 
 from __future__ import annotations
 

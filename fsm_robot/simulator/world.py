@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import Random
 from uuid import UUID
@@ -14,7 +16,7 @@ from fsm_robot.errors import RobotError
 from fsm_robot.gateway.reading import Reading
 from fsm_robot.journal.file import JournalFile, find_unsettled
 from fsm_robot.journal.ledger import JobLedger
-from fsm_robot.machine.core import RobotMachine, Step
+from fsm_robot.machine.core import Machine, RobotMachine, Step, engine_for
 from fsm_robot.machine.definition import Definition
 from fsm_robot.patience import Patience
 from fsm_robot.ports import Unsettled
@@ -29,12 +31,32 @@ from fsm_robot.simulator.orchestrator import SimulatedOrchestrator
 from fsm_robot.simulator.processes import Processes, SimulatedWorker
 from fsm_robot.simulator.scenario import CRASHES, NETWORK_FAULTS, Fault, Scenario
 from fsm_robot.simulator.schedule import Schedule, StuckError
-from fsm_robot.simulator.secrets import forms_of
+from fsm_robot.simulator.secrets import SecretForms, forms_of
 
+ROBOT_GUID = "0F8fAd5b-D9cb-469f-A165-70867728950e"
 MOST_LIVES = 150
 SHORTEST_GAP_S, LONGEST_GAP_S = 20.0, 600.0
 STORAGE = Path("state")
 NOTED_EVENTS = frozenset({"job_consumed", "job_repeated", "result_left", "job_reported", "report_refused"})
+
+
+@attrs.frozen
+class Setup:
+    """What is the same in every world, made once.
+
+    Attributes:
+        definition: The machine, compiled.
+        engine: Executes it.
+        callbacks_class: What acts.
+        redactor: Takes `ROBOT_GUID` out of everything.
+        secrets: Its forms.
+    """
+
+    definition: Definition
+    callbacks_class: type[Callbacks] = Callbacks
+    engine: Machine = attrs.field(default=attrs.Factory(lambda self: engine_for(self.definition), takes_self=True))
+    redactor: Redactor = attrs.field(factory=lambda: Redactor.for_guid(ROBOT_GUID))
+    secrets: SecretForms = attrs.field(factory=lambda: forms_of(ROBOT_GUID))
 
 
 @attrs.define
@@ -42,17 +64,16 @@ class World:
     """One scenario, run once.
 
     Attributes:
-        definition: The machine, compiled.
-        callbacks_class: What acts; a broken one is handed in to see that the invariants bite.
-        effects: Effects so far: what changes something outside the robot, or tells it something.
+        effects: Names of the effects so far: what changes something outside the robot, or tells it something.
+        struck: Kind of fault -> how often it struck.
         transitions: Keys of the transitions that were taken.
     """
 
     scenario: Scenario
-    definition: Definition
-    callbacks_class: type[Callbacks] = Callbacks
+    setup: Setup
     limits: Limits = attrs.field(factory=Limits)
-    effects: int = 0
+    effects: list[str] = attrs.field(factory=list)
+    struck: Counter[str] = attrs.field(factory=Counter)
     lives: int = 0
     transitions: set[str] = attrs.field(factory=set)
     schedule: Schedule = attrs.field(factory=Schedule)
@@ -61,8 +82,6 @@ class World:
     _inbox: LifeInbox | None = None
     _start_now: bool = False
     chance: Random = attrs.field(init=False)
-    secret: str = attrs.field(init=False)
-    redactor: Redactor = attrs.field(init=False)
     disk: SimulatedDisk = attrs.field(init=False)
     processes: Processes = attrs.field(init=False)
     orchestrator: SimulatedOrchestrator = attrs.field(init=False)
@@ -74,19 +93,17 @@ class World:
         scenario = self.scenario
         self.limits = attrs.evolve(self.limits, contact_lost_after_s=scenario.contact_lost_after_s)
         self.chance = Random(scenario.seed)
-        self.secret = str(UUID(int=self.chance.getrandbits(128), version=4))
-        self.redactor = Redactor.for_guid(self.secret)
-        spoken = forms_of(self.secret).spoken
+        spoken = self.setup.secrets.spoken
         by_kind: dict[str, list[Fault]] = {}
         for fault in scenario.faults:
             by_kind.setdefault(fault.kind, []).append(fault)
         full = (range(int(fault.at), int(fault.at + fault.value)) for fault in by_kind.get("disk_full", ()))
-        self.disk = SimulatedDisk(frozenset(number for numbers in full for number in numbers))
+        self.disk = SimulatedDisk(frozenset(number for numbers in full for number in numbers), self.struck)
         self.processes = Processes(self.schedule, self.chance, self.note)
         self.orchestrator = SimulatedOrchestrator(self.schedule, self.chance, self.note, spoken)
         calls = {int(fault.at): fault for kind in NETWORK_FAULTS for fault in by_kind.get(kind, ())}
         page = lambda: f"<html>{self.chance.choice(spoken)}</html>".encode()  # noqa: E731
-        self.network = Network(self.schedule, self.chance, calls, self.limits.timeout_s, page)
+        self.network = Network(self.schedule, self.chance, calls, self.limits.timeout_s, page, self.struck)
         self._crash_at = {int(fault.at): fault for kind in CRASHES for fault in by_kind.get(kind, ())}
         for plan in scenario.jobs:
             self.orchestrator.add(str(UUID(int=self.chance.getrandbits(128), version=4)), plan)
@@ -100,7 +117,7 @@ class World:
             self._wait_for_the_next_start()
         else:
             self.note("no_progress", "", MOST_LIVES, "lives, and still not done")
-        return History(tuple(self._facts), self.disk.files(), self.secret, self.limits)
+        return History(tuple(self._facts), self.disk.files(), self.setup.secrets, self.limits)
 
     def note(self, what: str, job: str = "", number: int = 0, text: str = "") -> None:
         """Write a fact down."""
@@ -135,20 +152,18 @@ class World:
         effect = self._effect_for(life)
         disk = LifeDisk(self.disk, effect)
         inbox = self._inbox = LifeInbox(self.schedule)
-        log = log_on(self.disk, STORAGE / "robot.log", self.schedule, self.redactor)
-        reading = Reading(self.redactor)
+        log = log_on(self.disk, STORAGE / "robot.log", self.schedule, self.setup.redactor)
+        reading = Reading(self.setup.redactor)
         gateway = LifeGateway(
             self.schedule, self.network, self.orchestrator, self.processes, reading, self.note, effect
         )
         timers = LifeTimers(self.schedule, life)
-        worker = SimulatedWorker(
-            self.processes, self.orchestrator.plans, effect, life.when_alive, self.limits.grace_s
-        )
-        beats = self.definition.callback("run_script")
+        worker = SimulatedWorker(self.processes, self.orchestrator.plans, effect, life.when_alive, self.limits.grace_s)
+        beats = self.setup.definition.callback("run_script")
         fraction = self.chance.random
         interval_s, lost_after_s = self.limits.interval_s, self.limits.contact_lost_after_s
-        callbacks = self.callbacks_class(
-            definition=self.definition,
+        callbacks = self.setup.callbacks_class(
+            definition=self.setup.definition,
             gateway=gateway,
             worker=worker,
             pulse=Pulse(gateway, inbox, self.schedule, timers, log, beats, interval_s, lost_after_s, fraction),
@@ -162,17 +177,17 @@ class World:
             stop_grace_s=self.limits.grace_s,
             new_token=lambda: f"{self.chance.getrandbits(128):032x}",
         )
-        header = {"format": 1, "machine": self.definition.name, "seed": self.scenario.seed, "life": life.number}
-        written = JournalFile(STORAGE / "journal", header, self.schedule, self.redactor, disk)
-        machine = RobotMachine(self.definition)
+        header = {"format": 1, "machine": self.setup.definition.name, "seed": self.scenario.seed, "life": life.number}
+        written = JournalFile(STORAGE / "journal", header, self.schedule, self.setup.redactor, disk)
+        machine = RobotMachine(self.setup.definition, self.setup.engine)
         return Runner(machine, NotedJournal(written, self.note, self.transitions), callbacks, inbox, log)
 
     def _effect_for(self, life: Life) -> Callable[[str], None]:
-        def effect(_what: str) -> None:
+        def effect(what: str) -> None:
             if life.dead:
                 raise CrashError
-            self.effects += 1
-            crash = self._crash_at.get(self.effects)
+            self.effects.append(what)
+            crash = self._crash_at.get(len(self.effects))
             if crash is not None:
                 self._crash(life, crash.kind)
                 raise CrashError
@@ -180,6 +195,7 @@ class World:
         return effect
 
     def _crash(self, life: Life, kind: str) -> None:
+        self.struck[kind] += 1
         self.note("crashed", "", 0, kind)
         life.dead = True
         if kind != "crash":
@@ -212,7 +228,7 @@ class World:
         self.schedule.run_until(moment_s, lambda: self._start_now)
 
     def _enter_timed_faults(self) -> None:
-        actions: dict[str, Callable[[Fault], None]] = {
+        actions: dict[str, Callable[[float], None]] = {
             "outage": self._begin_outage,
             "forgotten": self._begin_to_forget,
             "clock_jump": self._jump,
@@ -221,23 +237,28 @@ class World:
         }
         for fault in self.scenario.faults:
             if fault.kind in actions:
-                self.schedule.after(fault.at, lambda fault=fault: actions[fault.kind](fault))  # type: ignore[misc]
+                self.schedule.after(fault.at, partial(actions[fault.kind], fault.value))
 
-    def _begin_outage(self, fault: Fault) -> None:
-        self.network.outage_until_s = max(self.network.outage_until_s, self.schedule.now_s + fault.value)
+    def _begin_outage(self, value: float) -> None:
+        self.struck["outage"] += 1
+        self.network.outage_until_s = max(self.network.outage_until_s, self.schedule.now_s + value)
 
-    def _begin_to_forget(self, fault: Fault) -> None:
-        self.orchestrator.forgotten_until_s = self.schedule.now_s + fault.value
+    def _begin_to_forget(self, value: float) -> None:
+        self.struck["forgotten"] += 1
+        self.orchestrator.forgotten_until_s = self.schedule.now_s + value
 
-    def _jump(self, fault: Fault) -> None:
-        self.schedule.utc_ahead_s += fault.value
+    def _jump(self, value: float) -> None:
+        self.struck["clock_jump"] += 1
+        self.schedule.utc_ahead_s += value
 
-    def _interrupt(self, _fault: Fault) -> None:
+    def _interrupt(self, _value: float) -> None:
         if not self._life.dead and self._inbox is not None:
+            self.struck["interrupted"] += 1
             self.note("told_to_leave")
             self._inbox.tell_to_leave()
 
-    def _start_second(self, _fault: Fault) -> None:
+    def _start_second(self, _value: float) -> None:
+        self.struck["double_start"] += 1
         # The lock of the instance is free as soon as its holder is dead, so a second start begins at once then.
         if self._life.dead:
             self._start_now = True
