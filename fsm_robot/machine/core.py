@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Literal
 
 import attrs
-from transitions import Machine, MachineError
+from transitions import Machine as Engine
+from transitions import MachineError
 
 from fsm_robot.errors import UnexpectedEventError
 from fsm_robot.machine.definition import Definition, Transition
 from fsm_robot.machine.events import Event
+
+__all__ = ("Engine", "RobotMachine", "Step", "StepKind", "engine_for")
 
 StepKind = Literal["started", "taken", "stayed", "ignored", "late"]
 """What an event did: began the run, led to a state, stayed in it (internal), meant nothing there, or came too late."""
@@ -40,9 +43,9 @@ class Step:
     exit_code: int | None = None
 
 
-def engine_for(definition: Definition) -> Machine:
+def engine_for(definition: Definition) -> Engine:
     """Return the machine of `transitions` that executes a definition for any number of `RobotMachine`s."""
-    return Machine(
+    return Engine(
         model=None,
         states=[state.name for state in definition.states],
         initial=definition.initial,
@@ -74,7 +77,7 @@ class RobotMachine:
         engine: What `engine_for` returned for it, where many machines of one definition are wanted; it has no state.
     """
 
-    def __init__(self, definition: Definition, engine: Machine | None = None) -> None:
+    def __init__(self, definition: Definition, engine: Engine | None = None) -> None:
         self.definition = definition
         self.state = definition.initial
         self._seq = 0

@@ -16,7 +16,7 @@ from fsm_robot.errors import RobotError
 from fsm_robot.gateway.reading import Reading
 from fsm_robot.journal.file import JournalFile, find_unsettled
 from fsm_robot.journal.ledger import JobLedger
-from fsm_robot.machine.core import Machine, RobotMachine, Step, engine_for
+from fsm_robot.machine.core import Engine, RobotMachine, Step, engine_for
 from fsm_robot.machine.definition import Definition
 from fsm_robot.patience import Patience
 from fsm_robot.ports import Unsettled
@@ -54,7 +54,7 @@ class Setup:
 
     definition: Definition
     callbacks_class: type[Callbacks] = Callbacks
-    engine: Machine = attrs.field(default=attrs.Factory(lambda self: engine_for(self.definition), takes_self=True))
+    engine: Engine = attrs.field(default=attrs.Factory(lambda self: engine_for(self.definition), takes_self=True))
     redactor: Redactor = attrs.field(factory=lambda: Redactor.for_guid(ROBOT_GUID))
     secrets: SecretForms = attrs.field(factory=lambda: forms_of(ROBOT_GUID))
 
@@ -102,8 +102,7 @@ class World:
         self.processes = Processes(self.schedule, self.chance, self.note)
         self.orchestrator = SimulatedOrchestrator(self.schedule, self.chance, self.note, spoken)
         calls = {int(fault.at): fault for kind in NETWORK_FAULTS for fault in by_kind.get(kind, ())}
-        page = lambda: f"<html>{self.chance.choice(spoken)}</html>".encode()  # noqa: E731
-        self.network = Network(self.schedule, self.chance, calls, self.limits.timeout_s, page, self.struck)
+        self.network = Network(self.schedule, self.chance, calls, self.limits.timeout_s, self._page, self.struck)
         self._crash_at = {int(fault.at): fault for kind in CRASHES for fault in by_kind.get(kind, ())}
         for plan in scenario.jobs:
             self.orchestrator.add(str(UUID(int=self.chance.getrandbits(128), version=4)), plan)
@@ -123,6 +122,9 @@ class World:
         """Write a fact down."""
         life = 0 if self._life.dead else self._life.number
         self._facts.append(Fact(self.schedule.now_s, life, what, job, number, text))
+
+    def _page(self) -> bytes:
+        return f"<html>{self.chance.choice(self.setup.secrets.spoken)}</html>".encode()
 
     # ---- one life
 
