@@ -41,7 +41,7 @@ def scenario_by(seed: int, jobs: int, faults: Collection[str] = tuple(ALL_FAULTS
     allowed = [kind for kind in ALL_FAULTS if kind in faults]
     plans = tuple(_job(chance, number, allowed) for number in range(jobs))
     planned = [*_calls(chance, jobs, allowed), *_crashes(chance, jobs, allowed), *_timed(chance, jobs, allowed)]
-    if "disk_full" in allowed and chance.random() < 0.1:
+    if "disk_full" in allowed and chance.random() < 0.2:
         planned.append(Fault("disk_full", _number(chance, jobs * WRITES_PER_JOB), chance.choice([1, 1, 2, 30])))
     lost_after_s = chance.choice([None, None, None, 60.0])
     return Scenario(chance.getrandbits(48), plans, tuple(planned), lost_after_s)
@@ -91,9 +91,11 @@ def _calls(chance: Random, jobs: int, allowed: list[str]) -> list[Fault]:
     for _ in range(_count(chance, NETWORK_FAULTS_PER_JOB * jobs) if kinds else 0):
         at, kind = _number(chance, jobs * CALLS_PER_JOB), chance.choice(kinds)
         value = round(chance.choice([0.5, 5.0, 29.0, 45.0, 700.0]) * chance.random(), 3)
-        # Trouble comes in rows as well: a retry policy is spent only by many failures one after the other.
-        for further in range(chance.choice([1, 1, 1, 2, 4])):
-            found.append(Fault(kind, at + further, value if kind in ("delayed", "duplicated") else 0.0))
+        # Trouble comes in rows as well: a retry policy or a budget is spent only by many failures, in a row or at
+        # every second or third call.
+        many, apart = chance.choice([(1, 1), (1, 1), (1, 1), (2, 1), (4, 1), (5, 2), (5, 3)])
+        for number in range(many):
+            found.append(Fault(kind, at + number * apart, value if kind in ("delayed", "duplicated") else 0.0))
     return found
 
 
@@ -108,7 +110,7 @@ def _timed(chance: Random, jobs: int, allowed: list[str]) -> list[Fault]:
     found = []
     for kind, share, longest in (
         ("outage", 0.3, 0.0),
-        ("forgotten", 0.15, 900.0),
+        ("forgotten", 0.25, 900.0),
         ("clock_jump", 0.3, 2 * HOUR_S),
         ("interrupted", 0.4, 0.0),
         ("double_start", 0.4, 0.0),

@@ -19,6 +19,7 @@ Landing = Reply | str
 """What comes back: a reply, or the kind of the failure (`no_connection`, `no_answer`)."""
 SLOWEST_WAY_S = 0.1
 RETRY_AFTER_S = 7
+MOMENT_S = 1e-4
 _NOT_ACTED: Mapping[str, int] = {"server_error": 500, "throttled": 429, "html": 200, "refused": 401, "rejected": 409}
 
 
@@ -55,6 +56,7 @@ class Network:
         outage_until_s: Until then there is no connection.
         page: What a proxy or a failing server says; it echoes the credential.
         struck: Kind of fault -> how often it struck.
+        tell_to_leave: Tells the robot to leave.
         calls: Calls so far.
     """
 
@@ -64,6 +66,7 @@ class Network:
     timeout_s: float
     page: Callable[[], bytes]
     struck: Counter[str]
+    tell_to_leave: Callable[[], None]
     outage_until_s: float = -1.0
     calls: int = 0
 
@@ -74,12 +77,19 @@ class Network:
         flight = Flight()
         there_s, back_s = (self.chance.uniform(0.001, SLOWEST_WAY_S) for _ in range(2))
         kind = "no_connection" if self.schedule.now_s < self.outage_until_s else fault.kind if fault else ""
+        if kind in ("faster", "given_again"):
+            if consumes:
+                act = orchestrator.lose_to_another if kind == "faster" else orchestrator.give_again
+            else:
+                fault, kind = None, ""
         if fault is not None:
             self.struck[fault.kind] += 1
-        if consumes and kind in ("faster", "given_again"):
-            act = orchestrator.lose_to_another if kind == "faster" else orchestrator.give_again
+        if kind == "leave":
+            self.schedule.after(there_s, self.tell_to_leave)
 
         def arrive() -> None:
+            if kind == "unknown":
+                orchestrator.forget(MOMENT_S)
             reply = act()
             if kind == "error_after":
                 reply = (502, self.page())

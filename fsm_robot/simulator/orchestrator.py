@@ -127,6 +127,10 @@ class SimulatedOrchestrator:
             self._unfinished.remove(guid)
         return 200, b"[]"
 
+    def forget(self, seconds: float) -> None:
+        """Answer 101 to everything for so long."""
+        self.forgotten_until_s = self.schedule.now_s + seconds
+
     # ---- pieces
 
     def _pending(self) -> list[str]:

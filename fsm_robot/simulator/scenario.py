@@ -22,6 +22,8 @@ NETWORK_FAULTS: Mapping[str, str] = {
     "garbage": "the orchestrator acts, its answer is cut short",
     "refused": "HTTP 401",
     "rejected": "HTTP 409, nothing was done",
+    "leave": "the robot is told to leave while the call is under way",
+    "unknown": "the orchestrator answers 101 to this call",
     "faster": "another robot takes the job first (code 102)",
     "given_again": "consumeNextJob hands out the last job again",
 }

@@ -29,12 +29,17 @@ def forms_of(guid: str) -> SecretForms:
     hexed = [variant.encode().hex() for variant in variants]
     percent = ["".join(f"%{byte:02x}" for byte in variant.encode()) for variant in variants]
     folded = [text.encode() for text in (*plain, *hexed, *percent)]
-    folded += [text.encode("utf-16-le") for text in plain]
+    folded += [_wide(text) for text in plain]
     cores = [core for variant in variants for core in _base64_cores(variant)]
-    exact = [text for core in cores for text in (core.encode(), core.encode("utf-16-le"))]
+    exact = [text for core in cores for text in (core.encode(), _wide(core))]
     token = b64encode(guid.encode()).decode()
     spoken = (guid, guid.upper(), guid.replace("-", ""), hexed[0], percent[0], token, f"Basic {token}", f"{{{guid}}}")
     return SecretForms(spoken, tuple(dict.fromkeys(folded)), tuple(dict.fromkeys(exact)))
+
+
+def _wide(text: str) -> bytes:
+    """Return what UTF-16 of either byte order holds."""
+    return text.encode("utf-16-le")[:-1]
 
 
 def _base64_cores(text: str) -> list[str]:

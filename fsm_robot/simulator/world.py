@@ -102,7 +102,9 @@ class World:
         self.processes = Processes(self.schedule, self.chance, self.note)
         self.orchestrator = SimulatedOrchestrator(self.schedule, self.chance, self.note, spoken)
         calls = {int(fault.at): fault for kind in NETWORK_FAULTS for fault in by_kind.get(kind, ())}
-        self.network = Network(self.schedule, self.chance, calls, self.limits.timeout_s, self._page, self.struck)
+        self.network = Network(
+            self.schedule, self.chance, calls, self.limits.timeout_s, self._page, self.struck, self._tell_to_leave
+        )
         self._crash_at = {int(fault.at): fault for kind in CRASHES for fault in by_kind.get(kind, ())}
         for plan in scenario.jobs:
             self.orchestrator.add(str(UUID(int=self.chance.getrandbits(128), version=4)), plan)
@@ -247,15 +249,18 @@ class World:
 
     def _begin_to_forget(self, value: float) -> None:
         self.struck["forgotten"] += 1
-        self.orchestrator.forgotten_until_s = self.schedule.now_s + value
+        self.orchestrator.forget(value)
 
     def _jump(self, value: float) -> None:
         self.struck["clock_jump"] += 1
         self.schedule.utc_ahead_s += value
 
     def _interrupt(self, _value: float) -> None:
+        self.struck["interrupted"] += 1
+        self._tell_to_leave()
+
+    def _tell_to_leave(self) -> None:
         if not self._life.dead and self._inbox is not None:
-            self.struck["interrupted"] += 1
             self.note("told_to_leave")
             self._inbox.tell_to_leave()
 
