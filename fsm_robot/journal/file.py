@@ -66,7 +66,7 @@ class JournalFile:
         self._started_s = self.clock.monotonic()
         stamp = self.clock.utc_now()
         # The number, not the clock, gives the order: clocks are set back.
-        number = max((_number(path) for path in journals(self.directory, self.disk)), default=0) + 1
+        number = max(map(_number, _journal_names(self.directory, self.disk)), default=0) + 1
         compact = stamp[:19].replace("-", "").replace(":", "")
         self.path = self.directory / f"{number:06d}-{compact}Z{SUFFIX}"
         self._torn, self._whole_bytes, self._chain = False, 0, ""
@@ -98,7 +98,7 @@ class JournalFile:
 
 def journals(directory: Path, disk: Disk = SYSTEM_DISK) -> list[Path]:
     """Return the journals of a folder, oldest first; an absent folder has none."""
-    return sorted((directory / name for name in disk.names(directory) if name.endswith(SUFFIX)), key=_number)
+    return [directory / name for name in sorted(_journal_names(directory, disk), key=_number)]
 
 
 def read_journal(path: Path, disk: Disk = SYSTEM_DISK) -> tuple[list[Record], str]:
@@ -118,17 +118,21 @@ def find_unsettled(directory: Path, disk: Disk = SYSTEM_DISK) -> Unsettled | Non
     The last run that looked back answers for all before it: it took over what it found.
     """
     with _disk_errors(directory, "read"):
-        paths = journals(directory, disk)
-    for path in reversed(paths):
-        records, _ = read_journal(path, disk)
+        names = sorted(_journal_names(directory, disk), key=_number, reverse=True)
+    for name in names:
+        records, _ = read_journal(directory / name, disk)
         found = unsettled_in(records)
         if found is not None or has_looked_back(records):
             return found
     return None
 
 
-def _number(path: Path) -> int:
-    digits = path.name.partition("-")[0]
+def _journal_names(directory: Path, disk: Disk) -> list[str]:
+    return [name for name in disk.names(directory) if name.endswith(SUFFIX)]
+
+
+def _number(name: str) -> int:
+    digits = name.partition("-")[0]
     return int(digits) if digits.isdecimal() else 0
 
 

@@ -11,7 +11,7 @@ import attrs
 from fsm_robot.errors import BeatsEndedError, GatewayError
 from fsm_robot.gateway import payloads
 from fsm_robot.gateway.reading import Reading
-from fsm_robot.logs import LEVELS, Log, story_of
+from fsm_robot.logs import Log, story_of
 from fsm_robot.machine.events import Event
 from fsm_robot.ports import ConsumeAnswer, HeartbeatAnswer, Job
 from fsm_robot.redact import Redactor
@@ -223,14 +223,14 @@ class LifeGateway:
 
 @attrs.define
 class LifeLog(Log):
-    """robot.log on the simulated disk, where nobody syncs it."""
+    """robot.log at level INFO on the simulated disk, where nobody syncs it."""
 
     lines: bytearray = attrs.field(factory=bytearray)
     clock: Schedule = attrs.field(factory=Schedule)
 
     def write(self, level: str, sentence: str, **values: Any) -> None:
         """See `logs.Log.write`."""
-        if LEVELS.index(level) >= LEVELS.index(self.level.lower()):
+        if level != "debug":
             line = f"{self.clock.utc_now()} {level} {self.redact(story_of(sentence, values))}\n"
             self.lines += line.encode(errors="backslashreplace")
 

@@ -174,7 +174,7 @@ class SimulatedOrchestrator:
         return self.schedule.now_s < self.forgotten_until_s
 
     def _change(self, guid: str, **changes: Any) -> None:
-        self.jobs[guid] = attrs.evolve(self.jobs[guid], updated_at=self._now(), **changes)
+        self.jobs[guid] = attrs.evolve(self.jobs[guid], **changes)
 
     def _now(self) -> datetime:
         return self._moment(self.schedule.now_s)
