@@ -68,13 +68,22 @@ def _listen(watch: str) -> None:
     import os
 
     _signal.signal(_signal.SIGTERM, _signal.default_int_handler)
+    masks = []
 
-    def forked() -> None:
-        # A forked child ends on `terminate()` as it would without us; one that is executed anew does so anyway.
+    # A forked child ends on `terminate()` as it would without us; one that is executed anew does so anyway. Python
+    # forgets a signal that reaches the child before its handlers are in order, so it is held back meanwhile.
+    def before() -> None:
+        masks.append(_signal.pthread_sigmask(_signal.SIG_BLOCK, [_signal.SIGTERM]))
+
+    def in_parent() -> None:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, masks.pop())
+
+    def in_child() -> None:
         if _signal.getsignal(_signal.SIGTERM) is _signal.default_int_handler:
             _signal.signal(_signal.SIGTERM, _signal.SIG_DFL)
+        in_parent()
 
-    os.register_at_fork(after_in_child=forked)
+    os.register_at_fork(before=before, after_in_parent=in_parent, after_in_child=in_child)
 
 
 def _start_watcher(flag: str) -> None:

@@ -72,6 +72,11 @@ class _Cleaned:
         self.file.write(self.redactor.data(self._waiting))
         self._waiting = b""
 
+    def forget(self) -> int:
+        """Drop what may be the beginning of the secret, because its rest will never come; return its size."""
+        size, self._waiting = len(self._waiting), b""
+        return size
+
 
 @attrs.define(eq=False)
 class Output:
@@ -89,6 +94,7 @@ class Output:
     problem: str = ""
     _total: int = 0
     _head_taken: int = 0
+    _dropped: int = 0
     _reader: int = -1
     _writer: int = -1
     _mark: bytes = b""
@@ -193,8 +199,12 @@ class Output:
         tail = self._ring.last(self._ring.size)
         # A cut line, and with it a piece of a secret that would not be recognised, is left out.
         tail = tail[tail.find(b"\n") + 1 or min(len(tail), LONGEST_LINE_BYTES) :]
-        gap = f"\n[… {behind - len(tail)} bytes left out here: scripts.output_limit_mib …]\n"
-        return gap.encode() + tail
+        if self._head is not None:
+            self._dropped += self._head.forget()
+        return (
+            f"\n[… {behind - len(tail) + self._dropped} bytes left out here: scripts.output_limit_mib …]\n".encode()
+            + tail
+        )
 
     def _write_preview(self) -> None:
         with self._lock:

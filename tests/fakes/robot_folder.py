@@ -6,8 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,9 @@ import attrs
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
 
-GUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
-PATIENCE_S = 40.0
+from tests.fakes.waiting import GUID, PATIENCE_S, until
+
+__all__ = ["GUID", "Done", "RobotFolder", "until"]
 
 
 @attrs.define
@@ -99,15 +98,6 @@ class Done:
     exit_code: int
     out: str
     err: str
-
-
-def until(condition: Callable[[], Any], what: str = "the condition") -> Any:
-    """Wait until `condition` is true; fail after a generous time."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"{what} did not come true"
-        time.sleep(0.02)
-    return value
 
 
 def _field(fields: Any, name: str) -> Any:

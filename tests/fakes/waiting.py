@@ -1,0 +1,19 @@
+"""Waiting for what a test has set in motion, and the credential that all tests use."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+GUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+PATIENCE_S = 40.0
+
+
+def until(condition: Callable[[], Any], what: str = "the condition") -> Any:
+    """Wait until `condition` is true; fail after a generous time."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"{what} did not come true"
+        time.sleep(0.02)
+    return value
