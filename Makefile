@@ -7,7 +7,7 @@ else
 BIN := $(VENV)/bin
 endif
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint tests wheel run check diagram schema docs bench lock clean
+.PHONY: help demo test lint tests wheel simulate mutants run check diagram schema docs bench lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /' | awk -F': ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -39,6 +39,12 @@ tests: $(VENV)/.ready-dev ## the tests alone
 
 wheel: $(VENV)/.ready-dev ## build a wheel, install it into an empty environment, run it there
 	$(BIN)/python tests/try_wheel.py
+
+simulate: $(VENV)/.ready ## crash the robot thousands of times on virtual time and check its promises
+	$(BIN)/python -m fsm_robot simulate --jobs 25000 $(ARGS)
+
+mutants: $(VENV)/.ready-dev ## break states.yaml and the code line by line and see who notices
+	$(BIN)/python tests/mutants.py $(ARGS)
 
 run: $(VENV)/.ready ## run the robot of robot.toml
 	$(BIN)/python -m fsm_robot run

@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exhaustive", action="store_true", help="two jobs, every crash point x every single fault")
     parser.add_argument("--scenario", metavar="FILE", help="run the one scenario that a finding left behind")
     parser.add_argument("--machine", metavar="FILE", help="a machine file instead of the built-in one")
+    parser.add_argument("--no-shrink", action="store_true", help="leave a finding as large as it was found")
     parser.add_argument("--out", default="simulated", metavar="DIR", help="where findings go (default: simulated)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
@@ -72,7 +73,8 @@ def _tell(setup: Setup, finding: Finding, arguments: argparse.Namespace) -> str:
     def breaks(scenario: Scenario) -> bool:
         return any(broken.invariant == name for broken in violations(explore.run(setup, scenario)[1]))
 
-    small = finding.scenario if arguments.scenario else shrunk(finding.scenario, breaks)
+    as_found = arguments.scenario or arguments.no_shrink
+    small = finding.scenario if as_found else shrunk(finding.scenario, breaks)
     _, history = explore.run(setup, small)
     finding = Finding(small, tuple(broken for broken in violations(history) if broken.invariant == name))
     folder = Path(arguments.out) / f"{name}-{small.seed}"

@@ -20,7 +20,7 @@ from fsm_robot.simulator.scenario import (
 JOBS_PER_WORLD = 16
 CALLS_PER_JOB, EFFECTS_PER_JOB, WRITES_PER_JOB = 6, 36, 8
 """About how many there are, so that faults fall among them."""
-NETWORK_FAULTS_PER_JOB, CRASHES_PER_JOB = 0.5, 0.15
+NETWORK_FAULTS_PER_JOB, CRASHES_PER_JOB = 0.35, 0.12
 HOUR_S = 3600.0
 
 

@@ -47,11 +47,18 @@ def one_tree(history: History) -> Iterator[tuple[float, str]]:
 
 
 def started_once(history: History) -> Iterator[tuple[float, str]]:
-    """(b) A job is started at most once, across restarts."""
+    """(b) A job is started at most once, across restarts, and only after its claim was taken."""
     started: set[str] = set()
-    for fact in history.of("script_started"):
+    claimed: set[str] = set()
+    for fact in history.of("script_started", "update_heard"):
+        if fact.what == "update_heard":
+            if fact.number == IN_PROGRESS and fact.text == "taken":
+                claimed.add(fact.job)
+            continue
         if fact.job in started:
             yield fact.at_s, f"job {fact.job} is started a second time"
+        elif fact.job not in claimed:
+            yield fact.at_s, f"job {fact.job} is started, and its claim was not taken"
         started.add(fact.job)
 
 

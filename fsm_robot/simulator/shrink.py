@@ -6,9 +6,13 @@ from collections.abc import Callable, Iterator
 
 import attrs
 
-from fsm_robot.simulator.scenario import JobPlan, Scenario, Script
+from fsm_robot.simulator.chance import CALLS_PER_JOB, EFFECTS_PER_JOB, WRITES_PER_JOB
+from fsm_robot.simulator.scenario import CRASHES, DISK_FAULTS, NETWORK_FAULTS, Fault, JobPlan, Scenario, Script
 
-MOST_TRIES = 600
+MOST_TRIES = 3000
+MOST_MOVED_FAULTS, FARTHEST_OFF = 3, 24
+PER_JOB = ((CRASHES, EFFECTS_PER_JOB), (NETWORK_FAULTS, CALLS_PER_JOB), (DISK_FAULTS, WRITES_PER_JOB))
+"""About how many of what a fault counts belong to one job."""
 
 
 def shrunk(scenario: Scenario, still_breaks: Callable[[Scenario], bool]) -> Scenario:
@@ -40,11 +44,31 @@ def _smaller(scenario: Scenario) -> Iterator[Scenario]:
     for part in _without_parts(len(jobs)):
         if len(part) < len(jobs):
             yield attrs.evolve(scenario, jobs=tuple(job for number, job in enumerate(jobs) if number not in part))
+    if len(jobs) > 1 and len(faults) <= MOST_MOVED_FAULTS:
+        yield from _windows(scenario)
     if scenario.contact_lost_after_s is not None:
         yield attrs.evolve(scenario, contact_lost_after_s=None)
     for number, job in enumerate(jobs):
         for simpler in _simpler(job):
             yield attrs.evolve(scenario, jobs=(*jobs[:number], simpler, *jobs[number + 1 :]))
+
+
+def _windows(scenario: Scenario) -> Iterator[Scenario]:
+    """Yield one job, or two neighbours, with the faults moved to where they would strike then."""
+    jobs = scenario.jobs
+    for size in (1, 2):
+        for first in range(len(jobs) - size + 1) if size < len(jobs) else ():
+            for off in sorted(range(-FARTHEST_OFF, FARTHEST_OFF + 1), key=abs) if scenario.faults else (0,):
+                faults = tuple(_moved(fault, first, off) for fault in scenario.faults)
+                yield attrs.evolve(scenario, jobs=jobs[first : first + size], faults=faults)
+
+
+def _moved(fault: Fault, jobs: int, off: int) -> Fault:
+    """Return a fault that is counted without the first `jobs` jobs; `off` tries around the estimate."""
+    per_job = next((number for kinds, number in PER_JOB if fault.kind in kinds), 0)
+    if not per_job:
+        return fault
+    return attrs.evolve(fault, at=max(1, int(fault.at) - jobs * per_job + off))
 
 
 def _without_parts(count: int) -> Iterator[range]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -12,7 +13,6 @@ from uuid import UUID
 import attrs
 
 from fsm_robot.callbacks import Callbacks
-from fsm_robot.errors import RobotError
 from fsm_robot.gateway.reading import Reading
 from fsm_robot.journal.file import JournalFile, find_unsettled
 from fsm_robot.journal.ledger import JobLedger
@@ -143,8 +143,10 @@ class World:
         except StuckError as error:
             self.note("stuck", "", 0, str(error))
             return False
-        except RobotError as error:
-            self.note("broke", "", 0, f"{type(error).__name__}: {error}")
+        except Exception as error:  # a robot that fails by itself is a finding, whatever it raises
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(place.filename).name}, line {place.lineno}"
+            self.note("broke", "", 0, f"{type(error).__name__}: {error} ({where})")
             return False
         finally:
             life.dead = True

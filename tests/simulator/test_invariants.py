@@ -38,6 +38,7 @@ def begun(at_s: float = 0.0, job: str = JOB, pid: int = 7, life: int = 1) -> lis
         fact(at_s, "recorded", text="job_consumed", job=job, life=life),
         fact(at_s, "update_sent", 8, job=job, life=life),
         fact(at_s, "status_accepted", 8, job=job, life=life),
+        fact(at_s, "update_heard", 8, "taken", job=job, life=life),
         fact(at_s, "script_started", pid, job=job, life=life),
         fact(at_s, "born", pid, job=job, life=life),
     ]
@@ -97,13 +98,14 @@ BREAKING = {
     ],
     "started_once": [
         ([BEGAN, *begun(), *ended(5), *reported(6), fact(7, "script_started", 8)], "started a second time"),
+        ([BEGAN, *begun()[:4], *begun()[6:], *ended(5), *reported(6)], "its claim was not taken"),
     ],
     "one_final_status": [
         ([BEGAN, *begun(), *ended(5), *reported(6), fact(7, "update_sent", 5)], "different final statuses [4, 5]"),
         ([BEGAN, *begun(), *ended(5, exit_code=3), *reported(6, 4)], "(5,) would fit"),
         ([BEGAN, *begun(), *ended(5, "asked", 0), *reported(6, 4)], "(7,) would fit"),
         ([BEGAN, *begun(), *ended(5, "stop_ran_out", 0), *reported(6, 7)], "(3,) would fit"),
-        ([BEGAN, *begun()[:5], *reported(6, 4)], "never started"),
+        ([BEGAN, *begun()[:6], *reported(6, 4)], "never started"),
         ([BEGAN, *begun(), fact(5, "crashed"), *ended(6)[:2], *reported(7, 4)], "the robot died before"),
         ([BEGAN, *begun(), *ended(5), fact(5, "crashed"), *reported(7, 5)], "(4,) would fit"),
         ([BEGAN, fact(1, "status_accepted", 8)], "claimed and has no final status"),
