@@ -35,7 +35,9 @@ from fsm_robot.simulator.secrets import SecretForms, forms_of
 
 ROBOT_GUID = "0F8fAd5b-D9cb-469f-A165-70867728950e"
 MOST_LIVES = 150
-SHORTEST_GAP_S, LONGEST_GAP_S = 20.0, 600.0
+GAP_S, GAP_WHEN_UNREACHABLE_S = (20.0, 600.0), (600.0, 5400.0)
+"""Between two starts: shortest and longest. A scheduler does not knock at a closed door every minute."""
+UNREACHABLE = 4
 STORAGE = Path("state")
 NOTED_EVENTS = frozenset({"job_consumed", "job_repeated", "result_left", "job_reported", "report_refused"})
 
@@ -224,8 +226,10 @@ class World:
         return drained and self.orchestrator.next_job_s() is None
 
     def _wait_for_the_next_start(self) -> None:
-        gap_s = self.chance.uniform(SHORTEST_GAP_S, LONGEST_GAP_S)
-        drained = self._facts[-1].what == "life_ended" and self._facts[-1].number == 0
+        last = self._facts[-1]
+        drained = last.what == "life_ended" and last.number == 0
+        unreachable = last.what == "life_ended" and last.number == UNREACHABLE
+        gap_s = self.chance.uniform(*(GAP_WHEN_UNREACHABLE_S if unreachable else GAP_S))
         next_job_s = self.orchestrator.next_job_s()
         moment_s = self.schedule.now_s + gap_s
         if drained and next_job_s is not None:
