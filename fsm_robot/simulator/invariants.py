@@ -10,7 +10,7 @@ import attrs
 from fsm_robot.simulator.history import Fact, History
 
 IN_PROGRESS, ABORTED, SUCCESS, FAILED, STOPPED = 8, 3, 4, 5, 7
-JOB_ABORTING, JOB_STOPPING = 10, 20
+JOB_ABORTING, JOB_STOPPING, ROBOT_NOT_FOUND = 10, 20, 101
 ABORT_BOUND_S = 5.0
 """An abort that was heard has emptied the tree after so long; the simulated system needs up to 2 s for a kill."""
 PROMPT_S = 1.0
@@ -162,10 +162,16 @@ def _fitting_status(ended: Fact) -> int:
 
 
 def nothing_taken_while_undelivered(history: History) -> Iterator[tuple[float, str]]:
-    """(d) No job is consumed while a result is undelivered."""
-    jobs = _OpenJobs()
+    """(d) No job is consumed while a result is undelivered, nor after a Working heartbeat was answered with 101."""
+    jobs, forgotten = _OpenJobs(), False
     for fact in history.facts:
         jobs.see(fact)
+        if fact.what == "beat_heard":
+            forgotten = forgotten or fact.number == ROBOT_NOT_FOUND
+        elif fact.what == "life_began":
+            forgotten = False
+        elif fact.what == "consume_sent" and forgotten:
+            yield fact.at_s, "a job is asked for, although the orchestrator said that it does not know the robot"
         if fact.what == "consume_sent" and jobs.names():
             yield fact.at_s, f"a job is asked for while job {jobs.names()[0]} has no delivered final status"
 

@@ -113,6 +113,7 @@ BREAKING = {
     "nothing_taken_while_undelivered": [
         ([BEGAN, *begun(), *ended(5), fact(6, "consume_sent"), *reported(7)], "asked for while job job-a"),
         ([BEGAN, fact(1, "job_heard"), fact(2, "consume_sent"), *reported(7, 5)], "asked for while job job-a"),
+        ([BEGAN, fact(1, "beat_heard", 101), fact(2, "consume_sent")], "does not know the robot"),
     ],
     "beats_keep_their_distance": [
         ([BEGAN, *begun(), fact(9.9, "beat_sent"), *ended(11), *reported(12)], "9.900 s apart"),
