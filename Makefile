@@ -70,4 +70,4 @@ lock: $(VENV)/.ready-dev ## write the lock files anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --extra dev -o requirements-dev.lock pyproject.toml
 
 clean: ## remove what the other commands made
-	rm -rf $(VENV) demo-run dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo-run simulated dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Scenarios by seed: what people, scripts, networks and machines do, at random but repeatably. Pure."""
+"""Scenarios by seed: what people, scripts, networks and machines do, at random but repeatably."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from random import Random
 
@@ -11,27 +12,27 @@ from fsm_robot.orchestrator.rows import STATUS_WORDS
 from fsm_robot.simulator.disk import LifeDisk, SimulatedDisk
 from fsm_robot.simulator.network import Network
 from fsm_robot.simulator.orchestrator import SimulatedOrchestrator
-from fsm_robot.simulator.scenario import JobPlan, Order
+from fsm_robot.simulator.scenario import Fault, JobPlan, Order
 from fsm_robot.simulator.schedule import Schedule, StuckError
 
 FILE = Path("state") / "journal" / "1.jsonl"
 
 
-def disk_with(*effects: str) -> tuple[SimulatedDisk, LifeDisk]:
-    disk = SimulatedDisk()
-    return disk, LifeDisk(disk, lambda effect: None)
+def disk() -> tuple[SimulatedDisk, LifeDisk]:
+    whole = SimulatedDisk()
+    return whole, LifeDisk(whole, lambda effect: None)
 
 
 def test_what_was_synced_survives_a_power_loss_and_the_rest_is_gone() -> None:
     """Only `sync` makes bytes last; a file that was never synced is not there any more."""
-    disk, ours = disk_with()
+    whole, ours = disk()
     file = ours.append(FILE, new=True)
     file.write(b"one\n")
     file.sync()
     file.write(b"two\n")
     ours.append(FILE.with_name("2.jsonl"), new=True).write(b"x")
 
-    disk.lose_power(Random(1), torn=False)
+    whole.lose_power(Random(1), torn=False)
 
     assert ours.read(FILE) == b"one\n"
     assert ours.names(FILE.parent) == ["1.jsonl"]
@@ -41,12 +42,12 @@ def test_torn_tail_is_a_part_of_what_was_not_synced_or_zeros() -> None:
     """A torn write leaves a beginning of it, or zeros of that length; what was synced stays whole."""
     tails = set()
     for seed in range(60):
-        disk, ours = disk_with()
+        whole, ours = disk()
         file = ours.append(FILE)
         file.write(b"whole\n")
         file.sync()
         file.write(b"torn")
-        disk.lose_power(Random(seed), torn=True)
+        whole.lose_power(Random(seed), torn=True)
         tails.add(ours.read(FILE).removeprefix(b"whole\n"))
 
     assert {b"", b"t", b"torn", b"\0\0"} <= tails
@@ -55,20 +56,20 @@ def test_torn_tail_is_a_part_of_what_was_not_synced_or_zeros() -> None:
 
 def test_full_disk_takes_half_a_write_and_says_so() -> None:
     """The write that fails leaves what a real one leaves."""
-    disk = SimulatedDisk(frozenset({2}))
-    file = LifeDisk(disk, lambda effect: None).append(FILE)
+    full = SimulatedDisk(frozenset({2}))
+    file = LifeDisk(full, lambda effect: None).append(FILE)
     file.write(b"first")
 
     with pytest.raises(OSError, match="No space left"):
         file.write(b"second")
 
     file.cut(5)
-    assert disk.files() == {"state/journal/1.jsonl": b"first"}
+    assert full.files() == {"state/journal/1.jsonl": b"first"}
 
 
 def test_absent_and_existing_files_are_refused_as_the_system_refuses_them() -> None:
     """The journal relies on both errors."""
-    _, ours = disk_with()
+    _, ours = disk()
     with pytest.raises(FileNotFoundError):
         ours.read(FILE)
     ours.append(FILE, new=True)
@@ -144,10 +145,6 @@ def test_order_is_told_with_each_working_heartbeat_until_the_job_ends(kind: str,
 def test_network_lands_a_request_once_whatever_happens_to_it() -> None:
     """An answer that comes after the timeout changes nothing any more."""
     other_side, schedule = orchestrator(JobPlan())
-    from collections import Counter
-
-    from fsm_robot.simulator.scenario import Fault
-
     struck: Counter[str] = Counter()
     faults = {1: Fault("delayed", 1, 45.0)}
     network = Network(schedule, Random(1), faults, 30.0, lambda: b"", struck, lambda: None)
