@@ -7,7 +7,7 @@ else
 BIN := $(VENV)/bin
 endif
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint tests wheel simulate mutants run check diagram schema docs bench lock clean
+.PHONY: help demo test lint tests wheel simulate mutants run check diagram gallery schema docs bench lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /' | awk -F': ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ check: $(VENV)/.ready ## check robot.toml and states.yaml
 
 diagram: $(VENV)/.ready ## write docs/states.md
 	$(BIN)/python -m fsm_robot diagram --format markdown -o docs/states.md
+
+gallery: $(VENV)/.ready-dev ## write docs/pictures (needs a Chromium)
+	$(BIN)/python -m tests.gallery
 
 schema: $(VENV)/.ready ## write the JSON Schema of the machine file
 	$(BIN)/python -m fsm_robot.machine.schema fsm_robot/states.schema.json

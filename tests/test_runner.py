@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import attrs
 import pytest
 
@@ -331,6 +334,7 @@ def test_report_when_refused_for_good_is_closed_with_a_loud_line(status: int) ->
 
     assert world.run() == 0
     assert world.gateway.statuses() == [8, 4]
+    assert world.ledger.jobs == {JOB.guid: "succeeded"}
     assert any(line.startswith("error the orchestrator refuses the result for good") for line in world.log.lines)
 
 
@@ -355,6 +359,16 @@ def test_long_silence_when_the_settings_say_so_stops_the_script() -> None:
 
 
 # ---- leaving
+
+
+class InterruptingGateway:
+    """Another gateway, with its own way to consume."""
+
+    def __init__(self, gateway: FakeGateway, consume_job: Callable[[], ConsumeAnswer]) -> None:
+        self.gateway, self.consume_job = gateway, consume_job
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.gateway, name)
 
 
 def test_interrupt_while_working_stops_politely_reports_and_exits_6() -> None:
@@ -402,6 +416,22 @@ def test_interrupt_before_the_claim_starts_nothing_and_reports_failed() -> None:
     assert world.run() == 6
     assert world.worker.done == []
     assert world.gateway.statuses() == [8, 5]
+
+
+def test_interrupt_while_the_job_is_consumed_starts_nothing_and_claims_nothing() -> None:
+    """Told to leave when the job is already in hand: it is reported Failed, not begun and stopped."""
+    world = with_job()
+    consume = world.gateway.consume_job
+
+    def told_to_leave() -> ConsumeAnswer:
+        world.inbox.post(Event("interrupted", {"reason": "SIGTERM"}))
+        return consume()
+
+    world.gateway = InterruptingGateway(world.gateway, told_to_leave)  # type: ignore[assignment]
+
+    assert world.run() == 6
+    assert world.worker.done == []
+    assert world.gateway.statuses() == [5]
 
 
 def test_interrupt_while_the_report_is_repeated_keeps_the_result_and_exits_6() -> None:

@@ -262,6 +262,13 @@ class _OrderWatch:
         if self.stop_heard_s is not None and now_s > self.stop_heard_s + PROMPT_S:
             yield now_s, f"the stop of job {self.job} was heard, and its script was not asked to leave"
             self.stop_heard_s = None
+        grace_s = self.history.limits.grace_s
+        if self.asked_s is not None and now_s > self.asked_s + grace_s + ABORT_BOUND_S:
+            yield (
+                now_s,
+                f"the grace time of job {self.job} was over {now_s - self.asked_s - grace_s:.1f} s ago, its tree still lives",
+            )
+            self.asked_s = None
 
     def see(self, fact: Fact) -> Iterator[tuple[float, str]]:
         if fact.what == "script_started":

@@ -123,6 +123,17 @@ BREAKING = {
     "orders_are_followed": [
         ([BEGAN, *begun(), fact(10, "beat_heard", 10), *ended(16), *reported(17)], "after the abort"),
         ([BEGAN, *begun(), fact(10, "beat_heard", 20), fact(12, "beat_heard"), *ended(16), *reported(17)], "not asked"),
+        (
+            [
+                BEGAN,
+                *begun(),
+                fact(10, "beat_heard", 20),
+                fact(10, "stop_asked"),
+                *ended(99, "asked"),
+                *reported(99, 7),
+            ],
+            "the grace time of job job-a was over",
+        ),
         ([BEGAN, *begun(), fact(10, "stop_asked"), *ended(16, "asked"), *reported(17, 7)], "without a reason"),
         (
             [BEGAN, *begun(), fact(9, "killed", text="aborted"), *ended(9, "aborted"), *reported(9, 3)],
