@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "history": "the jobs that a robot has had: when, what, how it ended",
     "logs": "what a job's script printed; -f follows it",
     "doctor": "could the robot work here? settings, network, credential, clock, folders, session",
+    "simulate": "break everything around the robot, thousands of times, and check that its promises hold",
     "orchestrator": "the embedded orchestrator: serve, enqueue, jobs, stop, abort",
 }
 INTERNAL_ERROR, USAGE_ERROR = 1, 2

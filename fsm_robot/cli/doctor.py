@@ -16,62 +16,62 @@ from fsm_robot.cli.run import add_config
 from fsm_robot.clock import SystemClock
 from fsm_robot.errors import RobotError
 from fsm_robot.operations import checks
-from fsm_robot.operations.findings import Finding, report
+from fsm_robot.operations.diagnosis import Diagnosis, report
 from fsm_robot.settings import Settings
 
-LOCAL_CHECKS: tuple[Callable[[Settings], Finding], ...] = (
-    checks.scripts_finding,
-    checks.interpreter_finding,
-    checks.storage_finding,
-    checks.lock_finding,
-    checks.session_finding,
+LOCAL_CHECKS: tuple[Callable[[Settings], Diagnosis], ...] = (
+    checks.scripts_diagnosis,
+    checks.interpreter_diagnosis,
+    checks.storage_diagnosis,
+    checks.lock_diagnosis,
+    checks.session_diagnosis,
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_config(parser)
-    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    parser.add_argument("--json", action="store_true", help="print the diagnoses as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what was found and what to do; 1 where something keeps the robot from working."""
-    findings = list(_examine(Path(arguments.config).absolute()))
+    diagnoses = list(_examine(Path(arguments.config).absolute()))
     if arguments.json:
-        print(json.dumps([attrs.asdict(finding) for finding in findings], ensure_ascii=False))
+        print(json.dumps([attrs.asdict(diagnosis) for diagnosis in diagnoses], ensure_ascii=False))
     else:
-        print("\n".join(report(findings)))
-    return int(any(finding.verdict == "wrong" for finding in findings))
+        print("\n".join(report(diagnoses)))
+    return int(any(diagnosis.verdict == "wrong" for diagnosis in diagnoses))
 
 
-def _examine(config: Path) -> Iterator[Finding]:
+def _examine(config: Path) -> Iterator[Diagnosis]:
     try:
         settings = settings_module.load(config)
     except RobotError as error:
-        yield Finding("settings", "wrong", str(error).replace("\n", "; "), "mend them; the rest needs them")
+        yield Diagnosis("settings", "wrong", str(error).replace("\n", "; "), "mend them; the rest needs them")
         return
-    yield Finding("settings", "ok", str(config))
+    yield Diagnosis("settings", "ok", str(config))
     try:
         definition, _ = wiring.machine_for(settings, cached=False)
-        yield Finding("machine", "ok", f"{definition.name}, {len(definition.states)} states, no mistake")
+        yield Diagnosis("machine", "ok", f"{definition.name}, {len(definition.states)} states, no mistake")
     except RobotError as error:
-        yield Finding("machine", "wrong", str(error).replace("\n", "; "), "`fsm-robot check` names every mistake")
+        yield Diagnosis("machine", "wrong", str(error).replace("\n", "; "), "`fsm-robot check` names every mistake")
     for check in LOCAL_CHECKS:
         yield check(settings)
     redact = wiring.redactor_for(settings).text
-    for finding in _network(settings):
-        yield attrs.evolve(finding, said=redact(finding.said))
+    for diagnosis in _network(settings):
+        yield attrs.evolve(diagnosis, said=redact(diagnosis.said))
 
 
-def _network(settings: Settings) -> Iterator[Finding]:
+def _network(settings: Settings) -> Iterator[Diagnosis]:
     try:
-        # What is less safe than it should be is one of the findings.
+        # What is less safe than it should be is one of the diagnoses.
         gateway = wiring.gateway_for(settings, wiring.redactor_for(settings), warn=_say_nothing)
     except RobotError as error:
-        yield Finding("certificate", "wrong", str(error), "mend orchestrator.verify")
+        yield Diagnosis("certificate", "wrong", str(error), "mend orchestrator.verify")
         return
     try:
-        yield from checks.network_findings(settings, gateway, datetime.fromisoformat(SystemClock().utc_now()))
+        yield from checks.network_diagnoses(settings, gateway, datetime.fromisoformat(SystemClock().utc_now()))
     finally:
         gateway.close()
 

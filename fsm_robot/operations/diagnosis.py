@@ -16,7 +16,7 @@ SOON_DAYS = 14
 
 
 @attrs.frozen
-class Finding:
+class Diagnosis:
     """One line of the doctor.
 
     Attributes:
@@ -32,57 +32,59 @@ class Finding:
     do: str = ""
 
 
-def clock_finding(date: str, now: datetime) -> Finding:
+def clock_diagnosis(date: str, now: datetime) -> Diagnosis:
     """Compare the clock with the header `Date` of an answer."""
     try:
         server = parsedate_to_datetime(date)
     except (TypeError, ValueError):
-        return Finding("clock", "skipped", "the server's answer has no Date header to compare with")
+        return Diagnosis("clock", "skipped", "the server's answer has no Date header to compare with")
     if server.tzinfo is None:
         server = server.replace(tzinfo=UTC)
     difference_s = (now - server).total_seconds()
     way = "ahead of" if difference_s > 0 else "behind"
     if abs(difference_s) > LARGEST_CLOCK_DIFFERENCE_S:
         said = f"this clock is {abs(difference_s):.0f} s {way} the server's"
-        return Finding("clock", "warning", said, "let the system synchronise its clock; certificates and logs need it")
-    return Finding("clock", "ok", f"within {max(1, abs(difference_s)):.0f} s of the server's")
+        return Diagnosis(
+            "clock", "warning", said, "let the system synchronise its clock; certificates and logs need it"
+        )
+    return Diagnosis("clock", "ok", f"within {max(1, abs(difference_s)):.0f} s of the server's")
 
 
-def credential_finding(status: int) -> Finding:
+def credential_diagnosis(status: int) -> Diagnosis:
     """Judge the answer to a question that changes nothing."""
     if status in (401, 403):
         do = "check orchestrator.robot_guid and orchestrator.auth_scheme, and whether the robot exists on the server"
-        return Finding("credential", "wrong", f"the server refuses it (HTTP {status})", do)
+        return Diagnosis("credential", "wrong", f"the server refuses it (HTTP {status})", do)
     if 200 <= status < 300:
-        return Finding("credential", "ok", "the server took it for a question that changes nothing")
+        return Diagnosis("credential", "ok", "the server took it for a question that changes nothing")
     said = f"cannot be told without announcing the robot: the server answers a harmless question with HTTP {status}"
-    return Finding("credential", "skipped", said, "the first `fsm-robot run` shows it (exit code 3: refused)")
+    return Diagnosis("credential", "skipped", said, "the first `fsm-robot run` shows it (exit code 3: refused)")
 
 
-def space_finding(folder: str, free_bytes: int) -> Finding:
+def space_diagnosis(folder: str, free_bytes: int) -> Diagnosis:
     """Judge the room on the disk of the storage folder."""
     said = f"{folder} can be written, {free_bytes >> 20} MiB free"
     if free_bytes < LEAST_FREE_BYTES:
-        return Finding("storage", "wrong", said, "make room: without a journal no job is taken")
+        return Diagnosis("storage", "wrong", said, "make room: without a journal no job is taken")
     if free_bytes < COMFORTABLE_FREE_BYTES:
-        return Finding("storage", "warning", said, "make room before the disk is full")
-    return Finding("storage", "ok", said)
+        return Diagnosis("storage", "warning", said, "make room before the disk is full")
+    return Diagnosis("storage", "ok", said)
 
 
-def certificate_finding(issuer: str, expires: datetime, now: datetime) -> Finding:
+def certificate_diagnosis(issuer: str, expires: datetime, now: datetime) -> Diagnosis:
     """Judge the server's certificate, whose chain was verified."""
     days = (expires - now).days
     said = f"verified, issued by {issuer}, valid for {days} more days"
     if days < SOON_DAYS:
-        return Finding("certificate", "warning", said, "tell who runs the server: it must be renewed")
-    return Finding("certificate", "ok", said)
+        return Diagnosis("certificate", "warning", said, "tell who runs the server: it must be renewed")
+    return Diagnosis("certificate", "ok", said)
 
 
-def report(findings: list[Finding]) -> list[str]:
+def report(diagnoses: list[Diagnosis]) -> list[str]:
     """Return the lines that a person reads: what was found, and below it what to do."""
     marks = {"ok": "ok", "warning": "WARNING", "wrong": "WRONG", "skipped": "-"}
     lines = []
-    for found in findings:
+    for found in diagnoses:
         lines.append(f"{marks[found.verdict]:<8}{found.name:<12} {found.said}")
         if found.do:
             lines.append(f"{'':<21}-> {found.do}")
