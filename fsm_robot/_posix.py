@@ -24,6 +24,17 @@ def account_file(name: str) -> str:
     return f"/tmp/fsm_robot-{os.getuid()}-{name}"  # noqa: S108 - opened without following links
 
 
+def browsers() -> list[str]:
+    """Return the commands and paths under which a Chromium may be installed, the likeliest first."""
+    names = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "microsoft-edge-stable"]
+    return [*names, "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"]
+
+
+def browser_flags() -> list[str]:
+    """Return what a browser needs here: without its sandbox it starts for root, with it only for others."""
+    return ["--no-sandbox"] if os.getuid() == 0 else []
+
+
 def open_lock_file(path: str) -> int:
     """Open or create the file behind a lock, for this account only, never through a link; return the descriptor."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

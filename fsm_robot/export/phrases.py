@@ -1,0 +1,64 @@
+"""The few words that drawings bring themselves, in the languages that they are written in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+PHRASES: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "exit": "exit {0}",
+        "at_most": "at most {0}×",
+        "after": "after {0}×",
+        "stays": "stays",
+        "anew": "budgets start anew",
+        "budget": "at most {0}× between two steps that make progress",
+        "spent": "instead, once it was taken {0}×",
+        "exits_with": "the process ends with code {0}",
+        "final": "final state",
+        "initial": "initial state",
+        "calls": "calls {0}",
+        "ignores": "ignores {0}",
+        "counts": "{0} states, {1} transitions",
+        "legend_initial": "start",
+        "legend_good": "end, nothing left to do",
+        "legend_bad": "end, with an exit code",
+        "legend_internal": "stays in the state",
+        "entered": "{0}×",
+        "times": "median {0}, 95 % {1}",
+        "share": "{0} × · {1} %",
+        "added": "added",
+        "removed": "removed",
+        "changed": "changed",
+    },
+    "ru": {
+        "exit": "код {0}",
+        "at_most": "не более {0}×",
+        "after": "после {0}×",
+        "stays": "остаётся",
+        "anew": "счётчики обнуляются",
+        "budget": "не более {0}× без продвижения",
+        "spent": "вместо этого, когда {0}× исчерпано",
+        "exits_with": "процесс завершается с кодом {0}",
+        "final": "конечное состояние",
+        "initial": "начальное состояние",
+        "calls": "вызывает {0}",
+        "ignores": "не замечает {0}",
+        "counts": "состояний: {0}, переходов: {1}",
+        "legend_initial": "начало",
+        "legend_good": "конец, всё сделано",
+        "legend_bad": "конец, с кодом завершения",
+        "legend_internal": "остаётся в состоянии",
+        "entered": "{0}×",
+        "times": "медиана {0}, 95 % {1}",
+        "share": "{0} × · {1} %",
+        "added": "добавлено",
+        "removed": "удалено",
+        "changed": "изменено",
+    },
+}
+
+
+def phrase(language: str, key: str, *values: object) -> str:
+    """Return a phrase in `language`, or in English where there is none."""
+    table = PHRASES.get(language.partition("-")[0], PHRASES["en"])
+    return table[key].format(*values)
