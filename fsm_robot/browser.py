@@ -28,7 +28,8 @@ PATIENCE_S = 60.0
 PIXELS_PER_UNIT = 2
 SIZE = re.compile(r'<svg [^>]*width="([0-9.]+)" height="([0-9.]+)"')
 PAGE = """<!DOCTYPE html><html><head><meta charset="utf-8"><style>
-@page {{ size: {width}px {height}px; margin: 0; }} html, body {{ margin: 0; background: #ffffff; color-scheme: only light; }}
+@page {{ size: {width}px {height}px; margin: 0; }}
+html, body {{ margin: 0; background: #ffffff; color-scheme: only light; }}
 svg {{ display: block; }}
 </style></head><body>{svg}</body></html>"""
 
@@ -78,7 +79,7 @@ def _made(svg: str, kind: str, flags: list[str]) -> bytes:
         folder = Path(name)
         page, out = folder / "drawing.html", folder / f"drawing.{kind}"
         # Light, whatever the machine likes: this goes on paper.
-        light = svg.replace("@media (prefers-color-scheme: dark)", "@media not all")
+        light = svg.replace("@media screen and (prefers-color-scheme: dark)", "@media not all")
         page.write_text(PAGE.format(width=width, height=height, svg=light.partition("?>")[2]), encoding="utf-8")
         command = [browser, *FLAGS, *_platform.browser_flags(), f"--user-data-dir={folder / 'profile'}"]
         command += [flag.replace("{out}", str(out)) for flag in flags]

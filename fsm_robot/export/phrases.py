@@ -24,8 +24,14 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
         "legend_bad": "end, with an exit code",
         "legend_internal": "stays in the state",
         "entered": "{0}×",
-        "times": "median {0}, 95 % {1}",
-        "share": "{0} × · {1} %",
+        "times": "median {0}, 95 % within {1}",
+        "share": "{0}×, {1} %",
+        "failed": "{0} % of its jobs failed",
+        "runs": "{0} runs, {1} jobs, {2} failed",
+        "millisecond": "{0} ms",
+        "second": "{0} s",
+        "minute": "{0} min {1} s",
+        "hour": "{0} h {1} min",
         "added": "added",
         "removed": "removed",
         "changed": "changed",
@@ -49,8 +55,14 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
         "legend_bad": "конец, с кодом завершения",
         "legend_internal": "остаётся в состоянии",
         "entered": "{0}×",
-        "times": "медиана {0}, 95 % {1}",
-        "share": "{0} × · {1} %",
+        "times": "медиана {0}, 95 % за {1}",
+        "share": "{0}×, {1} %",
+        "failed": "{0} % заданий с ошибкой",
+        "runs": "запусков: {0}, заданий: {1}, с ошибкой: {2}",
+        "millisecond": "{0} мс",
+        "second": "{0} с",
+        "minute": "{0} мин {1} с",
+        "hour": "{0} ч {1} мин",
         "added": "добавлено",
         "removed": "удалено",
         "changed": "изменено",
@@ -62,3 +74,24 @@ def phrase(language: str, key: str, *values: object) -> str:
     """Return a phrase in `language`, or in English where there is none."""
     table = PHRASES.get(language.partition("-")[0], PHRASES["en"])
     return table[key].format(*values)
+
+
+def duration(language: str, seconds: float) -> str:
+    """Return how long something took, as short as it can be said."""
+    if seconds < 1:
+        return phrase(language, "millisecond", round(seconds * 1000))
+    if seconds < 10:
+        return phrase(language, "second", f"{seconds:.1f}")
+    whole = round(seconds)
+    if whole < 60:
+        return phrase(language, "second", whole)
+    if whole < 3600:
+        return phrase(language, "minute", whole // 60, whole % 60)
+    return phrase(language, "hour", whole // 3600, whole % 3600 // 60)
+
+
+def percent(share: float) -> str:
+    """Return a share as per cent; only nothing is 0 and only everything is 100."""
+    if 0 < share < 0.01:
+        return "<1"
+    return ">99" if 0.99 < share < 1 else f"{share * 100:.0f}"

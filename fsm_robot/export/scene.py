@@ -87,12 +87,16 @@ class Figure:
 
 @attrs.frozen
 class Route:
-    """A line between two states and the transitions that take it."""
+    """A line between two states and the transitions that take it.
+
+    `traffic` is its share of the busiest transition's, from 0 to 1, or None without runs.
+    """
 
     id: str
     source: str
     dest: str
     rows: tuple[Row, ...]
+    traffic: float | None = None
 
     def label_size(self) -> tuple[float, float]:
         """Return width and height of the label."""
@@ -108,6 +112,7 @@ class Scene:
     figures: tuple[Figure, ...]
     routes: tuple[Route, ...]
     drawing: Drawing
+    headline: str
 
     def box(self, figure: Figure) -> Box:
         """Return where a state is."""
@@ -127,14 +132,18 @@ class Heat:
     """Figures from runs, ready to be shown.
 
     Attributes:
+        headline: What all runs were like.
         states: State -> lines.
         edges: Key of a transition -> note.
         warmth: State -> share of the hottest one, from 0 to 1.
+        traffic: Key of a transition -> share of the busiest one, from 0 to 1.
     """
 
+    headline: str = ""
     states: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
     edges: Mapping[str, str] = attrs.field(factory=dict)
     warmth: Mapping[str, float] = attrs.field(factory=dict)
+    traffic: Mapping[str, float] = attrs.field(factory=dict)
 
 
 def scene(words: Words, heat: Heat | None = None, direction: Direction = "down") -> Scene:
@@ -142,22 +151,29 @@ def scene(words: Words, heat: Heat | None = None, direction: Direction = "down")
     definition = words.definition
     rows = [_row(words, number, edge, heat) for number, edge in enumerate(definition.transitions, start=1)]
     figures = tuple(_figure(words, state, rows, heat) for state in definition.states)
-    routes = _routes(rows)
+    routes = _routes(rows, heat)
     nodes = [Node(START, 18, 18), *(Node(figure.state.name, *figure.size) for figure in figures)]
     edges = [Edge(START, START, definition.initial)]
     edges += [Edge(route.id, route.source, route.dest, *route.label_size()) for route in routes]
-    return Scene(definition, words, figures, routes, layout(nodes, edges, start=START, direction=direction))
+    drawing = layout(nodes, edges, start=START, direction=direction)
+    counts = phrase(words.language, "counts", len(definition.states), len(definition.transitions))
+    headline = f"{counts} · {heat.headline}" if heat else counts
+    return Scene(definition, words, figures, routes, drawing, headline)
 
 
-def _routes(rows: Sequence[Row]) -> tuple[Route, ...]:
+def _routes(rows: Sequence[Row], heat: Heat | None) -> tuple[Route, ...]:
     between: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         if row.edge.kind != "internal":
             between.setdefault((row.edge.source, row.edge.dest), []).append(row)
     return tuple(
-        Route(f"route-{number}", source, dest, tuple(found))
+        Route(f"route-{number}", source, dest, tuple(found), _traffic(found, heat))
         for number, ((source, dest), found) in enumerate(between.items(), start=1)
     )
+
+
+def _traffic(rows: Sequence[Row], heat: Heat | None) -> float | None:
+    return None if heat is None else min(1.0, sum(heat.traffic.get(row.edge.key, 0.0) for row in rows))
 
 
 def _row(words: Words, number: int, edge: Transition, heat: Heat | None) -> Row:

@@ -33,6 +33,7 @@ from fsm_robot.export.words import Words
 from fsm_robot.machine.definition import Definition
 
 CORNER = 7.0
+THIN = 1.4
 HEAD_LENGTH, HEAD_WIDTH = 9.0, 7.0
 HEADER_HEIGHT, FOOTER_HEIGHT = 46.0, 34.0
 SAFE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
@@ -55,13 +56,20 @@ COLOURS: Mapping[str, tuple[str, str, str]] = {
     ".text": ("fill", "#1d2738", "#dbe2ee"),
     ".note": ("fill", "#667085", "#96a2b8"),
     ".heat": ("fill", "#9a4a00", "#f0b060"),
-    ".warm": ("fill", "#f59e0b", "#f59e0b"),
-    ".added .box, .added .line": ("stroke", "#18803d", "#4ade80"),
-    ".added .head, .added .text, .added .note, .added .title": ("fill", "#18803d", "#4ade80"),
-    ".removed .box, .removed .line": ("stroke", "#c02a1d", "#ff8a7d"),
-    ".removed .head, .removed .text, .removed .note, .removed .title": ("fill", "#c02a1d", "#ff8a7d"),
-    ".changed .box, .changed .line": ("stroke", "#a15c00", "#fbbf24"),
-    ".changed .head, .changed .text, .changed .note, .changed .title": ("fill", "#a15c00", "#fbbf24"),
+    ".warm": ("fill", "#f59e0b", "#8a5200"),
+    **{
+        selector: colours
+        for kind, light, dark in (
+            ("added", "#18803d", "#4ade80"),
+            ("removed", "#c02a1d", "#ff8a7d"),
+            ("changed", "#a15c00", "#fbbf24"),
+        )
+        for selector, colours in (
+            (f".{kind} > .box, .route.{kind} > .line", ("stroke", light, dark)),
+            (f".{kind} > .title, .{kind} > .note, .route.{kind} > .head", ("fill", light, dark)),
+            (f".edge.{kind} > .text, .edge.{kind} > .text > .note", ("fill", light, dark)),
+        )
+    },
 }
 SHAPES_STYLE = f"""
 text {{ font-family: {FONTS}; }}
@@ -71,16 +79,17 @@ text {{ font-family: {FONTS}; }}
 .code {{ font-family: {MONOSPACE_FONTS}; }}
 .box {{ stroke-width: 1.5; }}
 .inner {{ fill: none; stroke-width: 1; }}
-.line {{ fill: none; stroke-width: 1.4; stroke-linejoin: round; }}
+.line {{ fill: none; stroke-linejoin: round; }}
+.cold {{ opacity: 0.45; }}
 .rule {{ stroke-width: 1; stroke-dasharray: 3 3; }}
-.removed .line, .removed .box {{ stroke-dasharray: 6 4; }}
-.removed text {{ text-decoration: line-through; }}
+.removed > .line, .removed > .box {{ stroke-dasharray: 6 4; }}
+.removed > text {{ text-decoration: line-through; }}
 """
 
 
 @attrs.frozen
 class Marks:
-    """What a comparison puts on a drawing: `added`, `removed` or `changed`, by name of state and number of transition."""
+    """What a comparison puts on a drawing: `added`, `removed` or `changed`, by state and by number of transition."""
 
     states: Mapping[str, str] = attrs.field(factory=dict)
     edges: Mapping[int, str] = attrs.field(factory=dict)
@@ -100,7 +109,7 @@ def style() -> str:
     """Return the style sheet: shapes, colours for light, and colours for dark."""
     light = "\n".join(f"{name} {{ {what}: {colour}; }}" for name, (what, colour, _) in COLOURS.items())
     dark = "\n".join(f"{name} {{ {what}: {colour}; }}" for name, (what, _, colour) in COLOURS.items())
-    return f"{SHAPES_STYLE}{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
+    return f"{SHAPES_STYLE}{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
 
 
 def picture(drawn: Scene, marks: Marks, style_element: str = "") -> str:
@@ -117,21 +126,20 @@ def picture(drawn: Scene, marks: Marks, style_element: str = "") -> str:
         "data-machine": definition.name,
         "data-initial": definition.initial,
     }
-    counts = drawn.phrase("counts", len(definition.states), len(definition.transitions))
     ids = state_ids(definition)
     return element(
         "svg",
         attributes,
         "\n",
         element("title", {"id": "diagram-title"}, escaped(definition.name)),
-        element("desc", {"id": "diagram-description"}, escaped(f"{counts}. {_in_words(drawn)}")),
+        element("desc", {"id": "diagram-description"}, escaped(f"{drawn.headline}. {_in_words(drawn)}")),
         f"\n{style_element}",
         element("rect", {"class": "ground", "width": width, "height": height}),
         element("text", {"class": "title", "x": 20, "y": 30}, escaped(definition.name)),
         element(
             "text",
             {"class": "note", "x": 30 + text_width(definition.name, TITLE_SIZE, bold=True), "y": 30},
-            escaped(counts),
+            escaped(drawn.headline),
         ),
         "\n",
         element("g", {"transform": f"translate(0 {number(HEADER_HEIGHT)})"}, "\n", *_shapes(drawn, marks, ids)),
@@ -161,7 +169,9 @@ def _shapes(drawn: Scene, marks: Marks, ids: Mapping[str, str]) -> Iterator[str]
     start = drawn.drawing.boxes[START]
     yield element("circle", {"class": "start", "cx": start.x + 9, "cy": start.y + 9, "r": 9.0})
     points = drawn.drawing.lines[START].points
-    yield element("path", {"class": "line", "d": way(points)}) + element("path", {"class": "head", "d": head(points)})
+    yield element("path", {"class": "line", "d": way(points), "stroke-width": 1.4}) + element(
+        "path", {"class": "head", "d": head(points)}
+    )
     for route in drawn.routes:
         yield "\n" + _route(drawn, marks, route)
     for figure in drawn.figures:
@@ -172,14 +182,17 @@ def _shapes(drawn: Scene, marks: Marks, ids: Mapping[str, str]) -> Iterator[str]
 def _route(drawn: Scene, marks: Marks, route: Route) -> str:
     line = drawn.line(route)
     kinds = {marks.edges.get(row.number, "") for row in route.rows}
-    mark = kinds.pop() if len(kinds) == 1 else "changed"
-    parts = [element("path", {"class": "line", "d": way(line.points)})]
+    mark = kinds.pop() if len(kinds) == 1 else ""
+    # With runs a line is as thick as it is busy.
+    width = round(THIN + 2.8 * (route.traffic or 0), 2)
+    cold = "" if route.traffic is None or route.traffic else "cold"
+    parts = [element("path", {"class": "line", "d": way(line.points), "stroke-width": width})]
     parts.append(element("path", {"class": "head", "d": head(line.points)}))
     if line.label:
         for place, row in enumerate(route.rows):
             parts.append(_row(drawn, marks, row, line.label.x, line.label.y + ROW_HEIGHT * place + 13))
     attributes = {
-        "class": f"route {mark}".strip(),
+        "class": " ".join(kind for kind in ("route", mark, cold) if kind),
         "id": route.id,
         "data-source": route.source,
         "data-dest": route.dest,
@@ -267,7 +280,9 @@ def _stays_sign(x: float, y: float) -> str:
     """Return a little circle that goes round: the sign of a transition that stays in its state."""
     circle = f"M{number(x + 4)} {number(y - 2)}A4.5 4.5 0 1 0 {number(x + 4.5)} {number(y + 1.5)}"
     point = f"M{number(x + 6)} {number(y - 5)}v4.5h-4.5z"
-    return element("path", {"class": "line", "d": circle}) + element("path", {"class": "head", "d": point})
+    return element("path", {"class": "line", "d": circle, "stroke-width": 1.4}) + element(
+        "path", {"class": "head", "d": point}
+    )
 
 
 def _about_state(drawn: Scene, figure: Figure) -> str:

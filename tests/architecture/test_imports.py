@@ -24,6 +24,8 @@ ALLOWED = {
     "worker": (*PURE, "worker"),
     "orchestrator": (*PURE, "orchestrator"),
     "export": (*PURE, "export", "settings"),
+    "player": (*PURE, "export", "player"),
+    "browser": ("_posix", "_windows"),
     "job": (),
     "settings": (),
     "patience": (*PURE, "logs"),
@@ -52,6 +54,7 @@ FORBIDDEN_IN_PURE = {"requests", "subprocess", "loguru", "time", "random", "sock
 PURE_FILES = [
     *(path for path in (PACKAGE / "machine").glob("*.py") if path.name != "schema.py"),
     *(path for path in (PACKAGE / "export").glob("*.py") if path.name != "configuration.py"),
+    *(path for path in (PACKAGE / "player").glob("*.py") if path.name != "assets.py"),
     PACKAGE / "codes.py",
     PACKAGE / "errors.py",
     PACKAGE / "gateway" / "payloads.py",
