@@ -46,7 +46,7 @@ def machine_element(definition: Definition) -> str:
     labels = definition.labels.events
     return _own(
         "machine",
-        {"name": definition.name, "initial": definition.initial},
+        {"name": definition.name},
         *(_own("inbox", {"event": event, "text": text}) for event, text in definition.inbox.items()),
         *(_callback(spec) for spec in definition.callbacks),
         *(_own("outcome", {"name": name, "status": status}) for name, status in definition.outcomes.items()),
@@ -134,7 +134,9 @@ def _own(name: str, attributes: Mapping[str, object], *content: str) -> str:
 # ---- read
 
 
-def definition_from(found: Element, states: Sequence[State], transitions: Sequence[Ordered]) -> Definition:
+def definition_from(
+    found: Element, initial: str, states: Sequence[State], transitions: Sequence[Ordered]
+) -> Definition:
     """Return the machine, which nobody has checked yet, from its element and what was read of the rest.
 
     Raises:
@@ -143,7 +145,7 @@ def definition_from(found: Element, states: Sequence[State], transitions: Sequen
     about = {text_of(each, "name"): each for each in own(found, "about")}
     return Definition(
         name=text_of(found, "name"),
-        initial=text_of(found, "initial"),
+        initial=initial,
         states=tuple(
             attrs.evolve(state, ignores=_ignored(about[state.name])) if state.name in about else state
             for state in states

@@ -29,7 +29,10 @@ def from_scxml(root: Element) -> Definition:
             raise node.wrong("has states inside; the machine has plain ones only")
         states[_id(node)] = state_from(node, _id(node))
     edges = [edge for node in nodes for edge in _transitions(node, states)]
-    return definition_from(machine, tuple(states.values()), edges)
+    initial = root.attributes.get("initial", "")
+    if initial not in states:
+        raise root.wrong(f"initial: there is no state {initial[:60]!r}")
+    return definition_from(machine, states[initial].name, tuple(states.values()), edges)
 
 
 def _id(node: Element) -> str:

@@ -11,7 +11,7 @@ from fsm_robot.machine.definition import CallbackSpec, Definition, Label, RetryP
 
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Plain words that YAML, of this version or an older one, takes for a value.
-NOT_PLAIN = frozenset("true false null yes no on off y n".split())
+NOT_PLAIN = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
 
 
 def machine_text(definition: Definition) -> str:
