@@ -8,12 +8,12 @@ Events that lead the same way share an arrow. Names of the machine file are in t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
-from fsm_robot.export.bpmn_plan import broken, plan
-from fsm_robot.export.bpmn_process import Flow, Item, Message, Plan, Process, document
+from fsm_robot.export.bpmn_plan import broken
+from fsm_robot.export.bpmn_process import Flow, Item, Message, Process
 from fsm_robot.export.idents import idents
 from fsm_robot.export.phrases import phrase
 from fsm_robot.export.scene import budget_of
@@ -21,13 +21,6 @@ from fsm_robot.export.words import Words
 from fsm_robot.machine.definition import CallbackSpec, Definition, State, Transition
 
 CALL = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE)\s+(/\S+)")
-
-
-def bpmn(words: Words, kept: Callable[[Plan, Process], Plan] | None = None) -> str:
-    """Return the file; `kept` puts elements back where an analyst had them."""
-    process = analysts_process(words)
-    drawn = plan(process)
-    return document(process, kept(drawn, process) if kept else drawn)
 
 
 def analysts_process(words: Words) -> Process:
@@ -40,9 +33,7 @@ def analysts_process(words: Words) -> Process:
     pools = phrase(words.language, "robot"), phrase(words.language, "orchestrator")
     about = f"Machine {words.definition.name}, from `fsm-robot diagram --format bpmn`."
     items = sorted(made.items, key=lambda item: item.kind == "boundaryEvent")
-    return Process(
-        words.definition.name, about, tuple(items), tuple(made.flows), tuple(_messages(made)), pools
-    )
+    return Process(words.definition.name, about, tuple(items), tuple(made.flows), tuple(_messages(made)), pools)
 
 
 @attrs.frozen

@@ -13,6 +13,7 @@ from fsm_robot.export.layout import Box, Point
 
 STEP = 4.0
 FARTHEST = 400.0
+FIRST_DROP = 12.0
 LABEL_GAP = 5.0
 PAIR_GAP = 12.0
 """Between a call and its answer."""
@@ -63,32 +64,38 @@ class _Router:
     used: list[Sequence[Point]] = attrs.field(factory=list)
 
     def way(self, task: Box, spread: tuple[float, float]) -> list[Point]:
-        """Return the first way down that is free; where there is none, the first whose label is free."""
-        ways = list(self._ways(task))
-        roomy = [way for way in ways if self._room(way[-1][0], spread)]
-        free = (way for way in roomy if self._free(way, task))
-        return next(free, (roomy or ways)[0])
-
-    def _ways(self, task: Box) -> Iterator[list[Point]]:
+        """Return the first way down that is free; where there is none, the one in the middle of the task."""
+        others = [box for box in self.obstacles if box != task]
         bottom, below = self.band[1], task.bottom
         inside = [task.x + 14 + STEP * n for n in range(int((task.width - 28) // STEP) + 1)]
         # From the middle outwards, because a message in the middle of a task is easiest to see.
-        for x in sorted(inside, key=lambda x: abs(x - task.x - task.width / 2)):
-            yield [(x, below), (x, bottom)]
-        steps = [STEP * n for n in range(1, int(FARTHEST // STEP))]
-        for far in steps:
-            for x, exits in ((task.x - far, inside), (task.right + far, inside[::-1])):
-                for out in exits[::3]:
-                    for drop in (12.0, 20.0):
-                        yield [(out, below), (out, below + drop), (x, below + drop), (x, bottom)]
+        middle_first = sorted(inside, key=lambda x: abs(x - task.x - task.width / 2))
+        for x in middle_first:
+            straight = [(x, below), (x, bottom)]
+            if self._room(x, spread) and self._free(straight, others):
+                return straight
+        for x, exits in self._aside(task, inside):
+            if not self._room(x, spread) or not self._free([(x, below + FIRST_DROP), (x, bottom)], others):
+                continue
+            for out in exits[::3]:
+                for drop in (FIRST_DROP, FIRST_DROP + 8):
+                    around = [(out, below), (out, below + drop), (x, below + drop), (x, bottom)]
+                    if self._free(around, others):
+                        return around
+        return [(middle_first[0], below), (middle_first[0], bottom)]
+
+    def _aside(self, task: Box, inside: list[float]) -> Iterator[tuple[float, list[float]]]:
+        """Yield places beside the task, the nearest first, each with the places where its lower border may be left."""
+        for number in range(1, int(FARTHEST // STEP)):
+            yield task.x - STEP * number, inside
+            yield task.right + STEP * number, inside[::-1]
 
     def _room(self, x: float, spread: tuple[float, float]) -> bool:
         low, high = x - spread[0], x + spread[1]
         return all(high <= taken_low or low >= taken_high for taken_low, taken_high in self.taken)
 
-    def _free(self, way: Sequence[Point], task: Box) -> bool:
+    def _free(self, way: Sequence[Point], others: Sequence[Box]) -> bool:
         pieces = list(pairwise(way))
-        others = [box for box in self.obstacles if box != task]
         if any(hits(piece, box) for piece in pieces for box in others):
             return False
         lines = (*self.flows, *self.used)

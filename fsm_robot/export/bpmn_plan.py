@@ -126,9 +126,7 @@ class _Planned:
             return target.name, target.id
         return "", ""
 
-    def placed(
-        self, drawing: Drawing
-    ) -> tuple[dict[str, Box], dict[str, tuple[Point, ...]], dict[str, Box]]:
+    def placed(self, drawing: Drawing) -> tuple[dict[str, Box], dict[str, tuple[Point, ...]], dict[str, Box]]:
         shapes: dict[str, Box] = {}
         labels: dict[str, Box] = {}
         for item in self.process.items:

@@ -170,9 +170,7 @@ def _flow(flow: Flow) -> str:
     }
     content = [element("documentation", {}, escaped(flow.about))] if flow.about else []
     if flow.condition:
-        content.append(
-            element("conditionExpression", {"xsi:type": "tFormalExpression"}, escaped(flow.condition))
-        )
+        content.append(element("conditionExpression", {"xsi:type": "tFormalExpression"}, escaped(flow.condition)))
     return element("sequenceFlow", attributes, *content)
 
 
@@ -185,9 +183,7 @@ def _diagram(process: Process, plan: Plan, plane: str) -> str:
     for line in (*process.flows, *process.messages):
         points = (element("di:waypoint", {"x": x, "y": y}) for x, y in plan.lines[line.id])
         parts.append(
-            element(
-                "bpmndi:BPMNEdge", {"id": f"{line.id}_di", "bpmnElement": line.id}, *points, *_label(line.id, plan)
-            )
+            element("bpmndi:BPMNEdge", {"id": f"{line.id}_di", "bpmnElement": line.id}, *points, *_label(line.id, plan))
         )
     content = "".join(f"\n  {part}" for part in parts)
     shown = element("bpmndi:BPMNPlane", {"id": "Plane_1", "bpmnElement": plane}, content, "\n")

@@ -66,6 +66,11 @@ def state_attributes(state: State, shown: str) -> dict[str, str]:
     )
 
 
+def call_attributes(state: State, shown: str) -> dict[str, str]:
+    """Return the name of a state's callback where `shown` is another text."""
+    return _own_attributes({"name": None if shown == state.on_enter else state.on_enter})
+
+
 def transition_attributes(definition: Definition, edge: Transition, shown: str) -> dict[str, str]:
     """Return what belongs to a transition; its event only where `shown` is another text."""
     return _own_attributes(
@@ -168,6 +173,16 @@ def _ignored(about: Element) -> tuple[str, ...]:
 def state_from(found: Element, shown: str) -> State:
     """Return the state that an element stands for; `shown` is its name unless an attribute of ours tells it."""
     return State(_of(found, "name") or shown, _of(found, "on_enter") or "", _of(found, "final") == "true")
+
+
+def called_from(found: Element, shown: str) -> str:
+    """Return the callback that an element stands for; `shown` is its name unless an attribute of ours tells it."""
+    return _of(found, "name") or shown
+
+
+def has_kind(found: Element) -> bool:
+    """Return whether an attribute of ours tells if a transition is internal."""
+    return _of(found, "kind") is not None
 
 
 def transition_from(found: Element, shown: str, source: str, dest: str) -> Ordered:
