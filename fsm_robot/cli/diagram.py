@@ -33,12 +33,16 @@ from fsm_robot.player.page import comparison_page, page
 
 @attrs.frozen
 class Options:
-    """What a format may want beside the machine: the words of --lang, the runs of --runs and their figures, the old drawing."""
+    """What a format may want beside the machine: words of --lang, runs of --runs and their figures, an old drawing."""
 
     words: Words
     runs: Sequence[Run] = ()
     heat: Heat | None = None
     old: Element | None = None
+
+
+def _interchanged(draw: Callable[[Words, Element | None], str]) -> Callable[[Definition, Options], str]:
+    return lambda _, options: draw(options.words, options.old)
 
 
 FORMATS: Mapping[str, Callable[[Definition, Options], str | bytes]] = {
@@ -50,10 +54,7 @@ FORMATS: Mapping[str, Callable[[Definition, Options], str | bytes]] = {
     "html": lambda _, options: page(options.words, options.runs, assets(), options.heat),
     "png": lambda _, options: browser.png(svg(options.words, options.heat)),
     "pdf": lambda _, options: browser.pdf(svg(options.words, options.heat)),
-    **{
-        name: lambda _, options, draw=draw: draw(options.words, options.old)
-        for name, draw in interchange.INTERCHANGE.items()
-    },
+    **{name: _interchanged(draw) for name, draw in interchange.INTERCHANGE.items()},
 }
 
 

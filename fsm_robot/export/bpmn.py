@@ -83,7 +83,7 @@ def role_of(definition: Definition, edge: Transition) -> str:
 def ordered_events(definition: Definition) -> set[str]:
     """Return the events of the inbox that the orchestrator's answers bring."""
     tables = (table for spec in definition.callbacks for table in spec.codes.values())
-    return {event for table in tables for event in table.values() if event in definition.inbox}
+    return {event for table in tables for event in table.values() if event is not None and event in definition.inbox}
 
 
 @attrs.define

@@ -1,4 +1,4 @@
-"""The places that an analyst gave to the elements of an earlier export, put into a new one by the ids of the elements."""
+"""The places that an analyst gave to elements of an earlier export, put into a new one by the ids of the elements."""
 
 from __future__ import annotations
 
@@ -78,8 +78,9 @@ def kept(old: Plan, new: Plan, process: Process) -> Plan:
     shapes = _shapes(old, new, process)
     lines = {flow.id: _line(flow, old, shapes) for flow in process.flows}
     lines.update((message.id, _message(message, old, shapes)) for message in process.messages)
-    labels = {name: _label(name, box, old, new, shapes, lines) for name, box in new.labels.items()}
-    return Plan(shapes, lines, labels)
+    found = Plan(shapes, lines, {})
+    labels = {name: old.labels.get(name) or _beside(name, box, new, found) for name, box in new.labels.items()}
+    return attrs.evolve(found, labels=labels)
 
 
 def _shapes(old: Plan, new: Plan, process: Process) -> dict[str, Box]:
@@ -155,13 +156,10 @@ def _message(message: Message, old: Plan, shapes: Mapping[str, Box]) -> tuple[Po
     return ends if message.asks else ends[::-1]
 
 
-def _label(
-    name: str, box: Box, old: Plan, new: Plan, shapes: Mapping[str, Box], lines: Mapping[str, Sequence[Point]]
-) -> Box:
-    if name in old.labels:
-        return old.labels[name]
-    if name in shapes:
-        before, after = new.shapes[name], shapes[name]
-        return attrs.evolve(box, x=box.x + after.x - before.x, y=box.y + after.y - before.y)
-    x, y = lines[name][0]
-    return attrs.evolve(box, x=x + 8, y=y + 4)
+def _beside(name: str, label: Box, new: Plan, found: Plan) -> Box:
+    """Return the place of a label that nobody has moved: as far from its element as in the new drawing."""
+    if name in found.shapes:
+        before, after = new.shapes[name], found.shapes[name]
+        return attrs.evolve(label, x=label.x + after.x - before.x, y=label.y + after.y - before.y)
+    x, y = found.lines[name][0]
+    return attrs.evolve(label, x=x + 8, y=y + 4)

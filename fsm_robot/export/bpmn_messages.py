@@ -21,6 +21,7 @@ PAIR_GAP = 12.0
 
 def message_lines(
     messages: Sequence[Message],
+    *,
     tasks: Mapping[str, Box],
     obstacles: Sequence[Box],
     flows: Sequence[Sequence[Point]],

@@ -1,4 +1,4 @@
-"""Where the elements of a BPMN process go: our layout from left to right, with events on borders and pools around it."""
+"""Where the elements of a BPMN process go: our layout to the right, with events on borders and pools around it."""
 
 from __future__ import annotations
 
@@ -199,7 +199,14 @@ def _with_pools(process: Process, found: Plan, drawing: Drawing) -> Plan:
     sizes = {message.id: label_size(message.name) for message in process.messages}
     band = (robot.bottom, robot.bottom + max([POOL_GAP, *(height + 40 for _, height in sizes.values())]))
     other = Box(robot.x, band[1], robot.width, OTHER_HEIGHT)
-    lines, labels = message_lines(process.messages, tasks, obstacles, list(found.lines.values()), band, sizes)
+    lines, labels = message_lines(
+        process.messages,
+        tasks=tasks,
+        obstacles=obstacles,
+        flows=list(found.lines.values()),
+        band=band,
+        sizes=sizes,
+    )
     return Plan(
         {**found.shapes, ROBOT_POOL: robot, OTHER_POOL: other},
         {**found.lines, **lines},

@@ -1,4 +1,4 @@
-"""A process as BPMN sees it: what flows from where to where, without a place on paper. Both profiles are made of these."""
+"""A process as BPMN sees it: what flows from where to where; then the file, given where everything is on paper."""
 
 from __future__ import annotations
 
@@ -180,10 +180,10 @@ def _diagram(process: Process, plan: Plan, plane: str) -> str:
         parts += [_shape(pool, plan, {"isHorizontal": "true"}) for pool in (ROBOT_POOL, OTHER_POOL)]
     for item in process.items:
         parts.append(_shape(item.id, plan, {"isMarkerVisible": "true"} if item.kind == "exclusiveGateway" else {}))
-    for line in (*process.flows, *process.messages):
-        points = (element("di:waypoint", {"x": x, "y": y}) for x, y in plan.lines[line.id])
+    for ident in [line.id for line in process.flows] + [line.id for line in process.messages]:
+        points = (element("di:waypoint", {"x": x, "y": y}) for x, y in plan.lines[ident])
         parts.append(
-            element("bpmndi:BPMNEdge", {"id": f"{line.id}_di", "bpmnElement": line.id}, *points, *_label(line.id, plan))
+            element("bpmndi:BPMNEdge", {"id": f"{ident}_di", "bpmnElement": ident}, *points, *_label(ident, plan))
         )
     content = "".join(f"\n  {part}" for part in parts)
     shown = element("bpmndi:BPMNPlane", {"id": "Plane_1", "bpmnElement": plane}, content, "\n")

@@ -25,7 +25,7 @@ Direction = Literal["down", "right"]
 
 @attrs.frozen
 class Node:
-    """A box to be placed; `id` is unique among the nodes. Its lines keep `port_gap` apart if its side is long enough."""
+    """A box to be placed; `id` is unique among the nodes; lines keep `port_gap` apart if its side is long enough."""
 
     id: str
     width: float
