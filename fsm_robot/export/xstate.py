@@ -1,6 +1,6 @@
 """A definition as the JSON of an XState 5 machine.
 
-Names that XState could misread (a dot is a path, `*` a wildcard) become safe ids; the real ones are in `meta`. Budgets
+Names that XState could misread (a dot is a path, `*` a wildcard) become safe ids; the real ones are in `meta` and `params`. Budgets
 are named guards and actions with parameters, because JSON holds no code: `within_budget` {counter, at_most},
 `count` {counter}, `start_budgets_anew` {counters} and `exit_with` {code} are to be given by whoever runs it.
 """
@@ -22,6 +22,7 @@ def xstate(definition: Definition) -> str:
     ids = _Ids(
         idents(state.name for state in definition.states),
         idents(definition.events()),
+        idents(state.on_enter for state in definition.states if state.on_enter),
         edge_idents(definition),
         budget_idents(definition),
     )
@@ -39,6 +40,7 @@ def xstate(definition: Definition) -> str:
 class _Ids:
     states: Mapping[str, str]
     events: Mapping[str, str]
+    callbacks: Mapping[str, str]
     edges: Mapping[Transition, str]
     counters: Mapping[Transition, str]
 
@@ -48,7 +50,9 @@ def _state(definition: Definition, state: State, ids: _Ids) -> dict[str, Any]:
     if state.final:
         node["type"] = "final"
     if state.on_enter:
-        node["entry"] = [{"type": state.on_enter}]
+        action = ids.callbacks[state.on_enter]
+        called = {} if action == state.on_enter else {"params": {"callback": state.on_enter}}
+        node["entry"] = [{"type": action, **called}]
     events: dict[str, list[dict[str, Any]]] = {}
     # The edge of a spent budget is the last of its event: XState takes the first one whose guard agrees.
     for edge in sorted(definition.transitions_from(state.name), key=lambda edge: edge.spent):

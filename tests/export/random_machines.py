@@ -107,3 +107,27 @@ def _callback(draw: st.DrawFn, name: str, answers: tuple[str, ...], waits: bool)
     ]
     retry = draw(st.sampled_from(policies))
     return CallbackSpec(name, draw(texts), answers, waits, codes, retry, draw(st.sampled_from([0.0, 5.0])))
+
+
+def hostile() -> Definition:
+    """A fixed machine whose every name is one that breaks something, with every kind of transition."""
+    fit = [name for name in HOSTILE if name.isprintable()]
+    states, callbacks, events, final = fit[:10], fit[10:20], fit[20:36], fit[36]
+    edges = [Transition(events[place], states[place], states[place + 1], progress=place == 0) for place in range(9)]
+    edges += [
+        Transition(events[9], states[9], final, exit_code=0),
+        Transition(events[10], states[3], states[3], "internal"),
+        Transition(events[11], states[3], states[3], "external", at_most=2),
+        Transition(events[11], states[3], final, exit_code=4, spent=True),
+        Transition(events[12], states[5], states[1], at_most=1),
+        Transition(events[12], states[5], final, exit_code=3, spent=True),
+        Transition(events[13], states[3], states[4]),
+        Transition(events[14], states[3], states[4]),
+        Transition(events[15], states[8], states[2], progress=True),
+    ]
+    specs = [
+        CallbackSpec(name, "does <this> & «that»", tuple(dict.fromkeys(e.trigger for e in edges if e.source == state)))
+        for name, state in zip(callbacks, states, strict=True)
+    ]
+    found = (*(State(name, call) for name, call in zip(states, callbacks, strict=True)), State(final, final=True))
+    return Definition("hostile <&>", states[0], found, tuple(edges), {}, tuple(specs), {"failed": 5})

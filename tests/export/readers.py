@@ -111,7 +111,7 @@ def read_xstate(text: str) -> Seen:
     for ident, node in machine["states"].items():
         if "entry" in node:
             (action,) = node["entry"]
-            calls[names[ident]] = action["type"]
+            calls[names[ident]] = action.get("params", {}).get("callback", action["type"])
         for alternatives in node.get("on", {}).values():
             for edge in alternatives:
                 kind = "external" if edge["reenter"] else "internal"
