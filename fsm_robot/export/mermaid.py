@@ -18,10 +18,10 @@ def mermaid(words: Words) -> str:
     lines = ["stateDiagram-v2"]
     lines += [f'    state "{_escaped(words.state(name))}" as {ids[name]}' for name in ids]
     lines.append(f"    [*] --> {ids[definition.initial]}")
-    lines += [
-        f"    {ids[edge.source]} --> {ids[edge.dest]} : {_escaped(label(words, edge))}"
-        for edge in definition.transitions
-    ]
+    for edge in definition.transitions:
+        # An internal transition is a line inside its state: of several loops at one state Mermaid draws but one.
+        way = ids[edge.source] if edge.kind == "internal" else f"{ids[edge.source]} --> {ids[edge.dest]}"
+        lines.append(f"    {way} : {_escaped(label(words, edge))}")
     lines += [f"    {ids[state.name]} --> [*]" for state in definition.states if state.final]
     return "\n".join(lines) + "\n"
 

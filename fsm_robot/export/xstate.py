@@ -1,8 +1,8 @@
 """A definition as the JSON of an XState 5 machine.
 
-Names that XState could misread (a dot is a path, `*` a wildcard) become safe ids; the real ones are in `meta` and `params`. Budgets
-are named guards and actions with parameters, because JSON holds no code: `within_budget` {counter, at_most},
-`count` {counter}, `start_budgets_anew` {counters} and `exit_with` {code} are to be given by whoever runs it.
+Names that XState could misread (a dot is a path, `*` a wildcard) become safe ids; the real ones are in `meta` and
+`params`. Budgets are named guards and actions with parameters, because JSON holds no code: `within_budget` {counter,
+at_most}, `count` {counter}, `start_budgets_anew` {counters} and `exit_with` {code} are to be given by whoever runs it.
 """
 
 from __future__ import annotations

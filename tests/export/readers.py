@@ -71,6 +71,7 @@ def expected_labels(definition: Definition, *, calls: bool = False) -> Counter[t
 def read_mermaid(text: str) -> Counter[tuple[str, str, str]]:
     names = {ident: _mermaid(shown) for shown, ident in re.findall(r'^ +state "(.*)" as (\w+)$', text, re.MULTILINE)}
     found = re.findall(r"^ +(\w+) --> (\w+) : (.*)$", text, re.MULTILINE)
+    found += [(inside, inside, label) for inside, label in re.findall(r"^ +(\w+) : (.*)$", text, re.MULTILINE)]
     return Counter((names[a], _mermaid(label), names[b]) for a, b, label in found)
 
 

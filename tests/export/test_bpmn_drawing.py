@@ -61,14 +61,14 @@ def _ends(process: Process, plan: Plan) -> Iterator[str]:
             yield f"{message.id} does not run between its task and the other pool"
 
 
-def on_outline(kind: str, shape: Box, point: Point) -> bool:
+def on_outline(kind: str, shape: Box, point: Point, tolerance: float = 0.02) -> bool:
     across = abs(point[0] - shape.x - shape.width / 2) / (shape.width / 2)
     along = abs(point[1] - shape.y - shape.height / 2) / (shape.height / 2)
     if kind == "exclusiveGateway":
-        return abs(across + along - 1) < 0.02
+        return abs(across + along - 1) < tolerance
     if kind.endswith("Event"):
-        return abs(across**2 + along**2 - 1) < 0.02
-    return abs(max(across, along) - 1) < 0.01
+        return abs(across**2 + along**2 - 1) < tolerance
+    return abs(max(across, along) - 1) < tolerance / 2
 
 
 def _lines(process: Process, plan: Plan) -> Iterator[str]:
