@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
+assert sys.platform != "win32", "imported on POSIX only"  # and type-checked for POSIX only
+
 import fcntl
 import os
 import shutil

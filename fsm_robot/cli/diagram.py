@@ -48,7 +48,7 @@ def _interchanged(draw: Callable[[Words, Element | None], str]) -> Callable[[Def
 FORMATS: Mapping[str, Callable[[Definition, Options], str | bytes]] = {
     "mermaid": lambda _, options: mermaid(options.words),
     "dot": lambda _, options: dot(options.words),
-    "markdown": lambda machine, _: markdown(machine),
+    "markdown": lambda machine, options: markdown(machine, options.words),
     "svg": lambda _, options: svg(options.words, options.heat),
     "drawio": lambda _, options: drawio(options.words),
     "html": lambda _, options: page(options.words, options.runs, assets(), options.heat),
@@ -58,6 +58,10 @@ FORMATS: Mapping[str, Callable[[Definition, Options], str | bytes]] = {
 }
 
 
+WITH_FIGURES = frozenset({"svg", "html", "png", "pdf"})
+"""Formats that show what --runs holds."""
+WITH_VERDICTS = ("markdown", "html")
+"""Formats of a comparison that say which runs would go another way."""
 Verdicts = Sequence[tuple[str, Divergence | None]]
 COMPARISONS: Mapping[str, Callable[[Words, Comparison, Verdicts], str | bytes]] = {
     "markdown": lambda _, comparison, verdicts: comparison_table(comparison, verdicts),
@@ -91,11 +95,22 @@ def run(arguments: argparse.Namespace) -> int:
             raise SettingsError("--from takes the drawing itself: --from FILE")
         return write(interchange.machine_file_from(Path(arguments.source)), arguments.output)
     path = Path(arguments.file) if arguments.file else machine_file.built_in()
+    if arguments.runs and arguments.format not in WITH_FIGURES:
+        raise SettingsError(f"--runs can be shown as {', '.join(sorted(WITH_FIGURES))}, not as {arguments.format}")
     definition = machine_file.load(path, None, ())
     runs = read_runs(arguments.runs)
+    _tell_strangers(runs, definition)
     figures = heat(run_statistics(run.records for run in runs), arguments.lang) if runs else None
     options = Options(words(definition, arguments.lang, str(path)), runs, figures, interchange.old_drawing(arguments))
     return write(FORMATS[arguments.format](definition, options), arguments.output)
+
+
+def _tell_strangers(runs: Sequence[Run], definition: Definition) -> None:
+    """Say on stderr how many runs followed another machine: a drawing has no place for what it does not know."""
+    others = sum(run.header.get("machine_sha256") != definition.digest() for run in runs)
+    if others:
+        sentence = f"{others} of {len(runs)} runs followed another machine; what this one does not know is not drawn"
+        print(sentence, file=sys.stderr)
 
 
 def _compared(arguments: argparse.Namespace) -> str | bytes:
@@ -103,6 +118,8 @@ def _compared(arguments: argparse.Namespace) -> str | bytes:
         raise SettingsError("--diff takes both machine files itself: --diff OLD NEW")
     if arguments.format not in COMPARISONS:
         raise SettingsError(f"--diff can be {', '.join(COMPARISONS)}, not {arguments.format}")
+    if arguments.runs and arguments.format not in WITH_VERDICTS:
+        raise SettingsError(f"--diff with --runs can be {', '.join(WITH_VERDICTS)}, not {arguments.format}")
     old, new = (machine_file.load(Path(name), None, ()) for name in arguments.diff)
     comparison = compare(old, new)
     shown = words(comparison.union, arguments.lang, arguments.diff[1])
@@ -114,9 +131,18 @@ def read_runs(names: Sequence[str]) -> list[Run]:
     """Return the runs of journals and of folders of journals, oldest first within a folder.
 
     Raises:
-        SettingsError: There is no such file, or a folder holds no journal.
+        SettingsError: There is no such file, a folder holds no journal, or a file is none.
     """
-    return [Run(path.name.removesuffix(SUFFIX), *read_journal(path)) for name in names for path in _journals(name)]
+    return [_run(path) for name in names for path in _journals(name)]
+
+
+def _run(path: Path) -> Run:
+    records, problem = read_journal(path)
+    if not records:
+        raise SettingsError(f"--runs {path}: is no journal of a robot: {problem or 'it is empty'}")
+    if problem:
+        print(f"{path}: {problem}; only what stands before it counts", file=sys.stderr)
+    return Run(path.name.removesuffix(SUFFIX), records, problem)
 
 
 def _journals(name: str) -> list[Path]:

@@ -37,9 +37,9 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
         "second": "{0} s",
         "minute": "{0} min {1} s",
         "hour": "{0} h {1} min",
-        "added": "added",
-        "removed": "removed",
-        "changed": "changed",
+        "legend_added": "added",
+        "legend_removed": "removed",
+        "legend_changed": "changed",
     },
     "ru": {
         "exit": "код {0}",
@@ -73,9 +73,9 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
         "second": "{0} с",
         "minute": "{0} мин {1} с",
         "hour": "{0} ч {1} мин",
-        "added": "добавлено",
-        "removed": "удалено",
-        "changed": "изменено",
+        "legend_added": "добавлено",
+        "legend_removed": "удалено",
+        "legend_changed": "изменено",
     },
 }
 

@@ -144,7 +144,7 @@ def picture(drawn: Scene, marks: Marks, style_element: str = "") -> str:
         "\n",
         element("g", {"transform": f"translate(0 {number(HEADER_HEIGHT)})"}, "\n", *_shapes(drawn, marks, ids)),
         "\n",
-        _legend(drawn, height - FOOTER_HEIGHT / 2),
+        _legend(drawn, marks, height - FOOTER_HEIGHT / 2),
         "\n",
     )
 
@@ -306,26 +306,28 @@ def _rectangle(box: Box, kind: str, inset: float, radius: float) -> str:
     )
 
 
-def _legend(drawn: Scene, y: float) -> str:
-    entries = []
-    x = 20.0
-    internal = any(figure.internal for figure in drawn.figures)
-    shown = ["initial", *(kind for kind in ("good", "bad") if any(f.outcome == kind for f in drawn.figures))]
-    for kind in [*shown, *(["internal"] if internal else [])]:
-        if kind == "initial":
-            sign = element("circle", {"class": "start", "cx": x + 6, "cy": y - 4, "r": 6.0})
-        elif kind == "internal":
-            sign = _stays_sign(x + 8, y - 4)
-        else:
-            outer, inner = (
-                _rectangle(Box(x, y - 12, 20, 15), "box", 0, 4),
-                _rectangle(Box(x, y - 12, 20, 15), "box inner", 3, 2),
-            )
-            sign = element("g", {"class": kind}, outer, inner)
+def _legend(drawn: Scene, marks: Marks, y: float) -> str:
+    """Return what the signs mean: those that are on this drawing."""
+    outcomes = {figure.outcome for figure in drawn.figures}
+    marked = {*marks.states.values(), *marks.edges.values()}
+    kinds = ["initial", *(kind for kind in ("good", "bad") if kind in outcomes)]
+    kinds += ["internal"] if any(figure.internal for figure in drawn.figures) else []
+    parts, x = [], 20.0
+    for kind in [*kinds, *(mark for mark in ("added", "removed", "changed") if mark in marked)]:
         text = drawn.phrase(f"legend_{kind}")
-        entries.append(sign + element("text", {"class": "note", "x": x + 26, "y": y}, escaped(text)))
+        parts.append(_legend_sign(kind, x, y) + element("text", {"class": "note", "x": x + 26, "y": y}, escaped(text)))
         x += 26 + text_width(text, SMALL_SIZE) + 24
-    return element("g", {"class": "legend"}, *entries)
+    return element("g", {"class": "legend"}, *parts)
+
+
+def _legend_sign(kind: str, x: float, y: float) -> str:
+    if kind == "initial":
+        return element("circle", {"class": "start", "cx": x + 6, "cy": y - 4, "r": 6.0})
+    if kind == "internal":
+        return _stays_sign(x + 8, y - 4)
+    frame = Box(x, y - 12, 20, 15)
+    inner = [_rectangle(frame, "box inner", 3, 2)] if kind in ("good", "bad") else []
+    return element("g", {"class": kind}, _rectangle(frame, "box", 0, 4), *inner)
 
 
 # ---- ways

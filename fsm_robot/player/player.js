@@ -273,7 +273,12 @@
   fit();
   if (scale < 0.62) zoom(0.62);
   if (!data.runs.length) return;
-  data.runs.forEach((each, at) => $("run").add(new Option(each.name + (each.exit === null ? "" : ` · ${fill(t.exited, each.exit)}`), String(at))));
+  data.runs.forEach((each, at) => {
+    const when = each.started ? `${each.started.slice(0, 10)} ${each.started.slice(11, 16)}` : each.name;
+    const option = new Option([when, each.exit === null ? "…" : fill(t.exited, each.exit)].join(" · "), String(at));
+    option.title = each.name;
+    $("run").add(option);
+  });
   $("run").addEventListener("change", () => { pause(); choose(Number($("run").value)); });
   $("job").addEventListener("change", () => { pause(); filter(); });
   $("outcome").addEventListener("change", () => { pause(); filter(); });
@@ -287,5 +292,9 @@
     const to = from >= 0 ? from : shown.findIndex((at) => run.steps[at][DEST] === name);
     if (to >= 0) by(to - place);
   });
-  choose(0);
+  // A link may lead to a step: player.html#run=2&step=7
+  const wanted = new URLSearchParams(location.hash.slice(1)), within = (name, most) => Math.max(1, Math.min(most, Number(wanted.get(name)) || 1)) - 1;
+  $("run").selectedIndex = within("run", data.runs.length);
+  choose($("run").selectedIndex);
+  go(within("step", shown.length));
 })();

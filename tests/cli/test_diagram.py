@@ -85,13 +85,44 @@ def test_figures_of_a_state_folder_are_drawn(tmp_path: Path, capsys: pytest.Capt
     assert shown[0] == shown[1] == shown[2]
 
 
+def test_runs_of_another_machine_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The figures may then lack something, and the reader knows."""
+    write_nights(tmp_path / "journal", machine_file.load(machine_file.built_in(), None, ()), runs=2)
+    other = tmp_path / "other.yaml"
+    text = machine_file.built_in().read_text(encoding="utf-8")
+    other.write_text(text.replace("at_most: 1,", "at_most: 2,"), encoding="utf-8")
+
+    assert main(["diagram", str(other), "--format", "svg", "--runs", str(tmp_path)]) == 0
+    assert "2 of 2 runs followed another machine" in capsys.readouterr().err
+    assert main(["diagram", "--format", "svg", "--runs", str(tmp_path)]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_what_stands_before_a_torn_line_counts_and_the_rest_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A power loss does not hide a whole night."""
+    (path,) = write_nights(tmp_path, machine_file.load(machine_file.built_in(), None, ()), runs=1)
+    path.write_bytes(path.read_bytes()[:-40])
+
+    assert main(["diagram", "--format", "svg", "--runs", str(path)]) == 0
+
+    captured = capsys.readouterr()
+    assert "1 runs, " in captured.out
+    assert captured.err.endswith("is torn; only what stands before it counts\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["--lang", "fr"], "has no titles in the language 'fr'; its titles are in en, ru"),
-        (["--runs", "nowhere"], "--runs nowhere: does not exist"),
-        (["--runs", "."], "--runs .: holds no journal (*.jsonl)"),
+        (["--format", "dot", "--runs", "."], "--runs can be shown as html, pdf, png, svg, not as dot"),
+        (["--format", "svg", "--runs", "nowhere"], "--runs nowhere: does not exist"),
+        (["--format", "svg", "--runs", "."], "--runs .: holds no journal (*.jsonl)"),
+        (["--format", "svg", "--runs", "notes.txt"], "--runs notes.txt: is no journal of a robot: line 1 is torn"),
+        (["--format", "svg", "--runs", "empty.jsonl"], "--runs empty.jsonl: is no journal of a robot: it is empty"),
         (["--diff", "a", "b", "--format", "dot"], "--diff can be markdown, svg, html, png, pdf, not dot"),
+        (["--diff", "a", "b", "--runs", "r", "--format", "svg"], "--diff with --runs can be markdown, html, not svg"),
         (["c.yaml", "--diff", "a", "b"], "--diff takes both machine files itself"),
         (["--diff", "a.yaml", "b.yaml"], "a.yaml: cannot be read"),
         (["-o", "nowhere/out"], "nowhere/out: cannot be written"),
@@ -106,6 +137,8 @@ def test_a_wrong_call_is_one_sentence(
 ) -> None:
     """Exit 2 and what to do."""
     monkeypatch.chdir(tmp_path)
+    if arguments[-1] in ("notes.txt", "empty.jsonl"):
+        (tmp_path / arguments[-1]).write_text("buy milk\n" if arguments[-1] == "notes.txt" else "", encoding="utf-8")
 
     assert main(["diagram", *arguments]) == 2
 

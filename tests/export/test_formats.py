@@ -20,7 +20,7 @@ from fsm_robot.export.mermaid import mermaid
 from fsm_robot.export.plantuml import plantuml
 from fsm_robot.export.pnml import pnml
 from fsm_robot.export.scxml import scxml
-from fsm_robot.export.words import words
+from fsm_robot.export.words import Words, words
 from fsm_robot.export.xstate import xstate
 from fsm_robot.machine.checks import check
 from fsm_robot.machine.definition import Definition
@@ -207,6 +207,15 @@ def test_ids_of_transitions_differ(machine: Definition) -> None:
 def test_page_of_states_is_fresh() -> None:
     """docs/states.md says what states.yaml says; `make diagram` writes it."""
     assert (DOCS / "states.md").read_text(encoding="utf-8") == markdown(robot())
+
+
+def test_page_of_states_has_titles_where_a_language_is_asked_for() -> None:
+    """Names stay, titles and descriptions come beside them."""
+    text = markdown(robot(), Words(robot(), "ru"))
+
+    assert "| Ready | Готов к работе | Сообщает оркестратору о готовности и узнаёт, есть ли задание |" in text
+    assert "| `job_found` | есть задание | У оркестратора есть задание для этого робота. |" in text
+    assert markdown(robot(), Words(robot())) == markdown(robot())
 
 
 def test_page_of_states_names_every_state_event_and_code() -> None:

@@ -56,6 +56,19 @@ def test_the_robots_own_machine_is_drawn_without_a_fault(direction: str) -> None
     assert shared_pieces(drawing) == []
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_lines_can_be_told_apart(seed: int) -> None:
+    """No line runs upon another, dense machines included."""
+    chance = random.Random(seed)
+    nodes = [Node(f"s{n}", 120, 50) for n in range(chance.randrange(5, 20))]
+    edges = [
+        Edge(f"e{n}", chance.choice(nodes).id, chance.choice(nodes).id, chance.choice((60, 90)), 15)
+        for n in range(4 * len(nodes))
+    ]
+
+    assert shared_pieces(layout(nodes, edges, start="s0")) == []
+
+
 @settings(max_examples=25, deadline=None)
 @given(machines())
 def test_the_same_machine_is_drawn_the_same_way(machine: tuple[list[Node], list[Edge]]) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import attrs
@@ -132,6 +133,16 @@ def test_budgets_exit_codes_and_finals_are_shown() -> None:
     assert re.search(r'<g class="state good" id="state-Finished"', text)
     assert re.search(r'<g class="state bad" id="state-Faulted"', text)
     assert 'class="state initial" id="state-Recovering"' in text
+
+
+@pytest.mark.parametrize(
+    ("name", "language"), [("states.svg", "en"), ("states.ru.svg", "ru"), ("states.names.svg", "")]
+)
+def test_pictures_of_the_documentation_are_fresh(name: str, language: str) -> None:
+    """docs/pictures shows the machine as it is; `make gallery` writes it."""
+    picture = Path(__file__).parent.parent.parent / "docs" / "pictures" / name
+
+    assert picture.read_text(encoding="utf-8") == svg(Words(robot(), language))
 
 
 def test_marks_of_a_comparison_reach_their_shapes() -> None:

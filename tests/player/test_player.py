@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from fsm_robot import machine_file
@@ -203,9 +205,55 @@ def test_dark_is_dark_and_paper_is_light_and_has_every_step(opened: Any) -> None
     opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
 
 
+def test_what_changes_no_state_is_told_as_such(browser: Any, tmp_path: Path) -> None:
+    """Stayed, ignored and too late: each in its own words, the state stays lit."""
+    night = Night(random.Random(3))
+    job = {"job": "g", "script": "s", "run_token": ""}
+    events = [Event("nothing_left"), Event("job_found"), Event("job_consumed", job, 1), Event("job_claimed")]
+    events += [Event("robot_forgotten", {}, 1), Event("grace_ended", {}, 1)]
+    run = write_run(tmp_path, robot(), events, night, end=False)
+    records = list(read_journal(run)[0])
+    last = records[-1]
+    late = {**last.values, "seq": last.values["seq"] + 1, "kind": "late", "event": {"name": "script_ended"}}
+    records.append(attrs.evolve(last, values=late))
+    path = tmp_path / "stays.html"
+    path.write_text(page(Words(robot()), [Run("stays", records)], assets()), encoding="utf-8")
+
+    _open(browser, path)
+    press(browser, "END")
+    told = []
+    for _ in range(3):
+        assert lit(browser, "state") == ["state-Working"]
+        told.append((text(browser, "move"), len(lit(browser, "edge"))))
+        press(browser, "ARROW_LEFT")
+
+    assert told == [
+        ("Working: came too late, it speaks of an earlier job", 0),
+        ("Working: means nothing here", 0),
+        ("Working: stays there, nothing is called again", 1),
+    ]
+
+
+def test_a_link_leads_to_a_step(browser: Any, tmp_path: Path, nights: Path) -> None:
+    """And one that makes no sense leads to the first."""
+    path = tmp_path / "player.html"
+    assert main(["diagram", "--format", "html", "--runs", str(nights), "-o", str(path)]) == 0
+    shown = []
+    for fragment in ("run=2&step=4", "run=99&step=x"):
+        browser.get("about:blank")
+        for kind in ("browser", "performance"):
+            browser.get_log(kind)
+        browser.get(f"{path.as_uri()}#{fragment}")
+        shown.append(
+            (browser.execute_script("return document.getElementById('run').selectedIndex"), text(browser, "where"))
+        )
+
+    assert [(run, where.partition(" of ")[0]) for run, where in shown] == [(1, "step 4"), (3, "step 1")]
+
+
 def test_hostile_text_never_becomes_markup(browser: Any, tmp_path: Path) -> None:
     """Names of states and values of journals are shown letter by letter, whatever they are."""
-    night = Night(__import__("random").Random(1))
+    night = Night(random.Random(1))
     job = {"job": EVIL, "script": EVIL, "run_token": "", EVIL: EVIL}
     events = [
         Event("nothing_left"),
@@ -252,8 +300,8 @@ def test_a_damaged_journal_is_shown_as_far_as_it_goes(browser: Any, tmp_path: Pa
 
 
 def test_ten_thousand_steps_open_and_run(browser: Any, tmp_path: Path) -> None:
-    """A long night is usable; docs/performance.md holds the figures, this is an order of magnitude below them."""
-    night = Night(__import__("random").Random(2))
+    """A long night is usable; docs/diagrams.md holds the figures, this is an order of magnitude below them."""
+    night = Night(random.Random(2))
     run = write_run(tmp_path, robot(), jobs(night, ["succeeded"] * 2000), night)
     path = tmp_path / "long.html"
     path.write_text(page(Words(robot()), [Run("long", *read_journal(run))], assets()), encoding="utf-8")
