@@ -10,6 +10,7 @@ from pathlib import Path
 import attrs
 
 from fsm_robot import browser, machine_file
+from fsm_robot.cli import interchange
 from fsm_robot.errors import SettingsError
 from fsm_robot.export.compare import Comparison, compare, comparison_table
 from fsm_robot.export.divergence import Divergence, divergence
@@ -22,6 +23,7 @@ from fsm_robot.export.scene import Heat
 from fsm_robot.export.statistics import run_statistics
 from fsm_robot.export.svg import svg
 from fsm_robot.export.words import Words, words
+from fsm_robot.export.xml_in import Element
 from fsm_robot.journal.file import SUFFIX, journals, read_journal
 from fsm_robot.machine.definition import Definition
 from fsm_robot.player.assets import assets
@@ -31,22 +33,28 @@ from fsm_robot.player.page import comparison_page, page
 
 @attrs.frozen
 class Options:
-    """What a format may want beside the machine: the words of --lang, the runs of --runs and their figures."""
+    """What a format may want beside the machine: words of --lang, runs of --runs and their figures, an old drawing."""
 
     words: Words
     runs: Sequence[Run] = ()
     heat: Heat | None = None
+    old: Element | None = None
+
+
+def _interchanged(draw: Callable[[Words, Element | None], str]) -> Callable[[Definition, Options], str]:
+    return lambda _, options: draw(options.words, options.old)
 
 
 FORMATS: Mapping[str, Callable[[Definition, Options], str | bytes]] = {
-    "mermaid": lambda machine, _: mermaid(machine),
-    "dot": lambda machine, _: dot(machine),
+    "mermaid": lambda _, options: mermaid(options.words),
+    "dot": lambda _, options: dot(options.words),
     "markdown": lambda machine, options: markdown(machine, options.words),
     "svg": lambda _, options: svg(options.words, options.heat),
     "drawio": lambda _, options: drawio(options.words),
     "html": lambda _, options: page(options.words, options.runs, assets(), options.heat),
     "png": lambda _, options: browser.png(svg(options.words, options.heat)),
     "pdf": lambda _, options: browser.pdf(svg(options.words, options.heat)),
+    **{name: _interchanged(draw) for name, draw in interchange.INTERCHANGE.items()},
 }
 
 
@@ -73,6 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runs", metavar="JOURNAL", nargs="+", default=[], help="journals, or folders of them: figures on the drawing"
     )
+    interchange.add_arguments(parser)
     parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of printing")
 
 
@@ -81,6 +90,10 @@ def run(arguments: argparse.Namespace) -> int:
     arguments.format = arguments.format or ("markdown" if arguments.diff else "mermaid")
     if arguments.diff:
         return write(_compared(arguments), arguments.output)
+    if arguments.source:
+        if arguments.file:
+            raise SettingsError("--from takes the drawing itself: --from FILE")
+        return write(interchange.machine_file_from(Path(arguments.source)), arguments.output)
     path = Path(arguments.file) if arguments.file else machine_file.built_in()
     if arguments.runs and arguments.format not in WITH_FIGURES:
         raise SettingsError(f"--runs can be shown as {', '.join(sorted(WITH_FIGURES))}, not as {arguments.format}")
@@ -88,7 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
     runs = read_runs(arguments.runs)
     _tell_strangers(runs, definition)
     figures = heat(run_statistics(run.records for run in runs), arguments.lang) if runs else None
-    options = Options(words(definition, arguments.lang, str(path)), runs, figures)
+    options = Options(words(definition, arguments.lang, str(path)), runs, figures, interchange.old_drawing(arguments))
     return write(FORMATS[arguments.format](definition, options), arguments.output)
 
 
