@@ -203,20 +203,17 @@ def test_duplicate_gives_the_last_job_once_more(server: Orchestrator, robot: Ope
         ("PUT", "/api/job/update", "guid=5c1e0000-0000-4000-8000-00000000000a&status=8", {}, 404),
         ("GET", "/api/job/read/5c1e0000-0000-4000-8000-00000000000a", "", {}, 404),
         ("POST", "/api/robot/heartbeat", "x" * (2 << 20), {}, 413),
-        ("POST", "/api/robot/heartbeat", "Status=2", {"Content-Length": "-5"}, 413),
+        ("POST", "/api/robot/heartbeat", "Status=2", {"Content-Length": "-5"}, 400),
+        ("POST", "/api/robot/heartbeat", "Status=2", {"Content-Length": "9" * 5000}, 413),
+        ("HEAD", "/", "", {}, 200),
         ("POST", "/api/robot/heartbeat", "", {"Transfer-Encoding": "chunked"}, 411),
     ],
 )
 def test_wrong_call_is_answered_with_its_status(
     server: Orchestrator, verb: str, path: str, body: str, headers: dict[str, str], status: int
 ) -> None:
-    """No traceback, and the next call is served."""
-    try:
-        got = ask(server, verb, path, body.encode("latin-1"), **headers)[0]
-    except (ConnectionError, BrokenPipeError):
-        got = 413 if len(body) > 1 << 20 else 0  # the server hung up before it had read a body that is too large
-
-    assert got == status
+    """The answer arrives even where the body is too large to be read, and the next call is served."""
+    assert ask(server, verb, path, body.encode("latin-1"), **headers)[0] == status
     assert ask(server, "POST", "/api/robot/heartbeat", "Status=2")[0] == 200
 
 
