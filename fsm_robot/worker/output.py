@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -110,10 +111,10 @@ class Output:
         """Divide the limit: half for the tail, which is in memory and therefore has a limit of its own."""
         self._ring = _Ring(max(1, min(self.limit_bytes // 2, LONGEST_TAIL_BYTES)))
 
-    def open(self) -> int:
-        """Begin; return the descriptor that the script writes to. Raises `OSError`."""
+    def open(self, pipe: Callable[[], tuple[int, int]] = os.pipe) -> int:
+        """Begin, with both ends of a new pipe; return the descriptor that the script writes to. Raises `OSError`."""
         self._head = _Cleaned(self.path.open("wb", buffering=0), self.redactor)
-        self._reader, self._writer = os.pipe()
+        self._reader, self._writer = pipe()
         self._thread = threading.Thread(target=self._empty_the_pipe, name="output", daemon=True)
         self._thread.start()
         return self._writer

@@ -51,7 +51,8 @@ def _ended(command: list[str], folder: Path) -> tuple[int, str, str]:
         check=False,
         env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONDONTWRITEBYTECODE": "1"},
     )
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
+    out, err = (data.decode().replace(os.linesep, "\n") for data in (done.stdout, done.stderr))
+    return done.returncode, out, err
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
