@@ -23,9 +23,6 @@ _EWX_LOGOFF, _EWX_FORCE = 0x0, 0x4
 _PLANNED_BY_APPLICATION = 0x80040000
 _CURRENT_SESSION = 0xFFFFFFFF
 _ERROR_ALREADY_EXISTS = 183
-_FULL_ACCESS, _CREATE_NEW = 0x001F01FF, 1
-_GENERIC_WRITE = 0x40000000
-_NO_SHARING_BUT_READING = 1
 _SYNCHRONIZE, _WAIT_TIMEOUT, _ACCESS_DENIED = 0x00100000, 0x102, 5
 _UOI_FLAGS, _WSF_VISIBLE = 1, 1
 
@@ -163,36 +160,9 @@ def create_private(path: str) -> int:
     Raises:
         OSError: It is there already, or cannot be made.
     """
-    advapi32 = ctypes.WinDLL("advapi32", use_last_error=True)
-    kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+    from fsm_robot import _private_file
 
-    class Attributes(ctypes.Structure):
-        _fields_ = (("size", ctypes.c_uint32), ("descriptor", ctypes.c_void_p), ("inherit", ctypes.c_int))
-
-    descriptor = ctypes.c_void_p()
-    # Protected: nothing is inherited from the folder, which others of the machine may be allowed to read.
-    text = f"D:P(A;;0x{_FULL_ACCESS:x};;;OW)(A;;0x{_FULL_ACCESS:x};;;SY)"
-    if not advapi32.ConvertStringSecurityDescriptorToSecurityDescriptorW(
-        ctypes.c_wchar_p(text), 1, ctypes.byref(descriptor), None
-    ):
-        raise ctypes.WinError(ctypes.get_last_error())
-    attributes = Attributes(ctypes.sizeof(Attributes), descriptor, 0)
-    kernel32.CreateFileW.restype = ctypes.c_void_p
-    try:
-        handle = kernel32.CreateFileW(
-            ctypes.c_wchar_p(path),
-            ctypes.c_uint32(_GENERIC_WRITE),
-            _NO_SHARING_BUT_READING,
-            ctypes.byref(attributes),
-            _CREATE_NEW,
-            0,
-            None,
-        )
-    finally:
-        kernel32.LocalFree(descriptor)
-    if handle in (None, ctypes.c_void_p(-1).value):
-        raise ctypes.WinError(ctypes.get_last_error())
-    return msvcrt.open_osfhandle(handle, os.O_WRONLY | os.O_BINARY | os.O_NOINHERIT)
+    return msvcrt.open_osfhandle(_private_file.create(path), os.O_WRONLY | os.O_BINARY | os.O_NOINHERIT)
 
 
 def _watch_session(tell: Callable[[str], None], over: threading.Event) -> None:

@@ -16,6 +16,7 @@ from typing import BinaryIO
 import attrs
 
 from fsm_robot.redact import Redactor
+from fsm_robot.worker.decoding import decoded
 
 BLOCK_BYTES = 256 * 1024
 LONGEST_TAIL_BYTES = 4 << 20
@@ -86,12 +87,14 @@ class Output:
     Attributes:
         path: The job's own log file.
         limit_bytes: Most that is kept.
+        legacy_encodings: What programs print in that do not print UTF-8.
         problem: Why the file is not whole, or empty.
     """
 
     path: Path
     limit_bytes: int
     redactor: Redactor
+    legacy_encodings: tuple[str, ...] = ()
     problem: str = ""
     _total: int = 0
     _head_taken: int = 0
@@ -137,8 +140,9 @@ class Output:
 
     def last_line(self) -> str:
         """Return the last line that is not blank, without the secret."""
-        text = self.redactor.data(self._ring.last(LONGEST_LINE_BYTES)).decode(errors="replace")
-        return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+        data = self.redactor.data(self._ring.last(LONGEST_LINE_BYTES))
+        last = next((line for line in reversed(data.splitlines()) if line.strip()), b"")
+        return decoded(last, self.legacy_encodings).strip()
 
     # ---- the pump, in a thread of its own
 

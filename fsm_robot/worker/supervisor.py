@@ -68,7 +68,7 @@ class ScriptWorker:
         if problem := system.adopt_orphans():
             self.log("warning", "supervision of scripts is weaker here", reason=problem)
         folder = JobFolder(self.jobs_directory / folder_name(job.guid))
-        output = Output(folder.output, self.output_limit_bytes, self.redactor)
+        output = Output(folder.output, self.output_limit_bytes, self.redactor, system.legacy_encodings())
         try:
             folder.create(job, self.redactor)
             tree = self._start([str(script), *self.arguments(job)], folder, output, run_token)

@@ -58,8 +58,9 @@ ALLOWED = {
     "instance": ("_posix", "_windows"),
     "session": ("logs", "_posix", "_windows"),
     "_posix": (),
-    "_windows": ("_session_end",),
+    "_windows": ("_session_end", "_private_file"),
     "_session_end": (),
+    "_private_file": (),
     "legacy": (),
     "schedule": ("schedule",),
     "machine_file": ("machine",),
@@ -91,6 +92,7 @@ PURE_FILES = [
     PACKAGE / "journal" / "record.py",
     PACKAGE / "journal" / "unsettled.py",
     *(PACKAGE / "simulator" / f"{name}.py" for name in ("scenario", "history", "secrets", "invariants", "shrink")),
+    PACKAGE / "worker" / "decoding.py",
 ]
 
 

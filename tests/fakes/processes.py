@@ -25,6 +25,10 @@ if sys.platform == "win32":
         finally:
             ctypes.windll.kernel32.CloseHandle(handle)
 
+    def under_wine() -> bool:
+        """Return whether this Windows is Wine's."""
+        return hasattr(ctypes.windll.ntdll, "wine_get_version")
+
     def tell_to_leave(process: subprocess.Popen[Any], number: int = signal.SIGTERM) -> None:
         """Tell the robot that its session ends, as Windows does: a signal from another process would only kill it."""
         window = until(lambda: _window_of(process.pid), "the robot's hidden window")
@@ -41,6 +45,10 @@ if sys.platform == "win32":
         return 0
 
 else:
+
+    def under_wine() -> bool:
+        """Return whether this Windows is Wine's: it is none at all."""
+        return False
 
     def tell_to_leave(process: subprocess.Popen[Any], number: int = signal.SIGTERM) -> None:
         """Tell the robot to leave politely."""

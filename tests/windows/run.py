@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -25,11 +24,10 @@ def main(arguments: list[str]) -> int:
     except setup.NotPossibleError as error:
         print(f"Windows tests {'failed' if os.environ.get('CI') == 'true' else 'skipped'}: {error}", file=sys.stderr)
         return 1 if os.environ.get("CI") == "true" else 0
-    if arguments:
-        return windows_python(arguments)
-    shutil.rmtree(setup.HOME / "checkout" / "demo-run", ignore_errors=True)
-    demo = windows_python(DEMO)
-    return windows_python(SUITE) or demo
+    try:
+        return windows_python(arguments) if arguments else windows_python(DEMO) or windows_python(SUITE)
+    finally:
+        setup.stop_wine()
 
 
 def windows_python(arguments: list[str]) -> int:

@@ -147,14 +147,24 @@ def has_russian() -> bool:
 def make_prefix() -> None:
     """Make a Windows of its own; nothing of it is in the user's home."""
     (HOME / "home").mkdir(exist_ok=True)
-    subprocess.run(
-        [wine(), "wineboot", "-i"],
-        env=environment(),
-        check=True,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    in_wine("wineboot", "-i")
+    # Windows without a screen: hidden windows exist, which are told of the session's end.
+    in_wine("reg", "add", r"HKCU\Software\Wine\Drivers", "/v", "Graphics", "/d", "null", "/f")
+    stop_wine()
+
+
+def in_wine(*words: str) -> None:
+    """Run one of Wine's own programs."""
+    quiet = subprocess.DEVNULL
+    subprocess.run([wine(), *words], env=environment(), check=True, stdin=quiet, stdout=quiet, stderr=quiet)
+
+
+def stop_wine() -> None:
+    """End every process of our own Windows, and wait for that; others have another prefix."""
+    server = Path(wine()).with_name("wineserver64")
+    command = [str(server if server.exists() else shutil.which("wineserver") or "wineserver")]
+    for option in ("-k", "-w"):
+        subprocess.run([*command, option], env=environment(), check=False, timeout=60)
 
 
 def unpack_python() -> None:
