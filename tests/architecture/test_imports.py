@@ -61,7 +61,7 @@ ALLOWED = {
     "_windows": ("_session_end", "_private_file"),
     "_session_end": (),
     "_private_file": (),
-    "legacy": (),
+    "legacy": ("settings",),
     "schedule": ("schedule",),
     "machine_file": ("machine",),
     "wiring": None,
