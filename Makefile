@@ -7,10 +7,10 @@ else
 BIN := $(VENV)/bin
 endif
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint tests wheel simulate mutants run check diagram gallery schema docs bench lock clean
+.PHONY: help demo test lint tests test-windows wheel simulate mutants run check diagram gallery schema docs bench bench-windows lock clean
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /' | awk -F': ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /' | awk -F': ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 $(VENV)/.ready: pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("fsm_robot needs Python 3.11 or newer, this is %d.%d; use make PYTHON=..." % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
@@ -36,6 +36,12 @@ lint: $(VENV)/.ready-dev ## style and types
 
 tests: $(VENV)/.ready-dev ## the tests alone
 	$(BIN)/python -m pytest -n 4 $(ARGS)
+
+test-windows: $(VENV)/.ready-dev ## the demo and all tests on a Windows Python under Wine, set up by itself
+	$(BIN)/python tests/windows/run.py $(ARGS)
+
+bench-windows: $(VENV)/.ready-dev ## measure on a Windows Python under Wine
+	$(BIN)/python tests/windows/run.py bench/windows.py $(ARGS)
 
 wheel: $(VENV)/.ready-dev ## build a wheel, install it into an empty environment, run it there
 	$(BIN)/python tests/try_wheel.py
@@ -73,4 +79,4 @@ lock: $(VENV)/.ready-dev ## write the lock files anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --extra dev -o requirements-dev.lock pyproject.toml
 
 clean: ## remove what the other commands made
-	rm -rf $(VENV) demo-run simulated dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .windows demo-run simulated dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
