@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-assert sys.platform != "win32", "imported on other systems than Windows"  # and type-checked for them only
+assert sys.platform != "win32", "imported on POSIX only"  # and type-checked for POSIX only
 
 import fcntl
 import os
@@ -21,19 +21,24 @@ _LONGEST_S = 30.0
 
 def leave_session(how: str) -> str:
     """End (`log_off`) the session that the robot runs in, no other; return what went wrong."""
-    session_id = os.environ.get("XDG_SESSION_ID", "")
+    hindrance = leaving_hindrance(how)
+    if hindrance:
+        return hindrance
+    command = ["loginctl", "terminate-session", os.environ["XDG_SESSION_ID"]]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_LONGEST_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return done.stderr.decode(errors="replace").strip()[-300:] if done.returncode else ""
+
+
+def leaving_hindrance(how: str) -> str:
+    """Return why `leave_session` cannot do it, empty where nothing speaks against it."""
     if how == "disconnect":
         return "only a Windows session can be disconnected"
-    if not session_id or not shutil.which("loginctl"):
-        return "there is no session of its own; set session.log_off_command"
-    done = subprocess.run(
-        ["loginctl", "terminate-session", session_id],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=_LONGEST_S,
-        check=False,
-    )
-    return done.stderr.decode(errors="replace").strip()[-300:] if done.returncode else ""
+    if how == "log_off" and not (os.environ.get("XDG_SESSION_ID") and shutil.which("loginctl")):
+        return "there is no session of its own to log off"
+    return ""
 
 
 def watch_session(tell: Callable[[str], None], over: threading.Event) -> None:
@@ -43,6 +48,17 @@ def watch_session(tell: Callable[[str], None], over: threading.Event) -> None:
 def account_file(name: str) -> str:
     """Return a path that is the same for every process of this account, whatever its environment says."""
     return f"/tmp/fsm_robot-{os.getuid()}-{name}"  # noqa: S108 - opened without following links
+
+
+def browsers() -> list[str]:
+    """Return the commands and paths under which a Chromium may be installed, the likeliest first."""
+    names = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "microsoft-edge-stable"]
+    return [*names, "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"]
+
+
+def browser_flags() -> list[str]:
+    """Return what a browser needs here: without its sandbox it starts for root, with it only for others."""
+    return ["--no-sandbox"] if os.getuid() == 0 else []
 
 
 def open_lock_file(path: str) -> int:
@@ -57,6 +73,25 @@ def try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def process_lives(pid: int) -> bool:
+    """Return whether there is a process with this id, of whatever account."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def session() -> tuple[str, str]:
+    """Return what this process's session is, and what keeps a script from working in it, empty where nothing does."""
+    session_id = os.environ.get("XDG_SESSION_ID", "")
+    desktop = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    shown = f"login session {session_id}" if session_id else "no login session"
+    return f"{shown}, {f'display {desktop}' if desktop else 'no display'}", ""
 
 
 def take_name(name: str) -> int:  # noqa: ARG001 - the twin needs it

@@ -85,22 +85,26 @@ class SessionEnd:
 
 
 def watch(tell: Callable[[str], None], over: threading.Event) -> None:
-    """Look for the end of the session until the process ends; wants a thread of its own."""
+    """Look for the end of the session until the process ends; wants a thread of its own, and never returns."""
     session_end = SessionEnd(tell, over)
-    # Both must live as long as Windows may call them, which is as long as this thread.
+    # Both must live as long as Windows may call them, so this function keeps them, whatever fails below.
     handler = _Handler(session_end.on_console_event)
     procedure = _WindowProcedure(session_end.on_message)
     ctypes.windll.kernel32.SetConsoleCtrlHandler(handler, True)
-    user32 = _user32()
+    if _make_window(procedure):
+        message = wintypes.MSG()
+        while _user32().GetMessageW(ctypes.byref(message), None, 0, 0) > 0:
+            _user32().DispatchMessageW(ctypes.byref(message))
+    threading.Event().wait()
+
+
+def _make_window(procedure: object) -> bool:
+    """Make a window that is never shown; not one for messages only, which is not told of the session's end."""
     kind = _WindowClass(procedure=procedure, name="fsm_robot session end")
-    # A window without a parent that is never shown; one for messages only would not be told of the session's end.
+    user32 = _user32()
     if not user32.RegisterClassW(ctypes.byref(kind)):
-        return
-    if not user32.CreateWindowExW(0, kind.name, "fsm_robot", 0, 0, 0, 0, 0, None, None, None, None):
-        return
-    message = wintypes.MSG()
-    while user32.GetMessageW(ctypes.byref(message), None, 0, 0) > 0:
-        user32.DispatchMessageW(ctypes.byref(message))
+        return False
+    return bool(user32.CreateWindowExW(0, kind.name, "fsm_robot", 0, 0, 0, 0, 0, None, None, None, None))
 
 
 def _user32() -> ctypes.WinDLL:

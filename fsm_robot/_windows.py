@@ -6,11 +6,13 @@ import sys
 
 assert sys.platform == "win32", "imported on Windows only"  # and type-checked for Windows only
 
+import ctypes
 import msvcrt
 import os
 import signal
 import threading
 from collections.abc import Callable
+from ctypes import wintypes
 
 LEAVE_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGBREAK)
 """Signals that tell the robot to leave politely."""
@@ -21,6 +23,8 @@ _EWX_LOGOFF, _EWX_FORCE = 0x0, 0x4
 _PLANNED_BY_APPLICATION = 0x80040000
 _CURRENT_SESSION = 0xFFFFFFFF
 _ERROR_ALREADY_EXISTS = 183
+_SYNCHRONIZE, _WAIT_TIMEOUT, _ACCESS_DENIED = 0x00100000, 0x102, 5
+_UOI_FLAGS, _WSF_VISIBLE = 1, 1
 
 
 def leave_session(how: str) -> str:
@@ -28,8 +32,6 @@ def leave_session(how: str) -> str:
 
     Not by `shutdown /l`: it says nothing when it did nothing.
     """
-    import ctypes
-
     if how == "disconnect":
         wtsapi32 = ctypes.WinDLL("wtsapi32", use_last_error=True)
         done = wtsapi32.WTSDisconnectSession(None, ctypes.c_uint32(_CURRENT_SESSION), False)
@@ -38,6 +40,11 @@ def leave_session(how: str) -> str:
         user32 = ctypes.WinDLL("user32", use_last_error=True)
         done = user32.ExitWindowsEx(_EWX_LOGOFF | _EWX_FORCE, ctypes.c_uint32(_PLANNED_BY_APPLICATION))
     return "" if done else str(ctypes.WinError(ctypes.get_last_error()))
+
+
+def leaving_hindrance(how: str) -> str:  # noqa: ARG001 - the twin needs it
+    """Return why `leave_session` cannot do it: an account may always leave its own session."""
+    return ""
 
 
 def watch_session(tell: Callable[[str], None], over: threading.Event) -> None:
@@ -49,6 +56,18 @@ def watch_session(tell: Callable[[str], None], over: threading.Event) -> None:
 def account_file(name: str) -> str:
     """Return a path that is the same for every process of this account, whatever its environment says."""
     return os.path.join(os.path.expanduser("~"), "AppData", "Local", f"fsm_robot-{name}")
+
+
+def browsers() -> list[str]:
+    """Return the commands and paths under which a Chromium may be installed, the likeliest first."""
+    roots = [os.environ.get(name, "") for name in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")]
+    places = [r"Microsoft\Edge\Application\msedge.exe", r"Google\Chrome\Application\chrome.exe"]
+    return ["msedge", "chrome", *(os.path.join(root, place) for place in places for root in roots if root)]
+
+
+def browser_flags() -> list[str]:
+    """Return what a browser needs here."""
+    return []
 
 
 def open_lock_file(path: str) -> int:
@@ -69,10 +88,56 @@ def try_lock(descriptor: int) -> bool:
     return True
 
 
+def process_lives(pid: int) -> bool:
+    """Return whether there is a process with this id, of whatever account."""
+    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+    kernel.OpenProcess.restype = wintypes.HANDLE
+    kernel.OpenProcess.argtypes = [wintypes.DWORD, wintypes.BOOL, wintypes.DWORD]
+    kernel.WaitForSingleObject.argtypes = [wintypes.HANDLE, wintypes.DWORD]
+    kernel.CloseHandle.argtypes = [wintypes.HANDLE]
+    handle = kernel.OpenProcess(_SYNCHRONIZE, False, pid)
+    if not handle:
+        # A process of another account may not be opened, but it is there.
+        return ctypes.get_last_error() == _ACCESS_DENIED
+    try:
+        # The id of a process that has ended stays valid while anybody holds a handle to it.
+        return bool(kernel.WaitForSingleObject(handle, 0) == _WAIT_TIMEOUT)
+    finally:
+        kernel.CloseHandle(handle)
+
+
+def session() -> tuple[str, str]:
+    """Return what this process's session is, and what keeps a script from working in it, empty where nothing does."""
+    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+    session_id = wintypes.DWORD()
+    if not kernel.ProcessIdToSessionId(os.getpid(), ctypes.byref(session_id)):
+        return "unknown session", "Windows does not tell the session of this process"
+    shown = f"session {session_id.value}"
+    if session_id.value == 0:
+        return shown, "session 0 is that of services: it has no desktop, so a script cannot use windows there"
+    if not _desktop_is_visible():
+        return shown, "this session has no visible desktop, so a script cannot use windows in it"
+    return f"{shown}, interactive", ""
+
+
+def _desktop_is_visible() -> bool:
+    class Flags(ctypes.Structure):
+        _fields_ = (("inherit", wintypes.BOOL), ("reserved", wintypes.BOOL), ("flags", wintypes.DWORD))
+
+    user = ctypes.WinDLL("user32", use_last_error=True)
+    user.GetProcessWindowStation.restype = wintypes.HANDLE
+    user.GetUserObjectInformationW.argtypes = [
+        wintypes.HANDLE, ctypes.c_int, ctypes.c_void_p, wintypes.DWORD, ctypes.POINTER(wintypes.DWORD),
+    ]  # fmt: skip
+    flags, needed = Flags(), wintypes.DWORD()
+    told = user.GetUserObjectInformationW(
+        user.GetProcessWindowStation(), _UOI_FLAGS, ctypes.byref(flags), ctypes.sizeof(flags), ctypes.byref(needed)
+    )
+    return bool(told and flags.flags & _WSF_VISIBLE)
+
+
 def take_name(name: str) -> int:
     """Take a name that one process of this session may have; return what frees it, or 0 where another one has it."""
-    import ctypes
-
     kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
     kernel32.CreateMutexW.restype = ctypes.c_void_p
     handle = kernel32.CreateMutexW(None, False, ctypes.c_wchar_p(f"Local\\{name}"))
@@ -86,8 +151,6 @@ def take_name(name: str) -> int:
 
 def free_name(taken: int) -> None:
     """Give a name back; the system does it when the process dies."""
-    import ctypes
-
     ctypes.WinDLL("kernel32").CloseHandle(ctypes.c_void_p(taken))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import attrs
 
 from fsm_robot.errors import SettingsError
+from fsm_robot.settings import GUID_PATTERN
 
 FOLDER, NAME = "Sherpa RPA Python", "settings.txt"
 FRAMEWORK = ("RobotsOrcFramework.py", "SherpaPython.exe")
@@ -48,6 +49,8 @@ def read(path: Path) -> LegacySettings:
         f"{path}:{number}: {what}"
         for number, wrong, what in (
             (1, not guid, "the robot's GUID is missing; the file has three bare lines: GUID, host, log-off flag"),
+            # The value is the password: the message does not repeat it.
+            (1, guid and not GUID_PATTERN.fullmatch(guid), "this is no GUID; the first line is that of the robot"),
             (2, not url, "the host is missing, such as https://orchestrator.example"),
             (3, flag not in ("", "0", "1"), f"the log-off flag must be 0 or 1, not {flag[:20]!r}"),
         )

@@ -9,25 +9,20 @@ assert sys.platform == "win32", "imported on Windows only"  # and type-checked f
 import ctypes
 import os
 import tempfile
-from ctypes import wintypes
+
+from fsm_robot import _windows
 
 _DRIVE_REMOTE = 4
-_UOI_FLAGS, _WSF_VISIBLE = 1, 0x1
-
-
-class _ObjectFlags(ctypes.Structure):
-    _fields_ = (("inherit", wintypes.BOOL), ("reserved", wintypes.BOOL), ("flags", wintypes.DWORD))
 
 
 def warnings(scripts: str, python: str) -> list[str]:
     """Return what works, but not as one would think: a sentence each, with what to do."""
+    _, hindrance = _windows.session()
     checks = (
         (
-            _session_number() == 0,
-            "this is session 0, where services run: no window is ever seen there; let the task run only while the"
-            " account is logged on (`fsm-robot schedule install` does)",
+            hindrance != "",
+            f"{hindrance}; let the task run only while the account is logged on (`fsm-robot schedule install` does)",
         ),
-        (not _has_desktop(), "this session has no desktop that shows windows; scripts that use them will hang or fail"),
         (
             _is_store_stub(python),
             f"{python} is the Microsoft Store's stub, which starts another program; install Python from its own"
@@ -41,23 +36,6 @@ def warnings(scripts: str, python: str) -> list[str]:
         ),
     )
     return [text for applies, text in checks if applies]
-
-
-def _session_number() -> int:
-    """Return the number of the session of this process, -1 where it is not known."""
-    number = wintypes.DWORD()
-    known = ctypes.windll.kernel32.ProcessIdToSessionId(os.getpid(), ctypes.byref(number))
-    return number.value if known else -1
-
-
-def _has_desktop() -> bool:
-    """Return whether windows of this process can be seen by anybody."""
-    user32 = ctypes.windll.user32
-    user32.GetProcessWindowStation.restype = wintypes.HANDLE
-    station = wintypes.HANDLE(user32.GetProcessWindowStation())
-    flags = _ObjectFlags()
-    known = user32.GetUserObjectInformationW(station, _UOI_FLAGS, ctypes.byref(flags), ctypes.sizeof(flags), None)
-    return bool(known and flags.flags & _WSF_VISIBLE)
 
 
 def _is_store_stub(python: str) -> bool:

@@ -48,36 +48,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Ask for what is missing, write both files, say what comes next."""
+    """Ask for what is missing, write the files, say what comes next."""
     folder = Path(arguments.folder)
-    files = (folder / "robot.toml", folder / "scripts" / "hello.py")
-    for file in files:
-        if file.exists() or file.is_symlink():
-            raise SettingsError(f"{file}: is already there; nothing was written. Move it away or choose another folder")
+    config, hello = folder / "robot.toml", folder / "scripts" / "hello.py"
+    _must_be_new(config)
     values = _taken_over(arguments)
-    if arguments.url or ("orchestrator", "url") not in values:
-        values["orchestrator", "url"] = arguments.url or _ask("URL of the Orchestrator: ", "--url")
-    if ("orchestrator", "robot_guid") in values and not arguments.robot_guid_file:
-        pass  # from settings.txt
-    elif arguments.robot_guid_file:
-        values["orchestrator", "robot_guid_file"] = arguments.robot_guid_file
-    else:
-        guid = arguments.robot_guid or _ask("GUID of the robot (not shown): ", "--robot-guid", hidden=True)
-        values["orchestrator", "robot_guid"] = guid
+    _complete(values, arguments)
     text = robot_toml(values)
-    settings_module.check_text(text, files[0])
-    _write(files[0], text, private=True)
-    try:
-        _write(files[1], HELLO)
-    except SettingsError:
-        files[0].unlink()
-        raise
-    print(f"wrote {files[0]} (readable for this account only: it holds the password) and {files[1]}")
+    settings_module.check_text(text, config)
+    # Who has scripts already needs no first one.
+    wants_hello = ("scripts", "directory") not in values
+    if wants_hello:
+        _must_be_new(hello)
+    _write(config, text, private=True)
+    if wants_hello:
+        try:
+            _write(hello, HELLO)
+        except SettingsError:
+            config.unlink()
+            raise
+    secret = "it holds" if ("orchestrator", "robot_guid") in values else "it tells where to find"
+    also = f" and {hello}" if wants_hello else ""
+    print(f"wrote {config} (readable for this account only: {secret} the password){also}")
     print(f"\nnext, in {folder.resolve()}:")
     print("  fsm-robot check                   is everything right?")
     print("  fsm-robot orchestrator serve      an orchestrator to try it with, if you have none at hand")
     print("  fsm-robot run                     do the jobs that wait")
     return 0
+
+
+def _must_be_new(file: Path) -> None:
+    if file.exists() or file.is_symlink():
+        raise SettingsError(f"{file}: is already there; nothing was written. Move it away or choose another folder")
+
+
+def _complete(values: dict[tuple[str, str], Any], arguments: argparse.Namespace) -> None:
+    """Add URL and GUID, from the command line before all else; what nobody has told is asked for."""
+    if arguments.url or ("orchestrator", "url") not in values:
+        values["orchestrator", "url"] = arguments.url or _ask("URL of the Orchestrator: ", "--url")
+    if arguments.robot_guid_file:
+        values.pop(("orchestrator", "robot_guid"), None)
+        values["orchestrator", "robot_guid_file"] = arguments.robot_guid_file
+    elif arguments.robot_guid or ("orchestrator", "robot_guid") not in values:
+        guid = arguments.robot_guid or _ask("GUID of the robot (not shown): ", "--robot-guid", hidden=True)
+        values["orchestrator", "robot_guid"] = guid
 
 
 def _ask(question: str, flag: str, *, hidden: bool = False) -> str:

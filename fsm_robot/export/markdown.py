@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from fsm_robot.export.mermaid import mermaid
+from fsm_robot.export.words import Words, words
 from fsm_robot.machine.checks import JOB_STATUSES, coverage
 from fsm_robot.machine.definition import CallbackSpec, Definition, RetryPolicy
 
 
-def markdown(definition: Definition) -> str:
-    """Return the page that docs/states.md holds."""
+def markdown(definition: Definition, shown: Words | None = None) -> str:
+    """Return the page that docs/states.md holds; words in a language add what people call states and events."""
     names = [state.name for state in definition.states if not state.final]
     parts = [
         f"# The machine `{definition.name}`",
         "Made from `states.yaml` by `make diagram`; change that file, not this one.",
-        f"```mermaid\n{mermaid(definition)}```",
+        f"```mermaid\n{mermaid(words(definition))}```",
         "## States",
         _table(
             ("state", "callback", "what it does"),
@@ -28,6 +29,7 @@ def markdown(definition: Definition) -> str:
                 for state in definition.states
             ),
         ),
+        *_called(definition, shown),
         "## Transitions",
         _table(
             ("from", "event", "to", "exit code", "remarks"),
@@ -62,6 +64,18 @@ def markdown(definition: Definition) -> str:
         ),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _called(definition: Definition, shown: Words | None) -> list[str]:
+    if shown is None or not shown.language:
+        return []
+    states = [(state.name, shown.state(state.name), shown.about_state(state.name)) for state in definition.states]
+    events = [(f"`{name}`", shown.event(name), shown.about_event(name)) for name in definition.events()]
+    return [
+        f"## What they are called ({shown.language})",
+        _table(("state", "title", "description"), states),
+        _table(("event", "title", "description"), events),
+    ]
 
 
 def _does(definition: Definition, callback: str, final: bool) -> str:

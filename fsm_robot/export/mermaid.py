@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
-from fsm_robot.machine.definition import Definition, Transition
+from fsm_robot.export.phrases import phrase
+from fsm_robot.export.scene import notes_of
+from fsm_robot.export.words import Words
+from fsm_robot.machine.definition import Transition
 
 # Everything else is written as a character code: Mermaid takes `;` as the end of a line and `<` as HTML.
 PLAIN = frozenset(" _.,()/=+?!*-")
 
 
-def mermaid(definition: Definition) -> str:
+def mermaid(words: Words) -> str:
     """Return `stateDiagram-v2` text; states get safe ids and keep their real names as labels."""
+    definition = words.definition
     ids = {state.name: f"s{number}" for number, state in enumerate(definition.states, start=1)}
     lines = ["stateDiagram-v2"]
-    lines += [f'    state "{_escaped(name)}" as {ids[name]}' for name in ids]
+    lines += [f'    state "{_escaped(words.state(name))}" as {ids[name]}' for name in ids]
     lines.append(f"    [*] --> {ids[definition.initial]}")
-    lines += [
-        f"    {ids[edge.source]} --> {ids[edge.dest]} : {_escaped(label(edge))}" for edge in definition.transitions
-    ]
+    for edge in definition.transitions:
+        # An internal transition is a line inside its state: of several loops at one state Mermaid draws but one.
+        way = ids[edge.source] if edge.kind == "internal" else f"{ids[edge.source]} --> {ids[edge.dest]}"
+        lines.append(f"    {way} : {_escaped(label(words, edge))}")
     lines += [f"    {ids[state.name]} --> [*]" for state in definition.states if state.final]
     return "\n".join(lines) + "\n"
 
 
-def label(edge: Transition) -> str:
-    """Return what a diagram writes on an edge."""
-    notes = [
-        "stays" if edge.kind == "internal" else "",
-        f"at most {edge.at_most}" if edge.at_most else "",
-        "then" if edge.spent else "",
-        f"exit {edge.exit_code}" if edge.exit_code is not None else "",
-    ]
-    shown = ", ".join(note for note in notes if note)
-    return f"{edge.trigger} ({shown})" if shown else edge.trigger
+def label(words: Words, edge: Transition) -> str:
+    """Return what a diagram of text writes on an edge: the event, and in brackets what is remarkable about it."""
+    stays = [phrase(words.language, "stays")] if edge.kind == "internal" else []
+    shown = ", ".join([*stays, *notes_of(words, edge)])
+    event = words.event(edge.trigger)
+    return f"{event} ({shown})" if shown else event
 
 
 def _escaped(text: str) -> str:
-    return "".join(char if char.isalnum() or char in PLAIN else f"#{ord(char)};" for char in text)
+    # A blank at either end would be trimmed; `isalnum` holds for letters of every script. A letter after another one
+    # that combines is left alone, so a text stays readable in the source too.
+    inner = range(1, len(text) - 1)
+    return "".join(
+        char if char.isalnum() or (char in PLAIN and (char != " " or place in inner)) else f"#{ord(char)};"
+        for place, char in enumerate(text)
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-assert sys.platform != "win32", "imported on other systems than Windows"  # and type-checked for them only
+assert sys.platform != "win32", "imported on POSIX only"  # and type-checked for POSIX only
 
 import fcntl
 import socket

@@ -28,6 +28,7 @@ class Answer:
         shown: Content type and the first characters of the body, without the robot's GUID and control characters.
         location: Header `Location`, or empty.
         retry_after: Header `Retry-After`, or empty.
+        date: Header `Date`, or empty.
     """
 
     status: int
@@ -35,6 +36,7 @@ class Answer:
     shown: str = ""
     location: str = ""
     retry_after: str = ""
+    date: str = ""
 
     @property
     def is_success(self) -> bool:
@@ -55,7 +57,9 @@ def shown(content_type: str, text: str) -> str:
 
 def printable(text: str) -> str:
     """Return the beginning of `text` with control characters escaped."""
-    start = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text[:SHOWN_CHARACTERS])
+    start = text[:SHOWN_CHARACTERS]
+    if not start.isprintable():
+        start = "".join(char if char.isprintable() else repr(char)[1:-1] for char in start)
     return f"{start}…" if len(text) > SHOWN_CHARACTERS else start
 
 

@@ -26,14 +26,14 @@ def task_xml(plan: Plan) -> str:
     <Description>Runs the robot of {escape(plan.config)} while the orchestrator has jobs for it.</Description>
   </RegistrationInfo>
   <Triggers>
-    <LogonTrigger>{_repetition(plan)}
-      <Enabled>true</Enabled>
+    <LogonTrigger>
+      <Enabled>true</Enabled>{_repetition(plan)}
       <UserId>{escape(plan.account)}</UserId>
     </LogonTrigger>
-    <SessionStateChangeTrigger>{_repetition(plan)}
-      <Enabled>true</Enabled>
-      <StateChange>{CONNECTIONS[plan.connect]}</StateChange>
+    <SessionStateChangeTrigger>
+      <Enabled>true</Enabled>{_repetition(plan)}
       <UserId>{escape(plan.account)}</UserId>
+      <StateChange>{CONNECTIONS[plan.connect]}</StateChange>
     </SessionStateChangeTrigger>
     <EventTrigger>
       <Enabled>true</Enabled>

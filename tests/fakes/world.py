@@ -17,6 +17,7 @@ from fsm_robot.machine.events import Event
 from fsm_robot.patience import Patience
 from fsm_robot.ports import ConsumeAnswer, Ending, HeartbeatAnswer, Job, Unsettled
 from fsm_robot.runner import Runner
+from fsm_robot.timers import ThreadTimers
 
 JOB = Job(
     "5c1e0000-0000-4000-8000-00000000000a", "отчёты\\сводка", "pv", {"task": {"Parameters": {"month": "2026-10"}}}
@@ -231,6 +232,7 @@ class World:
     inbox: FakeInbox = attrs.field(default=attrs.Factory(lambda self: FakeInbox(self.clock), takes_self=True))
     log: Lines = attrs.field(factory=Lines)
     left_session: list[str] = attrs.field(factory=list)
+    idle_wait_s: float = 0.0
     callbacks: Callbacks | None = None
 
     def run(self) -> int:
@@ -242,11 +244,13 @@ class World:
             worker=self.worker,
             pulse=FakePulse(self.gateway),  # type: ignore[arg-type]
             inbox=self.inbox,
+            timers=ThreadTimers(),
             log=log,
             ledger=self.ledger,
             past=self.past,
             patience=Patience(self.inbox, self.clock, log, lambda: 0.5),
             leave=lambda: self.left_session.append(self.journal.steps[-1].dest),
+            idle_wait_s=self.idle_wait_s,
         )
         runner = Runner(RobotMachine(definition), self.journal, self.callbacks, self.inbox, log)
         return runner.run()

@@ -16,16 +16,18 @@ PLAN = Plan(
     folder=r"C:\Роботы & Co",
     account=r"ФИРМА\robot<1>",
 )
+ON, WHO = "<Enabled>true</Enabled>", r"<UserId>ФИРМА\robot&lt;1&gt;</UserId>"
 TEXT, BOOLEAN, DURATION = r".+", r"true|false", r"P(?:\d+D)?(?:T(?:\d+H)?(?:\d+M)?(?:\d+S)?)?"
-# The published schema, as far as it is used: children in their order; a tuple inside a set may come in any order.
-TRIGGER = ["Repetition?", "Enabled?"]
+# The published schema, as far as it is used: a list is a sequence, whose children come in this order; in a set they may
+# come in any order.
+TRIGGER = ["Enabled?", "StartBoundary?", "EndBoundary?", "Repetition?", "ExecutionTimeLimit?"]
 STRUCTURE: dict[str, object] = {
-    "Task": ["RegistrationInfo?", "Triggers?", "Principals?", "Settings?", "Actions"],
+    "Task": {"RegistrationInfo", "Triggers", "Principals", "Settings", "Actions"},
     "Task/RegistrationInfo": {"Description": TEXT},
     "Task/Triggers": {"LogonTrigger", "SessionStateChangeTrigger", "EventTrigger"},
-    "Task/Triggers/LogonTrigger": {"Repetition", "Enabled", "UserId"},
-    "Task/Triggers/SessionStateChangeTrigger": {"Repetition", "Enabled", "UserId", "StateChange"},
-    "Task/Triggers/EventTrigger": {"Enabled", "Subscription", "Delay"},
+    "Task/Triggers/LogonTrigger": [*TRIGGER, "UserId?", "Delay?"],
+    "Task/Triggers/SessionStateChangeTrigger": [*TRIGGER, "UserId?", "Delay?", "StateChange"],
+    "Task/Triggers/EventTrigger": [*TRIGGER, "Subscription", "Delay?", "ValueQueries?"],
     "Task/Principals": ["Principal"],
     "Task/Principals/Principal": {"UserId", "LogonType", "RunLevel"},
     "Task/Actions": ["Exec"],
@@ -116,6 +118,7 @@ def test_task_follows_the_published_schema(plan: Plan) -> None:
         ("Exec>", "Execute>"),
         ("IgnoreNew", "ignore"),
         ("UserId", "User"),
+        (f"{ON}\n      {WHO}", f"{WHO}{ON}"),
     ],
 )
 def test_check_of_the_schema_sees_a_mistake(old: str, new: str) -> None:
