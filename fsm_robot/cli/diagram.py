@@ -87,13 +87,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print or write the drawing."""
+    if arguments.source:
+        return write(interchange.machine_file_asked_for(arguments), arguments.output)
     arguments.format = arguments.format or ("markdown" if arguments.diff else "mermaid")
     if arguments.diff:
         return write(_compared(arguments), arguments.output)
-    if arguments.source:
-        if arguments.file:
-            raise SettingsError("--from takes the drawing itself: --from FILE")
-        return write(interchange.machine_file_from(Path(arguments.source)), arguments.output)
     path = Path(arguments.file) if arguments.file else machine_file.built_in()
     if arguments.runs and arguments.format not in WITH_FIGURES:
         raise SettingsError(f"--runs can be shown as {', '.join(sorted(WITH_FIGURES))}, not as {arguments.format}")

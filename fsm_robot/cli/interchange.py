@@ -89,6 +89,20 @@ def old_drawing(arguments: argparse.Namespace) -> Element | None:
     return _read(Path(arguments.keep_positions))
 
 
+def machine_file_asked_for(arguments: argparse.Namespace) -> str:
+    """Return the machine file for --from.
+
+    Raises:
+        SettingsError: Another option asks for a drawing at the same time.
+    """
+    if arguments.file:
+        raise SettingsError("--from takes the drawing itself: --from FILE")
+    for option in ("format", "diff", "lang", "runs", "keep_positions"):
+        if getattr(arguments, option):
+            raise SettingsError(f"--from writes a machine file, so it takes no --{option.replace('_', '-')}")
+    return machine_file_from(Path(arguments.source))
+
+
 def machine_file_from(path: Path) -> str:
     """Return the machine file that a drawing holds, compiled once to be sure of it.
 
