@@ -143,6 +143,7 @@ LEFT_OPEN = {
         ],
         "failed",
     ),
+    "given again": ([step(0, "job_repeated", "Reporting", **JOB, outcome="failed")], "failed"),
     "taken over": ([step(0, "result_left", "Reporting", **JOB, outcome="lost")], "lost"),
 }
 
