@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 LONGEST_S = 120.0
 SIMULATE = ["-m", "fsm_robot", "simulate", "--seed", "1", "--jobs", "4000", "--no-shrink", "--out", "found"]
 PYTEST = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
-TESTS = ["tests/test_runner.py", "tests/test_pulse.py", "tests/journal", "tests/machine"]
+TESTS = ["tests/test_runner.py", "tests/test_pulse.py", "tests/gateway/test_retry.py", "tests/journal", "tests/machine"]
 JUDGES = {
     "check": ["-m", "fsm_robot", "check", "states.yaml"],
     "simulator": SIMULATE,
