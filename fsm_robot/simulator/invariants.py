@@ -264,10 +264,8 @@ class _OrderWatch:
             self.stop_heard_s = None
         grace_s = self.history.limits.grace_s
         if self.asked_s is not None and now_s > self.asked_s + grace_s + ABORT_BOUND_S:
-            yield (
-                now_s,
-                f"the grace time of job {self.job} was over {now_s - self.asked_s - grace_s:.1f} s ago, its tree still lives",
-            )
+            over_s = now_s - self.asked_s - grace_s
+            yield now_s, f"the grace time of job {self.job} was over {over_s:.1f} s ago, and its tree still lives"
             self.asked_s = None
 
     def see(self, fact: Fact) -> Iterator[tuple[float, str]]:
