@@ -116,7 +116,7 @@ def test_what_stands_before_a_torn_line_counts_and_the_rest_is_told(
     ("arguments", "sentence"),
     [
         (["--lang", "fr"], "has no titles in the language 'fr'; its titles are in en, ru"),
-        (["--format", "dot", "--runs", "."], "--runs can be shown as html, pdf, png, svg, not as dot"),
+        (["--format", "dot", "--runs", "."], "--runs can be shown as bpmn, html, pdf, png, svg, not as dot"),
         (["--format", "svg", "--runs", "nowhere"], "--runs nowhere: does not exist"),
         (["--format", "svg", "--runs", "."], "--runs .: holds no journal (*.jsonl)"),
         (["--format", "svg", "--runs", "notes.txt"], "--runs notes.txt: is no journal of a robot: line 1 is torn"),
