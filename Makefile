@@ -7,7 +7,7 @@ else
 BIN := $(VENV)/bin
 endif
 .DEFAULT_GOAL := help
-.PHONY: peers help demo test lint tests wheel simulate mutants run check diagram gallery schema docs bench lock clean
+.PHONY: peers help demo test lint tests wheel simulate torture mutants run check diagram gallery schema docs bench lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /' | awk -F': ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ wheel: $(VENV)/.ready-dev ## build a wheel, install it into an empty environment
 
 simulate: $(VENV)/.ready ## crash the robot thousands of times on virtual time and check its promises
 	$(BIN)/python -m fsm_robot simulate --jobs 25000 $(ARGS)
+
+torture: $(VENV)/.ready-dev ## kill the real robot 200 times and look whether it keeps its promises
+	$(BIN)/python -m tests.torture $(ARGS)
 
 mutants: $(VENV)/.ready-dev ## break states.yaml and the code line by line and see who notices
 	$(BIN)/python tests/mutants.py $(ARGS)

@@ -232,6 +232,7 @@ class World:
     inbox: FakeInbox = attrs.field(default=attrs.Factory(lambda self: FakeInbox(self.clock), takes_self=True))
     log: Lines = attrs.field(factory=Lines)
     left_session: list[str] = attrs.field(factory=list)
+    idle_wait_s: float = 0.0
     callbacks: Callbacks | None = None
 
     def run(self) -> int:
@@ -249,6 +250,7 @@ class World:
             past=self.past,
             patience=Patience(self.inbox, self.clock, log, lambda: 0.5),
             leave=lambda: self.left_session.append(self.journal.steps[-1].dest),
+            idle_wait_s=self.idle_wait_s,
         )
         runner = Runner(RobotMachine(definition), self.journal, self.callbacks, self.inbox, log)
         return runner.run()

@@ -143,6 +143,7 @@ LEFT_OPEN = {
         ],
         "failed",
     ),
+    "given again": ([step(0, "job_repeated", "Reporting", **JOB, outcome="failed")], "failed"),
     "taken over": ([step(0, "result_left", "Reporting", **JOB, outcome="lost")], "lost"),
 }
 
@@ -277,3 +278,15 @@ def test_journal_when_a_write_failed_half_way_drops_the_torn_line_before_the_nex
     records, wrong = read_journal(written.path)
     assert wrong == ""
     assert [record.values["seq"] for record in records[1:]] == [0, 2]
+
+
+def test_every_ledger_entry_is_synced_before_add_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power loss right after a job was taken does not make it unknown."""
+    synced: list[int] = []
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.append(descriptor), real(descriptor))[1])
+
+    ledger = JobLedger(tmp_path / "ledger.jsonl")
+    for number in range(3):
+        ledger.add(f"job-{number}")
+        assert len(synced) == number + 1
