@@ -45,7 +45,7 @@ bench-windows: $(VENV)/.ready-dev ## measure on a Windows Python under Wine
 
 peers: $(VENV)/.ready-dev ## let programs that are not ours read what we write (installs them into .peers)
 	$(BIN)/python tests/peers/install.py
-	$(BIN)/python -m pytest -m peers -n 2 --dist loadfile tests/peers $(ARGS)
+	FSM_REQUIRE_PEERS=1 $(BIN)/python -m pytest -m peers -n 2 --dist loadfile tests/peers $(ARGS)
 
 wheel: $(VENV)/.ready-dev ## build a wheel, install it into an empty environment, run it there
 	$(BIN)/python tests/try_wheel.py
