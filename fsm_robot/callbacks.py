@@ -6,7 +6,6 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable
-from threading import Timer
 from typing import Any
 
 import attrs
@@ -18,7 +17,7 @@ from fsm_robot.machine.core import Step
 from fsm_robot.machine.definition import CallbackSpec, Definition
 from fsm_robot.machine.events import Event
 from fsm_robot.patience import LeavingError, Patience
-from fsm_robot.ports import ConsumeAnswer, Ending, Gateway, HeartbeatAnswer, Inbox, Job, Ledger, Past, Worker
+from fsm_robot.ports import ConsumeAnswer, Ending, Gateway, HeartbeatAnswer, Inbox, Job, Ledger, Past, Timers, Worker
 from fsm_robot.pulse import Pulse
 
 IN_PROGRESS = 8
@@ -39,6 +38,10 @@ def _takes_a_step(method: Any) -> bool:
     return bool(code.co_varnames[: code.co_argcount] == ("self", "step"))
 
 
+def _random_token() -> str:
+    return secrets.token_hex(16)
+
+
 @attrs.define
 class Callbacks:
     """Everything the robot does.
@@ -55,12 +58,14 @@ class Callbacks:
     worker: Worker
     pulse: Pulse
     inbox: Inbox
+    timers: Timers
     log: Log
     ledger: Ledger
     past: Past
     patience: Patience
     leave: Callable[[], None]
     stop_grace_s: float = 60.0
+    new_token: Callable[[], str] = _random_token
     job: Job | None = None
     job_run: int = 0
     run_token: str = ""
@@ -69,7 +74,7 @@ class Callbacks:
     jobs_done: int = 0
     _forgotten: bool = False
     _answer_lost: bool = False
-    _grace: Timer | None = None
+    _cancel_grace: Callable[[], None] | None = None
     _ending: Ending | None = None
 
     # ---- before the first job
@@ -169,9 +174,8 @@ class Callbacks:
         """Raise the stop flag, interrupt the script, start the grace time."""
         self.log.info("script is asked to stop", because=_because(step.event), grace_s=self.stop_grace_s)
         self.worker.ask_to_stop()
-        self._grace = Timer(self.stop_grace_s, self.inbox.post, [Event("grace_ended", {}, self.job_run)])
-        self._grace.daemon = True
-        self._grace.start()
+        ended = Event("grace_ended", {}, self.job_run)
+        self._cancel_grace = self.timers.after(self.stop_grace_s, lambda: self.inbox.post(ended))
 
     def kill_script(self, step: Step) -> None:
         """Kill the whole process tree."""
@@ -203,8 +207,7 @@ class Callbacks:
     def report_outcome(self, step: Step) -> Event:
         """Deliver the final status; no Working heartbeat leaves after it."""
         self.pulse.stop()
-        if self._grace is not None:
-            self._grace.cancel()
+        self._end_grace()
         job = self._job()
         status = self.definition.outcomes[self.outcome]
         data = {"job": job.guid, "outcome": self.outcome, "status": status}
@@ -226,11 +229,15 @@ class Callbacks:
     def close(self) -> None:
         """End everything that still runs: the robot itself has failed."""
         self.pulse.stop()
-        if self._grace is not None:
-            self._grace.cancel()
+        self._end_grace()
         self.worker.kill("aborted")
 
     # ---- pieces
+
+    def _end_grace(self) -> None:
+        if self._cancel_grace is not None:
+            self._cancel_grace()
+            self._cancel_grace = None
 
     def _announced(self, spec: CallbackSpec) -> HeartbeatAnswer:
         answer = self.gateway.announce(self.job)
@@ -251,7 +258,7 @@ class Callbacks:
     def _take(self, job: Job, name: str) -> Event:
         self.job, self.outcome, self._answer_lost = job, "", False
         self.job_run += 1
-        self.run_token = secrets.token_hex(16)
+        self.run_token = self.new_token()
         if self.ledger.known(job.guid):
             self.outcome = self.ledger.outcome(job.guid) or "lost"
             self.log.error("the orchestrator gave a job again, it is not run twice", job=job.guid, outcome=self.outcome)

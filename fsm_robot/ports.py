@@ -197,3 +197,45 @@ class Inbox(Protocol):
 
     def leaving(self) -> bool:
         """Whether the robot has been told to leave (Ctrl-C, SIGTERM, session ending)."""
+
+
+class Timers(Protocol):
+    """Time that passes beside the owner thread."""
+
+    def after(self, wait_s: float, action: Callable[[], float | None]) -> Callable[[], None]:
+        """Call `action` in `wait_s`, not in the owner thread, and again in as many seconds as it answers, until None.
+
+        An action that makes a call of the gateway makes it before anything else, and one at most.
+
+        Returns:
+            What cancels it: once that has returned, `action` does not begin any more. It waits for nothing.
+        """
+
+
+class AppendedFile(Protocol):
+    """A file that only grows. Every method may raise `OSError`."""
+
+    def write(self, data: bytes) -> None:
+        """Add all of `data`; it may be lost, or cut, until `sync` has returned."""
+
+    def cut(self, size_bytes: int) -> None:
+        """Drop everything behind `size_bytes`: what a write that failed has left."""
+
+    def sync(self) -> None:
+        """Return when everything written so far is on disk."""
+
+    def close(self) -> None:
+        """Close the file."""
+
+
+class Disk(Protocol):
+    """The files that the robot appends to. Every method may raise `OSError`."""
+
+    def names(self, directory: Path) -> list[str]:
+        """Return the names in a folder, in any order; an absent folder has none."""
+
+    def read(self, path: Path) -> bytes:
+        """Return the content of a file."""
+
+    def append(self, path: Path, *, new: bool = False) -> AppendedFile:
+        """Open a file, for this account only, and the folders above it; `new` refuses one that is there already."""

@@ -1,9 +1,8 @@
-"""The Working heartbeats, in a thread of their own: a hung request delays nothing, a busy script starves nothing."""
+"""The Working heartbeats, beside the owner thread: a hung request delays nothing, a busy script starves nothing."""
 
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable
 
 import attrs
@@ -14,7 +13,7 @@ from fsm_robot.gateway.retry import retry_wait_s
 from fsm_robot.logs import Log
 from fsm_robot.machine.definition import CallbackSpec, RetryPolicy
 from fsm_robot.machine.events import Event
-from fsm_robot.ports import Clock, Gateway, HeartbeatAnswer, Inbox, Job
+from fsm_robot.ports import Clock, Gateway, HeartbeatAnswer, Inbox, Job, Timers
 
 
 @attrs.define
@@ -29,24 +28,25 @@ class Pulse:
     gateway: Gateway
     inbox: Inbox
     clock: Clock
+    timers: Timers
     log: Log
     spec: CallbackSpec
     interval_s: float
     contact_lost_after_s: float | None = None
     fraction: Callable[[], float] = random.random
-    _stopped: threading.Event = attrs.field(factory=threading.Event)
+    _cancel: Callable[[], None] | None = None
 
     def start(self, job: Job, job_run: int) -> None:
         """Begin; the first heartbeat goes out one interval from now."""
         self.gateway.begin_beats(job)
-        self._stopped = threading.Event()
-        beats = _Beats(self, job, job_run, self._stopped, self.clock.monotonic())
-        threading.Thread(target=beats.run, name="heartbeat", daemon=True).start()
+        beats = _Beats(self, job, job_run, self.clock.monotonic())
+        self._cancel = self.timers.after(self.interval_s, beats.beat)
 
     def stop(self) -> None:
         """End: when this returns, no Working heartbeat leaves any more. Never waits for an answer."""
         self.gateway.end_beats()
-        self._stopped.set()
+        if self._cancel is not None:
+            self._cancel()
 
 
 @attrs.define
@@ -56,24 +56,23 @@ class _Beats:
     pulse: Pulse
     job: Job
     job_run: int
-    stopped: threading.Event
     last_heard_s: float
     failures: int = 0
     last_order: str = ""
     contact_lost_told: bool = False
 
-    def run(self) -> None:
-        """Beat until stopped; the distance counts from the end of a call, so it holds when a call is slow."""
-        wait_s = self.pulse.interval_s
-        while not self.stopped.wait(wait_s):
-            try:
-                answer = self.pulse.gateway.beat(self.job)
-            except BeatsEndedError:
-                return
-            except GatewayError as error:
-                wait_s = self._missed(error)
-            else:
-                wait_s = self._heard(answer)
+    def beat(self) -> float | None:
+        """Send one; return the pause before the next, None when there is none.
+
+        The pause counts from the end of a call, so the distance holds when a call is slow.
+        """
+        try:
+            answer = self.pulse.gateway.beat(self.job)
+        except BeatsEndedError:
+            return None
+        except GatewayError as error:
+            return self._missed(error)
+        return self._heard(answer)
 
     def _heard(self, answer: HeartbeatAnswer) -> float:
         if self.failures:

@@ -32,6 +32,7 @@ from fsm_robot.redact import Redactor
 from fsm_robot.runner import Runner
 from fsm_robot.session import Session
 from fsm_robot.settings import Settings
+from fsm_robot.timers import ThreadTimers
 
 SHORTEST_USUAL_INTERVAL_S = 10.0
 
@@ -69,7 +70,7 @@ def machine_for(settings: Settings, *, cached: bool) -> tuple[Definition, type[C
 def robot_for(settings: Settings, log: Log, *, log_off: bool) -> Robot:
     """Build a robot; nothing is sent and nothing is written yet."""
     definition, callbacks_class = machine_for(settings, cached=True)
-    redactor, clock, inbox = redactor_for(settings), SystemClock(), QueueInbox()
+    redactor, clock, timers, inbox = redactor_for(settings), SystemClock(), ThreadTimers(), QueueInbox()
     gateway = _gateway(settings, redactor, log)
     worker = _LateWorker(settings, redactor, log)
     if settings.heartbeat.interval_s < SHORTEST_USUAL_INTERVAL_S:
@@ -85,8 +86,9 @@ def robot_for(settings: Settings, log: Log, *, log_off: bool) -> Robot:
         definition=definition,
         gateway=gateway,
         worker=worker,
-        pulse=Pulse(gateway, inbox, clock, log, beats, settings.heartbeat.interval_s, contact_lost_after_s),
+        pulse=Pulse(gateway, inbox, clock, timers, log, beats, settings.heartbeat.interval_s, contact_lost_after_s),
         inbox=inbox,
+        timers=timers,
         log=log,
         ledger=JobLedger(settings.storage_directory / "jobs" / "ledger.jsonl"),
         past=_Past(journal_directory),

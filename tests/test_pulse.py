@@ -15,6 +15,7 @@ from fsm_robot.inbox import QueueInbox
 from fsm_robot.machine.definition import CallbackSpec, RetryPolicy
 from fsm_robot.ports import HeartbeatAnswer
 from fsm_robot.pulse import Pulse
+from fsm_robot.timers import ThreadTimers
 from tests.fakes.world import JOB, Lines
 
 SPEC = CallbackSpec(
@@ -66,7 +67,7 @@ def started() -> Iterator[Callable[..., tuple[Pulse, QueueInbox]]]:
 
     def start(server: Server, interval_s: float = 0.05, lost_after_s: float | None = None) -> tuple[Pulse, QueueInbox]:
         inbox = QueueInbox()
-        pulse = Pulse(server, inbox, SystemClock(), Lines().log(), SPEC, interval_s, lost_after_s)  # type: ignore[arg-type]
+        pulse = Pulse(server, inbox, SystemClock(), ThreadTimers(), Lines().log(), SPEC, interval_s, lost_after_s)  # type: ignore[arg-type]
         pulse.start(JOB, 3)
         pulses.append(pulse)
         return pulse, inbox

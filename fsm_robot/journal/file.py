@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,14 +10,16 @@ from typing import Any
 
 import attrs
 
+from fsm_robot.disk import SystemDisk
 from fsm_robot.errors import JournalError
 from fsm_robot.journal.record import Record, line_of, read_lines, step_values
 from fsm_robot.journal.unsettled import has_looked_back, unsettled_in
 from fsm_robot.machine.core import Step
-from fsm_robot.ports import Clock, Unsettled
+from fsm_robot.ports import AppendedFile, Clock, Disk, Unsettled
 from fsm_robot.redact import Redactor
 
 SUFFIX = ".jsonl"
+SYSTEM_DISK = SystemDisk()
 
 
 @attrs.define
@@ -28,8 +30,11 @@ class JournalFile:
     header: Mapping[str, Any]
     clock: Clock
     redactor: Redactor
+    disk: Disk = SYSTEM_DISK
     path: Path | None = None
-    _descriptor: int = -1
+    _file: AppendedFile | None = None
+    _whole_bytes: int = 0
+    _torn: bool = False
     _chain: str = ""
     _started_s: float = 0.0
 
@@ -40,73 +45,82 @@ class JournalFile:
             JournalError: The disk is full, read-only or gone.
         """
         with _disk_errors(self.path or self.directory, "written"):
-            if self._descriptor < 0:
-                self._open()
-            self._write("step", step_values(step, self.clock.utc_now(), self.clock.monotonic() - self._started_s))
+            file = self._file or self._open()
+            self._write(file, "step", step_values(step, self.clock.utc_now(), self.clock.monotonic() - self._started_s))
 
     def end(self, exit_code: int) -> None:
         """Write the end record, so that a whole journal is told from a cut one, and close the file."""
-        if self._descriptor < 0:
+        if self._file is None:
             return
         with _disk_errors(self.path or self.directory, "written"):
-            self._write("end", {"at": self.clock.utc_now(), "exit_code": exit_code})
+            self._write(self._file, "end", {"at": self.clock.utc_now(), "exit_code": exit_code})
         self.close()
 
     def close(self) -> None:
         """Close the file."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
-    def _open(self) -> None:
-        self.directory.mkdir(parents=True, exist_ok=True)
+    def _open(self) -> AppendedFile:
         self._started_s = self.clock.monotonic()
         stamp = self.clock.utc_now()
         # The number, not the clock, gives the order: clocks are set back.
-        number = max((_number(path) for path in journals(self.directory)), default=0) + 1
+        number = max((_number(path) for path in journals(self.directory, self.disk)), default=0) + 1
         compact = stamp[:19].replace("-", "").replace(":", "")
         self.path = self.directory / f"{number:06d}-{compact}Z{SUFFIX}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
-        self._descriptor = os.open(self.path, flags | getattr(os, "O_BINARY", 0), 0o600)
-        self._write("header", {**self.header, "started_at": stamp})
+        self._torn, self._whole_bytes, self._chain = False, 0, ""
+        file = self.disk.append(self.path, new=True)
+        try:
+            self._write(file, "header", {**self.header, "started_at": stamp})
+        except OSError:
+            file.close()
+            raise
+        self._file = file
+        return file
 
-    def _write(self, kind: str, values: Mapping[str, Any]) -> None:
+    def _write(self, file: AppendedFile, kind: str, values: Mapping[str, Any]) -> None:
+        self._mend(file)
         line, chain = line_of(kind, values, self._chain, self.redactor.text)
         data = line.encode()
-        while data:
-            data = data[os.write(self._descriptor, data) :]
+        self._torn = True
+        file.write(data)
         if kind != "header":
             # The header reaches the disk together with the step that follows it at once.
-            os.fsync(self._descriptor)
-        self._chain = chain
+            file.sync()
+        self._torn, self._whole_bytes, self._chain = False, self._whole_bytes + len(data), chain
+
+    def _mend(self, file: AppendedFile) -> None:
+        # A reader stops at a line that is not whole: what comes behind one would be lost.
+        if self._torn:
+            file.cut(self._whole_bytes)
 
 
-def journals(directory: Path) -> list[Path]:
+def journals(directory: Path, disk: Disk = SYSTEM_DISK) -> list[Path]:
     """Return the journals of a folder, oldest first; an absent folder has none."""
-    if not directory.is_dir():
-        return []
-    return sorted((path for path in directory.iterdir() if path.name.endswith(SUFFIX)), key=_number)
+    return sorted((directory / name for name in disk.names(directory) if name.endswith(SUFFIX)), key=_number)
 
 
-def read_journal(path: Path) -> tuple[list[Record], str]:
+def read_journal(path: Path, disk: Disk = SYSTEM_DISK) -> tuple[list[Record], str]:
     """Return the whole records of a journal and what is wrong behind them, empty where nothing is.
 
     Raises:
         JournalError: The file cannot be read.
     """
-    with _disk_errors(path, "read"), path.open(encoding="utf-8", errors="replace", newline="") as stream:
-        return read_lines(stream)
+    with _disk_errors(path, "read"):
+        text = disk.read(path).decode("utf-8", "replace")
+    return read_lines(io.StringIO(text, newline=""))
 
 
-def find_unsettled(directory: Path) -> Unsettled | None:
+def find_unsettled(directory: Path, disk: Disk = SYSTEM_DISK) -> Unsettled | None:
     """Return the job that earlier runs left open, or None.
 
     The last run that looked back answers for all before it: it took over what it found.
     """
     with _disk_errors(directory, "read"):
-        paths = journals(directory)
+        paths = journals(directory, disk)
     for path in reversed(paths):
-        records, _ = read_journal(path)
+        records, _ = read_journal(path, disk)
         found = unsettled_in(records)
         if found is not None or has_looked_back(records):
             return found

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import attrs
 
+from fsm_robot.disk import SystemDisk
 from fsm_robot.errors import JournalError
+from fsm_robot.ports import Disk
 
 KEPT_LINES = 20_000
+SYSTEM_DISK = SystemDisk()
 
 
 @attrs.define
@@ -18,6 +20,8 @@ class JobLedger:
     """An append-only file of JSON lines: `{"job": GUID}` when a job is taken, with `"outcome"` when it is over."""
 
     path: Path
+    disk: Disk = SYSTEM_DISK
+    _sure_whole: bool = False
 
     def known(self, job_guid: str) -> bool:
         """Return whether the job was taken before."""
@@ -35,18 +39,32 @@ class JobLedger:
             JournalError: The disk is full, read-only or gone.
         """
         entry = {"job": job_guid, "outcome": outcome} if outcome else {"job": job_guid}
+        line = json.dumps(entry).encode("ascii") + b"\n"
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a", encoding="utf-8", errors="backslashreplace") as stream:
-                stream.write(json.dumps(entry) + "\n")
-                stream.flush()
-                os.fsync(stream.fileno())
+            start = b"" if self._ends_whole() else b"\n"
+            self._sure_whole = False
+            file = self.disk.append(self.path)
+            try:
+                file.write(start + line)
+                file.sync()
+            finally:
+                file.close()
         except OSError as error:
             raise JournalError(f"{self.path}: the list of jobs cannot be written: {error}") from error
+        self._sure_whole = True
+
+    def _ends_whole(self) -> bool:
+        """Return whether the next entry begins on its own line: a power loss or a full disk may cut the last one."""
+        if self._sure_whole:
+            return True
+        try:
+            return self.disk.read(self.path)[-1:] in (b"", b"\n")
+        except FileNotFoundError:
+            return True
 
     def _entries(self, job_guid: str) -> list[dict[str, str]]:
         try:
-            lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()[-KEPT_LINES:]
+            lines = self.disk.read(self.path).decode("utf-8", "replace").splitlines()[-KEPT_LINES:]
         except FileNotFoundError:
             return []
         except OSError as error:

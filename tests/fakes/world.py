@@ -17,6 +17,7 @@ from fsm_robot.machine.events import Event
 from fsm_robot.patience import Patience
 from fsm_robot.ports import ConsumeAnswer, Ending, HeartbeatAnswer, Job, Unsettled
 from fsm_robot.runner import Runner
+from fsm_robot.timers import ThreadTimers
 
 JOB = Job(
     "5c1e0000-0000-4000-8000-00000000000a", "отчёты\\сводка", "pv", {"task": {"Parameters": {"month": "2026-10"}}}
@@ -242,6 +243,7 @@ class World:
             worker=self.worker,
             pulse=FakePulse(self.gateway),  # type: ignore[arg-type]
             inbox=self.inbox,
+            timers=ThreadTimers(),
             log=log,
             ledger=self.ledger,
             past=self.past,

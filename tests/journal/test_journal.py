@@ -240,3 +240,40 @@ def test_any_step_survives_the_line(text: str, seq: int, exit_code: int | None) 
     assert wrong == ""
     assert step_from(records[0].values) == one
     assert json.loads(line)["at"].endswith("Z")
+
+
+def test_ledger_when_its_last_line_is_torn_keeps_the_next_entry_whole(tmp_path: Path) -> None:
+    """What is added behind a torn line is not swallowed by it: a job that was taken stays known."""
+    path = tmp_path / "ledger.jsonl"
+    path.write_bytes(b'{"job": "a"}\n{"job": "b", "outc')
+
+    JobLedger(path).add("c", "failed")
+
+    assert JobLedger(path).outcome("c") == "failed"
+    assert JobLedger(path).known("a")
+
+
+def test_journal_when_a_write_failed_half_way_drops_the_torn_line_before_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records behind a full disk stay readable: the half line does not hide what follows once there is room."""
+    written = journal(tmp_path)
+    written.append(step(0, "started"))
+    real, left = os.write, [5]
+
+    def full(descriptor: int, data: bytes) -> int:
+        if not left:
+            raise OSError(28, "No space left on device")
+        return real(descriptor, data[: left.pop()])
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", full)
+        with pytest.raises(JournalError, match="No space left"):
+            written.append(step(1, "job_found"))
+
+    written.append(step(2, "no_job"))
+
+    assert written.path is not None
+    records, wrong = read_journal(written.path)
+    assert wrong == ""
+    assert [record.values["seq"] for record in records[1:]] == [0, 2]

@@ -1,0 +1,51 @@
+"""The files of the storage folder that are appended to and synced."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import attrs
+
+
+@attrs.frozen
+class AppendedFile:
+    """`ports.AppendedFile` on a descriptor."""
+
+    _descriptor: int
+
+    def write(self, data: bytes) -> None:
+        """See `ports.AppendedFile.write`."""
+        while data:
+            data = data[os.write(self._descriptor, data) :]
+
+    def cut(self, size_bytes: int) -> None:
+        """See `ports.AppendedFile.cut`."""
+        os.ftruncate(self._descriptor, size_bytes)
+
+    def sync(self) -> None:
+        """See `ports.AppendedFile.sync`."""
+        os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        """See `ports.AppendedFile.close`."""
+        os.close(self._descriptor)
+
+
+@attrs.frozen
+class SystemDisk:
+    """`ports.Disk` on the operating system's own files."""
+
+    def names(self, directory: Path) -> list[str]:
+        """See `ports.Disk.names`."""
+        return os.listdir(directory) if directory.is_dir() else []
+
+    def read(self, path: Path) -> bytes:
+        """See `ports.Disk.read`."""
+        return path.read_bytes()
+
+    def append(self, path: Path, *, new: bool = False) -> AppendedFile:
+        """See `ports.Disk.append`."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        return AppendedFile(os.open(path, flags | (os.O_EXCL if new else 0), 0o600))
