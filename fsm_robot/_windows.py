@@ -42,3 +42,7 @@ def try_lock(descriptor: int) -> bool:
     finally:
         os.lseek(descriptor, 0, os.SEEK_SET)
     return True
+
+
+def sync_directory(path: str) -> None:
+    """Do nothing: Windows has no call for it, and NTFS writes names to its own journal with the file's first flush."""

@@ -50,6 +50,7 @@ class Callbacks:
         job: The job in hand, or the last one.
         job_run: Number of the job within this run; events of another one are late.
         outcome: How the job in hand ended, empty while that is not known.
+        keep_task: Whether the journal gets the Task itself, and not only its digest.
         storage_broken: Whether a record could not be written: then no job is taken any more.
     """
 
@@ -66,6 +67,7 @@ class Callbacks:
     leave: Callable[[], None]
     stop_grace_s: float = 60.0
     new_token: Callable[[], str] = _random_token
+    keep_task: bool = False
     job: Job | None = None
     job_run: int = 0
     run_token: str = ""
@@ -266,7 +268,8 @@ class Callbacks:
         task = json.dumps(job.documents.get("task"), sort_keys=True, ensure_ascii=False, default=str)
         digest = hashlib.sha256(task.encode(errors="surrogatepass")).hexdigest()
         self.log.info("job taken", job=job.guid, script=job.script_name)
-        return Event(name, {**self._job_data(), "task_sha256": digest})
+        kept = {"task": job.documents.get("task")} if self.keep_task else {}
+        return Event(name, {**self._job_data(), "task_sha256": digest, **kept})
 
     def _consume_failed(self, error: GatewayError, spec: CallbackSpec) -> Event:
         if error.kind not in ("no_answer", "server_error", "garbled"):

@@ -19,8 +19,9 @@ from fsm_robot.clock import SystemClock
 from fsm_robot.errors import SettingsError
 from fsm_robot.gateway.http import HttpGateway
 from fsm_robot.inbox import QueueInbox
-from fsm_robot.journal.file import JournalFile, find_unsettled
+from fsm_robot.journal.file import JournalFile
 from fsm_robot.journal.ledger import JobLedger
+from fsm_robot.journal.look_back import find_unsettled
 from fsm_robot.journal.record import FORMAT
 from fsm_robot.logs import Log
 from fsm_robot.machine.core import RobotMachine
@@ -82,6 +83,7 @@ def robot_for(settings: Settings, log: Log, *, log_off: bool) -> Robot:
     beats = definition.callback("run_script")
     session = Session(log, log_off, settings.session.log_off_command, lambda: not worker.busy)
     journal_directory = settings.storage_directory / "journal"
+    ledger = JobLedger(settings.storage_directory / "jobs" / "ledger.jsonl")
     callbacks = callbacks_class(
         definition=definition,
         gateway=gateway,
@@ -90,23 +92,50 @@ def robot_for(settings: Settings, log: Log, *, log_off: bool) -> Robot:
         inbox=inbox,
         timers=timers,
         log=log,
-        ledger=JobLedger(settings.storage_directory / "jobs" / "ledger.jsonl"),
-        past=_Past(journal_directory),
+        ledger=ledger,
+        past=_Past(journal_directory, ledger, log),
         patience=Patience(inbox, clock, log),
         leave=session.leave,
         stop_grace_s=settings.scripts.stop_grace_s,
+        keep_task=settings.storage.keep_task,
     )
-    journal = JournalFile(journal_directory, _header(settings, definition), clock, redactor)
+    journal = JournalFile(
+        journal_directory,
+        _header(settings, definition),
+        clock,
+        redactor,
+        make_room=lambda: machine_file.give_up_cache(settings.storage_directory),
+    )
     return Robot(Runner(RobotMachine(definition), journal, callbacks, inbox, log), callbacks, inbox, gateway, log)
+
+
+def prune(settings: Settings, log: Log) -> None:
+    """Delete the old runs that the settings do not keep; the run of this process has ended."""
+    from fsm_robot.journal.pruning import Kept, prune_runs
+    from fsm_robot.worker.job_folder import folder_name
+
+    storage = settings.storage_directory
+    deleted = prune_runs(
+        storage / "journal",
+        Kept(settings.storage.keep_runs, settings.storage.keep_runs_days),
+        SystemClock().utc_now(),
+        JobLedger(storage / "jobs" / "ledger.jsonl"),
+        lambda job_guid: storage / "jobs" / folder_name(job_guid),
+        log.warning,
+    )
+    if deleted:
+        log.info("old runs were deleted", runs=deleted)
 
 
 @attrs.frozen
 class _Past:
     directory: Path
+    ledger: JobLedger
+    log: Log
 
     def unsettled(self) -> Unsettled | None:
         """Return the job that earlier runs left open, or None."""
-        return find_unsettled(self.directory)
+        return find_unsettled(self.directory, ledger=self.ledger, warn=self.log.error)
 
 
 @attrs.define

@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "init": "write a commented robot.toml and a first script",
     "check": "check robot.toml and the machine file, and show what the machine does",
     "diagram": "draw the machine file",
+    "replay": "would a machine file decide recorded runs the same way?",
     "orchestrator": "the embedded orchestrator: serve, enqueue, jobs, stop, abort",
 }
 INTERNAL_ERROR, USAGE_ERROR = 1, 2

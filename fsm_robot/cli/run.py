@@ -50,6 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
             exit_code = robot.runner.run()
         finally:
             robot.gateway.close()
+        if not robot.callbacks.storage_broken:
+            wiring.prune(settings, log)
         jobs = robot.callbacks.jobs_done
         print(f"{robot.runner.machine.state}: {jobs} job{'' if jobs == 1 else 's'} done, exit code {exit_code}")
         log.close()

@@ -108,7 +108,7 @@ class CallbackSpec:
 
 @attrs.frozen
 class Definition:
-    """A checked machine."""
+    """A checked machine. `renamed` leads from names that older files used to the ones of this file."""
 
     name: str
     initial: str
@@ -117,6 +117,7 @@ class Definition:
     inbox: Mapping[str, str]
     callbacks: tuple[CallbackSpec, ...]
     outcomes: Mapping[str, int]
+    renamed: Mapping[str, str] = attrs.field(factory=dict)
 
     def state(self, name: str) -> State:
         """Return the state called `name`."""
@@ -131,6 +132,14 @@ class Definition:
         names = [transition.trigger for transition in self.transitions]
         return tuple(dict.fromkeys([*names, *self.inbox]))
 
+    def names(self) -> tuple[str, ...]:
+        """Return every name that a journal may use: states, events and callbacks."""
+        return (
+            *(state.name for state in self.states),
+            *self.events(),
+            *(callback.name for callback in self.callbacks),
+        )
+
     def transitions_from(self, state: str) -> tuple[Transition, ...]:
         """Return the edges that leave `state`, in the order of the file."""
         return tuple(transition for transition in self.transitions if transition.source == state)
@@ -144,8 +153,9 @@ class Definition:
         return attrs.asdict(self)
 
     def digest(self) -> str:
-        """Return the SHA-256 of what the machine does: comments, order of keys and line numbers do not count."""
+        """Return the SHA-256 of what the machine does: comments, key order, line numbers, old names do not count."""
         values = self.to_values()
+        del values["renamed"]
         for entry in [*values["states"], *values["transitions"], *values["callbacks"]]:
             del entry["line"], entry["column"]
         return hashlib.sha256(json.dumps(values, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
@@ -161,6 +171,7 @@ def from_values(values: Mapping[str, Any]) -> Definition:
         inbox=values["inbox"],
         callbacks=tuple(_callback_from(callback) for callback in values["callbacks"]),
         outcomes=values["outcomes"],
+        renamed=values["renamed"],
     )
 
 

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm_robot.errors import JournalError
-from fsm_robot.journal.file import JournalFile, find_unsettled, journals, read_journal
+from fsm_robot.journal.file import JournalFile, journals, read_journal
 from fsm_robot.journal.ledger import JobLedger
+from fsm_robot.journal.look_back import find_unsettled
 from fsm_robot.journal.record import line_of, read_lines, step_from, step_values
 from fsm_robot.machine.core import Step
 from fsm_robot.machine.events import Event
