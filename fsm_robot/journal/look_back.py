@@ -80,4 +80,4 @@ def _only_in_the_list(ledger: JobLedger, warn: Warn) -> Unsettled | None:
     if not job_guid:
         return None
     warn(f"job {job_guid} is open by the list of jobs, and no journal speaks of it: its processes cannot be looked for")
-    return Unsettled(job_guid, "")
+    return Unsettled(job_guid, "", "")

@@ -277,4 +277,4 @@ def test_journal_when_a_write_failed_half_way_drops_the_torn_line_before_the_nex
     assert written.path is not None
     records, wrong = read_journal(written.path)
     assert wrong == ""
-    assert [record.values["seq"] for record in records[1:]] == [0, 2]
+    assert [record.values["seq"] for record in records[1:]] == [0, 1, 2]
