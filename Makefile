@@ -7,7 +7,7 @@ else
 BIN := $(VENV)/bin
 endif
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint tests wheel run check diagram schema docs bench lock clean
+.PHONY: help demo test lint tests wheel run check diagram schema journals docs bench lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /' | awk -F': ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -49,8 +49,12 @@ check: $(VENV)/.ready ## check robot.toml and states.yaml
 diagram: $(VENV)/.ready ## write docs/states.md
 	$(BIN)/python -m fsm_robot diagram --format markdown -o docs/states.md
 
-schema: $(VENV)/.ready ## write the JSON Schema of the machine file
+schema: $(VENV)/.ready ## write the JSON Schemas of the machine file and of a journal line
 	$(BIN)/python -m fsm_robot.machine.schema fsm_robot/states.schema.json
+	$(BIN)/python -m fsm_robot.journal.schema fsm_robot/journal.schema.json
+
+journals: $(VENV)/.ready-dev ## record tests/journals anew, after a change of states.yaml
+	$(BIN)/python -m tests.journals.record
 
 docs: diagram schema ## write every generated page
 	$(BIN)/python -m fsm_robot.export.configuration

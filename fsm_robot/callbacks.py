@@ -261,7 +261,7 @@ class Callbacks:
         self.job, self.outcome, self._answer_lost = job, "", False
         self.job_run += 1
         self.run_token = self.new_token()
-        if self.ledger.known(job.guid):
+        if self._already_had(job.guid):
             self.outcome = self.ledger.outcome(job.guid) or "lost"
             self.log.error("the orchestrator gave a job again, it is not run twice", job=job.guid, outcome=self.outcome)
             return Event("job_repeated", {**self._job_data(), "outcome": self.outcome})
@@ -270,6 +270,14 @@ class Callbacks:
         self.log.info("job taken", job=job.guid, script=job.script_name)
         kept = {"task": job.documents.get("task")} if self.keep_task else {}
         return Event(name, {**self._job_data(), "task_sha256": digest, **kept})
+
+    def _already_had(self, job_guid: str) -> bool:
+        try:
+            return self.ledger.known(job_guid)
+        except JournalError as error:
+            # The job is in hand: with broken storage it is not started, and reported Failed.
+            self.storage_broke(error)
+            return False
 
     def _consume_failed(self, error: GatewayError, spec: CallbackSpec) -> Event:
         if error.kind not in ("no_answer", "server_error", "garbled"):

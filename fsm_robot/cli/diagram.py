@@ -8,26 +8,44 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from fsm_robot import machine_file
+from fsm_robot.cli.replay import journals_in
 from fsm_robot.errors import SettingsError
 from fsm_robot.export.dot import dot
 from fsm_robot.export.markdown import markdown
 from fsm_robot.export.mermaid import mermaid
+from fsm_robot.journal.file import read_file
+from fsm_robot.journal.taken import Taken, taken_in
 from fsm_robot.machine.definition import Definition
 
-FORMATS: Mapping[str, Callable[[Definition], str]] = {"mermaid": mermaid, "dot": dot, "markdown": markdown}
+FORMATS: Mapping[str, Callable[[Definition, Taken | None], str]] = {
+    "mermaid": mermaid,
+    "dot": dot,
+    "markdown": markdown,
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("file", nargs="?", help="a machine file (default: the built-in one)")
     parser.add_argument("--format", choices=sorted(FORMATS), default="mermaid", help="default: %(default)s")
+    parser.add_argument(
+        "--run",
+        metavar="JOURNAL",
+        nargs="+",
+        default=[],
+        help="mark what recorded runs did: journals, or folders of them",
+    )
     parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of printing")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print or write the drawing."""
     path = Path(arguments.file) if arguments.file else machine_file.built_in()
-    text = FORMATS[arguments.format](machine_file.load(path, None, ()))
+    definition = machine_file.load(path, None, ())
+    taken = (
+        taken_in((read_file(run).records for run in journals_in(arguments.run)), definition) if arguments.run else None
+    )
+    text = FORMATS[arguments.format](definition, taken)
     if not arguments.output:
         sys.stdout.write(text)
         return 0

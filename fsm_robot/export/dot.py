@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from fsm_robot.export.mermaid import label
+from fsm_robot.export.mermaid import TAKEN_FILL, TAKEN_LINE, label
+from fsm_robot.journal.taken import Taken
 from fsm_robot.machine.definition import Definition, State
 
 
-def dot(definition: Definition) -> str:
-    """Return a `digraph`; names stay as they are, quoted."""
+def dot(definition: Definition, taken: Taken | None = None) -> str:
+    """Return a `digraph`; names stay as they are, quoted. With `taken`, what runs did is marked."""
     lines = [
         f"digraph {_quoted(definition.name)} {{",
         '    graph [rankdir=TB, fontname="sans-serif"]',
@@ -15,17 +16,20 @@ def dot(definition: Definition) -> str:
         '    edge [fontname="sans-serif", fontsize=10]',
         '    "" [shape=point, width=0.15]',
     ]
-    lines += [f"    {_quoted(state.name)} [{_looks(state)}]" for state in definition.states]
+    lines += [f"    {_quoted(state.name)} [{_looks(state, taken)}]" for state in definition.states]
     lines.append(f'    "" -> {_quoted(definition.initial)}')
     for edge in definition.transitions:
         style = ", style=dashed" if edge.kind == "internal" else ""
-        lines.append(f"    {_quoted(edge.source)} -> {_quoted(edge.dest)} [label={_quoted(label(edge))}{style}]")
+        if taken and taken.transitions.get(edge.key):
+            style += f', color="{TAKEN_LINE}", penwidth=2.5'
+        lines.append(f"    {_quoted(edge.source)} -> {_quoted(edge.dest)} [label={_quoted(label(edge, taken))}{style}]")
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def _looks(state: State) -> str:
+def _looks(state: State, taken: Taken | None) -> str:
     text = f"{state.name}\n{state.on_enter}" if state.on_enter else state.name
-    return f"label={_quoted(text)}{', peripheries=2' if state.final else ''}"
+    marked = f', style="rounded,filled", fillcolor="{TAKEN_FILL}"' if taken and taken.states.get(state.name) else ""
+    return f"label={_quoted(text)}{', peripheries=2' if state.final else ''}{marked}"
 
 
 def _quoted(text: str) -> str:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from fsm_robot.export.mermaid import mermaid
+from fsm_robot.journal.taken import Taken
 from fsm_robot.machine.checks import JOB_STATUSES, coverage
 from fsm_robot.machine.definition import CallbackSpec, Definition, RetryPolicy
 
 
-def markdown(definition: Definition) -> str:
-    """Return the page that docs/states.md holds."""
+def markdown(definition: Definition, taken: Taken | None = None) -> str:
+    """Return the page that docs/states.md holds; with `taken`, it says how often each transition was taken."""
+    counted = ("taken",) if taken else ()
     names = [state.name for state in definition.states if not state.final]
     parts = [
         f"# The machine `{definition.name}`",
         "Made from `states.yaml` by `make diagram`; change that file, not this one.",
-        f"```mermaid\n{mermaid(definition)}```",
+        f"```mermaid\n{mermaid(definition, taken)}```",
         "## States",
         _table(
             ("state", "callback", "what it does"),
@@ -30,7 +32,7 @@ def markdown(definition: Definition) -> str:
         ),
         "## Transitions",
         _table(
-            ("from", "event", "to", "exit code", "remarks"),
+            ("from", "event", "to", "exit code", "remarks", *counted),
             (
                 (
                     edge.source,
@@ -38,6 +40,7 @@ def markdown(definition: Definition) -> str:
                     edge.dest,
                     _number(edge.exit_code),
                     _remarks(edge.kind, edge.at_most, edge.spent, edge.progress),
+                    *((str(taken.transitions.get(edge.key, 0)),) if taken else ()),
                 )
                 for edge in definition.transitions
             ),

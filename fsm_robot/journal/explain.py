@@ -113,6 +113,8 @@ def _values(found: Divergence) -> dict[str, Any]:
 def _xml(text: str) -> str:
     """Return `text` without what XML 1.0 cannot hold."""
     return "".join(
-        char if char in "\t\n\r" or "\x20" <= char <= "\ud7ff" or "\ue000" <= char <= "\ufffd" or char > "\uffff" else "�"
+        char
+        if char in "\t\n\r" or "\x20" <= char <= "\ud7ff" or "\ue000" <= char <= "\ufffd" or char > "\uffff"
+        else "�"
         for char in text
     )

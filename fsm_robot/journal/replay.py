@@ -96,7 +96,7 @@ def replay(reading: Reading, definition: Definition) -> Verdict:
         return Verdict("damaged", 0, remarks=(f"this is no journal: {what}",))
     run = _Replay(definition)
     divergence = run.through(reading)
-    remarks = (*_remarks(reading, definition, run), *run.remarks)
+    remarks = tuple(_remarks(reading, definition))
     if divergence is not None:
         return Verdict("divergent", run.steps, divergence, run.used, remarks)
     if reading.damage == "changed":
@@ -111,8 +111,6 @@ class _Replay:
     definition: Definition
     steps: int = 0
     used: dict[str, str] = attrs.field(factory=dict)
-    remarks: list[str] = attrs.field(factory=list)
-    ended: bool = False
     exit_code: int | None = None
 
     def through(self, reading: Reading) -> Divergence | None:
@@ -125,7 +123,6 @@ class _Replay:
                     return found
             elif record.kind == "end" and not end_line:
                 end_line = number
-                self.ended = True
                 found = self._end(machine, record.values, number)
                 if found is not None:
                     return found
@@ -204,7 +201,9 @@ class _Replay:
     def _otherwise(self, machine: RobotMachine, values: Mapping[str, Any], line: int, step: Step) -> Divergence:
         expected, actual = _recorded(values), _decided(step)
         event = values["event"]["name"]
-        sentence = f"{event!r} in {step.source or 'the start'} {expected.told()} in the journal, but {actual.told()} now"
+        sentence = (
+            f"{event!r} in {step.source or 'the start'} {expected.told()} in the journal, but {actual.told()} now"
+        )
         if expected.told() == actual.told():
             sentence = f"{event!r} in {step.source} is taken by {expected.transition}, but by {actual.transition} now"
         found = self._diverges(machine, values, line, step, sentence)
@@ -290,7 +289,7 @@ def _decided(step: Step) -> Decision:
     return Decision(step.kind, step.dest, step.callback, step.exit_code, step.transition)
 
 
-def _remarks(reading: Reading, definition: Definition, run: _Replay) -> Sequence[str]:
+def _remarks(reading: Reading, definition: Definition) -> Sequence[str]:
     header = reading.records[0].values
     remarks = []
     if header.get("machine") not in (None, definition.name):
@@ -301,6 +300,6 @@ def _remarks(reading: Reading, definition: Definition, run: _Replay) -> Sequence
         remarks.append(f"{reading.wrong}, as a power loss leaves it; the lines before it were judged")
     elif reading.damage == "changed":
         remarks.append(f"{reading.wrong}; only the lines before it were judged")
-    elif not run.ended and run.exit_code is None:
+    elif reading.records[-1].kind != "end" and reading.records[-1].values.get("exit_code") is None:
         remarks.append("the run has no end: the robot died, or still runs")
     return remarks

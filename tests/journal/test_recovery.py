@@ -199,7 +199,9 @@ def test_changed_line_neither_loses_nor_repeats_a_job(tmp_path: Path, how: str) 
             taken = JobLedger(original.folder / "jobs" / "ledger.jsonl")
             for number in range(1, len(lines)):
                 spoiled = _spoiled(lines, number, how)
-                played = attrs.evolve(original, folder=tmp_path / "spoiled", finals={}, starts=[], warnings=[], refused=set())
+                played = attrs.evolve(
+                    original, folder=tmp_path / "spoiled", finals={}, starts=[], warnings=[], refused=set()
+                )
                 played.finals.update({job: list(values) for job, values in original.finals.items()})
                 shutil.copytree(original.folder, played.folder)
                 (played.journals / path.name).write_bytes(b"".join(spoiled))

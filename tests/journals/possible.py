@@ -40,7 +40,9 @@ def next_edges(definition: Definition, here: Here) -> Iterator[tuple[Transition,
     """Yield every transition that the robot can take now, and where it is then."""
     budgets = dict(here.budgets)
     for edge in definition.transitions_from(here.state):
-        twin = next((e for e in definition.transitions_from(here.state) if e.trigger == edge.trigger and not e.spent), edge)
+        twin = next(
+            (e for e in definition.transitions_from(here.state) if e.trigger == edge.trigger and not e.spent), edge
+        )
         used_up = twin.at_most is not None and budgets.get(twin.key, 0) >= twin.at_most
         if edge.spent == used_up and _can_come(definition, here, edge):
             yield edge, _after(here, edge)
@@ -101,7 +103,9 @@ def covering_walks(definition: Definition) -> Iterator[list[str]]:
     while missing:
         here, walk, before = Here(definition.initial), list[str](), len(missing)
         while here.state not in finals:
-            way = _way(definition, here, missing if len(walk) < LONGEST_WALK else set()) or _way(definition, here, set())
+            way = _way(definition, here, missing if len(walk) < LONGEST_WALK else set()) or _way(
+                definition, here, set()
+            )
             assert way, f"nothing leads on from {here}"
             for edge, after in way:
                 missing.discard((here.last, edge.key))
