@@ -326,7 +326,7 @@ class Callbacks:
         ending = self._ending
         if ending is None:
             return
-        level = "info" if ending.outcome == "succeeded" else "warning"
+        level = "info" if ending.outcome in ("succeeded", "stopped") else "warning"
         self.log.write(level, "script ended", outcome=ending.outcome, reason=ending.reason, output=ending.output_path)
         if ending.leftovers:
             self.log.warning("the script left processes running, they were ended", processes=ending.leftovers)

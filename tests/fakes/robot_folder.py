@@ -6,16 +6,17 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
 import attrs
+
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
+from tests.fakes.waiting import PATIENCE_S, until
 
-from tests.fakes.waiting import GUID, PATIENCE_S, until
-
-__all__ = ["GUID", "Done", "RobotFolder", "until"]
+__all__ = ["Done", "RobotFolder", "until"]
 
 
 @attrs.define
@@ -25,6 +26,8 @@ class RobotFolder:
     path: Path
     store: Store
     server: Orchestrator
+    # Of its own, for one GUID is one robot on this machine, and tests run side by side.
+    guid: str = attrs.field(factory=lambda: str(uuid.uuid4()))
     processes: list[subprocess.Popen[str]] = attrs.field(factory=list)
 
     def script(self, name: str, text: str) -> str:
@@ -35,7 +38,7 @@ class RobotFolder:
 
     def settings(self, url: str = "", **changes: dict[str, Any]) -> None:
         sections: dict[str, dict[str, Any]] = {
-            "orchestrator": {"url": url or self.server.url, "robot_guid": GUID, "timeout_s": 5},
+            "orchestrator": {"url": url or self.server.url, "robot_guid": self.guid, "timeout_s": 5},
             "heartbeat": {"interval_s": 0.2},
             "scripts": {"stop_grace_s": 20},
             "session": {"when_idle": "exit"},

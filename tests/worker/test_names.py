@@ -115,7 +115,7 @@ def test_refusal_names_the_nearest_script_when_it_is_a_typing_error(scripts: Pat
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="making a link needs a right there that tests do not have")
-@pytest.mark.parametrize("link", ["file", "folder", "main"])
+@pytest.mark.parametrize("link", ["file", "folder", "main", "main inside"])
 def test_link_is_refused_when_it_leaves_the_folder(scripts: Path, tmp_path: Path, link: str) -> None:
     """Whatever the link is: the script, its folder, or the __main__ of a folder."""
     if link == "file":
@@ -123,8 +123,9 @@ def test_link_is_refused_when_it_leaves_the_folder(scripts: Path, tmp_path: Path
     elif link == "folder":
         (scripts / "trick").symlink_to(tmp_path)
     else:
+        target = tmp_path / "outside.py" if link == "main" else scripts / "hello.py"
         (scripts / "trick").mkdir()
-        (scripts / "trick" / "__main__.py").symlink_to(tmp_path / "outside.py")
+        (scripts / "trick" / "__main__.py").symlink_to(target)
 
     with pytest.raises(ScriptRefusedError, match="link"):
         resolve_script("trick/outside" if link == "folder" else "trick", scripts)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import threading
 import uuid
@@ -15,6 +16,7 @@ import pytest
 from fsm_robot.errors import ScriptNotStartedError, ScriptRefusedError
 from fsm_robot.ports import Ending, Job
 from fsm_robot.redact import Redactor
+from fsm_robot.worker import supervisor
 from fsm_robot.worker.supervisor import ScriptWorker
 from tests.fakes.processes import alive
 from tests.fakes.waiting import GUID, PATIENCE_S, until
@@ -232,18 +234,32 @@ def test_kill_overrides_a_stop_and_gives_its_own_outcome(runs: Runs) -> None:
     assert runs.ending().outcome == "stop_ran_out"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX's")
+def test_script_has_a_process_group_of_its_own(runs: Runs) -> None:
+    """Ctrl-C at the robot's terminal does not hit the script behind the robot's back."""
+    runs.start("print(os.getpgrp() == os.getsid(0) == os.getpid())")
+    runs.ending()
+
+    assert runs.output() == "True\n"
+
+
 @pytest.mark.parametrize("order", ["ask_to_stop", "kill"])
-def test_script_that_had_ended_keeps_its_own_outcome(runs: Runs, order: str) -> None:
-    """The order comes after the exit, and before anybody has been told of it."""
+def test_script_that_had_ended_keeps_its_own_outcome(runs: Runs, monkeypatch: pytest.MonkeyPatch, order: str) -> None:
+    """The order comes after the exit, and before the watcher has taken note of it."""
+    wait, go_on = supervisor.system.Tree.wait, threading.Event()
+
+    def held(tree: Any) -> None:
+        wait(tree)
+        go_on.wait(PATIENCE_S)
+
+    monkeypatch.setattr(supervisor.system.Tree, "wait", held)
     runs.start("print('done')")
     running = runs.worker._running
     assert running is not None
     until(running.tree.has_exited)
 
-    if order == "kill":
-        runs.worker.kill("aborted")
-    else:
-        runs.worker.ask_to_stop()
+    runs.worker.ask_to_stop() if order == "ask_to_stop" else runs.worker.kill("aborted")
+    go_on.set()
 
     assert runs.ending().outcome == "succeeded"
 
@@ -280,8 +296,6 @@ def test_end_comes_at_once_when_a_child_holds_the_output(runs: Runs) -> None:
 
 def test_processes_that_were_there_before_are_left_alone(runs: Runs) -> None:
     """A program that embeds the worker keeps its own children."""
-    import subprocess
-
     own = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     try:
         runs.start("started()\ntime.sleep(600)")
@@ -295,28 +309,36 @@ def test_processes_that_were_there_before_are_left_alone(runs: Runs) -> None:
         own.wait()
 
 
-def test_remains_of_an_earlier_life_are_ended_by_run_token_and_by_pid(runs: Runs, tmp_path: Path) -> None:
-    """The robot was killed: the script, its child, and a child that dropped the token under a living script are ended."""
-    import subprocess
+ROBOT = """
+import pathlib, sys, threading
+from fsm_robot.ports import Job
+from fsm_robot.redact import Redactor
+from fsm_robot.worker.supervisor import ScriptWorker
+base = pathlib.Path(sys.argv[1])
+worker = ScriptWorker(base / "scripts", base / "jobs", sys.executable, Redactor(), 1000, False, print)
+worker.start(Job("g", "script"), sys.argv[2], print)
+threading.Event().wait()
+"""
 
-    robot = (
-        "import os, pathlib, sys, threading\n"
-        "from fsm_robot.ports import Job\nfrom fsm_robot.redact import Redactor\n"
-        "from fsm_robot.worker.supervisor import ScriptWorker\n"
-        "base = pathlib.Path(sys.argv[1])\n"
-        "w = ScriptWorker(base / 'scripts', base / 'jobs', sys.executable, Redactor(), 1000, False, print)\n"
-        "w.start(Job('g', 'script'), sys.argv[2], print)\nthreading.Event().wait()\n"
-    )
+
+def killed_robot(runs: Runs, text: str) -> list[int]:
+    """Let a robot of its own start a script, kill that robot, return the pids that the script wrote down."""
+    (runs.folder / "scripts" / "script.py").write_text(STARTED + text)
+    process = subprocess.Popen([sys.executable, "-c", ROBOT, str(runs.folder), runs.token])
+    pids = runs.started()
+    process.kill()
+    process.wait()
+    return pids
+
+
+def test_remains_of_an_earlier_life_are_ended(runs: Runs) -> None:
+    """The script, its child, and a child without the mark under a script that is alive."""
     text = (
         f"child = subprocess.Popen({SLEEPER}, start_new_session=True)\n"
         f"bare = subprocess.Popen({SLEEPER}, start_new_session=True, env={{}})\n"
         "started(os.getpid(), child.pid, bare.pid)\ntime.sleep(600)"
     )
-    (tmp_path / "scripts" / "script.py").write_text(STARTED + text)
-    process = subprocess.Popen([sys.executable, "-c", robot, str(tmp_path), runs.token])
-    pids = runs.started()
-    process.kill()
-    process.wait()
+    pids = killed_robot(runs, text)
 
     ended = runs.worker.end_remains(runs.token)
 
@@ -326,10 +348,30 @@ def test_remains_of_an_earlier_life_are_ended_by_run_token_and_by_pid(runs: Runs
     assert runs.worker.end_remains(runs.token) == ()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows ends the tree with the robot")
+def test_child_is_known_by_its_mark_when_the_script_itself_is_gone(runs: Runs) -> None:
+    """The script ended after the robot; what it had started is alone now."""
+    text = f"child = subprocess.Popen({SLEEPER})\nrobot = os.getppid()\nstarted(os.getpid(), child.pid)\nwhile os.getppid() == robot: time.sleep(0.01)"
+    script, child = killed_robot(runs, text)
+    until(lambda: not alive(script))
+
+    assert len(runs.worker.end_remains(runs.token)) == 1
+    assert not alive(child)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows ends the tree with the robot, and has no exec")
+def test_script_that_dropped_its_mark_is_known_by_pid_and_creation_time(runs: Runs) -> None:
+    """It became another program with an empty environment; it is the same process all the same."""
+    text = "started(os.getpid())\nos.execve(sys.executable, [sys.executable, '-c', 'import time; time.sleep(600)'], {})"
+    pids = killed_robot(runs, text)
+    until(lambda: b"FSM_ROBOT" not in Path(f"/proc/{pids[0]}/environ").read_bytes())
+
+    assert len(runs.worker.end_remains(runs.token)) == 1
+    assert not alive(pids[0])
+
+
 def test_process_that_has_got_the_number_of_the_script_is_not_touched(runs: Runs) -> None:
     """A pid with another creation time is somebody else."""
-    import subprocess
-
     stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     try:
         entry = {"run_token": runs.token, "pid": stranger.pid, "created": "another-boot:1"}

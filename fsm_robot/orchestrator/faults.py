@@ -1,0 +1,109 @@
+"""Ways to misbehave, ordered by a text such as `heartbeat:status:503*3`. Pure."""
+
+from __future__ import annotations
+
+import re
+
+import attrs
+
+from fsm_robot.errors import RobotError
+from fsm_robot.wording import did_you_mean
+
+ENDPOINTS = ("all", "heartbeat", "announce", "beat", "consume", "update", "claim", "report")
+KINDS: dict[str, str] = {
+    "drop-before": "closes the connection and does nothing",
+    "drop-after": "acts, and closes the connection without an answer",
+    "delay": "answers after SECONDS (delay:2.5)",
+    "status": "answers with an HTTP status and a page (status:503, status:503/7 with Retry-After: 7)",
+    "html": "acts, and answers 200 with a login page",
+    "empty": "acts, and answers 200 with nothing",
+    "truncated": "acts, and cuts its answer in the middle",
+    "garbage": "acts, and answers 200 with bytes that mean nothing",
+    "bom": "acts, and answers with a byte order mark before the JSON",
+    "code": "answers with another code (code:101)",
+    "duplicate": "consume: hands out once more the job that the robot was given last",
+}
+SYNTAX = "ENDPOINT:KIND[:VALUE][*TIMES][~SECONDS][@PROBABILITY]"
+_PATTERN = re.compile(
+    r"(?P<endpoint>[a-z]+):(?P<kind>[a-z-]+)(?::(?P<value>[0-9./]+))?"
+    r"(?:\*(?P<times>[0-9]{1,6}))?(?:~(?P<for_s>[0-9.]{1,9}))?(?:@(?P<probability>[01]?\.?[0-9]*))?"
+)
+
+
+class FaultError(RobotError):
+    """A text that orders no fault; says what one looks like."""
+
+    exit_code = 2
+
+
+@attrs.frozen
+class Fault:
+    """One way to misbehave.
+
+    Attributes:
+        text: As it was ordered.
+        endpoint: What it strikes; `heartbeat` is `announce` and `beat`, `update` is `claim` and `report`.
+        kind: See `KINDS`.
+        value: Seconds, HTTP status or code; 0 where the kind needs none.
+        retry_after_s: For `status`: the header, or None.
+        times: How often it strikes, None without end.
+        for_s: How long it is in force, None without end.
+        probability: How likely it strikes a call, from 0 to 1.
+    """
+
+    text: str
+    endpoint: str
+    kind: str
+    value: float = 0
+    retry_after_s: int | None = None
+    times: int | None = 1
+    for_s: float | None = None
+    probability: float = 1.0
+
+    @classmethod
+    def parse(cls, text: str) -> Fault:
+        """Return what `text` orders.
+
+        Without `*TIMES` it strikes once; with `~SECONDS` or `@PROBABILITY` alone it strikes without end.
+
+        Raises:
+            FaultError: It orders nothing.
+        """
+        match = _PATTERN.fullmatch(text.strip())
+        if match is None:
+            raise FaultError(f"fault {text!r} is not of the form {SYNTAX}, such as heartbeat:status:503*3")
+        parts = match.groupdict()
+        _known("endpoint", parts["endpoint"], ENDPOINTS)
+        _known("kind", parts["kind"], tuple(KINDS))
+        value, retry_after_s = _value(text, parts["kind"], parts["value"])
+        try:
+            for_s = float(parts["for_s"]) if parts["for_s"] else None
+            probability = float(parts["probability"]) if parts["probability"] else 1.0
+        except ValueError:
+            raise FaultError(f"fault {text!r}: seconds and probability are numbers such as 2.5 and 0.3") from None
+        unbounded = parts["for_s"] or parts["probability"]
+        times = int(parts["times"]) if parts["times"] else None if unbounded else 1
+        return cls(text.strip(), parts["endpoint"], parts["kind"], value, retry_after_s, times, for_s, probability)
+
+
+def _known(what: str, word: str, known: tuple[str, ...]) -> None:
+    if word not in known:
+        raise FaultError(f"fault: there is no {what} {word!r}{did_you_mean(word, known)}")
+
+
+def _value(text: str, kind: str, value: str | None) -> tuple[float, int | None]:
+    if kind not in ("delay", "status", "code"):
+        if value is not None:
+            raise FaultError(f"fault {text!r}: {kind} takes no value")
+        return 0, None
+    number, _, retry_after = (value or "").partition("/")
+    try:
+        found = float(number)
+        header = int(retry_after) if retry_after else None
+    except ValueError:
+        raise FaultError(
+            f"fault {text!r}: {kind} needs a number, such as {kind}:{503 if kind == 'status' else 2}"
+        ) from None
+    if kind == "status" and not 300 <= found <= 599:
+        raise FaultError(f"fault {text!r}: an HTTP status from 300 to 599 is needed")
+    return found, header
