@@ -119,9 +119,9 @@ def prune(settings: Settings, log: Log) -> None:
         storage / "journal",
         Kept(settings.storage.keep_runs, settings.storage.keep_runs_days),
         SystemClock().utc_now(),
-        JobLedger(storage / "jobs" / "ledger.jsonl"),
-        lambda job_guid: storage / "jobs" / folder_name(job_guid),
-        log.warning,
+        ledger=JobLedger(storage / "jobs" / "ledger.jsonl"),
+        folder_of=lambda job_guid: storage / "jobs" / folder_name(job_guid),
+        warn=log.warning,
     )
     if deleted:
         log.info("old runs were deleted", runs=deleted)

@@ -21,7 +21,6 @@ def robot_folder(tmp_path: Path) -> Iterator[object]:
     """A robot's folder with a real orchestrator that serves it."""
     from fsm_robot.orchestrator.server import Orchestrator
     from fsm_robot.orchestrator.store import Store
-
     from tests.fakes.robot_folder import RobotFolder
 
     store = Store(tmp_path / "orchestrator.sqlite")

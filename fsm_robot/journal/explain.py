@@ -41,7 +41,7 @@ def summary(all_replayed: Sequence[Replayed]) -> str:
 
 
 def exit_code(all_replayed: Sequence[Replayed]) -> int:
-    """Return 0 where every run is decided alike, 1 where one diverges, 2 where a file could not be judged to its end."""
+    """Return 0: every run is decided alike; 1: one diverges; 2: a file could not be judged to its end."""
     kinds = {replayed.verdict.judgement for replayed in all_replayed}
     return 2 if "damaged" in kinds else 1 if "divergent" in kinds else 0
 

@@ -1,8 +1,8 @@
 """What earlier runs left behind, from their journals and the list of jobs, also where a journal was changed.
 
 The rule for a changed journal: from the changed line on nothing is believed but that a job was taken. Whether it was
-reported, and how it ended, is then asked of the list of jobs alone; a job of which that list knows no end is reported as
-lost. So no job is forgotten, none is run twice, and no outcome is sent that only a doubtful line speaks of.
+reported, and how it ended, is then asked of the list of jobs alone; a job of which that list knows no end is reported
+as lost. So no job is forgotten, none is run twice, and no outcome is sent that only a doubtful line speaks of.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ASKING = (
 
 
 def find_unsettled(
-    directory: Path, disk: Disk = SYSTEM_DISK, ledger: JobLedger | None = None, warn: Warn = lambda sentence: None
+    directory: Path, disk: Disk = SYSTEM_DISK, ledger: JobLedger | None = None, warn: Warn = lambda _: None
 ) -> Unsettled | None:
     """Return the job that earlier runs left open, or None.
 

@@ -31,7 +31,7 @@ class Kept:
 
 
 def prune_runs(
-    directory: Path, kept: Kept, now: str, ledger: JobLedger, folder_of: Callable[[str], Path], warn: Warn
+    directory: Path, kept: Kept, now: str, *, ledger: JobLedger, folder_of: Callable[[str], Path], warn: Warn
 ) -> int:
     """Delete the runs that are over, and return how many; costs one listing of the folder where none is.
 

@@ -23,7 +23,7 @@ MOST_ENTRIES = 500
 DATA_LEVELS = 16
 
 Damage = Literal["", "torn", "changed"]
-"""What ends the trustworthy part of a journal: nothing, a power loss in the last line, or a line that is not as written."""
+"""What ends the trustworthy part of a journal: nothing, a power loss in the last line, a line that was changed."""
 
 _KINDS = get_args(StepKind)
 _ORIGINS = get_args(CameFrom)

@@ -15,7 +15,7 @@ from fsm_robot.machine.events import Event
 from fsm_robot.wording import did_you_mean
 
 Judgement = Literal["identical", "compatible", "divergent", "damaged"]
-"""Every step is decided the same; the same under the names of `renamed:`; another way; or the file is no whole journal."""
+"""Every step is decided the same; the same by the names of `renamed:`; another way; the file is no whole journal."""
 
 
 @attrs.frozen

@@ -30,7 +30,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     if len(marker.args) != 1 or marker.kwargs or "journal" not in metafunc.fixturenames:
         raise pytest.UsageError(
-            f'{metafunc.definition.nodeid}: write @pytest.mark.journals("folder"), and give the test an argument `journal`'
+            f'{metafunc.definition.nodeid}: write @pytest.mark.journals("folder"), and let the test take `journal`'
         )
     folder = metafunc.definition.path.parent / marker.args[0]
     files = sorted(folder.glob("*.jsonl"))
@@ -64,7 +64,7 @@ def replay_journal() -> Callable[..., Verdict]:
 
 @pytest.fixture
 def robot_world() -> Callable[..., World]:
-    """Make a robot among fakes: `robot_world(machine="my_states.yaml", gateway=…, worker=…)`, see `testing.world.World`."""
+    """Make a robot among fakes: `robot_world(machine="my_states.yaml", gateway=…, worker=…)`, see `world.World`."""
 
     def made(**parts: Any) -> World:
         from fsm_robot.testing.world import World

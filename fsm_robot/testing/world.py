@@ -1,4 +1,7 @@
-"""Everything outside the owner thread, as fakes: an orchestrator that follows a list, a clock that jumps, scripts that never ran."""
+"""Everything outside the owner thread, as fakes.
+
+An orchestrator that follows a list, a clock that jumps, scripts that never ran.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +94,7 @@ class FakeTimers:
 
 @attrs.define
 class FakeInbox:
-    """Waiting jumps the clock to the next timer; `when_empty`, where it is given, is asked for the next event instead."""
+    """Waiting jumps the clock to the next timer; `when_empty`, where it is given, makes the next event instead."""
 
     clock: FakeClock
     timers: FakeTimers = attrs.field(default=attrs.Factory(lambda self: FakeTimers(self.clock), takes_self=True))
@@ -113,7 +116,8 @@ class FakeInbox:
         began_s = self.clock.now_s
         while not self.events:
             silent = self.clock.now_s - began_s > LONGEST_SILENCE_S
-            assert not silent and self.timers.run_next(), "the robot waits for an event that never comes"
+            comes = not silent and self.timers.run_next()
+            assert comes, "the robot waits for an event that never comes"
         return self.events.pop(0)
 
     def pause(self, seconds: float) -> bool:
@@ -131,14 +135,14 @@ class FakeInbox:
 
 @attrs.define
 class FakeGateway:
-    """A scripted orchestrator: answers from lists, a call at a time; an exception in a list is raised. The last entry repeats.
+    """A scripted orchestrator: answers from lists, a call at a time; the last entry repeats, an exception is raised.
 
     Attributes:
         announces: Answers to the Ready heartbeat.
         consumes: Answers to consumeNextJob.
         updates: Answers to job/update: None, or an exception.
         beats: Answers to the Working heartbeat.
-        calls: What arrived: `("announce", last job GUID)`, `("consume",)`, `("update", GUID, status)`, `("beat", GUID)`.
+        calls: What arrived: `("announce", last GUID)`, `("consume",)`, `("update", GUID, status)`, `("beat", GUID)`.
     """
 
     announces: list[Any] = attrs.field(factory=lambda: [NO_JOB])

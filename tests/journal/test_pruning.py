@@ -73,7 +73,12 @@ def taken(job: str) -> Event:
 def prune(folder: Path) -> int:
     ledger, warnings = JobLedger(folder / "jobs" / "ledger.jsonl"), list[str]()
     deleted = prune_runs(
-        folder / "journal", Kept(10, 30), NOW, ledger, lambda job: folder / "jobs" / job, warnings.append
+        folder / "journal",
+        Kept(10, 30),
+        NOW,
+        ledger=ledger,
+        folder_of=lambda job: folder / "jobs" / job,
+        warn=warnings.append,
     )
     assert warnings == []
     return deleted
@@ -137,7 +142,8 @@ def test_folder_that_cannot_be_deleted_is_said_and_the_rest_goes_on(
     warnings: list[str] = []
     ledger = JobLedger(tmp_path / "ledger.jsonl")
 
-    assert prune_runs(tmp_path / "journal", Kept(10, 30), NOW, ledger, lambda job: tmp_path / job, warnings.append) == 1
+    kept = {"ledger": ledger, "folder_of": lambda job: tmp_path / job, "warn": warnings.append}
+    assert prune_runs(tmp_path / "journal", Kept(10, 30), NOW, **kept) == 1  # type: ignore[arg-type]
     assert first.exists()
     assert not second.exists()
     assert "in use" in warnings[0]
