@@ -408,6 +408,34 @@ def test_nothing_is_consumed_while_a_result_cannot_be_delivered() -> None:
     assert {call[0] for call in world.gateway.calls} == {"update"}
 
 
+# ---- what is written down
+
+
+def test_step_says_whether_its_event_came_from_the_callback_or_the_inbox() -> None:
+    """The answer of a callback is the next event; while a callback waits, the inbox has the word."""
+    world = with_job()
+
+    world.run()
+
+    came_from = {step.event.name: step.came_from for step in world.steps}
+    assert came_from["started"] == ""
+    assert came_from["job_consumed"] == "callback"
+    assert came_from["script_ended"] == "inbox"
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_task_reaches_the_journal_only_when_the_settings_ask_for_it(keep: bool) -> None:
+    """Parameters may be private: a digest is enough to compare them."""
+    world = with_job(keep_task=keep)
+
+    world.run()
+
+    (data,) = [step.event.data for step in world.steps if step.event.name == "job_consumed"]
+    assert len(data["task_sha256"]) == 64
+    assert data.get("task") == (JOB.documents["task"] if keep else None)
+    assert ("2026-10" in str(data)) == keep
+
+
 # ---- the journal fails
 
 

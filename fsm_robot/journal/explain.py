@@ -91,9 +91,11 @@ def _divergence(found: Divergence, journal: str, machine: str) -> list[str]:
     where = f"{machine}:{found.machine_line}" if found.machine_line else machine
     lines = [found.sentence]
     if found.expected is not None:
-        lines.append(f"expected  {_told(found, found.expected):<60}  {journal}:{found.journal_line}")
+        expected = _told(found, found.expected)
         actual = _told(found, found.actual) if found.actual else f"{found.state} on {found.event}: nothing is said"
-        lines.append(f"actual    {actual:<60}  {where}")
+        width = max(len(expected), len(actual))
+        lines.append(f"expected  {expected:<{width}}  {journal}:{found.journal_line}")
+        lines.append(f"actual    {actual:<{width}}  {where}")
     else:
         lines += [f"journal   {journal}:{found.journal_line}", f"machine   {where}"]
     if found.state:

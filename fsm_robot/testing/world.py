@@ -346,6 +346,7 @@ class World:
     definition: Definition | None = None
     callbacks_class: type[Callbacks] = Callbacks
     contact_lost_after_s: float | None = None
+    keep_task: bool = False
     steps: list[Step] = attrs.field(factory=list)
 
     def run(self) -> int:
@@ -379,6 +380,7 @@ class World:
             patience=Patience(self.inbox, self.clock, log, lambda: 0.5),
             leave=lambda: self.left_session.append(self.steps[-1].dest),
             new_token=lambda: f"token-{next(tokens)}",
+            keep_task=self.keep_task,
         )
         journal = _Recorder(self.journal, self.steps)
         return Runner(RobotMachine(definition), journal, self.callbacks, self.inbox, log).run()

@@ -24,7 +24,7 @@ ORDERS = {"stop_ordered": 20, "abort_ordered": 10, "robot_forgotten": 101}
 CALL_S = 0.125
 SCRIPT_S = 2.5
 CONTACT_LOST_AFTER_S = 45.0
-SCRIPTS = ("отчёты\\сводка", "invoices", "letters/birthday")
+SCRIPTS = ("letters/birthday", "отчёты\\сводка", "invoices")
 LEFT = Unsettled("5c1e0000-0000-4000-8000-000000000001", SCRIPTS[0], "token-0", "", "Working")
 
 
