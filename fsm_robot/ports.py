@@ -162,7 +162,7 @@ class Ledger(Protocol):
         """Return how the job ended, or empty where that is not known."""
 
     def add(self, job_guid: str, outcome: str = "") -> None:
-        """Write that the job was taken, or how it ended; on disk when this returns."""
+        """Write that the job was taken, or how it ended; the latter is on disk when this returns."""
 
 
 class Journal(Protocol):

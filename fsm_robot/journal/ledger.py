@@ -39,7 +39,10 @@ class JobLedger:
         return "" if any(entry["job"] == job and entry.get("outcome") for entry in entries) else job
 
     def add(self, job_guid: str, outcome: str = "") -> None:
-        """Write that the job was taken, or how it ended; on disk when this returns.
+        """Write that the job was taken, or how it ended; the latter is on disk when this returns.
+
+        That a job was taken is not waited for: the journal's own record of it, synced before, tells the same, and the
+        entry reaches the disk with the next one.
 
         Raises:
             JournalError: The disk is full, read-only or gone.
@@ -52,7 +55,8 @@ class JobLedger:
             file = self.disk.append(self.path)
             try:
                 file.write(start + line)
-                file.sync()
+                if outcome:
+                    file.sync()
             finally:
                 file.close()
         except OSError as error:
