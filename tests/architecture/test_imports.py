@@ -152,14 +152,16 @@ def _signatures(path: Path) -> dict[str, list[str]]:
     }
 
 
-def test_catch_all_stands_in_one_place_only() -> None:
-    """`except Exception` is the command line's, and the import of a user's own module; nothing is swallowed elsewhere."""
-    found = []
+def test_catch_all_swallows_nothing() -> None:
+    """`except Exception` either raises again what it caught, or stands in one of the places that turn it into words."""
+    found = set()
     for path in sources():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ExceptHandler) and (
-                node.type is None or ast.unparse(node.type) in ("Exception", "BaseException")
-            ):
-                found.append(path.relative_to(PACKAGE).as_posix())
-    # runner.py raises again after it has ended the script.
-    assert sorted(set(found)) == ["cli/__init__.py", "runner.py", "wiring.py"]
+            if not isinstance(node, ast.ExceptHandler):
+                continue
+            catches_all = node.type is None or ast.unparse(node.type) in ("Exception", "BaseException")
+            last = node.body[-1]
+            if catches_all and not (isinstance(last, ast.Raise) and last.exc is None):
+                found.add(path.relative_to(PACKAGE).as_posix())
+    # The command line's exit code, the error of a user's module while it is imported, and a script's own traceback.
+    assert sorted(found) == ["cli/__init__.py", "wiring.py", "worker/host.py"]

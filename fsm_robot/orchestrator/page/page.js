@@ -20,6 +20,10 @@ function cell(text, kind) {
   return td;
 }
 
+function count(number, word) {
+  return number + " " + word + (number === 1 ? "" : "s");
+}
+
 function clock(iso) {
   return iso ? new Date(iso).toLocaleTimeString() : "";
 }
@@ -52,7 +56,7 @@ function show(state) {
     cell(j.ordered), cell(j.robot, "id"), cell(clock(j.created_at)), cell(seconds(j, now), "number"),
   ]));
   const open = state.jobs.filter((j) => !j.finished_at).length;
-  const text = state.robots.length + " robots, " + state.all_jobs + " jobs, " + open + " open";
+  const text = [count(state.robots.length, "robot"), count(state.all_jobs, "job"), open + " open"].join(", ");
   const summary = document.getElementById("summary");
   if (summary.textContent !== text) summary.textContent = text;
   document.getElementById("faults").textContent = state.faults.length ? "misbehaving on order: " + state.faults.join(", ") : "";

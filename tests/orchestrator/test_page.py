@@ -1,0 +1,85 @@
+"""The page in a real browser."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fsm_robot.orchestrator.server import Orchestrator
+from tests.conftest import need
+from tests.fakes.waiting import GUID, until
+from tests.orchestrator.conftest import OpenRobot
+
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--window-size=1100,700",
+)  # fmt: skip
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Any]:
+    """Headless Chromium with a profile of its own."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.options import Options
+    from selenium.webdriver.chrome.service import Service
+
+    options = Options()
+    options.binary_location = need("chromium")
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(need("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+def rows(browser: Any, table: str) -> list[str]:
+    return browser.execute_script(f"return [...document.querySelectorAll('#{table} tr')].map(r => r.innerText)")
+
+
+def test_page_shows_robots_and_jobs_as_they_change(server: Orchestrator, robot: OpenRobot, browser: Any) -> None:
+    """Nothing first, then a job, its robot, its order, its end; hostile names stay text; the console stays empty."""
+    browser.get(server.url)
+    until(lambda: "0 robots, 0 jobs" in browser.find_element("id", "summary").text)
+    assert "fsm-robot run" in browser.find_element("id", "no-robots").text
+    hostile = "<img src=x onerror=document.title='bad'>"
+    server.store.enqueue(hostile)
+    guid = server.store.enqueue("отчёты\\сводка", name="за октябрь", priority=3)
+    until(lambda: len(rows(browser, "jobs")) == 2)
+
+    gateway = robot()
+    job = gateway.consume_job().job
+    assert job is not None
+    gateway.update_job(guid, 8)
+    gateway.begin_beats(job)
+    gateway.beat(job)
+    until(lambda: "Working" in "".join(rows(browser, "robots")))
+    assert "In progress" in rows(browser, "jobs")[0]
+    server.store.order_stop(guid)
+    until(lambda: "Stopping" in rows(browser, "jobs")[0])
+    gateway.update_job(guid, 7)
+    until(lambda: "Stopped" in rows(browser, "jobs")[0])
+
+    if folder := os.environ.get("FSM_SCREENSHOTS"):
+        browser.save_screenshot(str(Path(folder) / "orchestrator.png"))
+    assert "отчёты\\сводка (за октябрь)" in rows(browser, "jobs")[0]
+    assert hostile in rows(browser, "jobs")[1]
+    assert browser.title == "fsm_robot: embedded orchestrator"
+    assert GUID not in browser.page_source
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_page_says_so_when_the_server_is_gone_and_goes_on_when_it_is_back(server: Orchestrator, browser: Any) -> None:
+    """No stale table is taken for the truth."""
+    browser.get(server.url)
+    until(lambda: "0 robots" in browser.find_element("id", "summary").text)
+
+    server.stop()
+    until(lambda: "does not answer" in browser.find_element("id", "summary").text)
+    server.start()
+
+    until(lambda: "0 robots" in browser.find_element("id", "summary").text)
