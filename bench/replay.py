@@ -1,4 +1,4 @@
-"""How many recorded steps a replay judges per second, reading included; `steps_per_second()` is one number for a table."""
+"""How many recorded steps a replay judges per second, reading included."""
 
 from __future__ import annotations
 

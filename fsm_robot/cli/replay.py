@@ -59,7 +59,8 @@ def journals_in(names: Iterable[str]) -> list[Path]:
     for name in names:
         path = Path(name)
         if path.is_dir():
-            inside = sorted(entry for entry in path.iterdir() if entry.name.endswith(SUFFIX))
+            # The folder of a robot's state holds its journals one level down.
+            inside = _inside(path) or _inside(path / "journal")
             if not inside:
                 raise SettingsError(f"{name}: there is no journal (*{SUFFIX}) in this folder")
             found += inside
@@ -68,6 +69,10 @@ def journals_in(names: Iterable[str]) -> list[Path]:
         else:
             raise SettingsError(f"{name}: there is no such file or folder; journals are in <storage>/journal")
     return found
+
+
+def _inside(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"*{SUFFIX}"))
 
 
 def _read(path: Path) -> Reading:

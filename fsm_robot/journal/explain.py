@@ -30,7 +30,7 @@ def explained(replayed: Replayed, machine: str) -> list[str]:
         lines += [f"  {line}" for line in _divergence(found, replayed.name, machine)]
     if verdict.renamed:
         lines.append(f"  renamed   {', '.join(f'{old} -> {new}' for old, new in sorted(verdict.renamed.items()))}")
-    return [*lines, *(f"  remark    {remark}" for remark in verdict.remarks)]
+    return [_printable(line) for line in [*lines, *(f"  remark    {remark}" for remark in verdict.remarks)]]
 
 
 def summary(all_replayed: Sequence[Replayed]) -> str:
@@ -110,6 +110,11 @@ def _told(found: Divergence, decision: Decision) -> str:
 def _values(found: Divergence) -> dict[str, Any]:
     values: Mapping[str, Any] = attrs.asdict(found)
     return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+
+
+def _printable(line: str) -> str:
+    """Return a line that stays one, and moves no cursor, whatever names stand in a journal."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
 
 
 def _xml(text: str) -> str:

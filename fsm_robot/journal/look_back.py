@@ -71,7 +71,7 @@ def _in_doubt(reading: Reading, ledger: JobLedger | None, warn: Warn) -> Unsettl
     if not still_open:
         return None if ledger is None else _only_in_the_list(ledger, warn)
     for job in still_open[:-1]:
-        warn(f"job {job.job_guid} was taken, and no list says that it was reported; look into it there")
+        warn(f"job {job.job_guid!r} was taken, and no list says that it was reported; look into it there")
     return still_open[-1]
 
 
@@ -79,5 +79,7 @@ def _only_in_the_list(ledger: JobLedger, warn: Warn) -> Unsettled | None:
     job_guid = ledger.last_open()
     if not job_guid:
         return None
-    warn(f"job {job_guid} is open by the list of jobs, and no journal speaks of it: its processes cannot be looked for")
+    warn(
+        f"job {job_guid!r} is open by the list of jobs, and no journal speaks of it: its processes cannot be looked for"
+    )
     return Unsettled(job_guid, "", "")

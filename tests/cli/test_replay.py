@@ -59,6 +59,15 @@ def test_identical_runs_give_0_and_a_summary(runs: Path, capsys: pytest.CaptureF
     assert capsys.readouterr().out.splitlines()[-1] == "3 runs: 3 identical"
 
 
+def test_storage_folder_stands_for_the_journals_in_it(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`fsm-robot replay state` is what people write first."""
+    (runs / "state").mkdir()
+    (runs / "runs").rename(runs / "state" / "journal")
+
+    assert main(["replay", "state"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "3 runs: 3 identical"
+
+
 def test_renamed_map_in_the_machine_file_gives_compatible(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A renamed state is told, and is no failure."""
     renamed = TEXT.replace("Stopping", "Halting") + "\nrenamed: {Stopping: Halting}\n"

@@ -331,7 +331,8 @@ def test_explanation_names_both_files_with_their_lines() -> None:
 
     line = TEXT[: TEXT.index("{trigger: stop_ordered, source: Working")].count("\n") + 1
     assert f"my.yaml:{line}" in text
-    assert "c\x01<.jsonl:7" in text
+    assert "c\\x01<.jsonl:7" in text
+    assert text.replace("\n", "").isprintable()
     assert "allowed   in Working: script_ended" in text
 
 
