@@ -87,7 +87,7 @@ class JournalFile:
             self._file = None
 
     def _flush(self, *, sync: bool) -> None:
-        with _disk_errors(self.path or self.directory, "written"):
+        with disk_errors(self.path or self.directory, "written"):
             try:
                 self._write(sync)
             except OSError as error:
@@ -116,7 +116,8 @@ class JournalFile:
     def _open(self) -> AppendedFile:
         stamp = self.clock.utc_now()
         # The number, not the clock, gives the order: clocks are set back.
-        number = max((number_of(path) for path in journals(self.directory, self.disk)), default=0) + 1
+        names = journal_names(self.directory, self.disk)
+        number = _number(names[-1]) + 1 if names else 1
         compact = stamp[:19].replace("-", "").replace(":", "")
         self.path = self.directory / f"{number:06d}-{compact}Z{SUFFIX}"
         self._torn, self._whole_bytes, self._chain, self._first_of_folder = False, 0, "", number == 1
@@ -134,7 +135,7 @@ class JournalFile:
         """
         if self._name_is_safe:
             return
-        with _disk_errors(self.directory, "written"):
+        with disk_errors(self.directory, "written"):
             self.disk.sync_names(self.directory)
             if self._first_of_folder:
                 self.disk.sync_names(self.directory.parent)
@@ -144,13 +145,16 @@ class JournalFile:
 
 def journals(directory: Path, disk: Disk = SYSTEM_DISK) -> list[Path]:
     """Return the journals of a folder, oldest first; an absent folder has none."""
-    names = [name for name in disk.names(directory) if _NAME.fullmatch(name)]
-    return [directory / name for name in sorted(names, key=lambda name: (int(name.partition("-")[0]), name))]
+    return [directory / name for name in journal_names(directory, disk)]
 
 
-def number_of(path: Path) -> int:
-    """Return the number of the run that a journal's name begins with."""
-    return int(path.name.partition("-")[0])
+def journal_names(directory: Path, disk: Disk = SYSTEM_DISK) -> list[str]:
+    """Return the names of the journals of a folder, oldest run first; an absent folder has none."""
+    return sorted(filter(_NAME.fullmatch, disk.names(directory)), key=lambda name: (_number(name), name))
+
+
+def _number(name: str) -> int:
+    return int(name.partition("-")[0])
 
 
 def read_journal(path: Path, disk: Disk = SYSTEM_DISK) -> tuple[list[Record], str]:
@@ -169,7 +173,7 @@ def read_run(path: Path, disk: Disk = SYSTEM_DISK) -> Reading:
     Raises:
         JournalError: The file cannot be read.
     """
-    with _disk_errors(path, "read"):
+    with disk_errors(path, "read"):
         return read(io.BytesIO(disk.read(path)))
 
 
@@ -179,7 +183,7 @@ def read_file(path: Path) -> Reading:
     Raises:
         JournalError: The file cannot be read.
     """
-    with _disk_errors(path, "read"), path.open("rb") as stream:
+    with disk_errors(path, "read"), path.open("rb") as stream:
         return read(_short_lines(stream))
 
 
@@ -191,7 +195,8 @@ def _short_lines(stream: IO[bytes]) -> Iterable[bytes]:
 
 
 @contextmanager
-def _disk_errors(path: Path, done: str) -> Iterator[None]:
+def disk_errors(path: Path, done: str) -> Iterator[None]:
+    """Turn a refusal of the operating system into one sentence: `done` is `written` or `read`."""
     try:
         yield
     except OSError as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import attrs
 
-from fsm_robot.journal.file import SYSTEM_DISK, journals, read_run
+from fsm_robot.journal.file import SYSTEM_DISK, disk_errors, journal_names, read_run
 from fsm_robot.journal.ledger import JobLedger
 from fsm_robot.journal.record import Reading
 from fsm_robot.journal.unsettled import died_asking, has_looked_back, opened_in, unsettled_in
@@ -41,11 +41,12 @@ def find_unsettled(
     Raises:
         JournalError: A journal or the list of jobs cannot be read.
     """
-    paths = journals(directory, disk)
-    for path in reversed(paths):
-        reading = read_run(path, disk)
+    with disk_errors(directory, "read"):
+        names = journal_names(directory, disk)
+    for name in reversed(names):
+        reading = read_run(directory / name, disk)
         if reading.damage == "changed":
-            warn(f"{path.name}: {reading.wrong}; what stands behind it is not believed, the list of jobs decides")
+            warn(f"{name}: {reading.wrong}; what stands behind it is not believed, the list of jobs decides")
             found = _in_doubt(reading, ledger, warn)
         else:
             found = _not_closed(unsettled_in(reading.records), ledger)
