@@ -41,7 +41,7 @@ class Runner:
     def _decide(self, event: Event, came_from: CameFrom) -> Step:
         late = event.job_run is not None and event.job_run != self.callbacks.job_run
         step = self.machine.late(event) if late else self.machine.handle(event)
-        return attrs.evolve(step, came_from=came_from)
+        return step.that_came_from(came_from)
 
     def _do(self, step: Step) -> Event | None:
         """Write the step down, then act on it."""

@@ -105,7 +105,7 @@ def step_from(values: Mapping[str, Any]) -> Step:
 
 def line_of(kind: str, values: Mapping[str, Any], chain_before: str, clean: Callable[[str], str]) -> tuple[str, str]:
     """Return the line for a record, with its newline, and its chain value; `clean` takes secrets out of the text."""
-    content = clean(json.dumps({"record": kind, **values}, ensure_ascii=False, separators=(",", ":"), default=str))
+    content = clean(_ENCODER.encode({"record": kind, **values}))
     if len(content) > LONGEST_LINE_BYTES // 8:
         content = clean(_shortened(kind, values))
     # A lone surrogate, which UTF-8 cannot hold, becomes the JSON escape of itself.
@@ -225,8 +225,9 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-# Made once: `json.loads` with options makes one per call, which is half of what reading a line costs.
+# Made once: `json.loads` and `dumps` with options make one per call, which is half of what a line costs.
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def _depth(content: bytes) -> int:
@@ -243,6 +244,8 @@ def _depth(content: bytes) -> int:
 
 def _bounded(value: Any, level: int = 0) -> Any:
     """Return `value` cut to what a line may hold: a server or a script may send texts of any length and depth."""
+    if type(value) is int:
+        return value
     if isinstance(value, str):
         return value if len(value) <= LONGEST_TEXT else f"{value[:LONGEST_TEXT]}… ({len(value)} characters)"
     if isinstance(value, float) and not math.isfinite(value):
@@ -261,7 +264,7 @@ def _shortened(kind: str, values: Mapping[str, Any]) -> str:
     event = dict(values.get("event", {}))
     kept = {k: v for k, v in event.get("data", {}).items() if isinstance(v, (int, float)) or len(str(v)) <= 200}
     event["data"] = {**dict(list(kept.items())[:50]), "cut": True}
-    return json.dumps({"record": kind, **values, "event": event}, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode({"record": kind, **values, "event": event})
 
 
 def _chain(content: bytes, before: str) -> str:

@@ -17,6 +17,7 @@ CLOSING = ("job_reported", "report_refused")
 def unsettled_in(records: Sequence[Record]) -> Unsettled | None:
     """Return the job that these records leave open, or None."""
     found: Unsettled | None = None
+    last_state = ""
     for values in _steps(records):
         event, data = values["event"]["name"], values["event"].get("data", {})
         if event in OPENING:
@@ -25,9 +26,8 @@ def unsettled_in(records: Sequence[Record]) -> Unsettled | None:
             found = None
         elif found is not None and isinstance(data.get("outcome"), str) and values["kind"] == "taken":
             found = attrs.evolve(found, outcome=data["outcome"])
-        if found is not None:
-            found = attrs.evolve(found, last_state=values["dest"])
-    return found
+        last_state = values["dest"]
+    return found and attrs.evolve(found, last_state=last_state)
 
 
 def opened_in(records: Sequence[Record]) -> list[Unsettled]:
