@@ -112,6 +112,7 @@ class _Replay:
     steps: int = 0
     used: dict[str, str] = attrs.field(factory=dict)
     exit_code: int | None = None
+    events: dict[str, Event] = attrs.field(factory=dict)
 
     def through(self, reading: Reading) -> Divergence | None:
         machine = RobotMachine(self.definition)
@@ -146,8 +147,8 @@ class _Replay:
             sentence = f"the run had ended in {machine.state}, and the journal goes on with {event_values['name']!r}"
             return self._diverges(machine, values, line, None, sentence)
         else:
-            event = Event(event_values["name"], event_values.get("data", _NOTHING), event_values.get("job_run"))
-            if values["kind"] == "late" and event.job_run is not None:
+            event = self._event(event_values["name"])
+            if values["kind"] == "late" and "job_run" in event_values:
                 step = machine.late(event)
             else:
                 state = machine.state
@@ -160,6 +161,13 @@ class _Replay:
         self.steps += 1
         self.exit_code = step.exit_code
         return None
+
+    def _event(self, name: str) -> Event:
+        """Return the event of that name; the machine decides by the name alone, so one of each is enough."""
+        event = self.events.get(name)
+        if event is None:
+            event = self.events[name] = Event(name)
+        return event
 
     def _end(self, machine: RobotMachine, values: Mapping[str, Any], line: int) -> Divergence | None:
         if not self.steps or not machine.finished:
@@ -258,7 +266,6 @@ class _Replay:
         return self.definition.state(state).line
 
 
-_NOTHING: dict[str, Any] = {}
 _RECORD_ANEW = "if the change is meant: this journal tells of the old machine; record it anew or leave it out"
 
 

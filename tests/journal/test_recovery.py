@@ -228,6 +228,20 @@ def _spoiled(lines: list[bytes], number: int, how: str) -> list[bytes]:
     return [*lines[:number], lines[number].replace(b'"seq":', b'"sqe":', 1), *lines[number + 1 :]]
 
 
+def test_job_behind_a_changed_line_is_known_by_its_own_record(tmp_path: Path) -> None:
+    """Also before the list of jobs has it, and with the token by which its processes are found."""
+    played = stage(tmp_path)
+    played.play(Director(list(ONE_JOB), crash_at=4, written=True))
+    (played.folder / "jobs" / "ledger.jsonl").unlink()
+    (path,) = journals(played.journals)
+    path.write_bytes(path.read_bytes().replace(b'"name":"nothing_left"', b'"name":"nothing_less"'))
+
+    again = played.start_again()
+
+    assert list(played.finals.values()) == [[5]]
+    assert ("end_remains", "token-1") in again.worker.done
+
+
 def test_outcome_behind_a_changed_line_is_not_believed(tmp_path: Path) -> None:
     """Who edits a failure into a success does not get it reported: the job is Failed."""
     played = stage(tmp_path)
