@@ -7,7 +7,7 @@ else
 BIN := $(VENV)/bin
 endif
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint tests wheel run check diagram schema journals docs bench lock clean
+.PHONY: help demo test lint tests wheel simulate mutants run check diagram gallery schema journals docs bench lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /' | awk -F': ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -40,6 +40,12 @@ tests: $(VENV)/.ready-dev ## the tests alone
 wheel: $(VENV)/.ready-dev ## build a wheel, install it into an empty environment, run it there
 	$(BIN)/python tests/try_wheel.py
 
+simulate: $(VENV)/.ready ## crash the robot thousands of times on virtual time and check its promises
+	$(BIN)/python -m fsm_robot simulate --jobs 25000 $(ARGS)
+
+mutants: $(VENV)/.ready-dev ## break states.yaml and the code line by line and see who notices
+	$(BIN)/python tests/mutants.py $(ARGS)
+
 run: $(VENV)/.ready ## run the robot of robot.toml
 	$(BIN)/python -m fsm_robot run
 
@@ -48,6 +54,9 @@ check: $(VENV)/.ready ## check robot.toml and states.yaml
 
 diagram: $(VENV)/.ready ## write docs/states.md
 	$(BIN)/python -m fsm_robot diagram --format markdown -o docs/states.md
+
+gallery: $(VENV)/.ready-dev ## write docs/pictures (needs a Chromium)
+	$(BIN)/python -m tests.gallery
 
 schema: $(VENV)/.ready ## write the JSON Schemas of the machine file and of a journal line
 	$(BIN)/python -m fsm_robot.machine.schema fsm_robot/states.schema.json
@@ -68,4 +77,4 @@ lock: $(VENV)/.ready-dev ## write the lock files anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --extra dev -o requirements-dev.lock pyproject.toml
 
 clean: ## remove what the other commands made
-	rm -rf $(VENV) demo-run dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo-run simulated dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
+assert sys.platform != "win32", "imported on POSIX only"  # and type-checked for POSIX only
+
 import fcntl
 import os
 import shutil
@@ -22,6 +26,17 @@ def log_off_command() -> list[str]:
 def account_file(name: str) -> str:
     """Return a path that is the same for every process of this account, whatever its environment says."""
     return f"/tmp/fsm_robot-{os.getuid()}-{name}"  # noqa: S108 - opened without following links
+
+
+def browsers() -> list[str]:
+    """Return the commands and paths under which a Chromium may be installed, the likeliest first."""
+    names = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "microsoft-edge-stable"]
+    return [*names, "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"]
+
+
+def browser_flags() -> list[str]:
+    """Return what a browser needs here: without its sandbox it starts for root, with it only for others."""
+    return ["--no-sandbox"] if os.getuid() == 0 else []
 
 
 def open_lock_file(path: str) -> int:

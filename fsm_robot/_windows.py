@@ -27,6 +27,18 @@ def account_file(name: str) -> str:
     return os.path.join(os.path.expanduser("~"), "AppData", "Local", f"fsm_robot-{name}")
 
 
+def browsers() -> list[str]:
+    """Return the commands and paths under which a Chromium may be installed, the likeliest first."""
+    roots = [os.environ.get(name, "") for name in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")]
+    places = [r"Microsoft\Edge\Application\msedge.exe", r"Google\Chrome\Application\chrome.exe"]
+    return ["msedge", "chrome", *(os.path.join(root, place) for place in places for root in roots if root)]
+
+
+def browser_flags() -> list[str]:
+    """Return what a browser needs here."""
+    return []
+
+
 def open_lock_file(path: str) -> int:
     """Open or create the file behind a lock, not inherited by children; return the descriptor."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOINHERIT | os.O_BINARY, 0o600)

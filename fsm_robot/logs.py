@@ -21,6 +21,7 @@ CONSOLE_FORMAT = "<dim>{time:HH:mm:ss}</dim> <level>{level: <7}</level> {extra[s
 FILE_FORMAT = "{time:YYYY-MM-DDTHH:mm:ss.SSSZ} {level: <7} {process} {extra[story]}"
 LARGEST_FILE = "10 MB"
 KEPT_FILES = 5
+LONGEST_VALUE = 2000
 
 
 @attrs.define
@@ -62,7 +63,7 @@ class Log:
             return
         if self._logger is None:
             self._logger = self._open()
-        self._logger.bind(story=self.redact(_story(sentence, values))).log(level.upper(), "")
+        self._logger.bind(story=self.redact(story_of(sentence, values))).log(level.upper(), "")
 
     def close(self) -> None:
         """Finish all lines."""
@@ -100,7 +101,7 @@ class Log:
             logger.bind(story=f"robot.log cannot be written, this run is only told here: {error}").warning("")
 
 
-def _story(sentence: str, values: dict[str, Any]) -> str:
+def story_of(sentence: str, values: dict[str, Any]) -> str:
     """Return one line whatever the values hold: a line break in a script's message must not fake a log line."""
     shown = [f"{key}={_plain(value)}" for key, value in values.items() if value not in (None, "", ())]
     return sentence if not shown else f"{sentence}: {' '.join(shown)}"
@@ -108,5 +109,7 @@ def _story(sentence: str, values: dict[str, Any]) -> str:
 
 def _plain(value: Any) -> str:
     text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text[:2000])
+    text = text[:LONGEST_VALUE]
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
     return f'"{text}"' if " " in text or not text else text

@@ -73,13 +73,13 @@ class Redactor:
         if "%" in text or "\0" in text:
             return True
         folded = text.lower()
-        return any(needle in folded for needle in self._needles)
+        return any(map(folded.__contains__, self._needles))
 
     def _suspicious_data(self, data: bytes) -> bool:
         if b"%" in data or b"\0" in data:
             return True
         folded = data.lower()
-        return any(needle.encode() in folded for needle in self._needles)
+        return any(map(folded.__contains__, self._data_needles))
 
     @cached_property
     def _needles(self) -> tuple[str, ...]:
@@ -87,6 +87,10 @@ class Redactor:
         cores = [core[:_SHORTEST_NEEDLE].lower() for core, _ in _base64_cores(self._secret)]
         hexed = [_hex(variant)[:_SHORTEST_NEEDLE] for variant in _case_variants(self._secret)]
         return tuple(dict.fromkeys([plain, *cores, *hexed]))
+
+    @cached_property
+    def _data_needles(self) -> tuple[bytes, ...]:
+        return tuple(needle.encode() for needle in self._needles)
 
     @cached_property
     def _forms(self) -> list[list[_Place]]:

@@ -1,12 +1,28 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import attrs
 import pytest
 
+from fsm_robot.codes import event_for
 from fsm_robot.errors import GatewayRejectedError, ScriptNotStartedError, ScriptRefusedError, UnexpectedEventError
 from fsm_robot.machine.events import Event
 from fsm_robot.ports import ConsumeAnswer, Ending, HeartbeatAnswer, Unsettled
-from tests.fakes.world import GONE, JOB, JOB_FOUND, NO_JOB, FakeGateway, FakeJournal, FakePast, FakeWorker, World, lost
+from tests.fakes.world import (
+    GONE,
+    JOB,
+    JOB_FOUND,
+    NO_JOB,
+    FakeGateway,
+    FakeJournal,
+    FakePast,
+    FakeWorker,
+    World,
+    definition_of_the_robot,
+    lost,
+)
 
 TAKEN = ConsumeAnswer(0, job=JOB)
 OK = Ending("succeeded", exit_code=0)
@@ -265,14 +281,38 @@ def test_claim_when_refused_starts_nothing_and_reports_failed() -> None:
 
 def test_claim_when_unreachable_is_asked_for_about_two_minutes() -> None:
     """The claim is repeated for up to 120 s, then the job is reported Failed without having been started."""
-    world = with_job(gateway=FakeGateway([JOB_FOUND, NO_JOB], [TAKEN], [*[lost("no_answer")] * 30, None]))
-    world.gateway.updates = [lost("no_answer")] * 9 + [None]
+    world = with_job(gateway=FakeGateway([JOB_FOUND, NO_JOB], [TAKEN], [lost("no_answer")]))
 
     world.run()
 
     claims = world.gateway.statuses().count(8)
-    assert 5 <= claims <= 10
-    assert world.gateway.statuses()[-1] in (4, 5)
+    assert 60 <= sum(world.inbox.pauses[: claims - 1]) <= 120
+    assert set(world.gateway.statuses()[claims:]) == {5}
+    assert world.worker.done == []
+
+
+CODES = {
+    "announce": [
+        (0, 0, "no_job"),
+        (0, 1, "job_found"),
+        (10, 1, "job_found"),
+        (20, 0, "no_job"),
+        (101, 0, "robot_unknown"),
+    ],
+    "consume_job": [(0, 0, "job_consumed"), (101, 0, "robot_unknown"), (102, 0, "job_gone")],
+    "run_script": [(0, 0, None), (10, 0, "abort_ordered"), (20, 0, "stop_ordered"), (101, 0, "robot_forgotten")],
+}
+
+
+@pytest.mark.parametrize(
+    ("callback", "code", "has_new_job", "event"),
+    [(callback, *case) for callback, cases in CODES.items() for case in cases],
+)
+def test_code_of_the_algorithm_means_its_event(callback: str, code: int, has_new_job: int, event: str | None) -> None:
+    """states.yaml gives every documented code its meaning, in every call that can carry it."""
+    answer = {"HeartbeatErrorCode": code, "ConsumeJobErrorCode": code, "HasNewJob": has_new_job}
+
+    assert event_for(definition_of_the_robot().callback(callback), answer) == event
 
 
 def test_report_when_undeliverable_is_tried_for_ten_minutes_kept_and_exit_4() -> None:
@@ -294,6 +334,7 @@ def test_report_when_refused_for_good_is_closed_with_a_loud_line(status: int) ->
 
     assert world.run() == 0
     assert world.gateway.statuses() == [8, 4]
+    assert world.ledger.jobs == {JOB.guid: "succeeded"}
     assert any(line.startswith("error the orchestrator refuses the result for good") for line in world.log.lines)
 
 
@@ -318,6 +359,16 @@ def test_long_silence_when_the_settings_say_so_stops_the_script() -> None:
 
 
 # ---- leaving
+
+
+class InterruptingGateway:
+    """Another gateway, with its own way to consume."""
+
+    def __init__(self, gateway: FakeGateway, consume_job: Callable[[], ConsumeAnswer]) -> None:
+        self.gateway, self.consume_job = gateway, consume_job
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.gateway, name)
 
 
 def test_interrupt_while_working_stops_politely_reports_and_exits_6() -> None:
@@ -365,6 +416,22 @@ def test_interrupt_before_the_claim_starts_nothing_and_reports_failed() -> None:
     assert world.run() == 6
     assert world.worker.done == []
     assert world.gateway.statuses() == [8, 5]
+
+
+def test_interrupt_while_the_job_is_consumed_starts_nothing_and_claims_nothing() -> None:
+    """Told to leave when the job is already in hand: it is reported Failed, not begun and stopped."""
+    world = with_job()
+    consume = world.gateway.consume_job
+
+    def told_to_leave() -> ConsumeAnswer:
+        world.inbox.post(Event("interrupted", {"reason": "SIGTERM"}))
+        return consume()
+
+    world.gateway = InterruptingGateway(world.gateway, told_to_leave)  # type: ignore[assignment]
+
+    assert world.run() == 6
+    assert world.worker.done == []
+    assert world.gateway.statuses() == [5]
 
 
 def test_interrupt_while_the_report_is_repeated_keeps_the_result_and_exits_6() -> None:

@@ -30,6 +30,8 @@ def main() -> None:
         machine = json.loads(_run([program, "check", "--json"], folder))["machine"]
         if machine["initial"] != "Recovering" or not machine["transitions"]:
             raise SystemExit("the wheel does not carry states.yaml")
+        if "Content-Security-Policy" not in _run([program, "diagram", "--format", "html"], folder):
+            raise SystemExit("the wheel does not carry the run player")
         demo = _run([python, "-I", "-m", "fsm_robot", "demo", "--folder", str(folder / "demo")], folder)
         print("\n".join(demo.splitlines()[-12:]))
         print(f"{wheel.name}: built, installed into an empty environment, checked and run there")

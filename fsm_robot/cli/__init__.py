@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, str] = {
     "check": "check robot.toml and the machine file, and show what the machine does",
     "diagram": "draw the machine file",
     "replay": "would a machine file decide recorded runs the same way?",
+    "simulate": "break everything around the robot, thousands of times, and check that its promises hold",
     "orchestrator": "the embedded orchestrator: serve, enqueue, jobs, stop, abort",
 }
 INTERNAL_ERROR, USAGE_ERROR = 1, 2

@@ -4,53 +4,166 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from fsm_robot import machine_file
-from fsm_robot.cli.replay import journals_in
+import attrs
+
+from fsm_robot import browser, machine_file
 from fsm_robot.errors import SettingsError
+from fsm_robot.export.compare import Comparison, compare, comparison_table
+from fsm_robot.export.divergence import Divergence, divergence
 from fsm_robot.export.dot import dot
+from fsm_robot.export.drawio import drawio
+from fsm_robot.export.heat import heat
 from fsm_robot.export.markdown import markdown
 from fsm_robot.export.mermaid import mermaid
-from fsm_robot.journal.file import read_file
+from fsm_robot.export.scene import Heat
+from fsm_robot.export.statistics import run_statistics
+from fsm_robot.export.svg import svg
+from fsm_robot.export.words import Words, words
+from fsm_robot.journal.file import SUFFIX, journals, read_journal
 from fsm_robot.journal.taken import Taken, taken_in
 from fsm_robot.machine.definition import Definition
+from fsm_robot.player.assets import assets
+from fsm_robot.player.history import Run
+from fsm_robot.player.page import comparison_page, page
 
-FORMATS: Mapping[str, Callable[[Definition, Taken | None], str]] = {
-    "mermaid": mermaid,
-    "dot": dot,
-    "markdown": markdown,
+
+@attrs.frozen
+class Options:
+    """What a format may want beside the machine: the words of --lang; the runs of --runs, their figures and way."""
+
+    words: Words
+    runs: Sequence[Run] = ()
+    heat: Heat | None = None
+    taken: Taken | None = None
+
+
+FORMATS: Mapping[str, Callable[[Definition, Options], str | bytes]] = {
+    "mermaid": lambda machine, options: mermaid(machine, options.taken),
+    "dot": lambda machine, options: dot(machine, options.taken),
+    "markdown": lambda machine, options: markdown(machine, options.words, options.taken),
+    "svg": lambda _, options: svg(options.words, options.heat),
+    "drawio": lambda _, options: drawio(options.words),
+    "html": lambda _, options: page(options.words, options.runs, assets(), options.heat),
+    "png": lambda _, options: browser.png(svg(options.words, options.heat)),
+    "pdf": lambda _, options: browser.pdf(svg(options.words, options.heat)),
+}
+
+
+WITH_FIGURES = frozenset({"svg", "html", "png", "pdf", "mermaid", "dot", "markdown"})
+"""Formats that show what --runs holds."""
+WITH_VERDICTS = ("markdown", "html")
+"""Formats of a comparison that say which runs would go another way."""
+Verdicts = Sequence[tuple[str, Divergence | None]]
+COMPARISONS: Mapping[str, Callable[[Words, Comparison, Verdicts], str | bytes]] = {
+    "markdown": lambda _, comparison, verdicts: comparison_table(comparison, verdicts),
+    "svg": lambda shown, comparison, _: svg(shown, None, comparison.marks),
+    "html": lambda shown, comparison, verdicts: comparison_page(shown, comparison, assets(), verdicts),
+    "png": lambda shown, comparison, _: browser.png(svg(shown, None, comparison.marks)),
+    "pdf": lambda shown, comparison, _: browser.pdf(svg(shown, None, comparison.marks)),
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("file", nargs="?", help="a machine file (default: the built-in one)")
-    parser.add_argument("--format", choices=sorted(FORMATS), default="mermaid", help="default: %(default)s")
+    parser.add_argument("--format", choices=sorted(FORMATS), help="default: mermaid; with --diff: markdown")
+    parser.add_argument("--diff", metavar=("OLD", "NEW"), nargs=2, help="show what one machine file changes in another")
+    parser.add_argument("--lang", metavar="LANGUAGE", default="", help="titles instead of names, such as en or ru")
     parser.add_argument(
+        "--runs",
         "--run",
         metavar="JOURNAL",
         nargs="+",
         default=[],
-        help="mark what recorded runs did: journals, or folders of them",
+        help="journals, or folders of them: their way and figures on the drawing",
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of printing")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print or write the drawing."""
+    arguments.format = arguments.format or ("markdown" if arguments.diff else "mermaid")
+    if arguments.diff:
+        return write(_compared(arguments), arguments.output)
     path = Path(arguments.file) if arguments.file else machine_file.built_in()
+    if arguments.runs and arguments.format not in WITH_FIGURES:
+        raise SettingsError(f"--runs can be shown as {', '.join(sorted(WITH_FIGURES))}, not as {arguments.format}")
     definition = machine_file.load(path, None, ())
-    taken = (
-        taken_in((read_file(run).records for run in journals_in(arguments.run)), definition) if arguments.run else None
-    )
-    text = FORMATS[arguments.format](definition, taken)
-    if not arguments.output:
-        sys.stdout.write(text)
-        return 0
-    try:
-        Path(arguments.output).write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise SettingsError(f"{arguments.output}: cannot be written: {error.strerror or error}") from error
+    runs = read_runs(arguments.runs)
+    _tell_strangers(runs, definition)
+    figures = heat(run_statistics(run.records for run in runs), arguments.lang) if runs else None
+    taken = taken_in((run.records for run in runs), definition) if runs else None
+    options = Options(words(definition, arguments.lang, str(path)), runs, figures, taken)
+    return write(FORMATS[arguments.format](definition, options), arguments.output)
+
+
+def _tell_strangers(runs: Sequence[Run], definition: Definition) -> None:
+    """Say on stderr how many runs followed another machine: a drawing has no place for what it does not know."""
+    others = sum(run.header.get("machine_sha256") != definition.digest() for run in runs)
+    if others:
+        sentence = f"{others} of {len(runs)} runs followed another machine; what this one does not know is not drawn"
+        print(sentence, file=sys.stderr)
+
+
+def _compared(arguments: argparse.Namespace) -> str | bytes:
+    if arguments.file:
+        raise SettingsError("--diff takes both machine files itself: --diff OLD NEW")
+    if arguments.format not in COMPARISONS:
+        raise SettingsError(f"--diff can be {', '.join(COMPARISONS)}, not {arguments.format}")
+    if arguments.runs and arguments.format not in WITH_VERDICTS:
+        raise SettingsError(f"--diff with --runs can be {', '.join(WITH_VERDICTS)}, not {arguments.format}")
+    old, new = (machine_file.load(Path(name), None, ()) for name in arguments.diff)
+    comparison = compare(old, new)
+    shown = words(comparison.union, arguments.lang, arguments.diff[1])
+    verdicts = [(run.name, divergence(run.records, new)) for run in read_runs(arguments.runs)]
+    return COMPARISONS[arguments.format](shown, comparison, verdicts)
+
+
+def read_runs(names: Sequence[str]) -> list[Run]:
+    """Return the runs of journals and of folders of journals, oldest first within a folder.
+
+    Raises:
+        SettingsError: There is no such file, a folder holds no journal, or a file is none.
+    """
+    return [_run(path) for name in names for path in _journals(name)]
+
+
+def _run(path: Path) -> Run:
+    records, problem = read_journal(path)
+    if not records:
+        raise SettingsError(f"--runs {path}: is no journal of a robot: {problem or 'it is empty'}")
+    if problem:
+        print(f"{path}: {problem}; only what stands before it counts", file=sys.stderr)
+    return Run(path.name.removesuffix(SUFFIX), records, problem)
+
+
+def _journals(name: str) -> list[Path]:
+    path = Path(name)
+    if path.is_file():
+        return [path]
+    # The folder of a robot's state holds its journals one level down.
+    found = journals(path) or journals(path / "journal")
+    if not found:
+        reason = "holds no journal (*.jsonl)" if path.is_dir() else "does not exist"
+        raise SettingsError(f"--runs {name}: {reason}")
+    return found
+
+
+def write(content: str | bytes, output: str | None) -> int:
+    """Print `content`, or write it to the file `output`."""
+    data = content.encode() if isinstance(content, str) else content
+    if output:
+        try:
+            Path(output).write_bytes(data)
+        except OSError as error:
+            raise SettingsError(f"{output}: cannot be written: {error.strerror or error}") from error
+    elif isinstance(content, str):
+        sys.stdout.write(content)
+    elif sys.stdout.isatty():
+        raise SettingsError("this format is no text; write it to a file with -o FILE")
+    else:
+        sys.stdout.buffer.write(data)
     return 0

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from fsm_robot.export.mermaid import mermaid
+from fsm_robot.export.words import Words
 from fsm_robot.journal.taken import Taken
 from fsm_robot.machine.checks import JOB_STATUSES, coverage
 from fsm_robot.machine.definition import CallbackSpec, Definition, RetryPolicy
 
 
-def markdown(definition: Definition, taken: Taken | None = None) -> str:
-    """Return the page that docs/states.md holds; with `taken`, it says how often each transition was taken."""
+def markdown(definition: Definition, shown: Words | None = None, taken: Taken | None = None) -> str:
+    """Return the page that docs/states.md holds.
+
+    Words in a language add what people call states and events; with `taken`, it says how often each edge was taken.
+    """
     counted = ("taken",) if taken else ()
     names = [state.name for state in definition.states if not state.final]
     parts = [
@@ -30,6 +34,7 @@ def markdown(definition: Definition, taken: Taken | None = None) -> str:
                 for state in definition.states
             ),
         ),
+        *_called(definition, shown),
         "## Transitions",
         _table(
             ("from", "event", "to", "exit code", "remarks", *counted),
@@ -65,6 +70,18 @@ def markdown(definition: Definition, taken: Taken | None = None) -> str:
         ),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _called(definition: Definition, shown: Words | None) -> list[str]:
+    if shown is None or not shown.language:
+        return []
+    states = [(state.name, shown.state(state.name), shown.about_state(state.name)) for state in definition.states]
+    events = [(f"`{name}`", shown.event(name), shown.about_event(name)) for name in definition.events()]
+    return [
+        f"## What they are called ({shown.language})",
+        _table(("state", "title", "description"), states),
+        _table(("event", "title", "description"), events),
+    ]
 
 
 def _does(definition: Definition, callback: str, final: bool) -> str:

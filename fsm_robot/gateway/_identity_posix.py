@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
+assert sys.platform != "win32", "imported on POSIX only"  # and type-checked for POSIX only
+
 import fcntl
 import socket
 import struct
-import sys
 from pathlib import Path
 
 _INTERFACES = Path("/sys/class/net")

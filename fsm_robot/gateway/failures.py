@@ -55,7 +55,9 @@ def shown(content_type: str, text: str) -> str:
 
 def printable(text: str) -> str:
     """Return the beginning of `text` with control characters escaped."""
-    start = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text[:SHOWN_CHARACTERS])
+    start = text[:SHOWN_CHARACTERS]
+    if not start.isprintable():
+        start = "".join(char if char.isprintable() else repr(char)[1:-1] for char in start)
     return f"{start}…" if len(text) > SHOWN_CHARACTERS else start
 
 

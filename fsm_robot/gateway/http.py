@@ -9,18 +9,19 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
 
 from fsm_robot import __version__
-from fsm_robot.errors import BeatsEndedError, GatewayError, GatewayGarbledError, GatewayRejectedError
+from fsm_robot.errors import BeatsEndedError, GatewayError
 from fsm_robot.gateway import failures, payloads
 from fsm_robot.gateway.answers import timed_response
 from fsm_robot.gateway.beats import BeatGate, FormBody
 from fsm_robot.gateway.failures import Answer
 from fsm_robot.gateway.identity import Identity, identity_towards
+from fsm_robot.gateway.reading import Reading
 from fsm_robot.ports import ConsumeAnswer, HeartbeatAnswer, Job
 from fsm_robot.redact import Redactor
 
@@ -54,7 +55,6 @@ from urllib3.exceptions import DecodeError, HTTPError, InsecureRequestWarning  #
 
 LARGEST_ANSWER_BYTES = 1024 * 1024
 _PIECE_BYTES = 64 * 1024
-Value = TypeVar("Value")
 _WIRE_ERRORS = (requests.RequestException, HTTPError, HTTPException, OSError)
 
 
@@ -124,6 +124,7 @@ class HttpGateway:
     timeout_s: float = 30.0
     redactor: Redactor = attrs.field(factory=Redactor)
     warn: Callable[[str], None] = attrs.field(default=warnings.warn, repr=False)
+    _reading: Reading = attrs.field(init=False, repr=False)
     _calls: _Adapter = attrs.field(init=False, repr=False)
     _beats: _Adapter | None = attrs.field(default=None, init=False, repr=False)
     _gate: BeatGate | None = attrs.field(default=None, init=False)
@@ -133,6 +134,7 @@ class HttpGateway:
     def __attrs_post_init__(self) -> None:
         """Read the certificates, so that a wrong file stops the start and not the first call."""
         self.url = self.url.rstrip("/")
+        self._reading = Reading(self.redactor)
         self._calls = self._adapter()
         if self._speaks_tls and self.verify is False:
             urllib3.disable_warnings(InsecureRequestWarning)  # said once, by us, in words that tell what to do
@@ -147,7 +149,7 @@ class HttpGateway:
         """See `ports.Gateway.announce`."""
         body = FormBody(self._heartbeat(payloads.READY, last_job))
         answer = self._ask(self._calls, "POST", payloads.HEARTBEAT_PATH, body)
-        return self._read(payloads.heartbeat_answer, answer)
+        return self._reading.value(payloads.heartbeat_answer, answer)
 
     def begin_beats(self, job: Job) -> None:
         """See `ports.Gateway.begin_beats`."""
@@ -169,7 +171,7 @@ class HttpGateway:
             if gate.is_open:
                 raise
             raise BeatsEndedError(f"heartbeats for job {job.guid} ended while one was under way") from error
-        return self._read(payloads.heartbeat_answer, answer)
+        return self._reading.value(payloads.heartbeat_answer, answer)
 
     def end_beats(self) -> None:
         """See `ports.Gateway.end_beats`."""
@@ -183,7 +185,7 @@ class HttpGateway:
         connection that the server closes after a long idle time.
         """
         answer = self._ask(self._calls, "POST", payloads.CONSUME_PATH, FormBody(payloads.consume_form(self.robot_guid)))
-        return self._read(payloads.consume_answer, answer)
+        return self._reading.value(payloads.consume_answer, answer)
 
     def update_job(self, job_guid: str, status: int) -> None:
         """See `ports.Gateway.update_job`: PUT, and POST where the server does not take PUT."""
@@ -194,10 +196,7 @@ class HttpGateway:
             # 404 and 405 to both verbs means that the job is unknown, not the verb: the first answer stands.
             answer = answer if second.verb_unknown else second
             self._post_updates = second.is_success
-        if not answer.is_success:
-            raise self._redacted(failures.refusal(payloads.UPDATE_PATH, answer))
-        if payloads.is_markup(answer.data):
-            raise self._garbled(payloads.UPDATE_PATH, "the answer is an HTML page, so the status was not taken", answer)
+        self._reading.updated(answer)
 
     def close(self) -> None:
         """See `ports.Gateway.close`."""
@@ -210,10 +209,7 @@ class HttpGateway:
 
     def _ask(self, adapter: _Adapter, method: str, path: str, body: FormBody) -> Answer:
         """Return an answer with status 2xx."""
-        answer = self._exchange(adapter, method, path, body)
-        if not answer.is_success:
-            raise self._redacted(failures.refusal(path, answer))
-        return answer
+        return self._reading.succeeded(path, self._exchange(adapter, method, path, body))
 
     def _update(self, method: str, content: bytes) -> Answer:
         return self._exchange(self._calls, method, payloads.UPDATE_PATH, FormBody(content))
@@ -249,20 +245,13 @@ class HttpGateway:
             data, complete = b"", True  # the status says enough
         finally:
             response.raw.close()
-        text = self.redactor.data(data).decode("utf-8", "backslashreplace")
-        shown = failures.shown(headers.get("Content-Type", ""), text)
-        answer = Answer(status, data, shown, headers.get("Location", ""), headers.get("Retry-After", ""))
+        told = (headers.get(name, "") for name in ("Content-Type", "Location", "Retry-After"))
+        answer = self._reading.answer(status, data, *told)
         if answer.is_success and not complete:
-            raise self._garbled(path, "the answer's compression cannot be undone", answer)
+            raise self._reading.garbled(path, "the answer's compression cannot be undone", answer)
         if answer.is_success and len(data) > LARGEST_ANSWER_BYTES:
-            raise self._garbled(path, f"the answer is larger than {LARGEST_ANSWER_BYTES // 1024} KiB", answer)
+            raise self._reading.garbled(path, f"the answer is larger than {LARGEST_ANSWER_BYTES // 1024} KiB", answer)
         return answer
-
-    def _read(self, reader: Callable[[bytes, payloads.Redact], Value], answer: Answer) -> Value:
-        try:
-            return reader(answer.data, self.redactor.text)
-        except GatewayGarbledError as error:
-            raise self._garbled(error.path, error.detail, answer) from None
 
     # ---- pieces
 
@@ -292,19 +281,6 @@ class HttpGateway:
         if who is None or not who.ip:  # asked again while the network is not there yet
             who = self._identity = identity_towards(self.url)
         return payloads.heartbeat_form(self.robot_guid, status, job, machine=who.machine, ip=who.ip, mac=who.mac)
-
-    def _garbled(self, path: str, detail: str, answer: Answer) -> GatewayGarbledError:
-        told = self.redactor.text(f"{detail} (HTTP {answer.status}, {answer.shown})")
-        return GatewayGarbledError(path, "garbled", told)
-
-    def _redacted(self, error: GatewayError) -> GatewayError:
-        """Return `error` without the credential, which a server or a proxy may have echoed."""
-        detail = self.redactor.text(error.detail)
-        if detail == error.detail:
-            return error
-        if isinstance(error, GatewayRejectedError):
-            return GatewayRejectedError(error.path, error.kind, detail, error.status)
-        return type(error)(error.path, error.kind, detail, error.retry_after_s)
 
 
 def _body(response: requests.Response) -> bytes:

@@ -144,17 +144,18 @@ class JournalFile:
 
 
 def journals(directory: Path, disk: Disk = SYSTEM_DISK) -> list[Path]:
-    """Return the journals of a folder, oldest first; an absent folder has none."""
-    return [directory / name for name in journal_names(directory, disk)]
+    """Return every file of a folder that is named like a journal, in the order of the runs; for readers."""
+    names = [name for name in disk.names(directory) if name.endswith(SUFFIX)]
+    return [directory / name for name in sorted(names, key=lambda name: (_number(name), name))]
 
 
 def journal_names(directory: Path, disk: Disk = SYSTEM_DISK) -> list[str]:
-    """Return the names of the journals of a folder, oldest run first; an absent folder has none."""
+    """Return the names of the robot's own journals in its folder, oldest run first; an absent folder has none."""
     return sorted(filter(_NAME.fullmatch, disk.names(directory)), key=lambda name: (_number(name), name))
 
 
 def _number(name: str) -> int:
-    return int(name.partition("-")[0])
+    return int(name.partition("-")[0]) if _NAME.fullmatch(name) else 0
 
 
 def read_journal(path: Path, disk: Disk = SYSTEM_DISK) -> tuple[list[Record], str]:

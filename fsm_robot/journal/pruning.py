@@ -10,7 +10,7 @@ from pathlib import Path
 import attrs
 
 from fsm_robot.errors import JournalError
-from fsm_robot.journal.file import journals, read_run
+from fsm_robot.journal.file import journal_names, read_run
 from fsm_robot.journal.ledger import JobLedger
 from fsm_robot.journal.record import Record
 from fsm_robot.journal.unsettled import OPENING, unsettled_in
@@ -46,7 +46,7 @@ def prune_runs(
         warn: Told what could not be deleted.
     """
     deleted = 0
-    for path in due(journals(directory), kept, now):
+    for path in due([directory / name for name in journal_names(directory)], kept, now):
         try:
             deleted += _delete(path, ledger, folder_of)
         except (OSError, JournalError) as error:

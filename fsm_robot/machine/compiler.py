@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
@@ -12,11 +13,21 @@ import attrs
 
 from fsm_robot.errors import DefinitionError
 from fsm_robot.machine.checks import JOB_STATUSES, check
-from fsm_robot.machine.definition import FAILURE_KINDS, CallbackSpec, Definition, RetryPolicy, State, Transition
+from fsm_robot.machine.definition import (
+    FAILURE_KINDS,
+    CallbackSpec,
+    Definition,
+    Label,
+    Labels,
+    RetryPolicy,
+    State,
+    Transition,
+)
 from fsm_robot.machine.document import Place, Problem, Value, read
 from fsm_robot.wording import did_you_mean
 
 FORMAT = 1
+LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 
 @attrs.frozen
@@ -26,12 +37,13 @@ class Shape:
     Attributes:
         kind: `text`, `name` (a word for a state, event or callback), `flag`, `whole`, `number`, `names` (a list of
             names), `name or names`, or the name of another entry of `SHAPES`, also as `list of …` and `map of …`;
-            `whole map` is name -> whole number, `text map` is name -> text, `codes` is field -> whole -> name or null.
+            `whole map` is name -> whole number, `text map` is name -> text, `codes` is field -> whole -> name or null;
+            `wording` is a text, or language -> text.
         help: One line for editors.
         required: Whether the key must be there.
         allowed: The only values, or empty.
         least: Smallest number.
-        most: Largest number, or None.
+        most: Largest number, or longest text, or None.
     """
 
     kind: str
@@ -42,6 +54,10 @@ class Shape:
     most: float | None = None
 
 
+LABEL: Mapping[str, Shape] = {
+    "title": Shape("wording", "what people call it: a text, or a text per language, such as {en: Ready}", most=60),
+    "describes": Shape("wording", "a sentence about it: a text, or a text per language", most=300),
+}
 SHAPES: Mapping[str, Mapping[str, Shape]] = {
     "file": {
         "format": Shape("whole", "version of this file format: 1", required=True, least=1, most=1),
@@ -50,6 +66,7 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
         "states": Shape("list of state", "every state", required=True),
         "transitions": Shape("list of transition", "every edge", required=True),
         "inbox": Shape("text map", "events from outside, each with a line that explains it"),
+        "events": Shape("map of label", "what people call the events, in diagrams"),
         "callbacks": Shape("map of callback", "what the callbacks of the states may answer", required=True),
         "outcomes": Shape("whole map", "how a script ended -> job status from 0 to 8", required=True),
         "renamed": Shape("text map", "old name -> name in this file, so that older journals can be replayed"),
@@ -59,7 +76,9 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
         "on_enter": Shape("name", "callback that acts when the state is entered"),
         "final": Shape("flag", "whether the run ends here"),
         "ignores": Shape("names", "events of the inbox that mean nothing in this state"),
+        **LABEL,
     },
+    "label": LABEL,
     "transition": {
         "trigger": Shape("name", "event that takes this edge", required=True),
         "source": Shape("name or names", "state or states that it leaves", required=True),
@@ -131,6 +150,7 @@ def _definition(reader: _Reader, values: Mapping[str, Any], document: Value) -> 
     transitions = tuple(edge for entry, value in values.get("transitions", ()) for edge in _edges(entry, value))
     callbacks = tuple(_callback(key, entry, value) for key, (entry, value) in values.get("callbacks", {}).items())
     outcomes = values.get("outcomes", {})
+    event_labels = values.get("events", {})
     for outcome, status in outcomes.items():
         if status not in JOB_STATUSES:
             reader.complain(places["outcomes"], f"outcome {outcome!r}: {status} is no job status; they go from 0 to 8")
@@ -142,10 +162,18 @@ def _definition(reader: _Reader, values: Mapping[str, Any], document: Value) -> 
         inbox=values.get("inbox", {}),
         callbacks=callbacks,
         outcomes=outcomes,
+        labels=Labels(
+            {entry.get("name", ""): _label(entry) for entry, _ in values.get("states", ()) if _is_labelled(entry)},
+            {name: _label(entry) for name, (entry, _) in event_labels.items() if _is_labelled(entry)},
+        ),
         renamed=values.get("renamed", {}),
     )
     if definition.renamed:
         _check_renamed(reader, definition, document.content["renamed"])
+    events = definition.events()
+    for name, (_, value) in event_labels.items():
+        if name not in events:
+            reader.complain(value.place, f"events: there is no event {name!r}{did_you_mean(name, events)}")
     return definition, places.get("outcomes", document.place)
 
 
@@ -169,6 +197,14 @@ def _state(entry: Mapping[str, Any], value: Value) -> State:
         value.place.line,
         value.place.column,
     )
+
+
+def _is_labelled(entry: Mapping[str, Any]) -> bool:
+    return any(key in entry for key in LABEL)
+
+
+def _label(entry: Mapping[str, Any]) -> Label:
+    return Label(entry.get("title", {}), entry.get("describes", {}))
 
 
 def _edges(entry: Mapping[str, Any], value: Value) -> Iterable[Transition]:
@@ -316,6 +352,25 @@ class _Reader:
     def whole_map(self, value: Value, shape: Shape, key: str) -> Any:
         return self._map(value, key, lambda item: self.whole(item, shape, key))
 
+    def wording(self, value: Value, shape: Shape, key: str) -> Any:
+        if not isinstance(value.content, dict):
+            text = self._line(value, shape, key)
+            return _BAD if text is _BAD else {"": text}
+        texts = {}
+        for language, item in value.content.items():
+            text = self._line(item, shape, key)
+            if not LANGUAGE.fullmatch(str(language)):
+                self.complain(value.key_places[language], f"{key}: {language!r} is no language such as en, ru or pt-BR")
+            elif text is not _BAD:
+                texts[language] = text
+        return texts
+
+    def _line(self, value: Value, shape: Shape, key: str) -> Any:
+        text = self.text(value, shape, key)
+        if text is not _BAD and (len(text) > (shape.most or len(text)) or len(text.splitlines()) > 1):
+            return self._refuse(value, f"{key} must be one line of at most {shape.most:g} characters")
+        return text
+
     def codes(self, value: Value, shape: Shape, key: str) -> Any:
         return self._map(value, key, lambda item: self._code_table(item, shape, key))
 
@@ -355,6 +410,7 @@ _KINDS: Mapping[str, Callable[[_Reader, Value, Shape, str], Any]] = {
     "text map": _Reader.text_map,
     "whole map": _Reader.whole_map,
     "codes": _Reader.codes,
+    "wording": _Reader.wording,
 }
 
 

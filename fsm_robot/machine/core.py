@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Literal
 
 import attrs
-from transitions import Machine, MachineError
+from transitions import Machine as Engine
+from transitions import MachineError
 
 from fsm_robot.errors import UnexpectedEventError
 from fsm_robot.machine.definition import Definition, Transition
 from fsm_robot.machine.events import Event
+
+__all__ = ("Engine", "RobotMachine", "Step", "StepKind", "engine_for")
 
 StepKind = Literal["started", "taken", "stayed", "ignored", "late"]
 """What an event did: began the run, led to a state, stayed in it (internal), meant nothing there, or came too late."""
@@ -62,34 +65,51 @@ class Step:
         )
 
 
+def engine_for(definition: Definition) -> Engine:
+    """Return the machine of `transitions` that executes a definition for any number of `RobotMachine`s."""
+    return Engine(
+        model=None,
+        states=[state.name for state in definition.states],
+        initial=definition.initial,
+        transitions=[
+            {
+                "trigger": _trigger(number),
+                "source": edge.source,
+                "dest": None if edge.kind == "internal" else edge.dest,
+            }
+            for number, edge in enumerate(definition.transitions)
+        ],
+        auto_transitions=False,
+        send_event=False,
+    )
+
+
+def _trigger(number: int) -> str:
+    return f"edge_{number}"
+
+
 class RobotMachine:
     """Executes a definition with `transitions`; keeps only the state and the budgets.
 
-    `transitions.Machine` puts a method per trigger on its model, so this class has a `__dict__`, and triggers are
-    called by position (`edge_7`): no name of a machine file can hide a method of ours.
+    `transitions.Machine` changes `state` and puts nothing on this class: it does not own it as a model, and triggers
+    are called by position (`edge_7`), so no name of a machine file can hide a method of ours.
+
+    Args:
+        definition: A checked machine.
+        engine: What `engine_for` returned for it, where many machines of one definition are wanted; it has no state.
     """
 
-    def __init__(self, definition: Definition) -> None:
+    def __init__(self, definition: Definition, engine: Engine | None = None) -> None:
         self.definition = definition
-        self.state = ""
+        self.state = definition.initial
         self._seq = 0
         self._taken: dict[str, int] = {}
         self._edges = {
-            (edge.source, edge.trigger, edge.spent): (f"edge_{number}", edge)
+            (edge.source, edge.trigger, edge.spent): (_trigger(number), edge)
             for number, edge in enumerate(definition.transitions)
         }
         self._states = {state.name: state for state in definition.states}
-        self._machine = Machine(
-            model=self,
-            states=list(self._states),
-            initial=definition.initial,
-            transitions=[
-                {"trigger": trigger, "source": edge.source, "dest": None if edge.kind == "internal" else edge.dest}
-                for trigger, edge in self._edges.values()
-            ],
-            auto_transitions=False,
-            send_event=False,
-        )
+        self._events = (engine or engine_for(definition)).events
 
     @property
     def finished(self) -> bool:
@@ -115,7 +135,7 @@ class RobotMachine:
             raise UnexpectedEventError(event.name, state.name, list(dict.fromkeys(allowed)))
         trigger, edge = found
         try:
-            getattr(self, trigger)()
+            self._events[trigger].trigger(self)
         except MachineError as error:
             raise UnexpectedEventError(event.name, state.name, [edge.trigger]) from error
         self._count(edge)

@@ -107,6 +107,27 @@ class CallbackSpec:
 
 
 @attrs.frozen
+class Label:
+    """What people call a state or an event, and a sentence about it: language -> text, `` for every language."""
+
+    title: Mapping[str, str] = attrs.field(factory=dict)
+    describes: Mapping[str, str] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class Labels:
+    """The labels of a machine. They are not behaviour: the digest leaves them out."""
+
+    states: Mapping[str, Label] = attrs.field(factory=dict)
+    events: Mapping[str, Label] = attrs.field(factory=dict)
+
+    def languages(self) -> tuple[str, ...]:
+        """Return every language that some text is in; `` stands for texts in no particular one."""
+        labels = [*self.states.values(), *self.events.values()]
+        return tuple(sorted({language for label in labels for language in (*label.title, *label.describes)}))
+
+
+@attrs.frozen
 class Definition:
     """A checked machine. `renamed` leads from names that older files used to the ones of this file."""
 
@@ -117,6 +138,7 @@ class Definition:
     inbox: Mapping[str, str]
     callbacks: tuple[CallbackSpec, ...]
     outcomes: Mapping[str, int]
+    labels: Labels = attrs.field(factory=Labels)
     renamed: Mapping[str, str] = attrs.field(factory=dict)
 
     def state(self, name: str) -> State:
@@ -153,9 +175,9 @@ class Definition:
         return attrs.asdict(self)
 
     def digest(self) -> str:
-        """Return the SHA-256 of what the machine does: comments, key order, line numbers, old names do not count."""
+        """Return the SHA-256 of what the machine does: comments, order, lines, labels and old names do not count."""
         values = self.to_values()
-        del values["renamed"]
+        del values["labels"], values["renamed"]
         for entry in [*values["states"], *values["transitions"], *values["callbacks"]]:
             del entry["line"], entry["column"]
         return hashlib.sha256(json.dumps(values, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
@@ -171,8 +193,13 @@ def from_values(values: Mapping[str, Any]) -> Definition:
         inbox=values["inbox"],
         callbacks=tuple(_callback_from(callback) for callback in values["callbacks"]),
         outcomes=values["outcomes"],
+        labels=Labels(*(_labels_from(values["labels"][kind]) for kind in ("states", "events"))),
         renamed=values["renamed"],
     )
+
+
+def _labels_from(values: Mapping[str, Any]) -> dict[str, Label]:
+    return {name: Label(**label) for name, label in values.items()}
 
 
 def _callback_from(values: Mapping[str, Any]) -> CallbackSpec:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fsm_robot.machine.compiler import SHAPES, Shape
+from fsm_robot.machine.compiler import LANGUAGE, SHAPES, Shape
 
 NAME = {"type": "string", "minLength": 1}
 
@@ -47,6 +47,7 @@ def _kind(shape: Shape) -> dict[str, Any]:
         "additionalProperties": {"type": ["string", "null"]},
         "propertyNames": {"pattern": "^-?[0-9]+$"},
     }
+    languages = {"propertyNames": {"pattern": f"^{LANGUAGE.pattern}$"}}
     kinds: dict[str, dict[str, Any]] = {
         "text": name,
         "name": name,
@@ -58,12 +59,17 @@ def _kind(shape: Shape) -> dict[str, Any]:
         "text map": {"type": "object", "additionalProperties": NAME},
         "whole map": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0, "maximum": 8}},
         "codes": {"type": "object", "additionalProperties": code_table},
+        "wording": {"anyOf": [_line(shape), {"type": "object", "additionalProperties": _line(shape), **languages}]},
     }
     return kinds[kind]
 
 
 def _range(shape: Shape) -> dict[str, float]:
     return {"minimum": shape.least} if shape.most is None else {"minimum": shape.least, "maximum": shape.most}
+
+
+def _line(shape: Shape) -> dict[str, Any]:
+    return NAME if shape.most is None else {**NAME, "maxLength": int(shape.most)}
 
 
 def _reference(name: str) -> dict[str, str]:

@@ -10,11 +10,15 @@ Where there is no /proc (other systems than Linux) only the script's process gro
 
 from __future__ import annotations
 
+import sys
+
+assert sys.platform != "win32", "imported on POSIX only"  # and type-checked for POSIX only
+
 import ctypes
 import os
 import signal
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
 import attrs
@@ -24,6 +28,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
+_NO_PROC = "this system has no /proc, so only the process group of the script is seen"
 
 
 @attrs.frozen
@@ -52,16 +57,21 @@ class Tree:
 
     Attributes:
         created: When the script's own process was created, in the system's own words.
+        caveat: Why something of the tree may get away, or empty.
     """
 
     _popen: subprocess.Popen[bytes]
     _strangers: frozenset[tuple[int, str]]
     created: str
+    caveat: str = ""
 
     @property
     def pid(self) -> int:
         """Number of the script's own process."""
         return self._popen.pid
+
+    def release(self) -> None:
+        """Let the script run: it does already, there is no way to keep it waiting."""
 
     def wait(self) -> None:
         """Wait until the script's own process has ended; it is not reaped, so its pid stays its own."""
@@ -81,9 +91,10 @@ class Tree:
         """Return the exit code of an ended script, negative for a signal."""
         return self._popen.wait()
 
-    def interrupt(self) -> None:
+    def interrupt(self, stop_flag: str, tell: Callable[[str], None]) -> None:
         """Ask the script to stop; the host has made SIGTERM a KeyboardInterrupt where the script does not handle it."""
         _signal(self.pid, signal.SIGTERM)
+        tell("SIGTERM was sent to the script")
 
     def kill(self) -> None:
         """Kill everything that is alive now; what is started at this moment needs another call."""
@@ -97,6 +108,9 @@ class Tree:
         """Return what else is alive of the tree."""
         below = [each for each in _children() if each.pid != self.pid]
         return [each for each in below if (each.pid, each.created) not in self._strangers and not _reaped(each)]
+
+    def close(self) -> None:
+        """Let go of the tree: nothing is held of it."""
 
 
 def adopt_orphans() -> None:
@@ -127,7 +141,8 @@ def start(command: Sequence[str], environment: Mapping[str, str], directory: str
         cwd=directory,
         start_new_session=True,
     )
-    return Tree(popen, strangers, created_at(popen.pid))
+    created = created_at(popen.pid)
+    return Tree(popen, strangers, created, "" if created else _NO_PROC)
 
 
 def created_at(pid: int) -> str:

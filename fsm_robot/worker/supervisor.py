@@ -105,11 +105,15 @@ class ScriptWorker:
         command = [self.python, str(HOST), system.watch_argument(str(folder.stop_flag)), str(script)]
         try:
             tree = system.start(command, self._environment(folder, run_token), str(self.scripts_directory), writer)
+            # Written down before it runs, where the system allows that: no life of the robot leaves an unknown process.
             self._note(run_token, tree)
+            tree.release()
         except BaseException:
             output.finish(OUTPUT_PATIENCE_S)
             folder.clear(keep_job_file=False)
             raise
+        if tree.caveat:
+            self.log("warning", tree.caveat)
         return tree
 
     def _environment(self, folder: JobFolder, run_token: str) -> dict[str, str]:
@@ -177,7 +181,7 @@ class _Running:
                 self.folder.raise_stop_flag()
             except OSError as error:
                 self.log("warning", "the stop flag cannot be raised, the script is interrupted only", error=str(error))
-            self.tree.interrupt()
+            self.tree.interrupt(str(self.folder.stop_flag), self._tell_rung)
 
     def kill(self, outcome: str) -> None:
         with self.lock:
@@ -189,6 +193,9 @@ class _Running:
             self.give_up.daemon = True
             self.give_up.start()
         self.tree.kill()
+
+    def _tell_rung(self, rung: str) -> None:
+        self.log("info", "stop, next rung", rung=rung)
 
     def _over(self) -> bool:
         return self.exit_code is not None or self.tree.has_exited()
@@ -223,6 +230,7 @@ class _Running:
         if self.give_up is not None:
             self.give_up.cancel()
         self.output.finish(OUTPUT_PATIENCE_S)
+        self.tree.close()
         self._clear()
         self.ended(Ending(self._outcome(), self._reason(), self.exit_code, survivors, leftovers, self.folder.output))
 

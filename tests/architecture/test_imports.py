@@ -36,7 +36,14 @@ ALLOWED = {
     "journal": (*PURE, "journal", "disk"),
     "worker": (*PURE, "worker"),
     "orchestrator": (*PURE, "orchestrator"),
+    "simulator": (
+        *PURE,
+        *("simulator", "runner", "callbacks", "patience", "pulse", "logs", "journal"),
+        *("gateway.payloads", "gateway.reading", "gateway.failures", "orchestrator.moves", "orchestrator.rows"),
+    ),
     "export": (*PURE, "export", "settings"),
+    "player": (*PURE, "export", "player"),
+    "browser": ("_posix", "_windows"),
     "job": (),
     "settings": (),
     "patience": (*PURE, "logs"),
@@ -66,9 +73,11 @@ FORBIDDEN_IN_PURE = {"requests", "subprocess", "loguru", "time", "random", "sock
 PURE_FILES = [
     *(path for path in (PACKAGE / "machine").glob("*.py") if path.name != "schema.py"),
     *(path for path in (PACKAGE / "export").glob("*.py") if path.name != "configuration.py"),
+    *(path for path in (PACKAGE / "player").glob("*.py") if path.name != "assets.py"),
     PACKAGE / "codes.py",
     PACKAGE / "errors.py",
     PACKAGE / "gateway" / "payloads.py",
+    PACKAGE / "gateway" / "reading.py",
     PACKAGE / "gateway" / "retry.py",
     PACKAGE / "journal" / "record.py",
     PACKAGE / "journal" / "unsettled.py",
@@ -76,6 +85,7 @@ PURE_FILES = [
     PACKAGE / "journal" / "explain.py",
     PACKAGE / "journal" / "story.py",
     PACKAGE / "journal" / "taken.py",
+    *(PACKAGE / "simulator" / f"{name}.py" for name in ("scenario", "history", "secrets", "invariants", "shrink")),
 ]
 
 
@@ -137,19 +147,38 @@ def test_pure_modules_do_no_io() -> None:
     assert wrong == []
 
 
-def test_posix_and_windows_twins_have_the_same_public_functions() -> None:
-    """Two files with the same names inside, never branches spread about."""
+def test_posix_and_windows_twins_have_the_same_public_names() -> None:
+    """Two files with the same names inside, down to the methods of their classes and the parameters of each."""
     for posix in PACKAGE.rglob("_*posix.py"):
         windows = posix.with_name(posix.name.replace("posix", "windows"))
         assert _signatures(posix) == _signatures(windows), posix
 
 
 def _signatures(path: Path) -> dict[str, list[str]]:
-    return {
-        node.name: [argument.arg for argument in node.args.args]
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
-    }
+    """Return the parameters of every public function and method, and the fields of every public class."""
+    found: dict[str, list[str]] = {}
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            found[node.name] = _parameters(node)
+        elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            found[node.name] = [
+                field.target.id
+                for field in node.body
+                if isinstance(field, ast.AnnAssign)
+                and isinstance(field.target, ast.Name)
+                and not field.target.id.startswith("_")
+            ]
+            found |= {
+                f"{node.name}.{method.name}": _parameters(method)
+                for method in node.body
+                if isinstance(method, ast.FunctionDef) and (method.name[:1] != "_" or method.name[:2] == "__")
+            }
+    return found
+
+
+def _parameters(function: ast.FunctionDef) -> list[str]:
+    arguments = function.args
+    return [argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
 
 
 def test_catch_all_swallows_nothing() -> None:
@@ -163,5 +192,6 @@ def test_catch_all_swallows_nothing() -> None:
             last = node.body[-1]
             if catches_all and not (isinstance(last, ast.Raise) and last.exc is None):
                 found.add(path.relative_to(PACKAGE).as_posix())
-    # The command line's exit code, the error of a user's module while it is imported, and a script's own traceback.
-    assert sorted(found) == ["cli/__init__.py", "wiring.py", "worker/host.py"]
+    # The command line's exit code, the error of a user's module while it is imported, and a script's own traceback;
+    # what the robot of a simulated world raises is a finding.
+    assert sorted(found) == ["cli/__init__.py", "simulator/world.py", "wiring.py", "worker/host.py"]

@@ -11,6 +11,7 @@ from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
 from fsm_robot.export.dot import dot
 from fsm_robot.export.markdown import markdown
 from fsm_robot.export.mermaid import mermaid
+from fsm_robot.export.words import Words
 from fsm_robot.machine.compiler import compile_text
 from fsm_robot.machine.definition import Definition
 
@@ -87,6 +88,15 @@ def test_mermaid_marks_the_start_and_the_ends(robot: Definition) -> None:
 def test_page_of_states_is_fresh(robot: Definition) -> None:
     """docs/states.md says what states.yaml says; `make diagram` writes it."""
     assert (DOCS / "states.md").read_text(encoding="utf-8") == markdown(robot)
+
+
+def test_page_of_states_has_titles_where_a_language_is_asked_for(robot: Definition) -> None:
+    """Names stay, titles and descriptions come beside them."""
+    text = markdown(robot, Words(robot, "ru"))
+
+    assert "| Ready | Готов к работе | Сообщает оркестратору о готовности и узнаёт, есть ли задание |" in text
+    assert "| `job_found` | есть задание | У оркестратора есть задание для этого робота. |" in text
+    assert markdown(robot, Words(robot)) == markdown(robot)
 
 
 def test_page_of_states_names_every_state_event_and_code(robot: Definition) -> None:

@@ -190,8 +190,8 @@ LONG = max(WALKS, key=len)
 @pytest.mark.parametrize("how", ["changed", "deleted", "doubled"])
 def test_changed_line_neither_loses_nor_repeats_a_job(tmp_path: Path, how: str) -> None:
     """Whichever line was tampered with and wherever the robot died: no second value, no second start, one final status."""
-    for walk in (ONE_JOB, LONG):
-        for crash_at in range(3, len(walk) + 1):
+    for walk, every in ((ONE_JOB, 1), (LONG, 5)):
+        for crash_at in range(3, len(walk) + 1, every):
             original = stage(tmp_path / "original")
             original.play(Director(list(walk), crash_at=crash_at, written=True))
             (path,) = journals(original.journals)

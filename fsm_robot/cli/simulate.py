@@ -1,0 +1,124 @@
+"""`fsm-robot simulate`: the real machine, loop, journal and recovery in thousands of simulated worlds."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from fsm_robot import machine_file
+from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
+from fsm_robot.errors import SettingsError
+from fsm_robot.simulator import explore, report
+from fsm_robot.simulator.explore import Finding, Tally
+from fsm_robot.simulator.invariants import violations
+from fsm_robot.simulator.scenario import ALL_FAULTS, Scenario, scenario_from
+from fsm_robot.simulator.shrink import shrunk
+from fsm_robot.simulator.world import Setup
+from fsm_robot.wording import did_you_mean
+
+BROKEN = 1
+SAID_EVERY_S = 5.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--seed", type=int, default=1, metavar="S", help="repeats a run to the byte (default: 1)")
+    parser.add_argument("--jobs", type=int, default=1000, metavar="N", help="how many jobs (default: 1000)")
+    parser.add_argument(
+        "--faults", default="all", metavar="LIST", help=f"all, none, or some of: {', '.join(ALL_FAULTS)}"
+    )
+    parser.add_argument("--exhaustive", action="store_true", help="two jobs, every crash point x every single fault")
+    parser.add_argument("--scenario", metavar="FILE", help="run the one scenario that a finding left behind")
+    parser.add_argument("--machine", metavar="FILE", help="a machine file instead of the built-in one")
+    parser.add_argument("--no-shrink", action="store_true", help="leave a finding as large as it was found")
+    parser.add_argument("--out", default="simulated", metavar="DIR", help="where findings go (default: simulated)")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Simulate; 0 where every promise was kept, 1 where one was broken."""
+    gc.enable()
+    if arguments.jobs < 1:
+        raise SettingsError("--jobs must be at least 1")
+    faults = _faults(arguments.faults)
+    path = Path(arguments.machine) if arguments.machine else machine_file.built_in()
+    setup = Setup(machine_file.load(path, callback_names(Callbacks), OUTCOMES))
+    watch = _Progress()
+    if arguments.scenario:
+        tally = Tally()
+        tally.add(*explore.run(setup, _scenario(Path(arguments.scenario))))
+    elif arguments.exhaustive:
+        tally = explore.all_small(setup, watch=watch.see)
+    else:
+        tally = explore.by_seed(setup, arguments.seed, arguments.jobs, faults, watch=watch.see)
+    watch.end()
+    values = report.as_values(tally, setup.definition)
+    told = [_tell(setup, finding, arguments) for finding in tally.findings]
+    if arguments.json:
+        print(json.dumps(values, ensure_ascii=False, indent=2))
+    else:
+        print("\n\n".join([report.as_text(tally, setup.definition), *told]))
+    return BROKEN if tally.findings else 0
+
+
+def _tell(setup: Setup, finding: Finding, arguments: argparse.Namespace) -> str:
+    """Shrink a finding, write it down and return what a person needs to know."""
+    name = finding.violations[0].invariant
+
+    def breaks(scenario: Scenario) -> bool:
+        return any(broken.invariant == name for broken in violations(explore.run(setup, scenario)[1]))
+
+    as_found = arguments.scenario or arguments.no_shrink
+    small = finding.scenario if as_found else shrunk(finding.scenario, breaks)
+    _, history = explore.run(setup, small)
+    finding = Finding(small, tuple(broken for broken in violations(history) if broken.invariant == name))
+    folder = Path(arguments.out) / f"{name}-{small.seed}"
+    machine = f" --machine {arguments.machine}" if arguments.machine else ""
+    command = f"fsm-robot simulate --scenario {(folder / 'scenario.json').as_posix()}{machine}"
+    report.write_finding(Path(arguments.out), finding, history, command)
+    return f"{report.finding_as_text(finding, history, command)}\nfiles: {folder.as_posix()}"
+
+
+def _faults(text: str) -> list[str]:
+    if text in ("all", "none"):
+        return list(ALL_FAULTS) if text == "all" else []
+    kinds = [kind.strip() for kind in text.split(",") if kind.strip()]
+    for kind in kinds:
+        if kind not in ALL_FAULTS:
+            raise SettingsError(f"--faults: there is no fault {kind!r}{did_you_mean(kind, ALL_FAULTS)}")
+    return kinds
+
+
+def _scenario(path: Path) -> Scenario:
+    try:
+        values: Any = json.loads(path.read_text(encoding="utf-8"))
+        return scenario_from(values)
+    except OSError as error:
+        raise SettingsError(f"--scenario: {path} cannot be read: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise SettingsError(f"--scenario: {path} is no scenario that the simulator has written: {error!r}") from error
+
+
+class _Progress:
+    """Says on stderr, now and then, how far a long run is; stdout stays the same for the same seed."""
+
+    def __init__(self) -> None:
+        self._started_s = self._said_s = time.monotonic()
+        self._said = False
+
+    def see(self, tally: Tally) -> None:
+        now_s = time.monotonic()
+        if now_s - self._said_s >= SAID_EVERY_S:
+            self._said_s, self._said = now_s, True
+            rate = tally.jobs / (now_s - self._started_s)
+            end = "\r" if sys.stderr.isatty() else "\n"
+            print(f"{tally.jobs} jobs, {rate:.0f} a second, {tally.worlds} worlds", end=end, file=sys.stderr)
+
+    def end(self) -> None:
+        if self._said and sys.stderr.isatty():
+            print(file=sys.stderr)

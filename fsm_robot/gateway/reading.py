@@ -1,0 +1,62 @@
+"""An answer that has arrived -> a value or a `GatewayError`, without the credential that it may echo. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import attrs
+
+from fsm_robot.errors import GatewayError, GatewayGarbledError, GatewayRejectedError
+from fsm_robot.gateway import failures, payloads
+from fsm_robot.gateway.failures import Answer
+from fsm_robot.redact import Redactor
+
+Value = TypeVar("Value")
+
+
+@attrs.frozen
+class Reading:
+    """Reads answers for every gateway, whatever brought them."""
+
+    redactor: Redactor
+
+    def answer(
+        self, status: int, data: bytes, content_type: str = "", location: str = "", retry_after: str = ""
+    ) -> Answer:
+        """Return an answer whose `shown` text is fit for a log."""
+        text = self.redactor.data(data).decode("utf-8", "backslashreplace")
+        return Answer(status, data, failures.shown(content_type, text), location, retry_after)
+
+    def succeeded(self, path: str, answer: Answer) -> Answer:
+        """Return `answer` if its status is 2xx; raise what the status means otherwise."""
+        if not answer.is_success:
+            raise self._redacted(failures.refusal(path, answer))
+        return answer
+
+    def value(self, parse: Callable[[bytes, payloads.Redact], Value], answer: Answer) -> Value:
+        """Return what the body says. Raises `GatewayGarbledError`."""
+        try:
+            return parse(answer.data, self.redactor.text)
+        except GatewayGarbledError as error:
+            raise self.garbled(error.path, error.detail, answer) from None
+
+    def updated(self, answer: Answer) -> None:
+        """Return if the answer to job/update says that the status was taken."""
+        self.succeeded(payloads.UPDATE_PATH, answer)
+        if payloads.is_markup(answer.data):
+            raise self.garbled(payloads.UPDATE_PATH, "the answer is an HTML page, so the status was not taken", answer)
+
+    def garbled(self, path: str, detail: str, answer: Answer) -> GatewayGarbledError:
+        """Return the error for a 200 that is not what the protocol says."""
+        told = self.redactor.text(f"{detail} (HTTP {answer.status}, {answer.shown})")
+        return GatewayGarbledError(path, "garbled", told)
+
+    def _redacted(self, error: GatewayError) -> GatewayError:
+        """Return `error` without the credential, which a server or a proxy may have echoed."""
+        detail = self.redactor.text(error.detail)
+        if detail == error.detail:
+            return error
+        if isinstance(error, GatewayRejectedError):
+            return GatewayRejectedError(error.path, error.kind, detail, error.status)
+        return type(error)(error.path, error.kind, detail, error.retry_after_s)

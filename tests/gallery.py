@@ -1,0 +1,74 @@
+"""Writes docs/pictures: `make gallery`. The nights behind the figures never were; see `tests/fakes/night.py`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from fsm_robot import browser, machine_file
+from fsm_robot.cli import main
+from fsm_robot.machine.definition import Definition
+from tests.fakes.night import write_nights
+
+PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
+WINDOW = "1360,850"
+
+
+def robot() -> Definition:
+    return machine_file.load(machine_file.built_in(), None, ())
+
+
+def changed(text: str) -> str:
+    """Return a machine file with a little of everything changed."""
+    claimed = "  - {trigger: claim_failed, source: Claiming, dest: Reporting}\n"
+    text = text.replace(
+        claimed,
+        "  - {trigger: claim_failed, source: Claiming, dest: Pausing}\n"
+        "  - {trigger: paused, source: Pausing, dest: Reporting}\n",
+    )
+    text = text.replace("\ntransitions:", "  - {name: Pausing, on_enter: pause_a_while}\n\ntransitions:")
+    text = text.replace("\ncallbacks:", "\ncallbacks:\n  pause_a_while: {does: waits a little, answers: [paused]}")
+    text = text.replace(
+        "{trigger: report_refused, source: Reporting, dest: Ready}",
+        "{trigger: report_refused, source: Reporting, dest: Faulted, exit_code: 4}",
+    )
+    return text.replace("source: Consuming, dest: Ready, at_most: 3", "source: Consuming, dest: Ready, at_most: 5")
+
+
+def drawn(name: str, *arguments: str) -> None:
+    if main(["diagram", *arguments, "-o", str(PICTURES / name)]):
+        sys.exit(1)
+
+
+def photographed(page: Path, name: str, *, dark: bool = False) -> None:
+    """Take a picture of a page as a window shows it."""
+    flags = [*browser.FLAGS, "--no-sandbox", f"--window-size={WINDOW}", "--virtual-time-budget=3000"]
+    flags += ["--blink-settings=preferredColorScheme=0"] if dark else []
+    shot = f"--screenshot={PICTURES / name}"
+    subprocess.run(
+        [browser.find_browser(), *flags, shot, f"{page.as_uri()}#run=1&step=7"], check=True, capture_output=True
+    )
+
+
+def write_all() -> None:
+    PICTURES.mkdir(exist_ok=True)
+    drawn("states.svg", "--format", "svg", "--lang", "en")
+    drawn("states.ru.svg", "--format", "svg", "--lang", "ru")
+    drawn("states.names.svg", "--format", "svg")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_nights(folder / "journal", robot(), runs=8)
+        drawn("heat.svg", "--format", "svg", "--lang", "en", "--runs", str(folder))
+        new = folder / "new.yaml"
+        new.write_text(changed(machine_file.built_in().read_text(encoding="utf-8")), encoding="utf-8")
+        drawn("diff.svg", "--format", "svg", "--diff", str(machine_file.built_in()), str(new))
+        page = folder / "player.html"
+        for language, picture, dark in (("en", "player.png", False), ("ru", "player.ru.dark.png", True)):
+            main(["diagram", "--format", "html", "--lang", language, "--runs", str(folder), "-o", str(page)])
+            photographed(page, picture, dark=dark)
+
+
+if __name__ == "__main__":
+    write_all()

@@ -1,0 +1,248 @@
+"""The real robot in simulated worlds: promises hold, runs repeat to the byte, a broken robot is found and shrunk."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import attrs
+import pytest
+
+from fsm_robot.callbacks import Callbacks
+from fsm_robot.cli import main
+from fsm_robot.machine.core import Step
+from fsm_robot.machine.events import Event
+from fsm_robot.simulator import explore
+from fsm_robot.simulator.chance import scenario_by
+from fsm_robot.simulator.explore import Tally
+from fsm_robot.simulator.invariants import violations
+from fsm_robot.simulator.scenario import (
+    ALL_FAULTS,
+    SCRIPT_FAULTS,
+    Fault,
+    JobPlan,
+    Order,
+    Scenario,
+    Script,
+    scenario_from,
+)
+from fsm_robot.simulator.shrink import shrunk
+from fsm_robot.simulator.world import Setup
+
+JOBS = 2500
+
+
+@pytest.fixture(scope="module")
+def tally(setup: Setup) -> Tally:
+    """One run with every fault, shared by the tests that look at it."""
+    return explore.by_seed(setup, 7, JOBS)
+
+
+def test_no_promise_is_broken_with_every_fault_on(tally: Tally) -> None:
+    """The robot keeps its promises through crashes, outages, lost answers, torn files and scripts that misbehave."""
+    assert tally.findings == []
+    assert tally.jobs == JOBS
+
+
+def test_every_fault_strikes_in_a_run_of_this_size(tally: Tally) -> None:
+    """No fault is only in the list."""
+    assert set(ALL_FAULTS) - set(SCRIPT_FAULTS) == set(tally.struck)
+
+
+def test_almost_every_transition_is_taken_in_a_run_of_this_size(tally: Tally, setup: Setup) -> None:
+    """What the simulator never enters, it cannot prove: only edges of a few milliseconds may be missed by a seed."""
+    keys = {edge.key for edge in setup.definition.transitions}
+
+    assert len(keys - tally.transitions) <= 4
+
+
+def test_small_worlds_with_a_crash_before_every_effect_break_no_promise(setup: Setup) -> None:
+    """Two jobs without a fault, then a crash, a power loss or a torn tail before each effect, and once more after it."""
+    scenario = next(explore.small_scenarios(setup))
+    world, history = explore.run(setup, scenario)
+    assert violations(history) == []
+
+    for number in range(1, len(world.effects) + 1):
+        for kind in ("crash", "power_lost", "torn"):
+            for second in (number + 1, number + 9):
+                faults = (Fault(kind, number), Fault(kind, second))
+                _, history = explore.run(setup, attrs.evolve(scenario, faults=faults))
+                assert violations(history) == [], faults
+
+
+def test_seed_decides_every_byte(setup: Setup) -> None:
+    """Two runs of a seed leave the same files; another seed does not."""
+    first, second, other = (explore.by_seed(setup, seed, 64).digest() for seed in (3, 3, 4))
+
+    assert first == second
+    assert first != other
+
+
+def test_same_seed_in_two_processes_prints_the_same_bytes() -> None:
+    """Neither the order of hashes nor anything else of a process leaks into a run."""
+    command = [sys.executable, "-m", "fsm_robot", "simulate", "--seed", "5", "--jobs", "64", "--json"]
+    printed = [
+        subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True).stdout
+        for seed in ("1", "2")
+    ]
+
+    assert printed[0] == printed[1]
+    assert len(json.loads(printed[0])["files_sha256"]) == 64
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_scenario_survives_json(seed: int) -> None:
+    """What a finding leaves behind runs again as it was."""
+    scenario = scenario_by(seed, 12)
+
+    assert scenario_from(json.loads(json.dumps(scenario.to_values()))) == scenario
+
+
+def test_faults_that_are_not_asked_for_do_not_happen(setup: Setup) -> None:
+    """`--faults` means what it says."""
+    tally = explore.by_seed(setup, 1, 200, ["answer_lost"])
+
+    assert set(tally.struck) == {"answer_lost"}
+    assert tally.findings == []
+
+
+ENDINGS = {
+    "by itself": (Script(exit_code=0), (), 4),
+    "with an error": (Script(exit_code=3), (), 5),
+    "refused": (Script(trouble="refused"), (), 5),
+    "stopped": (Script(lasts_s=100), (Order("stop", 5),), 7),
+    "ignores the stop": (Script(lasts_s=900, on_stop="ignores"), (Order("stop", 5),), 3),
+    "leaves too late": (Script(lasts_s=900, on_stop="late", stop_takes_s=5), (Order("stop", 5),), 3),
+    "aborted": (Script(lasts_s=900), (Order("abort", 5),), 3),
+    "ends before the order is known": (Script(lasts_s=900, ends_with_order="before"), (Order("abort", 5),), 4),
+    "ends before the order acts": (Script(lasts_s=900, ends_with_order="after"), (Order("stop", 5),), 4),
+    "leaks": (Script(children=2, leaks=True), (), 4),
+}
+
+
+@pytest.mark.parametrize(("script", "orders", "status"), ENDINGS.values(), ids=ENDINGS.keys())
+def test_job_in_a_world_without_faults_gets_the_status_that_its_script_earns(
+    setup: Setup, script: Script, orders: tuple[Order, ...], status: int
+) -> None:
+    """The simulated scripts end in every way that the real ones know."""
+    _, history = explore.run(setup, Scenario(1, (JobPlan(script=script, orders=orders),)))
+
+    assert [fact.number for fact in history.of("status_accepted")] == [8, status]
+    assert violations(history) == []
+
+
+class ForgetsTheLedger(Callbacks):
+    """A robot that does not write down which jobs it has had."""
+
+    def _write_ledger(self, outcome: str) -> None:
+        return
+
+
+class LooksNotBack(Callbacks):
+    """A robot that ignores what the last life left."""
+
+    def settle_last_run(self, step: Step) -> Event:
+        return Event("nothing_left")
+
+
+class KillsNobody(Callbacks):
+    """A robot that reports an abort and leaves the script alone."""
+
+    def kill_script(self, step: Step) -> None:
+        return
+
+
+@pytest.mark.parametrize(
+    ("robot", "invariant"),
+    [
+        (ForgetsTheLedger, "one_final_status"),
+        (LooksNotBack, "one_final_status"),
+        (KillsNobody, "orders_are_followed"),
+    ],
+)
+def test_broken_robot_is_found_and_the_scenario_is_shrunk(setup: Setup, robot: type[Callbacks], invariant: str) -> None:
+    """A defect shows within a few thousand jobs, and what is left of the scenario can be read."""
+    broken = Setup(setup.definition, robot)
+    finding = explore.by_seed(broken, 1, 6000).findings[0]
+    assert any(found.invariant == invariant for found in finding.violations)
+
+    def breaks(scenario: Scenario) -> bool:
+        return any(found.invariant == invariant for found in violations(explore.run(broken, scenario)[1]))
+
+    small = shrunk(finding.scenario, breaks)
+
+    assert breaks(small)
+    assert len(small.jobs) <= 2
+    assert len(small.faults) <= 3
+
+
+def machine_with(folder: Path, old: str, new: str) -> Path:
+    text = (Path(__file__).parents[2] / "states.yaml").read_text(encoding="utf-8")
+    assert old in text
+    path = folder / "broken.yaml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return path
+
+
+def test_broken_machine_file_is_told_with_the_place_and_the_command_that_repeats_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Swapped order codes: exit 1, what is broken, where, the facts before it, files, and a command that shows it again."""
+    monkeypatch.chdir(tmp_path)
+    machine_with(tmp_path, "10: abort_ordered, 20: stop_ordered", "20: abort_ordered, 10: stop_ordered")
+
+    assert main(["simulate", "--jobs", "400", "--machine", "broken.yaml"]) == 1
+    printed = capsys.readouterr().out
+    assert "BROKEN orders_are_followed at " in printed
+    command = next(line for line in printed.splitlines() if line.startswith("again: ")).removeprefix(
+        "again: fsm-robot "
+    )
+    folder = Path(next(line for line in printed.splitlines() if line.startswith("files: ")).removeprefix("files: "))
+    assert list(folder.glob("state/journal/*.jsonl"))
+    assert "everything that happened" in (folder / "finding.txt").read_text(encoding="utf-8")
+
+    assert main(command.split()) == 1
+    assert "BROKEN orders_are_followed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--faults", "crsh"], "did you mean 'crash'"),
+        (["--jobs", "0"], "--jobs must be at least 1"),
+        (["--scenario", "nowhere.json"], "cannot be read"),
+        (["--scenario", "no.json"], "is no scenario"),
+        (["--machine", "nowhere.yaml"], "cannot be read"),
+    ],
+)
+def test_wrong_arguments_are_told_in_one_sentence_with_exit_2(
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What, where, what to do; nothing is simulated."""
+    monkeypatch.chdir(tmp_path)
+    Path("no.json").write_text('{"seed": 1}', encoding="utf-8")
+
+    assert main(["simulate", *arguments]) == 2
+    printed = capsys.readouterr()
+    assert said in printed.err
+    assert printed.out == ""
+
+
+def test_json_says_the_same_as_the_text(capsys: pytest.CaptureFixture[str]) -> None:
+    """A program reads what a person reads."""
+    assert main(["simulate", "--jobs", "40", "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert main(["simulate", "--jobs", "40"]) == 0
+    text = capsys.readouterr().out
+
+    assert values["violations"] == []
+    assert f"{values['jobs']} jobs in {values['worlds']} worlds" in text
+    assert values["files_sha256"] in text
+    assert "promises broken: none" in text
