@@ -43,17 +43,22 @@ def find_unsettled(
     """
     with disk_errors(directory, "read"):
         names = journal_names(directory, disk)
+    doubt: Unsettled | None = None
     for name in reversed(names):
         reading = read_run(directory / name, disk)
         if reading.damage == "changed":
             warn(f"{name}: {reading.wrong}; what stands behind it is not believed, the list of jobs decides")
             found = _in_doubt(reading, ledger, warn)
+            if found is not None and not has_looked_back(reading.records):
+                doubt, found = doubt or found, None  # a whole journal before it may know how that job ended
         else:
             found = _not_closed(unsettled_in(reading.records), ledger)
         if found is None and died_asking(reading.records) and reading.damage != "changed":
             warn(ASKING)
         if found is not None or has_looked_back(reading.records):
-            return found
+            return _surer(found, doubt)
+    if doubt is not None:
+        return doubt
     # Journals that somebody deleted take no job with them.
     return None if ledger is None else _only_in_the_list(ledger, warn)
 
@@ -63,6 +68,13 @@ def _not_closed(found: Unsettled | None, ledger: JobLedger | None) -> Unsettled 
     if found is None or ledger is None or found.repeated or not ledger.outcome(found.job_guid):
         return found
     return None
+
+
+def _surer(found: Unsettled | None, doubt: Unsettled | None) -> Unsettled | None:
+    """Return what a whole journal says where it speaks of the job in doubt, or of the only one."""
+    if doubt is None or (found is not None and found.job_guid == doubt.job_guid):
+        return found
+    return doubt
 
 
 def _in_doubt(reading: Reading, ledger: JobLedger | None, warn: Warn) -> Unsettled | None:

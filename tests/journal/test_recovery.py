@@ -254,6 +254,26 @@ def test_outcome_behind_a_changed_line_is_not_believed(tmp_path: Path) -> None:
     assert list(played.finals.values()) == [[5]]
 
 
+@pytest.mark.parametrize(("first_journal_stays", "final"), [(True, 4), (False, 5)])
+def test_job_that_a_changed_recovery_took_over_ends_as_the_whole_journal_before_it_says(
+    tmp_path: Path, first_journal_stays: bool, final: int
+) -> None:
+    """The recovery's own line is doubtful; the run before it is not. Without that, the outcome is not believed."""
+    played = stage(tmp_path)
+    played.play(Director(list(ONE_JOB), first_job=11, crash_at=5, written=True))
+    played.play(
+        Director(["result_left", "job_reported", "no_job"], crash_at=1, written=True), played.past_of_the_folder()
+    )
+    first, second = journals(played.journals)
+    second.write_bytes(second.read_bytes().replace(b'"dest":"Recovering"', b'"dest":"Recovered!"'))
+    if not first_journal_stays:
+        first.unlink()
+
+    played.start_again()
+
+    assert list(played.finals.values()) == [[final]]
+
+
 def test_deleted_journals_take_no_job_with_them(tmp_path: Path) -> None:
     """The list of jobs alone is enough to report a job that was claimed."""
     played = stage(tmp_path)

@@ -101,8 +101,8 @@ CHANGES: dict[str, tuple[str, str, int, str, str]] = {
         "write `exit_code: 0` in line",
     ),
     "another callback": (
-        "{name: Claiming, on_enter: claim_job}",
-        "{name: Claiming, on_enter: consume_job}",
+        "on_enter: claim_job",
+        "on_enter: consume_job",
         3,
         "job_consumed",
         "write `on_enter: claim_job` at the state Claiming",
@@ -149,7 +149,7 @@ def machine_from(text: str) -> Definition:
 
 def test_unknown_event_gets_the_nearest_name() -> None:
     """A misspelt trigger is told with a did-you-mean."""
-    definition = machine_from(TEXT.replace("trigger: job_claimed", "trigger: job_clamed"))
+    definition = machine_from(TEXT.replace("job_claimed", "job_clamed"))
 
     found = replay(journal(steps(EVENTS)), definition).divergence
 
