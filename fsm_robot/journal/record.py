@@ -133,9 +133,11 @@ def read(lines: Iterable[bytes]) -> Reading:
             # Nothing may follow, so this is where the power went, or a file that is no journal.
             return _torn(records, number, line)
         content, mark, tail = line.rpartition(b',"chain":"')
+        if not mark:
+            return _changed(records, number, "is no line of a journal", rest)
         content += b"}"
         chain = _chain(content, chain)
-        if not mark or tail != f'{chain}"}}\n'.encode():
+        if tail != f'{chain}"}}\n'.encode():
             return _changed(records, number, "was changed, or a line before it is missing", rest)
         record = _record(content, chain)
         if isinstance(record, str):
