@@ -60,3 +60,22 @@ def sync_directory(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def process_lives(pid: int) -> bool:
+    """Return whether there is a process with this id, of whatever account."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def session() -> tuple[str, str]:
+    """Return what this process's session is, and what keeps a script from working in it, empty where nothing does."""
+    session_id = os.environ.get("XDG_SESSION_ID", "")
+    desktop = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    shown = f"login session {session_id}" if session_id else "no login session"
+    return f"{shown}, {f'display {desktop}' if desktop else 'no display'}", ""

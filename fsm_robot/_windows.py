@@ -6,15 +6,19 @@ import sys
 
 assert sys.platform == "win32", "imported on Windows only"  # and type-checked for Windows only
 
+import ctypes
 import msvcrt
 import os
 import signal
+from ctypes import wintypes
 
 LEAVE_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGBREAK)
 """Signals that tell the robot to leave politely."""
 
 # Far behind the content: a locked region cannot be read by others, and they want to read who holds it.
 LOCKED_BYTE = 1 << 30
+_SYNCHRONIZE, _WAIT_TIMEOUT, _ACCESS_DENIED = 0x00100000, 0x102, 5
+_UOI_FLAGS, _WSF_VISIBLE = 1, 1
 
 
 def log_off_command() -> list[str]:
@@ -58,3 +62,51 @@ def try_lock(descriptor: int) -> bool:
 
 def sync_directory(path: str) -> None:
     """Do nothing: Windows has no call for it, and NTFS writes names to its own journal with the file's first flush."""
+
+
+def process_lives(pid: int) -> bool:
+    """Return whether there is a process with this id, of whatever account."""
+    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+    kernel.OpenProcess.restype = wintypes.HANDLE
+    kernel.OpenProcess.argtypes = [wintypes.DWORD, wintypes.BOOL, wintypes.DWORD]
+    kernel.WaitForSingleObject.argtypes = [wintypes.HANDLE, wintypes.DWORD]
+    kernel.CloseHandle.argtypes = [wintypes.HANDLE]
+    handle = kernel.OpenProcess(_SYNCHRONIZE, False, pid)
+    if not handle:
+        # A process of another account may not be opened, but it is there.
+        return ctypes.get_last_error() == _ACCESS_DENIED
+    try:
+        # The id of a process that has ended stays valid while anybody holds a handle to it.
+        return bool(kernel.WaitForSingleObject(handle, 0) == _WAIT_TIMEOUT)
+    finally:
+        kernel.CloseHandle(handle)
+
+
+def session() -> tuple[str, str]:
+    """Return what this process's session is, and what keeps a script from working in it, empty where nothing does."""
+    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+    session_id = wintypes.DWORD()
+    if not kernel.ProcessIdToSessionId(os.getpid(), ctypes.byref(session_id)):
+        return "unknown session", "Windows does not tell the session of this process"
+    shown = f"session {session_id.value}"
+    if session_id.value == 0:
+        return shown, "session 0 is that of services: it has no desktop, so a script cannot use windows there"
+    if not _desktop_is_visible():
+        return shown, "this session has no visible desktop, so a script cannot use windows in it"
+    return f"{shown}, interactive", ""
+
+
+def _desktop_is_visible() -> bool:
+    class Flags(ctypes.Structure):
+        _fields_ = (("inherit", wintypes.BOOL), ("reserved", wintypes.BOOL), ("flags", wintypes.DWORD))
+
+    user = ctypes.WinDLL("user32", use_last_error=True)
+    user.GetProcessWindowStation.restype = wintypes.HANDLE
+    user.GetUserObjectInformationW.argtypes = [
+        wintypes.HANDLE, ctypes.c_int, ctypes.c_void_p, wintypes.DWORD, ctypes.POINTER(wintypes.DWORD),
+    ]  # fmt: skip
+    flags, needed = Flags(), wintypes.DWORD()
+    told = user.GetUserObjectInformationW(
+        user.GetProcessWindowStation(), _UOI_FLAGS, ctypes.byref(flags), ctypes.sizeof(flags), ctypes.byref(needed)
+    )
+    return bool(told and flags.flags & _WSF_VISIBLE)

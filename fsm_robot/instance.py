@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ else:
     from fsm_robot import _posix as system
 
 LONGEST_NOTE = 200
+PID = re.compile(r"pid (\d{1,9})\b")
 
 
 @contextmanager
@@ -43,6 +45,29 @@ def only_instance(robot_guid: str, storage: Path, started_at: str) -> Iterator[N
     finally:
         for descriptor in held:
             os.close(descriptor)
+
+
+def holder(storage: Path) -> int | None:
+    """Return the process that runs the robot of this storage folder, or None; the lock is left as it is.
+
+    A lock that is tried is held for a moment, and a robot that starts in it would be told off. So the process that the
+    file names is looked for first, and only a file whose process lives is tried.
+    """
+    path = storage / "robot.lock"
+    try:
+        note = path.read_bytes()[:LONGEST_NOTE].decode(errors="replace")
+        pid = next((int(word) for word in PID.findall(note)), 0)
+        if not pid or not system.process_lives(pid):
+            return None
+        descriptor = system.open_lock_file(str(path))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be read: {error.strerror or error}") from error
+    try:
+        return None if system.try_lock(descriptor) else pid
+    finally:
+        os.close(descriptor)
 
 
 def _note(descriptor: int) -> str:

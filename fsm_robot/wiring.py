@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import os
 import sys
@@ -20,6 +19,7 @@ from fsm_robot.errors import SettingsError
 from fsm_robot.gateway.http import HttpGateway
 from fsm_robot.inbox import QueueInbox
 from fsm_robot.journal.file import JournalFile
+from fsm_robot.journal.identity import robot_identity
 from fsm_robot.journal.ledger import JobLedger
 from fsm_robot.journal.look_back import find_unsettled
 from fsm_robot.journal.record import FORMAT
@@ -72,7 +72,7 @@ def robot_for(settings: Settings, log: Log, *, log_off: bool) -> Robot:
     """Build a robot; nothing is sent and nothing is written yet."""
     definition, callbacks_class = machine_for(settings, cached=True)
     redactor, clock, timers, inbox = redactor_for(settings), SystemClock(), ThreadTimers(), QueueInbox()
-    gateway = _gateway(settings, redactor, log)
+    gateway = gateway_for(settings, redactor, log.warning)
     worker = _LateWorker(settings, redactor, log)
     if settings.heartbeat.interval_s < SHORTEST_USUAL_INTERVAL_S:
         log.warning(
@@ -188,7 +188,8 @@ class _LateWorker:
         return self._worker
 
 
-def _gateway(settings: Settings, redactor: Redactor, log: Log) -> HttpGateway:
+def gateway_for(settings: Settings, redactor: Redactor, warn: Callable[[str], None]) -> HttpGateway:
+    """Return the gateway that the settings describe; nothing is sent yet."""
     orchestrator = settings.orchestrator
     verify = orchestrator.verify
     return HttpGateway(
@@ -198,19 +199,17 @@ def _gateway(settings: Settings, redactor: Redactor, log: Log) -> HttpGateway:
         verify=str(settings.path(verify)) if isinstance(verify, str) else verify,
         timeout_s=orchestrator.timeout_s,
         redactor=redactor,
-        warn=log.warning,
+        warn=warn,
     )
 
 
 def _header(settings: Settings, definition: Definition) -> dict[str, Any]:
-    salt = os.urandom(8).hex()
-    identity = hashlib.sha256(f"{salt}{settings.orchestrator.robot_guid.lower()}".encode()).hexdigest()
     return {
         "format": FORMAT,
         "machine": definition.name,
         "machine_sha256": definition.digest(),
         "program": __version__,
-        "robot": {"salt": salt, "sha256": identity},
+        "robot": robot_identity(settings.storage_directory / "journal", settings.orchestrator.robot_guid),
         "pid": os.getpid(),
     }
 

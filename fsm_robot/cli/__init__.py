@@ -20,6 +20,12 @@ COMMANDS: Mapping[str, str] = {
     "check": "check robot.toml and the machine file, and show what the machine does",
     "diagram": "draw the machine file",
     "replay": "would a machine file decide recorded runs the same way?",
+    "export": "write journals as an event log for process mining: XES, OCEL or CSV",
+    "conformance": "replay journals against the machine and name what does not fit",
+    "status": "what the robots of some folders do now, and whether somebody should look",
+    "history": "the jobs that a robot has had: when, what, how it ended",
+    "logs": "what a job's script printed; -f follows it",
+    "doctor": "could the robot work here? settings, network, credential, clock, folders, session",
     "simulate": "break everything around the robot, thousands of times, and check that its promises hold",
     "orchestrator": "the embedded orchestrator: serve, enqueue, jobs, stop, abort",
 }

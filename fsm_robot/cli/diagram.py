@@ -10,6 +10,7 @@ from pathlib import Path
 import attrs
 
 from fsm_robot import browser, machine_file
+from fsm_robot.cli import interchange
 from fsm_robot.errors import SettingsError
 from fsm_robot.export.compare import Comparison, compare, comparison_table
 from fsm_robot.export.divergence import Divergence, divergence
@@ -22,6 +23,7 @@ from fsm_robot.export.scene import Heat
 from fsm_robot.export.statistics import run_statistics
 from fsm_robot.export.svg import svg
 from fsm_robot.export.words import Words, words
+from fsm_robot.export.xml_in import Element
 from fsm_robot.journal.file import SUFFIX, journals, read_journal
 from fsm_robot.journal.taken import Taken, taken_in
 from fsm_robot.machine.definition import Definition
@@ -32,23 +34,29 @@ from fsm_robot.player.page import comparison_page, page
 
 @attrs.frozen
 class Options:
-    """What a format may want beside the machine: the words of --lang; the runs of --runs, their figures and way."""
+    """What a format may want beside the machine: words of --lang, runs of --runs, figures and way, an old drawing."""
 
     words: Words
     runs: Sequence[Run] = ()
     heat: Heat | None = None
+    old: Element | None = None
     taken: Taken | None = None
 
 
+def _interchanged(draw: Callable[[Words, Element | None], str]) -> Callable[[Definition, Options], str]:
+    return lambda _, options: draw(options.words, options.old)
+
+
 FORMATS: Mapping[str, Callable[[Definition, Options], str | bytes]] = {
-    "mermaid": lambda machine, options: mermaid(machine, options.taken),
-    "dot": lambda machine, options: dot(machine, options.taken),
+    "mermaid": lambda _, options: mermaid(options.words, options.taken),
+    "dot": lambda _, options: dot(options.words, options.taken),
     "markdown": lambda machine, options: markdown(machine, options.words, options.taken),
     "svg": lambda _, options: svg(options.words, options.heat),
     "drawio": lambda _, options: drawio(options.words),
     "html": lambda _, options: page(options.words, options.runs, assets(), options.heat),
     "png": lambda _, options: browser.png(svg(options.words, options.heat)),
     "pdf": lambda _, options: browser.pdf(svg(options.words, options.heat)),
+    **{name: _interchanged(draw) for name, draw in interchange.INTERCHANGE.items()},
 }
 
 
@@ -80,6 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="journals, or folders of them: their way and figures on the drawing",
     )
+    interchange.add_arguments(parser)
     parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of printing")
 
 
@@ -88,6 +97,10 @@ def run(arguments: argparse.Namespace) -> int:
     arguments.format = arguments.format or ("markdown" if arguments.diff else "mermaid")
     if arguments.diff:
         return write(_compared(arguments), arguments.output)
+    if arguments.source:
+        if arguments.file:
+            raise SettingsError("--from takes the drawing itself: --from FILE")
+        return write(interchange.machine_file_from(Path(arguments.source)), arguments.output)
     path = Path(arguments.file) if arguments.file else machine_file.built_in()
     if arguments.runs and arguments.format not in WITH_FIGURES:
         raise SettingsError(f"--runs can be shown as {', '.join(sorted(WITH_FIGURES))}, not as {arguments.format}")
@@ -96,7 +109,8 @@ def run(arguments: argparse.Namespace) -> int:
     _tell_strangers(runs, definition)
     figures = heat(run_statistics(run.records for run in runs), arguments.lang) if runs else None
     taken = taken_in((run.records for run in runs), definition) if runs else None
-    options = Options(words(definition, arguments.lang, str(path)), runs, figures, taken)
+    old = interchange.old_drawing(arguments)
+    options = Options(words(definition, arguments.lang, str(path)), runs, figures, old, taken)
     return write(FORMATS[arguments.format](definition, options), arguments.output)
 
 

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,22 @@ from fsm_robot.orchestrator.protocol import plain_guid
 from fsm_robot.orchestrator.rows import JobRow, iso
 from fsm_robot.orchestrator.store import Store
 
+if sys.platform == "win32":
+    from fsm_robot import _windows as system
+else:
+    from fsm_robot import _posix as system
+
+LARGEST_COUNT = 100_000
 DEFAULT_PORT = 4500
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+STANDINGS: Mapping[str, str] = {
+    "forget": "answer 101 to a robot",
+    "remember": "know it again, or before it has called",
+    "pause": "give a robot no new job",
+    "resume": "give it jobs again",
+}
 EPILOG = """\
-All commands but `serve` work on the same file, whether a server runs or not.
+All actions but `serve` work on the same file, whether a server runs or not.
+ROBOT is a label, a GUID or @FILE that holds the GUID: it is a password, and others may see a command line.
 
 faults:  {syntax}
 {kinds}
@@ -39,16 +52,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     serve = commands.add_parser("serve", parents=[shared], help="listen until Ctrl-C")
-    serve.add_argument("--host", default="127.0.0.1", help="default: %(default)s, this machine only")
+    serve.add_argument("--host", type=_host, default="127.0.0.1", help="default: %(default)s, this machine only")
     serve.add_argument("--port", type=_port, default=DEFAULT_PORT, help="default: %(default)s; 0 takes a free one")
     serve.add_argument("--fault", action="append", default=[], metavar="TEXT", help="misbehave; may be repeated")
+    serve.add_argument("--seed", type=int, metavar="N", help="let faults with a probability strike alike every time")
     serve.add_argument("--known-only", action="store_true", help="answer 101 to robots that were never seen")
     serve.add_argument("--lax", action="store_true", help="let a robot set any status of any job")
     serve.add_argument(
         "--task-key", choices=["Task", " Task "], default="Task", help="how the key is spelt on the wire"
     )
     serve.add_argument("--nested", choices=["string", "object"], default="string", help="how documents are put")
-    serve.add_argument("--no-task", choices=["absent", "null", "empty", "null_text"], default="null")
+    serve.add_argument(
+        "--no-task", choices=["absent", "null", "empty", "null_text"], default="null", help="Task where there is none"
+    )
+    serve.add_argument("--numbers", choices=["text", "number"], default="text", help="numbers inside the documents")
+    serve.add_argument("--auth", choices=["basic", "bearer", "both"], default="both", help="schemes that are taken")
+    serve.add_argument(
+        "--update-verb", choices=["PUT", "POST", "both"], default="both", help="verbs that job/update takes"
+    )
 
     enqueue = commands.add_parser("enqueue", parents=[shared], help="add a job")
     enqueue.add_argument("script", help="path below the robot's scripts folder")
@@ -57,16 +78,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     enqueue.add_argument("--name", default="", help="what people call the job")
     enqueue.add_argument("--priority", type=int, choices=[1, 2, 3], default=2, help="3 goes first (default: 2)")
-    enqueue.add_argument("--robot", default="", metavar="LABEL", help="the only robot that may take it")
-    enqueue.add_argument("--times", type=int, default=1, metavar="N", help="add it N times")
+    enqueue.add_argument("--robot", default="", metavar="ROBOT", help="the only robot that may take it")
+    enqueue.add_argument("--times", type=_count, default=1, metavar="N", help="add it N times")
 
     for name, what in (("jobs", "list the jobs"), ("robots", "list the robots")):
         commands.add_parser(name, parents=[shared], help=what).add_argument("--json", action="store_true")
     for name, what in (("stop", "ask a job to stop"), ("abort", "end a job at once")):
         order = commands.add_parser(name, parents=[shared], help=what)
         order.add_argument("job", help="GUID, the beginning of one, or `last`")
-    for name, what in (("forget", "answer 101 to a robot"), ("remember", "know it again")):
-        commands.add_parser(name, parents=[shared], help=what).add_argument("robot", metavar="LABEL")
+    for name, what in STANDINGS.items():
+        robot = commands.add_parser(name, parents=[shared], help=what)
+        robot.add_argument("robot", metavar="ROBOT", help="label, GUID, or @FILE that holds the GUID")
     fault = commands.add_parser(
         "fault", parents=[shared], help="misbehave from now on; without TEXT list what is in force"
     )
@@ -77,7 +99,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do what was asked for."""
     store = Store(Path(arguments.db).absolute())
-    if arguments.action not in ("serve", "enqueue") and not store.path.exists():
+    if arguments.action not in ("serve", "enqueue", "remember") and not store.path.exists():
         raise SettingsError(
             f"{store.path}: there is no such file; `serve` or `enqueue` makes it, --db names another one"
         )
@@ -88,37 +110,48 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _serve(arguments: argparse.Namespace, store: Store) -> int:
-    from fsm_robot.orchestrator.protocol import WireForm
-    from fsm_robot.orchestrator.server import Orchestrator
+    import random
+
+    from fsm_robot.orchestrator.protocol import SCHEMES, WireForm
+    from fsm_robot.orchestrator.server import LOOPBACK, Orchestrator
     from fsm_robot.orchestrator.service import Service
 
     ordered = [faults.Fault.parse(text) for text in arguments.fault]
-    form = WireForm(task_key=arguments.task_key, nested=arguments.nested, no_task=arguments.no_task)
-    service = Service(store, form, known_only=arguments.known_only, lax=arguments.lax)
-    server = Orchestrator(store, arguments.host, arguments.port, service)
+    form = WireForm(arguments.task_key, arguments.nested, arguments.no_task, arguments.numbers == "text")
+    service = Service(
+        store,
+        form,
+        schemes=SCHEMES if arguments.auth == "both" else {arguments.auth},
+        known_only=arguments.known_only,
+        lax=arguments.lax,
+        verbs=("PUT", "POST") if arguments.update_verb == "both" else (arguments.update_verb,),
+    )
+    server = Orchestrator(store, arguments.host, arguments.port, service, random.Random(arguments.seed))
     leaving = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: leaving.set())
+    for number in system.LEAVE_SIGNALS:
+        # A server that was started with a signal ignored (nohup) leaves it ignored.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: leaving.set())
+    for fault in ordered:
+        store.order_fault(fault)
     with server:
+        print(f"listening at {server.url} ; Ctrl-C ends it, {_shown(str(store.path))} keeps the jobs", flush=True)
         if arguments.host not in LOOPBACK:
             print(
                 f"warning: {arguments.host} can be reached by others, and this server trusts everybody", file=sys.stderr
             )
-        for fault in ordered:
-            store.order_fault(fault)
-        print(f"listening at {server.url} ; Ctrl-C ends it, {store.path} keeps the jobs", flush=True)
-        leaving.wait()
+        if in_force := ", ".join(fault.text for fault, _ in store.faults()):
+            print(f"misbehaving on order: {in_force} ; `fsm-robot orchestrator fault --clear` ends that", flush=True)
+        # Under Windows a wait without an end would not let Ctrl-C through.
+        while not leaving.wait(0.5):
+            pass
     return 0
 
 
 def _enqueue(arguments: argparse.Namespace, store: Store) -> int:
-    task = _task(arguments.task)
+    task, robot = _task(arguments.task), _robot(arguments.robot)
     for _ in range(arguments.times):
-        print(
-            store.enqueue(
-                arguments.script, task, name=arguments.name, priority=arguments.priority, robot=arguments.robot
-            )
-        )
+        print(store.enqueue(arguments.script, task, name=arguments.name, priority=arguments.priority, robot=robot))
     return 0
 
 
@@ -133,13 +166,18 @@ def _jobs(arguments: argparse.Namespace, store: Store) -> int:
 
 
 def _robots(arguments: argparse.Namespace, store: Store) -> int:
-    robots = [(r.label, r.machine, iso(r.last_heartbeat) or "", r.job_name) for r in store.robots()]
+    robots = [robot.to_json(datetime.now(UTC)) for robot in store.robots()]
     if arguments.json:
-        names = ("label", "machine", "last_heartbeat", "job_name")
-        print(json.dumps([dict(zip(names, row, strict=True)) for row in robots], ensure_ascii=False, indent=2))
+        print(json.dumps(robots, ensure_ascii=False, indent=2))
     else:
-        _print_table(("robot", "machine", "last heartbeat", "last job"), robots)
+        names = ("label", "status", "machine", "last_heartbeat", "job_name")
+        rows = [(*(str(robot[name] or "") for name in names), _paused(robot)) for robot in robots]
+        _print_table(("robot", "status", "machine", "last heartbeat", "last job", ""), rows)
     return 0
+
+
+def _paused(robot: Mapping[str, Any]) -> str:
+    return "paused" if robot["paused"] else ""
 
 
 def _stop(arguments: argparse.Namespace, store: Store) -> int:
@@ -157,13 +195,13 @@ def _told(job: JobRow) -> int:
     return 0
 
 
-def _forget(arguments: argparse.Namespace, store: Store) -> int:
-    store.set_active(arguments.robot, False)
-    return 0
-
-
-def _remember(arguments: argparse.Namespace, store: Store) -> int:
-    store.set_active(arguments.robot, True)
+def _standing(arguments: argparse.Namespace, store: Store) -> int:
+    action, robot = arguments.action, _robot(arguments.robot)
+    if action in ("forget", "remember"):
+        label = store.set_active(robot, action == "remember")
+    else:
+        label = store.set_paused(robot, action == "pause")
+    print(f"{label}: {action}")
     return 0
 
 
@@ -185,14 +223,25 @@ ACTIONS: Mapping[str, Callable[[argparse.Namespace, Store], int]] = {
     "robots": _robots,
     "stop": _stop,
     "abort": _abort,
-    "forget": _forget,
-    "remember": _remember,
     "fault": _fault,
+    **dict.fromkeys(STANDINGS, _standing),
 }
 
 
+def _host(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("must be an address; 0.0.0.0 is every one that this machine has")
+    return text
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= LARGEST_COUNT):
+        raise argparse.ArgumentTypeError(f"must be a number from 1 to {LARGEST_COUNT}, not {text!r}")
+    return int(text)
+
+
 def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
+    if not (text.isascii() and text.isdigit() and int(text[:9]) <= 65535):
         raise argparse.ArgumentTypeError(f"must be a number from 0 to 65535, not {text!r}")
     return int(text)
 
@@ -202,18 +251,35 @@ def _task(text: str | None) -> Mapping[str, Any] | None:
         return None
     where = "--task"
     if text.startswith("@"):
-        where = text[1:]
-        try:
-            text = Path(where).read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{where}: cannot be read: {error}") from error
+        where, text = text[1:], _read(text[1:])
     try:
-        task = json.loads(text)
-    except ValueError as error:
+        task = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"{where}: is no JSON: {error}") from error
     if not isinstance(task, dict):
         raise SettingsError(f'{where}: must be a JSON object such as {{"month": "2026-10"}}')
     return task
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no number that JSON knows")
+
+
+def _robot(text: str) -> str:
+    """Return the label or the GUID that `text`, or the file that it names, holds."""
+    if not text.startswith("@"):
+        return text
+    guid = plain_guid(_read(text[1:]))
+    if not guid:
+        raise SettingsError(f"{text[1:]}: its content is no GUID")
+    return guid
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path}: cannot be read: {error}") from error
 
 
 def _guid(text: str, store: Store) -> str:
@@ -227,6 +293,12 @@ def _guid(text: str, store: Store) -> str:
 
 
 def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
-    for row in [head, *rows]:
+    shown = [tuple(_shown(cell) for cell in row) for row in [head, *rows]]
+    widths = [max(len(row[column]) for row in shown) for column in range(len(head))]
+    for row in shown:
         print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _shown(text: str) -> str:
+    """Return text that does nothing to a terminal, whatever a robot calls itself."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

@@ -25,11 +25,12 @@ Direction = Literal["down", "right"]
 
 @attrs.frozen
 class Node:
-    """A box to be placed; `id` is unique among the nodes."""
+    """A box to be placed; `id` is unique among the nodes; lines keep `port_gap` apart if its side is long enough."""
 
     id: str
     width: float
     height: float
+    port_gap: float = 14.0
 
 
 @attrs.frozen
@@ -110,7 +111,7 @@ def layout(nodes: Sequence[Node], edges: Sequence[Edge], *, start: str, directio
     from fsm_robot.export.layout_rows import grid, untangle
 
     if direction == "right":
-        turned_nodes = [Node(node.id, node.height, node.width) for node in nodes]
+        turned_nodes = [attrs.evolve(node, width=node.height, height=node.width) for node in nodes]
         turned_edges = [
             attrs.evolve(edge, label_width=edge.label_height, label_height=edge.label_width) for edge in edges
         ]

@@ -10,8 +10,6 @@ import attrs
 from fsm_robot.export.layout import Box, Drawing, Edge, Line, Point
 from fsm_robot.export.layout_rows import LABEL_GAP, LOOP_STEP, Grid, loop_reach
 
-PORT_GAP = 14.0
-"""Between two lines at a box, where it is wide enough."""
 TRACK_GAP = 11.0
 """Between two lines that run beside each other in a channel."""
 CHANNEL_END = 15.0
@@ -103,7 +101,7 @@ def _ports(made: Grid, x: Sequence[float], item: int, linked: Sequence[int]) -> 
     high = x[item] + node.width / 2 - side - outer_loops * _loop_port_step(node.width, outer_loops)
     ordered = sorted(linked, key=lambda near: (x[near], near))
     count = len(ordered)
-    gap = min(PORT_GAP, (high - low) / max(1, count - 1))
+    gap = min(node.port_gap, (high - low) / max(1, count - 1))
     if count == 1:
         low = high = min(max(x[ordered[0]], low), high)
     return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from fsm_robot.export.mermaid import mermaid
-from fsm_robot.export.words import Words
+from fsm_robot.export.words import Words, words
 from fsm_robot.journal.taken import Taken
 from fsm_robot.machine.checks import JOB_STATUSES, coverage
 from fsm_robot.machine.definition import CallbackSpec, Definition, RetryPolicy
@@ -21,7 +21,7 @@ def markdown(definition: Definition, shown: Words | None = None, taken: Taken | 
     parts = [
         f"# The machine `{definition.name}`",
         "Made from `states.yaml` by `make diagram`; change that file, not this one.",
-        f"```mermaid\n{mermaid(definition, taken)}```",
+        f"```mermaid\n{mermaid(words(definition), taken)}```",
         "## States",
         _table(
             ("state", "callback", "what it does"),

@@ -119,15 +119,16 @@ class _Tally:
                 self.taken[source, values.get("transition", "")] += 1
             if kind not in ("taken", "started"):
                 continue
-            if entered_s is not None:
-                self.stays_s[source].append(values["mono"] - entered_s)
+            now_s = values.get("mono")
+            if entered_s is not None and now_s is not None:
+                self.stays_s[source].append(now_s - entered_s)
             self.entered[dest] += 1
-            entered_s = values["mono"]
+            entered_s = now_s
             name, data = values["event"]["name"], values["event"].get("data", {})
-            if name in OPENING:
-                job = self.jobs.setdefault(data["job"], _JobSeen(data["script"]))
+            if name in OPENING and data.get("job"):
+                job = self.jobs.setdefault(str(data["job"]), _JobSeen(str(data.get("script", ""))))
             if job is not None:
-                job.outcome = data.get("outcome") or job.outcome
+                job.outcome = str(data.get("outcome") or job.outcome)
                 job = None if name in CLOSING else job
             if job is not None:
                 job.states.add(dest)

@@ -28,6 +28,7 @@ class Answer:
         shown: Content type and the first characters of the body, without the robot's GUID and control characters.
         location: Header `Location`, or empty.
         retry_after: Header `Retry-After`, or empty.
+        date: Header `Date`, or empty.
     """
 
     status: int
@@ -35,6 +36,7 @@ class Answer:
     shown: str = ""
     location: str = ""
     retry_after: str = ""
+    date: str = ""
 
     @property
     def is_success(self) -> bool:

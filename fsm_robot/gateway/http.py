@@ -198,6 +198,14 @@ class HttpGateway:
             self._post_updates = second.is_success
         self._reading.updated(answer)
 
+    def look(self, path: str) -> Answer:
+        """Ask with GET and the credential; return whatever the server answers. Raises `GatewayError`."""
+        return self._exchange(self._calls, "GET", path, FormBody(b""))
+
+    def proxy(self) -> str:
+        """Return host and port of the proxy that leads to the orchestrator, or an empty text."""
+        return _proxy_name(self.url, get_environ_proxies(self.url))
+
     def close(self) -> None:
         """See `ports.Gateway.close`."""
         self.end_beats()
@@ -246,7 +254,7 @@ class HttpGateway:
         finally:
             response.raw.close()
         told = (headers.get(name, "") for name in ("Content-Type", "Location", "Retry-After"))
-        answer = self._reading.answer(status, data, *told)
+        answer = attrs.evolve(self._reading.answer(status, data, *told), date=headers.get("Date", ""))
         if answer.is_success and not complete:
             raise self._reading.garbled(path, "the answer's compression cannot be undone", answer)
         if answer.is_success and len(data) > LARGEST_ANSWER_BYTES:

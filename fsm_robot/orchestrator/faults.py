@@ -17,12 +17,16 @@ KINDS: dict[str, str] = {
     "status": "answers with an HTTP status and a page (status:503, status:503/7 with Retry-After: 7)",
     "html": "acts, and answers 200 with a login page",
     "empty": "acts, and answers 200 with nothing",
-    "truncated": "acts, and cuts its answer in the middle",
+    "truncated": "acts, and answers 200 with a part of the JSON",
+    "cut": "acts, and closes the connection in the middle of the answer",
     "garbage": "acts, and answers 200 with bytes that mean nothing",
     "bom": "acts, and answers with a byte order mark before the JSON",
-    "code": "answers with another code (code:101)",
+    "code": "heartbeats and consume: answers with another code (code:101); no job is taken",
     "duplicate": "consume: hands out once more the job that the robot was given last",
 }
+# A fault that cannot strike would be used up by calls that it does nothing to.
+_STRIKES = {"duplicate": ("consume",), "code": ("heartbeat", "announce", "beat", "consume")}
+LONGEST_DELAY_S = 86_400
 SYNTAX = "ENDPOINT:KIND[:VALUE][*TIMES][~SECONDS][@PROBABILITY]"
 _PATTERN = re.compile(
     r"(?P<endpoint>[a-z]+):(?P<kind>[a-z-]+)(?::(?P<value>[0-9./]+))?"
@@ -75,12 +79,17 @@ class Fault:
         parts = match.groupdict()
         _known("endpoint", parts["endpoint"], ENDPOINTS)
         _known("kind", parts["kind"], tuple(KINDS))
+        can_strike = _STRIKES.get(parts["kind"], ENDPOINTS)
+        if parts["endpoint"] not in can_strike:
+            raise FaultError(f"fault {text!r}: {parts['kind']} is for {', '.join(can_strike)} only")
         value, retry_after_s = _value(text, parts["kind"], parts["value"])
         try:
             for_s = float(parts["for_s"]) if parts["for_s"] else None
             probability = float(parts["probability"]) if parts["probability"] else 1.0
         except ValueError:
             raise FaultError(f"fault {text!r}: seconds and probability are numbers such as 2.5 and 0.3") from None
+        if not 0 < probability <= 1 or (parts["times"] and int(parts["times"]) < 1):
+            raise FaultError(f"fault {text!r}: a fault strikes at least once, with a probability above 0 and up to 1")
         unbounded = parts["for_s"] or parts["probability"]
         times = int(parts["times"]) if parts["times"] else None if unbounded else 1
         return cls(text.strip(), parts["endpoint"], parts["kind"], value, retry_after_s, times, for_s, probability)
@@ -104,6 +113,8 @@ def _value(text: str, kind: str, value: str | None) -> tuple[float, int | None]:
         raise FaultError(
             f"fault {text!r}: {kind} needs a number, such as {kind}:{503 if kind == 'status' else 2}"
         ) from None
+    if kind == "delay" and found > LONGEST_DELAY_S:
+        raise FaultError(f"fault {text!r}: a delay is at most {LONGEST_DELAY_S} s")
     if kind == "status" and not 300 <= found <= 599:
         raise FaultError(f"fault {text!r}: an HTTP status from 300 to 599 is needed")
     return found, header

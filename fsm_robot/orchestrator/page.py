@@ -11,7 +11,6 @@ from pathlib import Path
 from fsm_robot.orchestrator.rows import iso
 from fsm_robot.orchestrator.store import Store
 
-SILENT_AFTER_S = 60.0
 SHOWN_JOBS = 200
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
@@ -26,20 +25,10 @@ _FOLDER = Path(__file__).with_name("page")
 def _state(store: Store) -> tuple[str, bytes]:
     """Return what the page shows: every robot, and the youngest jobs first."""
     now = datetime.now(UTC)
-    robots = [
-        {
-            "label": robot.label,
-            "machine": robot.machine,
-            "status": robot.status_word(now, SILENT_AFTER_S),
-            "job": robot.job_name,
-            "last_heartbeat": iso(robot.last_heartbeat),
-        }
-        for robot in store.robots()
-    ]
-    jobs = store.jobs()
-    shown = [job.to_json() for job in reversed(jobs[-SHOWN_JOBS:])]
+    robots = [robot.to_json(now) for robot in store.robots()]
+    shown = [job.to_json() for job in store.newest_jobs(SHOWN_JOBS)]
     faults = [fault.text for fault, _ in store.faults()]
-    state = {"now": iso(now), "robots": robots, "jobs": shown, "all_jobs": len(jobs), "faults": faults}
+    state = {"now": iso(now), "robots": robots, "jobs": shown, "all_jobs": store.job_count(), "faults": faults}
     return "application/json; charset=utf-8", json.dumps(state, ensure_ascii=False).encode()
 
 

@@ -22,6 +22,8 @@ STATUS_WORDS: Mapping[int, str] = {
     IN_PROGRESS: "In progress",
 }
 READY, WORKING = 2, 3
+SILENT_AFTER_S = 60.0
+"""A robot that was not heard for so long is shown as Disconnected."""
 
 Order = Literal["", "stop", "abort"]
 
@@ -114,6 +116,8 @@ class RobotRow:
         job_guid: Job that it reported last, or empty.
         job_name: That job's script name, or empty.
         last_heartbeat: When it last sent a heartbeat, or None.
+        active: Whether it is known; 101 is the answer to one that is not.
+        paused: Whether it gets no new job.
     """
 
     row_id: int
@@ -125,14 +129,29 @@ class RobotRow:
     job_guid: str
     job_name: str
     last_heartbeat: datetime | None
+    active: bool = True
+    paused: bool = False
 
     def status_word(self, now: datetime, silent_after_s: float) -> str:
         """Return the status as people read it; a robot that fell silent is Disconnected."""
         if self.last_heartbeat is None:
             return "Never seen"
+        if not self.active:
+            return "Forgotten"
         if (now - self.last_heartbeat).total_seconds() > silent_after_s:
             return "Disconnected"
         return "Working" if self.status == WORKING else "Ready"
+
+    def to_json(self, now: datetime) -> dict[str, Any]:
+        """Return what the page and the command line show of it."""
+        return {
+            "label": self.label,
+            "status": self.status_word(now, SILENT_AFTER_S),
+            "paused": self.paused,
+            "machine": self.machine,
+            "job_name": self.job_name,
+            "last_heartbeat": iso(self.last_heartbeat),
+        }
 
 
 @attrs.frozen
@@ -146,7 +165,7 @@ class CallRow:
         robot: Label of the robot, or empty where the credential was missing.
         verb: `POST`, `PUT`, …
         path: `/api/…`; anything that looks like a GUID is masked, a job GUID is among the fields.
-        fields: Parameters by folded name (`jobguid`, `status`, …), without the robot's GUID.
+        fields: Parameters by folded name (`jobguid`, `status`, …), the robot's GUID taken out in every form.
         http_status: What was answered, or None where nothing was (yet).
         code: HeartbeatErrorCode or ConsumeJobErrorCode that was answered, or None.
         fault: The fault that struck, in text form, or empty.

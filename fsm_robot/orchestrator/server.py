@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import json
 import random
-import socket
 import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any
+from urllib.parse import urlsplit
 
 import attrs
 
 from fsm_robot.errors import RobotError
 from fsm_robot.orchestrator import page
+from fsm_robot.orchestrator.connections import BoundedHandler, BoundedServer, Limits
 from fsm_robot.orchestrator.faults import Fault
 from fsm_robot.orchestrator.protocol import Answer, without_secrets
 from fsm_robot.orchestrator.rows import CallRow
 from fsm_robot.orchestrator.service import Call, Request, Service
-from fsm_robot.orchestrator.store import Store
+from fsm_robot.orchestrator.store import Store, StoreError
 
 LARGEST_BODY_BYTES = 1 << 20
-LONGEST_IDLE_S = 120.0
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_LONGEST_NUMBER = 9
 JSON_TYPE = "application/json; charset=utf-8"
 HTML_TYPE = "text/html; charset=utf-8"
 ERROR_PAGE = "<html><head><title>{status}</title></head><body><h1>{status}</h1><hr>nginx</body></html>"
@@ -40,12 +40,13 @@ class AddressInUseError(RobotError):
 
 @attrs.frozen
 class _Reply:
-    """Bytes to send, or None for closing the connection without a word."""
+    """What is to be sent; `is_cut` closes the connection in the middle of it."""
 
     status: int
     content_type: str
     data: bytes
     headers: Mapping[str, str] = attrs.field(factory=dict)
+    is_cut: bool = False
 
 
 @attrs.define(eq=False)
@@ -57,6 +58,8 @@ class Orchestrator:
         host: Address that it listens at.
         port: 0 takes a free one.
         service: What it does; made from `store` where it is not given.
+        chance: Where faults with a probability get theirs from; `random.Random(7)` repeats itself.
+        limits: What one client may cost.
     """
 
     store: Store
@@ -64,13 +67,14 @@ class Orchestrator:
     port: int = 0
     service: Service = attrs.field(default=attrs.Factory(lambda self: Service(self.store), takes_self=True))
     chance: random.Random = attrs.field(factory=random.Random)
+    limits: Limits = attrs.field(factory=Limits)
     _server: _Server | None = None
     _thread: threading.Thread | None = None
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://{self.host}:{self.port}"
+        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
 
     def fault(self, text: str) -> None:
         """Order a way to misbehave; see `faults.SYNTAX`."""
@@ -79,7 +83,7 @@ class Orchestrator:
     def start(self) -> None:
         """Listen from now on, in threads of its own. Raises `AddressInUseError`."""
         try:
-            self._server = _Server((self.host, self.port), self)
+            self._server = _Server(self)
         except (OSError, OverflowError) as error:
             raise AddressInUseError(
                 f"cannot listen at {self.host}:{self.port}: {error}; another --port may be free, 0 takes one that is"
@@ -95,8 +99,7 @@ class Orchestrator:
         if self._server is not None and self._thread is not None:
             self._server.shutdown()
             self._thread.join()
-            self._server.server_close()
-            self._server.close_connections()
+            self._server.close()
             self._server = None
         self.store.close()
 
@@ -110,73 +113,52 @@ class Orchestrator:
         self.stop()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-    # Under POSIX a restart finds its port in TIME_WAIT; under Windows the same flag would let two servers share it.
-    allow_reuse_address = not hasattr(socket, "SO_EXCLUSIVEADDRUSE")
-
-    def __init__(self, address: tuple[str, int], orchestrator: Orchestrator) -> None:
+class _Server(BoundedServer):
+    def __init__(self, orchestrator: Orchestrator) -> None:
         self.orchestrator = orchestrator
-        self._connections: set[socket.socket] = set()
-        super().__init__(address, _Handler)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._connections.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        self._connections.discard(request)
-        super().shutdown_request(request)
-
-    def close_connections(self) -> None:
-        """End kept connections: their threads wait for a next request that nobody would answer."""
-        for connection in list(self._connections):
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue  # it has gone by itself
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that vanishes is no event worth a traceback; anything else is."""
-        import sys
-        import traceback
-
-        if not isinstance(sys.exc_info()[1], OSError):
-            traceback.print_exc()
+        super().__init__((orchestrator.host, orchestrator.port), _Handler, orchestrator.limits)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    timeout = LONGEST_IDLE_S
-    server_version = "fsm-robot-orchestrator"
-    sys_version = ""
+class _Handler(BoundedHandler):
     server: _Server
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - the names that http.server looks for
         """Show the page, or a job."""
         path = self.path.partition("?")[0]
         shown = page.FILES.get(path)
-        if shown is not None:
+        if shown is not None and self._is_foreign_name():
+            self._send(
+                _error(403, "this page is shown under the address that the server listens at, and no other name")
+            )
+        elif shown is not None:
             self._send(_Reply(200, *shown(self._orchestrator.store), page.HEADERS))
         else:
             self._call(path)
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802
         """Answer a robot."""
         self._call(self.path.partition("?")[0])
 
-    do_PUT = do_POST  # noqa: N815 - the names that http.server looks for
+    do_HEAD = do_GET  # noqa: N815
+    do_PUT = do_POST  # noqa: N815
     do_DELETE = do_POST  # noqa: N815
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Print nothing: the calls are in the file, and a path may hold what is secret."""
 
     @property
     def _orchestrator(self) -> Orchestrator:
         return self.server.orchestrator
+
+    def _is_foreign_name(self) -> bool:
+        """Return whether a browser came here by a name that leads to this machine only because its owner says so.
+
+        Another site's page could otherwise read ours, by letting its own name point to the loopback address.
+        """
+        if self._orchestrator.host not in LOOPBACK:
+            return False
+        try:
+            name = urlsplit(f"//{self.headers.get('Host', '')}").hostname
+        except ValueError:
+            return True
+        return name is not None and name not in LOOPBACK
 
     def _call(self, path: str) -> None:
         at, monotonic_s = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"), time.monotonic()
@@ -186,28 +168,38 @@ class _Handler(BaseHTTPRequestHandler):
         request = Request(
             self.command, path, self.headers.get("Authorization"), self.headers.get("Content-Type", ""), body
         )
-        service = self._orchestrator.service
+        try:
+            fault, reply = self._acted(request, at, monotonic_s)
+        except StoreError as error:
+            fault, reply = None, _error(500, str(error))
+        if fault is not None and fault.kind == "delay":
+            # In a thread of this connection; others are answered meanwhile.
+            self.server.leaving.wait(fault.value)
+        self._send(reply)
+
+    def _acted(self, request: Request, at: str, monotonic_s: float) -> tuple[Fault | None, _Reply | None]:
+        """Do what the call asks for, write it down, and return the fault that struck and what is to be sent."""
+        service, store = self._orchestrator.service, self._orchestrator.store
         call = service.understand(request)
-        fault = self._orchestrator.store.next_fault(call.endpoints, self._orchestrator.chance.random())
+        fault = store.next_fault(call.endpoints, self._orchestrator.chance.random())
         answer = self._decide(service, request, call, fault)
         reply = None if answer is None else _reply(answer, fault)
-        self._orchestrator.store.add_call(
+        is_told = answer is not None and (fault is None or fault.kind in ("delay", "bom", "code", "duplicate"))
+        store.add_call(
             CallRow(
                 seq=0,
                 at=at,
                 monotonic_s=monotonic_s,
                 robot="" if call.robot is None else call.robot.label,
-                verb=self.command,
-                path=without_secrets(path),
-                fields={name: value[:500] for name, value in call.fields.items()},
+                verb=request.verb,
+                path=without_secrets(request.path),
+                fields={name[:100]: value[:500] for name, value in call.fields.items()},
                 http_status=None if reply is None else reply.status,
-                code=None if answer is None or (fault is not None and fault.kind == "status") else answer.code,
+                code=answer.code if answer is not None and is_told else None,
                 fault="" if fault is None else fault.text,
             )
         )
-        if fault is not None and fault.kind == "delay":
-            time.sleep(fault.value)  # in a thread of this connection; others are answered meanwhile
-        self._send(reply)
+        return fault, reply
 
     def _decide(self, service: Service, request: Request, call: Call, fault: Fault | None) -> Answer | None:
         """Return the answer; None closes the connection without one."""
@@ -219,17 +211,19 @@ class _Handler(BaseHTTPRequestHandler):
             return Answer(int(fault.value), None)
         if fault.kind == "duplicate":
             return service.repeat(call)
+        if fault.kind == "code":
+            return service.coded(request, call, int(fault.value))
         answer = service.act(request, call)
-        if fault.kind == "drop-after":
-            return None
-        return answer.with_code(int(fault.value)) if fault.kind == "code" else answer
+        return None if fault.kind == "drop-after" else answer
 
     def _body(self) -> bytes | None:
         """Return the request's body, or None where it has none that could be read; then an answer has been sent."""
-        length = self.headers.get("Content-Length", "0")
+        length, *more = self.headers.get_all("Content-Length") or ["0"]
         if self.headers.get("Transfer-Encoding"):
             self._refuse(411, "a Content-Length is needed")
-        elif not length.isdecimal() or int(length) > LARGEST_BODY_BYTES:
+        elif more or not (length.isascii() and length.isdigit()):
+            self._refuse(400, "Content-Length must be one number")
+        elif len(length) > _LONGEST_NUMBER or int(length) > LARGEST_BODY_BYTES:
             self._refuse(413, f"the body may have {LARGEST_BODY_BYTES} bytes")
         else:
             body = self.rfile.read(int(length))
@@ -240,12 +234,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _refuse(self, status: int, text: str) -> None:
         self.close_connection = True
-        self._send(_Reply(status, JSON_TYPE, json.dumps({"error": text}).encode()))
+        self._send(_error(status, text))
+        self.linger(2 * LARGEST_BODY_BYTES)
 
     def _send(self, reply: _Reply | None) -> None:
         if reply is None:
             self.close_connection = True
             return
+        self.close_connection = self.close_connection or reply.is_cut
+        self.connection.settimeout(self.server.limits.send_s)
         self.send_response(reply.status)
         self.send_header("Content-Type", reply.content_type)
         self.send_header("Content-Length", str(len(reply.data)))
@@ -253,8 +250,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         if self.close_connection:
             self.send_header("Connection", "close")
+        data = b"" if self.command == "HEAD" else reply.data[: len(reply.data) // 2] if reply.is_cut else reply.data
         # Headers and body in one piece: two would meet the delayed acknowledgement of the other side.
-        self._headers_buffer.append(b"\r\n" + (b"" if self.command == "HEAD" else reply.data))  # type: ignore[attr-defined]
+        self._headers_buffer.append(b"\r\n" + data)  # type: ignore[attr-defined]
         self.flush_headers()
 
 
@@ -274,4 +272,8 @@ def _reply(answer: Answer, fault: Fault | None) -> _Reply:
         return _Reply(200, "application/octet-stream", bytes(range(128, 256)))
     if kind == "bom":
         return _Reply(answer.status, JSON_TYPE, b"\xef\xbb\xbf" + data)
-    return _Reply(answer.status, JSON_TYPE, data)
+    return _Reply(answer.status, JSON_TYPE, data, is_cut=kind == "cut")
+
+
+def _error(status: int, text: str) -> _Reply:
+    return _Reply(status, JSON_TYPE, json.dumps({"error": text}).encode())

@@ -20,6 +20,7 @@ from fsm_robot.orchestrator.protocol import (
 )
 from fsm_robot.orchestrator.rows import IN_PROGRESS, READY, WORKING, JobRow, RobotRow
 from fsm_robot.orchestrator.store import Store, StoreError
+from fsm_robot.redact import Redactor
 
 HEARTBEAT, CONSUME, UPDATE = "/api/robot/heartbeat", "/api/robot/consumeNextJob", "/api/job/update"
 READ = "/api/job/read/"
@@ -82,8 +83,7 @@ class Service:
             found = fields(request.content_type, request.body) if request.body else {}
         except GarbledRequestError as error:
             return Call(None, {}, problem=Answer(400, {"error": str(error)}))
-        # The credential counts; the parameter is only for people and must not be remembered.
-        found = {name: value for name, value in found.items() if name != "robotguid"}
+        found = _without_credential(found, guid)
         if not guid:
             problem = problem or Answer(
                 401, {"error": "Authorization: Basic base64(robot GUID) is missing or unreadable"}
@@ -101,6 +101,12 @@ class Service:
             return self._actions[request.path](call)
         except GarbledRequestError as error:
             return Answer(400, {"error": str(error)})
+
+    def coded(self, request: Request, call: Call, code: int) -> Answer:
+        """Answer with another code. A job is not taken for it: it would be lost with a code that denies it."""
+        if request.path != CONSUME or call.problem is not None:
+            return self.act(request, call).with_code(code)
+        return _consume_answer(code, "ordered")
 
     def repeat(self, call: Call) -> Answer:
         """Answer consumeNextJob with the job that the robot was given last."""
@@ -127,7 +133,7 @@ class Service:
         if call.robot is None:
             return _heartbeat_answer(ROBOT_NOT_FOUND, "Robot not found")
         self.store.heard(call.robot.row_id, call.fields, status)
-        waits = self.store.waits_for(call.robot.row_id)
+        waits = not call.robot.paused and self.store.waits_for(call.robot.row_id)
         code, text = self._order(call) if status == WORKING else (NO_ERROR, "")
         return _heartbeat_answer(code, text, int(waits))
 
@@ -142,10 +148,8 @@ class Service:
 
     def _consume(self, call: Call) -> Answer:
         if call.robot is None:
-            return Answer(
-                200, {"ConsumeJobErrorCode": ROBOT_NOT_FOUND, "ErrorText": "Robot not found"}, "ConsumeJobErrorCode"
-            )
-        job = self.store.take(call.robot.row_id)
+            return _consume_answer(ROBOT_NOT_FOUND, "Robot not found")
+        job = None if call.robot.paused else self.store.take(call.robot.row_id)
         return _no_job() if job is None else self._handed_out(job)
 
     def _handed_out(self, job: JobRow) -> Answer:
@@ -171,6 +175,21 @@ class Service:
             return Answer(404, {"error": "there is no such job"})
 
 
+def _without_credential(found: Mapping[str, str], guid: str) -> dict[str, str]:
+    """Return parameters that may be remembered: the robot's GUID is in none of them, in whatever form.
+
+    The header counts; the parameter RobotGUID is only for people, and left out even where it is no GUID.
+    """
+    redactors = [Redactor.for_guid(each) for each in {guid, plain_guid(found.get("robotguid", ""))} if each]
+    kept = {}
+    for name, value in found.items():
+        if name != "robotguid":
+            for redactor in redactors:
+                name, value = redactor.text(name), redactor.text(value)  # noqa: PLW2901
+            kept[name] = value
+    return kept
+
+
 def _endpoints(path: str, found: Mapping[str, str]) -> tuple[str, ...]:
     status = found.get("status", "").strip()
     if path == HEARTBEAT:
@@ -189,7 +208,11 @@ def _heartbeat_answer(code: int, text: str, has_new_job: int = 0) -> Answer:
 
 
 def _no_job() -> Answer:
-    return Answer(200, {"ConsumeJobErrorCode": NO_NEW_JOB, "ErrorText": "New job not found"}, "ConsumeJobErrorCode")
+    return _consume_answer(NO_NEW_JOB, "New job not found")
+
+
+def _consume_answer(code: int, text: str) -> Answer:
+    return Answer(200, {"ConsumeJobErrorCode": code, "ErrorText": text}, "ConsumeJobErrorCode")
 
 
 def _number(text: str, name: str) -> int:

@@ -23,6 +23,7 @@ import attrs
 from fsm_robot.errors import RobotError
 from fsm_robot.orchestrator.faults import Fault
 from fsm_robot.orchestrator.moves import refusal, status_after
+from fsm_robot.orchestrator.protocol import plain_guid
 from fsm_robot.orchestrator.rows import (
     ABORTED,
     ABORTING,
@@ -38,6 +39,8 @@ from fsm_robot.orchestrator.rows import (
 )
 
 KEPT_CALLS = 100_000
+# Of the tables below; a file with another one is refused instead of misread.
+_FORM = 1
 BUSY_WAIT_S = 30.0
 # Named in the same way on every machine, so that a script has one version GUID wherever it is enqueued.
 _VERSIONS = uuid.UUID("3f0f6c1e-7a54-4b0c-8a53-6f9b5c7d2e10")
@@ -49,7 +52,7 @@ CREATE TABLE IF NOT EXISTS robots (
     row_id INTEGER PRIMARY KEY, digest TEXT UNIQUE NOT NULL, label TEXT NOT NULL, active INTEGER NOT NULL DEFAULT 1,
     machine TEXT NOT NULL DEFAULT '', ip TEXT NOT NULL DEFAULT '', mac TEXT NOT NULL DEFAULT '',
     status INTEGER NOT NULL DEFAULT 0, job_guid TEXT NOT NULL DEFAULT '', job_name TEXT NOT NULL DEFAULT '',
-    last_heartbeat TEXT);
+    last_heartbeat TEXT, paused INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS jobs (
     row_id INTEGER PRIMARY KEY AUTOINCREMENT, guid TEXT UNIQUE NOT NULL, script TEXT NOT NULL,
     version_guid TEXT NOT NULL, name TEXT NOT NULL, status INTEGER NOT NULL, priority INTEGER NOT NULL,
@@ -96,9 +99,23 @@ class Store:
         priority: int = 2,
         robot: str = "",
     ) -> str:
-        """Add a job and return its GUID; `robot` is the label of the only robot that may take it."""
+        """Add a job and return its GUID.
+
+        Args:
+            script: `ProcessVersion.Name`, whatever it is.
+            task: Its parameters; None for a job without a task.
+            name: What people call it.
+            priority: 1 low, 2 normal, 3 high.
+            robot: Label or GUID of the only robot that may take it; a GUID that is new here is known from now on.
+
+        Raises:
+            StoreError: There is no such robot, or a text is none that JSON and UTF-8 can carry.
+        """
         guid, now = str(uuid.uuid4()), _now()
-        text = None if task is None else json.dumps(task, ensure_ascii=False)
+        text = None if task is None else _task_text(task)
+        for each in (script, name):
+            if not _is_utf8(each):
+                raise StoreError(f"{each!r} cannot be written as UTF-8, so no robot can be sent it")
         with self._transaction() as db:
             robot_id = self._robot_id(db, robot) if robot else None
             db.execute(
@@ -111,6 +128,15 @@ class Store:
     def jobs(self) -> list[JobRow]:
         """Return every job, oldest first."""
         return self._jobs("ORDER BY jobs.row_id")
+
+    def newest_jobs(self, count: int) -> list[JobRow]:
+        """Return the youngest jobs, youngest first."""
+        return self._jobs("ORDER BY jobs.row_id DESC LIMIT ?", count)
+
+    def job_count(self) -> int:
+        """Return how many jobs there are."""
+        with self._reading() as db:
+            return int(db.execute("SELECT COUNT(*) FROM jobs").fetchone()[0])
 
     def job(self, guid: str) -> JobRow:
         """Return one job; `last` is the youngest. Raises `StoreError`."""
@@ -195,21 +221,25 @@ class Store:
 
         The credential itself is not kept: a robot is known by a salted digest of it.
         """
-        digest = hashlib.sha256(f"{self._get_salt()}{guid.lower()}".encode()).hexdigest()
+        digest = self._digest(guid)
         with self._reading() as db:
             row = db.execute("SELECT * FROM robots WHERE digest = ?", (digest,)).fetchone()
         if row is None and not known_only:
-            with self._transaction() as db:
-                db.execute(
-                    "INSERT OR IGNORE INTO robots (digest, label) VALUES (?, ?)", (digest, f"robot-{digest[:8]}")
-                )
-                row = db.execute("SELECT * FROM robots WHERE digest = ?", (digest,)).fetchone()
+            row = self._registered(guid)
         return None if row is None or not row["active"] else _robot(row)
 
-    def set_active(self, label: str, active: bool) -> None:
-        """Let the orchestrator know a robot, or deny it (code 101). Raises `StoreError`."""
-        with self._transaction() as db:
-            db.execute("UPDATE robots SET active = ? WHERE row_id = ?", (active, self._robot_id(db, label)))
+    def set_active(self, robot: str, active: bool) -> str:
+        """Let the orchestrator know a robot, or deny it (code 101); return its label. Raises `StoreError`.
+
+        Args:
+            robot: Label or GUID; a GUID that is new here is known from now on.
+            active: Whether it is known.
+        """
+        return self._set_robot(robot, "active", active)
+
+    def set_paused(self, robot: str, paused: bool) -> str:
+        """Let a robot have no new job, or have them again; what it does goes on. Raises `StoreError`."""
+        return self._set_robot(robot, "paused", paused)
 
     def heard(self, robot_id: int, fields: Mapping[str, str], status: int) -> None:
         """Write down what a heartbeat said."""
@@ -241,7 +271,7 @@ class Store:
     def calls(self, after: int = 0) -> list[CallRow]:
         """Return the calls with a number above `after`, in the order of their arrival."""
         with self._reading() as db:
-            rows = db.execute("SELECT * FROM calls WHERE seq > ? ORDER BY monotonic_s, seq", (after,)).fetchall()
+            rows = db.execute("SELECT * FROM calls WHERE seq > ? ORDER BY at, seq", (after,)).fetchall()
         return [CallRow(**{**dict(row), "fields": json.loads(row["fields"])}) for row in rows]
 
     # ---- faults
@@ -328,11 +358,33 @@ class Store:
         with self._reading() as db:
             return [_job(row) for row in db.execute(query, values)]
 
-    def _robot_id(self, db: sqlite3.Connection, label: str) -> int:
-        row = db.execute("SELECT row_id FROM robots WHERE label = ?", (label,)).fetchone()
+    def _set_robot(self, robot: str, column: str, value: bool) -> str:
+        with self._transaction() as db:
+            row_id = self._robot_id(db, robot)
+            db.execute(f"UPDATE robots SET {column} = ? WHERE row_id = ?", (value, row_id))  # noqa: S608 - own names
+            return str(db.execute("SELECT label FROM robots WHERE row_id = ?", (row_id,)).fetchone()["label"])
+
+    def _robot_id(self, db: sqlite3.Connection, robot: str) -> int:
+        guid = plain_guid(robot)
+        if guid:
+            return int(self._registered(guid)["row_id"])
+        row = db.execute("SELECT row_id FROM robots WHERE label = ?", (robot,)).fetchone()
         if row is None:
-            raise StoreError(f"{self.path}: there is no robot {label!r}; a robot is known after its first heartbeat")
+            raise StoreError(
+                f"{self.path}: there is no robot {robot!r}; it is known by its label after its first heartbeat,"
+                " by its GUID before"
+            )
         return int(row["row_id"])
+
+    def _registered(self, guid: str) -> sqlite3.Row:
+        digest = self._digest(guid)
+        with self._transaction() as db:
+            db.execute("INSERT OR IGNORE INTO robots (digest, label) VALUES (?, ?)", (digest, f"robot-{digest[:8]}"))
+            row: sqlite3.Row = db.execute("SELECT * FROM robots WHERE digest = ?", (digest,)).fetchone()
+        return row
+
+    def _digest(self, guid: str) -> str:
+        return hashlib.sha256(f"{self._get_salt()}{guid.lower()}".encode()).hexdigest()
 
     def _get_salt(self) -> str:
         if not self._salt:
@@ -367,13 +419,48 @@ class Store:
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             db = sqlite3.connect(self.path, timeout=BUSY_WAIT_S, isolation_level=None, check_same_thread=False)
-            db.row_factory = sqlite3.Row
-            db.execute("PRAGMA journal_mode = WAL")
-            # Enough for a crash of the process; a power loss may cost the last moments of a tool for trying things out.
-            db.execute("PRAGMA synchronous = NORMAL")
-            db.executescript(_SCHEMA)
+            try:
+                self._prepare(db)
+            except (sqlite3.Error, StoreError):
+                db.close()
+                raise
             self._connection = db
         return self._connection
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        db.row_factory = sqlite3.Row
+        db.execute("PRAGMA journal_mode = WAL")
+        # Enough for a crash of the process; a power loss may cost the last moments of a tool for trying things out.
+        db.execute("PRAGMA synchronous = NORMAL")
+        if db.execute("PRAGMA user_version").fetchone()[0] == _FORM:
+            return
+        db.execute("BEGIN IMMEDIATE")  # two processes may make the file at once: the second one finds it made
+        form, tables = (
+            db.execute(query).fetchone()[0] for query in ("PRAGMA user_version", "SELECT COUNT(*) FROM sqlite_master")
+        )
+        if form != _FORM and tables:
+            raise StoreError(f"{self.path}: was not made by this version of fsm_robot; name another file with --db")
+        for statement in _SCHEMA.split(";"):
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version = {_FORM}")
+        db.execute("COMMIT")
+
+
+def _task_text(task: Mapping[str, Any]) -> str:
+    try:
+        text = json.dumps(task, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"the task cannot be written as JSON: {error}") from error
+    # A lone surrogate has no UTF-8 form, but an escape that JSON knows.
+    return text if _is_utf8(text) else json.dumps(task)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _now() -> str:
@@ -397,5 +484,6 @@ def _job(row: sqlite3.Row) -> JobRow:
 
 def _robot(row: sqlite3.Row) -> RobotRow:
     values = dict(row)
-    del values["digest"], values["active"]
-    return RobotRow(**{**values, "last_heartbeat": _moment(values["last_heartbeat"])})
+    del values["digest"]
+    flags = {name: bool(values[name]) for name in ("active", "paused")}
+    return RobotRow(**{**values, **flags, "last_heartbeat": _moment(values["last_heartbeat"])})

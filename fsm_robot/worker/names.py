@@ -152,10 +152,10 @@ def _nearest(parts: list[str], root: Path) -> str:
     word = "/".join(parts)
     if word.lower().endswith(SUFFIX):
         word = word[: -len(SUFFIX)]
-    return did_you_mean(word, sorted(_scripts(root)))
+    return did_you_mean(word, sorted(script_names(root)))
 
 
-def _scripts(root: Path) -> set[str]:
+def script_names(root: Path) -> set[str]:
     """Return the names of scripts that exist, as an operator would type them; a huge folder is not read to its end."""
     found: set[str] = set()
     waiting = [(root, 0)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import signal
 import subprocess
@@ -13,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from fsm_robot.cli import main
+from fsm_robot.orchestrator.faults import Fault
 from fsm_robot.orchestrator.store import Store
-from tests.fakes.waiting import PATIENCE_S
+from tests.fakes.waiting import GUID, PATIENCE_S
 
 
 @pytest.fixture
@@ -59,15 +61,67 @@ def test_second_terminal_reaches_the_server_through_its_file(
     assert [job["guid"] for job in shown] == [job["guid"] for job in reversed(listed)]
 
 
-def test_server_ends_politely_on_ctrl_c(serving: tuple[subprocess.Popen[str], str]) -> None:
-    """Exit code 0, nothing on stderr."""
-    process, _ = serving
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send to a process of another group")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_server_ends_politely_when_told_to(serving: tuple[subprocess.Popen[str], str], number: int) -> None:
+    """Ctrl-C and SIGTERM, with a kept connection: exit code 0, nothing on stderr, the file closed."""
+    process, url = serving
+    kept = http.client.HTTPConnection(url.removeprefix("http://"), timeout=PATIENCE_S)
+    kept.request("GET", "/state.json")
+    kept.getresponse().read()
 
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
 
     assert process.wait(PATIENCE_S) == 0
     assert process.stderr is not None
     assert process.stderr.read() == ""
+    kept.close()
+
+
+def test_serve_tells_which_faults_are_in_force_and_who_can_reach_it(folder: Path) -> None:
+    """A fault of last week is still in the file; an address that others reach is warned of."""
+    Store(folder / "orchestrator.sqlite").order_fault(Fault.parse("beat:html@0.5"))
+    command = [sys.executable, "-I", "-m", "fsm_robot", "orchestrator", "serve", "--port", "0", "--host", "0.0.0.0"]
+    command += ["--fault", "all:drop-before*2", "--seed", "7"]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stderr is not None
+
+    lines = [process.stdout.readline() for _ in range(2)]
+    warning = process.stderr.readline()
+    process.kill()
+    process.communicate()
+
+    assert lines[0].startswith("listening at http://0.0.0.0:")
+    assert "beat:html@0.5, all:drop-before*2" in lines[1]
+    assert "trusts everybody" in warning
+
+
+def test_robot_is_paused_resumed_forgotten_and_remembered(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By a file that holds its GUID before it has called, by its label afterwards."""
+    (folder / "guid.txt").write_text(f"{{{GUID.upper()}}}\n", encoding="utf-8")
+    assert main(["orchestrator", "remember", "@guid.txt"]) == 0
+    label = capsys.readouterr().out.partition(":")[0]
+    assert main(["orchestrator", "enqueue", "x", "--robot", "@guid.txt"]) == 0
+    store = Store(folder / "orchestrator.sqlite")
+
+    for action, standing in (("pause", (True, True)), ("resume", (True, False)), ("forget", (False, False))):
+        assert main(["orchestrator", action, label]) == 0
+        assert [(robot.active, robot.paused) for robot in store.robots()] == [standing]
+    capsys.readouterr()
+    assert main(["orchestrator", "robots", "--json"]) == 0
+    (shown,) = json.loads(capsys.readouterr().out)
+    assert (shown["label"], store.jobs()[0].robot) == (label, label)
+    assert GUID not in capsys.readouterr().out
+
+
+def test_name_does_nothing_to_the_terminal(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Control characters are shown, not sent; other scripts are left as they are."""
+    Store(folder / "orchestrator.sqlite").enqueue("\x1b[2Jотчёт\n")
+
+    assert main(["orchestrator", "jobs"]) == 0
+
+    assert "\\x1b[2Jотчёт\\n" in capsys.readouterr().out
 
 
 def test_faults_are_ordered_listed_and_cleared(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,6 +142,15 @@ def test_faults_are_ordered_listed_and_cleared(folder: Path, capsys: pytest.Capt
         (["enqueue", "x", "--task", "[1]"], "must be a JSON object"),
         (["enqueue", "x", "--task", "@none.json"], "cannot be read"),
         (["enqueue", "x", "--robot", "robot-none"], "first heartbeat"),
+        (["enqueue", "x", "--robot", "@none.txt"], "cannot be read"),
+        (["enqueue", "x", "--task", '{"a": NaN}'], "NaN is no number"),
+        (["enqueue", "x", "--task", "[" * 100_000], "is no JSON"),
+        (["enqueue", "\udcff"], "cannot be written as UTF-8"),
+        (["enqueue", "x", "--times", "0"], "from 1 to"),
+        (["enqueue", "x", "--db", "none/o.sqlite"], "unable to open"),
+        (["pause", "robot-none"], "there is no such file"),
+        (["serve", "--host", ""], "must be an address"),
+        (["serve", "--host", "192.0.2.1"], "cannot listen at 192.0.2.1"),
         (["enqueue"], "required"),
         (["serve", "--port", "http"], "from 0 to 65535"),
         (["serve", "--port", "0", "--fault", "beet:html"], "did you mean 'beat'"),

@@ -1,107 +1,227 @@
 from __future__ import annotations
 
-import itertools
-import re
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
+import attrs
 import pytest
+from hypothesis import given, settings
 
 from fsm_robot import machine_file
 from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
+from fsm_robot.export.bpmn import analysts_process, groups_of
+from fsm_robot.export.bpmn_exact import exact_process
+from fsm_robot.export.bpmn_kept import drawn
 from fsm_robot.export.dot import dot
+from fsm_robot.export.idents import edge_idents, idents
 from fsm_robot.export.markdown import markdown
 from fsm_robot.export.mermaid import mermaid
-from fsm_robot.export.words import Words
-from fsm_robot.machine.compiler import compile_text
+from fsm_robot.export.plantuml import plantuml
+from fsm_robot.export.pnml import pnml
+from fsm_robot.export.scxml import scxml
+from fsm_robot.export.words import Words, words
+from fsm_robot.export.xstate import xstate
+from fsm_robot.machine.checks import check
 from fsm_robot.machine.definition import Definition
+from tests.export.random_machines import machines
+from tests.export.readers import (
+    Seen,
+    expected,
+    expected_labels,
+    read_bpmn,
+    read_bpmn_exact,
+    read_dot,
+    read_mermaid,
+    read_plantuml,
+    read_pnml,
+    read_scxml,
+    read_xstate,
+)
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
-HOSTILE = ("end", "a;b", 'say "no"', "a<b>", "с пробелом", "a::b", "note", "back\\slash", "#1")
+TEXTS = {
+    "mermaid": (mermaid, read_mermaid),
+    "plantuml": (plantuml, read_plantuml),
+    "dot": (dot, read_dot),
+}
+WHOLE: dict[str, tuple[Callable[[Definition], str], Callable[[str], Seen]]] = {
+    "xstate": (xstate, read_xstate),
+    "scxml": (scxml, read_scxml),
+    "bpmn-exact": (lambda machine: drawn(exact_process(words(machine))), read_bpmn_exact),
+}
 
 
-@pytest.fixture
 def robot() -> Definition:
     return machine_file.load(machine_file.built_in(), callback_names(Callbacks), OUTCOMES)
 
 
-def hostile() -> Definition:
-    """A machine whose states are called what breaks other exporters."""
-    names = "".join(f"  - {{name: {_yaml(name)}, on_enter: go}}\n" for name in HOSTILE)
-    edges = "".join(
-        f"  - {{trigger: next, source: {_yaml(a)}, dest: {_yaml(b)}}}\n" for a, b in itertools.pairwise(HOSTILE)
-    )
-    last = f"  - {{trigger: next, source: {_yaml(HOSTILE[-1])}, dest: Z, exit_code: 0}}\n"
-    return compile_text(
-        f"format: 1\nmachine: m\ninitial: {_yaml(HOSTILE[0])}\nstates:\n{names}  - {{name: Z, final: true}}\n"
-        f"transitions:\n{edges}{last}callbacks: {{go: {{answers: [next]}}}}\noutcomes: {{failed: 5}}\n",
-        "hostile.yaml",
-    )
+@settings(max_examples=60, deadline=None)
+@given(machines())
+def test_random_machines_are_sound(machine: Definition) -> None:
+    """What the tests below draw is what a user could write."""
+    assert [problem.text for problem in check(machine)] == []
 
 
-def _yaml(name: str) -> str:
-    return "'" + name + "'"
+@pytest.mark.parametrize("name", TEXTS)
+def test_formats_of_text_hold_exactly_the_transitions_of_the_robot(name: str) -> None:
+    """Every edge with its label, parallel ones each, no other."""
+    write, read = TEXTS[name]
+
+    assert read(write(words(robot()))) == _as_shown(name, robot())
 
 
-def edges_of(definition: Definition) -> set[tuple[str, str, str]]:
-    return {(edge.source, edge.trigger, edge.dest) for edge in definition.transitions}
+@pytest.mark.parametrize("name", TEXTS)
+@settings(max_examples=60, deadline=None)
+@given(machine=machines())
+def test_formats_of_text_hold_exactly_the_transitions_whatever_the_names(name: str, machine: Definition) -> None:
+    """Names of any characters come back; none of them ends a line, a text or the drawing."""
+    write, read = TEXTS[name]
+
+    text = write(words(machine))
+
+    assert read(text) == _as_shown(name, machine)
 
 
-def read_mermaid(text: str) -> set[tuple[str, str, str]]:
-    """An independent reader of the subset that we write."""
+def _as_shown(name: str, machine: Definition) -> Counter[tuple[str, str, str]]:
+    if name != "dot":
+        return expected_labels(machine)
 
-    def plain(escaped: str) -> str:
-        return re.sub(r"#(\d+);", lambda match: chr(int(match.group(1))), escaped)
+    # Graphviz has one kind of line break, and its texts end at a NUL.
+    def plain(text: str) -> str:
+        return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
 
-    names = {id_: plain(label) for label, id_ in re.findall(r'state "(.*)" as (\w+)', text)}
-    found = re.findall(r"^    (\w+) --> (\w+) : (.*)$", text, re.MULTILINE)
-    return {(names[a], plain(label).split(" (")[0], names[b]) for a, b, label in found}
-
-
-def read_dot(text: str) -> set[tuple[str, str, str]]:
-    """An independent reader of the subset that we write."""
-    string = r'"((?:[^"\\]|\\.)*)"'
-
-    def plain(quoted: str) -> str:
-        return re.sub(r"\\(.)", r"\1", quoted)
-
-    found = re.findall(rf"^    {string} -> {string} \[label={string}", text, re.MULTILINE)
-    return {(plain(a), plain(label).split(" (")[0], plain(b)) for a, b, label in found}
+    found: Counter[tuple[str, str, str]] = Counter()
+    for (source, label, dest), count in expected_labels(machine, calls=True).items():
+        found[plain(source), plain(label), plain(dest)] += count
+    return found
 
 
-@pytest.mark.parametrize("which", ["robot", "hostile"])
-def test_mermaid_and_dot_hold_exactly_the_transitions(which: str, robot: Definition) -> None:
-    """Every edge, no other, whatever the states are called."""
-    definition = robot if which == "robot" else hostile()
+@pytest.mark.parametrize("name", WHOLE)
+def test_formats_of_machines_hold_the_whole_robot(name: str) -> None:
+    """Transitions with their kinds, the start, the ends, and what is called on entry."""
+    write, read = WHOLE[name]
 
-    assert read_mermaid(mermaid(definition)) == edges_of(definition)
-    assert read_dot(dot(definition)) == edges_of(definition)
+    assert attrs.evolve(read(write(robot())), ids=frozenset()) == expected(robot())
 
 
-def test_mermaid_marks_the_start_and_the_ends(robot: Definition) -> None:
+@pytest.mark.parametrize("name", WHOLE)
+@settings(max_examples=40, deadline=None)
+@given(machine=machines())
+def test_formats_of_machines_hold_the_whole_machine_whatever_the_names(name: str, machine: Definition) -> None:
+    """The same for machines that nobody would write."""
+    write, read = WHOLE[name]
+
+    assert attrs.evolve(read(write(machine)), ids=frozenset()) == expected(machine)
+
+
+@settings(max_examples=60, deadline=None)
+@given(machines())
+def test_petri_net_has_a_transition_per_edge_and_is_closed_by_silent_ones(machine: Definition) -> None:
+    """One silent transition begins, one per final state ends; XML has no place for some characters."""
+    found, silent = read_pnml(pnml(machine))
+
+    edges = Counter((edge.source, edge.trigger, edge.dest) for edge in machine.transitions)
+    assert sum(found.values()) == sum(edges.values())
+    assert silent == 1 + sum(state.final for state in machine.states)
+    if all(text.isprintable() for edge in edges for text in edge):
+        assert found == edges
+
+
+def analysts_ways(machine: Definition) -> set[tuple[str, str, bool]]:
+    """Return the ways that the analyst profile should show, by the ids that it gives."""
+    ids = idents(state.name for state in machine.states)
+    found = {("Begin", f"State_{ids[machine.initial]}", False)}
+    for state in machine.states:
+        task = f"State_{ids[state.name]}"
+        if state.final:
+            found |= {(task, f"End_{ids[state.name]}", False)} if state.on_enter else set()
+            continue
+        for group in groups_of(machine, state):
+            dest = machine.state(group.dest)
+            goal = f"State_{ids[group.dest]}"
+            if group.stays:
+                goal = f"Noted_{ids[state.name]}__{group.role}__{ids[group.dest]}"
+            elif dest.final and not dest.on_enter:
+                goal = f"End_{ids[state.name]}__{group.role or 'end'}__{ids[group.dest]}"
+            found.add((task, goal, group.stays))
+    return found
+
+
+@settings(max_examples=40, deadline=None)
+@given(machines())
+def test_analysts_profile_leads_where_the_machine_leads(machine: Definition) -> None:
+    """From task to task over gateways and events on borders, and nowhere else; every transition is in some group."""
+    assert read_bpmn(drawn(analysts_process(words(machine)))) == analysts_ways(machine)
+    for state in machine.states:
+        if not state.final:
+            grouped = [edge for group in groups_of(machine, state) for edge in group.edges]
+            assert Counter(grouped) == Counter(machine.transitions_from(state.name))
+
+
+def test_analysts_profile_of_the_robot_has_what_an_analyst_looks_for() -> None:
+    """Orders are messages on the border of a task, failures errors; calls go to the orchestrator's pool."""
+    process = analysts_process(words(robot()))
+    borders = {(item.host, item.name, item.trigger) for item in process.items if item.host}
+
+    assert ("State_Working", "stop ordered", "message") in borders
+    assert ("State_Working", "abort ordered", "message") in borders
+    assert ("State_Working", "interrupted,\ncontact lost", "signal") in borders
+    assert any(host == "State_Ready" and trigger == "error" for host, _, trigger in borders)
+    assert {(message.task, message.asks) for message in process.messages} >= {
+        ("State_Ready", True), ("State_Ready", False), ("State_Claiming", True), ("State_Reporting", True)
+    }  # fmt: skip
+    assert process.pools == ("Robot", "Orchestrator")
+    assert analysts_process(words(robot(), "ru")).pools == ("Робот", "Оркестратор")
+
+
+def test_mermaid_marks_the_start_and_the_ends() -> None:
     """One arrow in, one arrow out per final state."""
-    text = mermaid(robot)
+    text = mermaid(words(robot()))
 
     assert text.count("[*] -->") == 1
-    assert text.count("--> [*]") == sum(state.final for state in robot.states)
+    assert text.count("--> [*]") == sum(state.final for state in robot().states)
 
 
-def test_page_of_states_is_fresh(robot: Definition) -> None:
+def test_ids_differ_and_depend_on_the_name_alone() -> None:
+    """A plain name is its own id; any other has the same id in a machine that has grown."""
+    hostile = ["Ready", "a b", "ж", "constructor", "__proto__"]
+
+    ids = idents(hostile)
+
+    assert ids["Ready"] == "Ready"
+    assert len(set(ids.values())) == len(hostile)
+    assert all(ident.isascii() and ident.isidentifier() for ident in ids.values())
+    assert idents([*reversed(hostile), "new"]).items() >= ids.items()
+
+
+@settings(max_examples=60, deadline=None)
+@given(machines())
+def test_ids_of_transitions_differ(machine: Definition) -> None:
+    """Parallel edges and spent ones are told apart, underscores in names or not."""
+    ids = edge_idents(machine)
+
+    assert len(set(ids.values())) == len(machine.transitions)
+
+
+def test_page_of_states_is_fresh() -> None:
     """docs/states.md says what states.yaml says; `make diagram` writes it."""
-    assert (DOCS / "states.md").read_text(encoding="utf-8") == markdown(robot)
+    assert (DOCS / "states.md").read_text(encoding="utf-8") == markdown(robot())
 
 
-def test_page_of_states_has_titles_where_a_language_is_asked_for(robot: Definition) -> None:
+def test_page_of_states_has_titles_where_a_language_is_asked_for() -> None:
     """Names stay, titles and descriptions come beside them."""
-    text = markdown(robot, Words(robot, "ru"))
+    text = markdown(robot(), Words(robot(), "ru"))
 
     assert "| Ready | Готов к работе | Сообщает оркестратору о готовности и узнаёт, есть ли задание |" in text
     assert "| `job_found` | есть задание | У оркестратора есть задание для этого робота. |" in text
-    assert markdown(robot, Words(robot)) == markdown(robot)
+    assert markdown(robot(), Words(robot())) == markdown(robot())
 
 
-def test_page_of_states_names_every_state_event_and_code(robot: Definition) -> None:
+def test_page_of_states_names_every_state_event_and_code() -> None:
     """An analyst finds everything on one page."""
-    text = markdown(robot)
+    machine = robot()
+    text = markdown(machine)
 
-    for word in [*(state.name for state in robot.states), *robot.events(), *robot.outcomes, "HasNewJob", "102"]:
+    for word in [*(state.name for state in machine.states), *machine.events(), *machine.outcomes, "HasNewJob", "102"]:
         assert word in text

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsm_robot.export.statistics import percentile, run_statistics
@@ -62,6 +62,7 @@ def test_no_runs_give_empty_figures() -> None:
     assert (figures.runs, figures.jobs, figures.states, figures.failed_share) == (0, 0, {}, None)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=50), st.floats(0.01, 1))
 def test_percentile_is_the_smallest_value_that_enough_values_do_not_exceed(values: list[float], share: float) -> None:
     """By the definition, counted the slow way."""

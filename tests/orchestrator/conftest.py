@@ -12,6 +12,7 @@ from fsm_robot.redact import Redactor
 from tests.fakes.waiting import GUID
 
 OpenRobot = Callable[..., HttpGateway]
+TOKEN = "MGY4ZmFkNWItZDljYi00NjlmLWExNjUtNzA4Njc3Mjg5NTBl"  # base64 of GUID
 
 
 @pytest.fixture

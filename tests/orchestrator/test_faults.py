@@ -35,6 +35,13 @@ def test_text_orders_a_fault(text: str, fault: Fault) -> None:
         ("beat:status:200", "from 300 to 599"),
         ("beat:html:3", "takes no value"),
         ("beat:delay:2~1.2.3", "numbers such as"),
+        ("beat:delay:86401", "at most 86400 s"),
+        ("beat:html*0", "at least once"),
+        ("beat:html@0", "probability above 0"),
+        ("beat:html@1.5", "up to 1"),
+        ("beat:duplicate", "for consume only"),
+        ("report:code:5", "for heartbeat, announce, beat, consume only"),
+        ("all:code:5", "for heartbeat, announce, beat, consume only"),
     ],
 )
 def test_text_that_orders_nothing_is_told(text: str, says: str) -> None:

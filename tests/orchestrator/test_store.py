@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import base64
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fsm_robot.orchestrator.faults import Fault
+from fsm_robot.orchestrator.rows import CallRow
 from fsm_robot.orchestrator.store import Store, StoreError
 from tests.fakes.waiting import GUID
 
@@ -243,3 +246,77 @@ def test_digest_of_a_credential_is_salted(store: Store, tmp_path: Path) -> None:
     robot_id(other)
 
     assert store.robots()[0].label != other.robots()[0].label
+
+
+def test_file_is_made_once_by_processes_that_start_together(tmp_path: Path) -> None:
+    """`serve` and `enqueue` in two terminals at the same moment; nobody is turned away and no job is lost."""
+    path, go = tmp_path / "o.sqlite", tmp_path / "go"
+    code = (
+        "import sys, time, pathlib\nfrom fsm_robot.orchestrator.store import Store\nprint(flush=True)\n"
+        "while not pathlib.Path(sys.argv[2]).exists(): time.sleep(0.001)\nStore(sys.argv[1]).enqueue('x')\n"
+    )
+    command = [sys.executable, "-c", code, str(path), str(go)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
+    for process in processes:
+        assert process.stdout is not None
+        process.stdout.readline()
+    go.touch()
+
+    assert [process.communicate(timeout=60)[1] for process in processes] == [b""] * 4
+    assert len(Store(path).jobs()) == 4
+
+
+def test_file_of_another_program_or_version_is_left_alone(tmp_path: Path) -> None:
+    """A sentence that names the way out, and the file is what it was."""
+    path = tmp_path / "theirs.sqlite"
+    with sqlite3.connect(path) as theirs:
+        theirs.execute("CREATE TABLE jobs (something TEXT)")
+    theirs.close()
+
+    with pytest.raises(StoreError, match="--db"):
+        Store(path).enqueue("x")
+    theirs = sqlite3.connect(path)
+    assert [row[0] for row in theirs.execute("SELECT name FROM sqlite_master")] == ["jobs"]
+    theirs.close()
+
+
+@pytest.mark.parametrize(
+    ("script", "task"),
+    [("\udcff", None), ("x", {"a": float("nan")}), ("x", {"a": {1, 2}})],
+    ids=["name", "number", "set"],
+)
+def test_job_that_no_robot_could_be_sent_is_refused(store: Store, script: str, task: Any) -> None:
+    """Before it is in the file."""
+    with pytest.raises(StoreError, match="cannot be written"):
+        store.enqueue(script, task)
+    assert store.jobs() == []
+
+
+def test_lone_surrogate_in_a_task_travels_as_an_escape(store: Store) -> None:
+    """JSON can carry it, so a tester may want to see what becomes of it."""
+    guid = store.enqueue("x", {"a": "\udcff"})
+
+    assert store.job(guid).task_text == '{"a": "\\udcff"}'
+
+
+def test_calls_are_kept_up_to_their_number_and_in_the_order_of_arrival(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that runs for months does not fill the disk; after a restart of the machine its clock begins anew."""
+    monkeypatch.setattr("fsm_robot.orchestrator.store.KEPT_CALLS", 500)
+    for number in range(2000):
+        at = f"2026-10-01T00:00:{number // 100:02}.{number % 100:02}0000Z"
+        store.add_call(CallRow(0, at, 3000.0 - number, "", "POST", "/", {"n": str(number)}, 200))
+
+    kept = [int(call.fields["n"]) for call in store.calls()]
+    assert kept == list(range(1500, 2000))
+    assert [call.fields["n"] for call in store.calls(after=store.calls()[-2].seq)] == ["1999"]
+
+
+def test_newest_jobs_are_the_newest(store: Store) -> None:
+    """The page shows a part of many."""
+    for number in range(5):
+        store.enqueue(f"job {number}")
+
+    assert [job.script for job in store.newest_jobs(2)] == ["job 4", "job 3"]
+    assert store.job_count() == 5

@@ -48,7 +48,7 @@ function fill(id, rows) {
 function show(state) {
   const now = new Date(state.now);
   fill("robots", state.robots.map((r) => [
-    cell(r.label, "id"), cell(r.machine), cell(r.status, "status"), cell(r.status === "Working" ? r.job : ""),
+    cell(r.paused ? r.label + " (paused)" : r.label, "id"), cell(r.machine), cell(r.status, "status"), cell(r.status === "Working" ? r.job_name : ""),
     cell(clock(r.last_heartbeat)),
   ]));
   fill("jobs", state.jobs.map((j) => [

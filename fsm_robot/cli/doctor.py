@@ -1,0 +1,80 @@
+"""`fsm-robot doctor`: could the robot work here? Nothing is announced and no job is taken."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import attrs
+
+from fsm_robot import settings as settings_module
+from fsm_robot import wiring
+from fsm_robot.cli.run import add_config
+from fsm_robot.clock import SystemClock
+from fsm_robot.errors import RobotError
+from fsm_robot.operations import checks
+from fsm_robot.operations.diagnosis import Diagnosis, report
+from fsm_robot.settings import Settings
+
+LOCAL_CHECKS: tuple[Callable[[Settings], Diagnosis], ...] = (
+    checks.scripts_diagnosis,
+    checks.interpreter_diagnosis,
+    checks.storage_diagnosis,
+    checks.lock_diagnosis,
+    checks.session_diagnosis,
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_config(parser)
+    parser.add_argument("--json", action="store_true", help="print the diagnoses as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what was found and what to do; 1 where something keeps the robot from working."""
+    diagnoses = list(_examine(Path(arguments.config).absolute()))
+    if arguments.json:
+        print(json.dumps([attrs.asdict(diagnosis) for diagnosis in diagnoses], ensure_ascii=False))
+    else:
+        print("\n".join(report(diagnoses)))
+    return int(any(diagnosis.verdict == "wrong" for diagnosis in diagnoses))
+
+
+def _examine(config: Path) -> Iterator[Diagnosis]:
+    try:
+        settings = settings_module.load(config)
+    except RobotError as error:
+        yield Diagnosis("settings", "wrong", str(error).replace("\n", "; "), "mend them; the rest needs them")
+        return
+    yield Diagnosis("settings", "ok", str(config))
+    try:
+        definition, _ = wiring.machine_for(settings, cached=False)
+        yield Diagnosis("machine", "ok", f"{definition.name}, {len(definition.states)} states, no mistake")
+    except RobotError as error:
+        yield Diagnosis("machine", "wrong", str(error).replace("\n", "; "), "`fsm-robot check` names every mistake")
+    for check in LOCAL_CHECKS:
+        yield check(settings)
+    redact = wiring.redactor_for(settings).text
+    for diagnosis in _network(settings):
+        yield attrs.evolve(diagnosis, said=redact(diagnosis.said))
+
+
+def _network(settings: Settings) -> Iterator[Diagnosis]:
+    try:
+        # What is less safe than it should be is one of the diagnoses.
+        gateway = wiring.gateway_for(settings, wiring.redactor_for(settings), warn=_say_nothing)
+    except RobotError as error:
+        yield Diagnosis("certificate", "wrong", str(error), "mend orchestrator.verify")
+        return
+    try:
+        yield from checks.network_diagnoses(settings, gateway, datetime.fromisoformat(SystemClock().utc_now()))
+    finally:
+        gateway.close()
+
+
+def _say_nothing(_: str) -> None:
+    return

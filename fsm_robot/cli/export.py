@@ -1,0 +1,99 @@
+"""`fsm-robot export`: journals as an event log for process mining."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from fsm_robot.cli.journal_arguments import JournalPath, add_journals, find_journals, read_runs
+from fsm_robot.errors import SettingsError
+from fsm_robot.export.activities import CASES, View, cases
+from fsm_robot.export.event_table import event_table
+from fsm_robot.export.ocel import ocel
+from fsm_robot.export.xes import xes
+
+LOG_NAME = "fsm_robot"
+CHUNK_CHARACTERS = 1 << 16
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_journals(parser)
+    parser.add_argument("--format", choices=("xes", "ocel", "csv"), required=True, help="XES 1.0, OCEL 2.0 JSON or CSV")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of printing")
+    parser.add_argument(
+        "--case", choices=CASES, default="run", help="what is one case (default: %(default)s); OCEL needs none"
+    )
+    parser.add_argument(
+        "--activity",
+        choices=("state", "event"),
+        default="state",
+        help="a line per visit of a state, or per event that led somewhere (default: %(default)s)",
+    )
+    parser.add_argument("--pairs", action="store_true", help="two lines per visit, start and complete, instead of one")
+    parser.add_argument(
+        "--everything",
+        action="store_true",
+        help="also what left the state as it was: internal, ignored and late events, marked in `kind`",
+    )
+    parser.add_argument("--bom", action="store_true", help="begin CSV with a byte order mark, for Excel")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the log."""
+    found = find_journals(arguments.journals)
+    view = View(events=arguments.activity == "event", everything=arguments.everything, pairs=arguments.pairs)
+    with _target(arguments.output, found) as stream:
+        for chunk in _chunks(_pieces(arguments, found, view)):
+            stream.write(chunk.encode())
+    return 0
+
+
+def _pieces(arguments: argparse.Namespace, found: Sequence[JournalPath], view: View) -> Iterator[str]:
+    runs = read_runs(found)
+    if arguments.format == "ocel":
+        return ocel(runs, view)
+    grouped = cases(runs, arguments.case, view)
+    if arguments.format == "csv":
+        return event_table(grouped, byte_order_mark=arguments.bom)
+    return xes(grouped, LOG_NAME)
+
+
+def _chunks(pieces: Iterator[str]) -> Iterator[str]:
+    waiting: list[str] = []
+    size = 0
+    for piece in pieces:
+        waiting.append(piece)
+        size += len(piece)
+        if size >= CHUNK_CHARACTERS:
+            yield "".join(waiting)
+            waiting.clear()
+            size = 0
+    yield "".join(waiting)
+
+
+@contextmanager
+def _target(output: str | None, found: Sequence[JournalPath]) -> Iterator[BinaryIO]:
+    """Give a stream for the log; a file appears whole or not at all, and never in place of a journal."""
+    if not output:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    path = Path(output)
+    if path.resolve() in {journal.path.resolve() for journal in found}:
+        raise SettingsError(f"{output}: is one of the journals; it is not overwritten, choose another file")
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        try:
+            with part.open("xb") as stream:
+                yield stream
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise SettingsError(f"{output}: cannot be written: {error.strerror or error}") from error

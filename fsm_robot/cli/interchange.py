@@ -1,0 +1,134 @@
+"""The formats of `fsm-robot diagram` that other tools read, and the two that come back as a machine file.
+
+Each is imported when it is asked for: a drawing of BPMN needs a layout, a list of edges needs nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from fsm_robot.errors import DefinitionError, SettingsError
+from fsm_robot.export.words import Words
+from fsm_robot.export.xml_in import LARGEST_BYTES, Element, parse
+from fsm_robot.machine.definition import Definition
+
+KEEPS_POSITIONS = ("bpmn", "bpmn-exact")
+
+
+def _plantuml(words: Words, _old: Element | None) -> str:
+    from fsm_robot.export.plantuml import plantuml
+
+    return plantuml(words)
+
+
+def _scxml(words: Words, _old: Element | None) -> str:
+    from fsm_robot.export.scxml import scxml
+
+    return scxml(words.definition)
+
+
+def _xstate(words: Words, _old: Element | None) -> str:
+    from fsm_robot.export.xstate import xstate
+
+    return xstate(words.definition)
+
+
+def _pnml(words: Words, _old: Element | None) -> str:
+    from fsm_robot.export.pnml import pnml
+
+    return pnml(words.definition)
+
+
+def _bpmn(words: Words, old: Element | None) -> str:
+    from fsm_robot.export.bpmn import analysts_process
+    from fsm_robot.export.bpmn_kept import drawn
+
+    return drawn(analysts_process(words), old)
+
+
+def _bpmn_exact(words: Words, old: Element | None) -> str:
+    from fsm_robot.export.bpmn_exact import exact_process
+    from fsm_robot.export.bpmn_kept import drawn
+
+    return drawn(exact_process(words), old)
+
+
+INTERCHANGE: Mapping[str, Callable[[Words, Element | None], str]] = {
+    "plantuml": _plantuml,
+    "scxml": _scxml,
+    "xstate": _xstate,
+    "pnml": _pnml,
+    "bpmn": _bpmn,
+    "bpmn-exact": _bpmn_exact,
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--from", dest="source", metavar="FILE", help="write the machine file that a bpmn-exact or scxml FILE holds"
+    )
+    parser.add_argument(
+        "--keep-positions", metavar="OLD.bpmn", help="draw what OLD.bpmn has where it has it (bpmn and bpmn-exact)"
+    )
+
+
+def old_drawing(arguments: argparse.Namespace) -> Element | None:
+    """Return the file of --keep-positions, or None.
+
+    Raises:
+        DefinitionError: It cannot be read, or is no XML that we take.
+        SettingsError: The format has no positions.
+    """
+    if not arguments.keep_positions:
+        return None
+    if arguments.format not in KEEPS_POSITIONS:
+        raise SettingsError(f"--keep-positions is for the formats {' and '.join(KEEPS_POSITIONS)}")
+    return _read(Path(arguments.keep_positions))
+
+
+def machine_file_from(path: Path) -> str:
+    """Return the machine file that a drawing holds, compiled once to be sure of it.
+
+    Raises:
+        DefinitionError: The drawing cannot be read, or the machine that it shows is wrong.
+    """
+    from fsm_robot.export.machine_text import machine_text
+    from fsm_robot.machine.compiler import compile_text
+
+    text = machine_text(_definition(_read(path)))
+    try:
+        compile_text(text, "machine")
+    except DefinitionError as error:
+        # Lines of a file that nobody has would help nobody; what is wrong is named in each sentence.
+        problems = [f"{path}: the machine in it is wrong: {_sentence(problem)}" for problem in error.problems]
+        raise DefinitionError(problems) from error
+    return text
+
+
+def _sentence(problem: str) -> str:
+    return problem.split(": ", 1)[-1]
+
+
+def _definition(root: Element) -> Definition:
+    from fsm_robot.export.bpmn_process import BPMN
+    from fsm_robot.export.from_bpmn import from_bpmn
+    from fsm_robot.export.from_scxml import from_scxml
+    from fsm_robot.export.scxml import SCXML
+
+    if (root.namespace, root.name) == (SCXML, "scxml"):
+        return from_scxml(root)
+    if (root.namespace, root.name) == (BPMN, "definitions"):
+        return from_bpmn(root)
+    raise root.wrong("is neither SCXML nor BPMN")
+
+
+def _read(path: Path) -> Element:
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        raise DefinitionError([f"{path}: cannot be read: {error.strerror or error}"]) from error
+    return parse(data, str(path))

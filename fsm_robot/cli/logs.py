@@ -1,0 +1,116 @@
+"""`fsm-robot logs`: what a job's script printed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from fsm_robot.cli.run import add_config
+from fsm_robot.errors import SettingsError
+from fsm_robot.operations.folders import job_meant, output_of, seen_in, storage_of, storage_of_config
+from fsm_robot.operations.now import now_from
+from fsm_robot.operations.output_text import shown_text
+from fsm_robot.worker.output import PREVIEW_NAME
+
+LOOK_AGAIN_S = 0.5
+BLOCK_BYTES = 1 << 18
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "job", nargs="?", default="", metavar="JOB", help="GUID or its beginning (default: the last job)"
+    )
+    parser.add_argument("--folder", metavar="FOLDER", help="folder of a robot or its storage folder")
+    add_config(parser)
+    parser.add_argument("-f", "--follow", action="store_true", help="go on until the job is over")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the output."""
+    storage = storage_of(Path(arguments.folder)) if arguments.folder else storage_of_config(arguments.config)
+    job = job_meant(storage, arguments.job)
+    path = output_of(storage, job.job)
+    if not path.exists() and not arguments.follow:
+        raise SettingsError(f"{path}: is not there: the script was never started, or its output was deleted")
+
+    def is_over() -> bool:
+        now = now_from(seen_in(storage))
+        return now.pid is None or now.job.lower() != job.job.lower()
+
+    for text in follow(path, is_over) if arguments.follow else whole(path):
+        _print(text)
+    return 0
+
+
+def whole(path: Path) -> Iterator[str]:
+    """Return the pieces of the output as it is now, and of what a script that prints very much printed last."""
+    reader = _LineReader(path)
+    yield from reader.new()
+    yield reader.rest()
+    preview = path.with_name(PREVIEW_NAME)
+    if preview.exists():
+        yield f"\n[the script goes on printing; the last of it, from {preview.name}:]\n"
+        tail = _LineReader(preview)
+        yield from tail.new()
+        yield tail.rest()
+
+
+def follow(path: Path, is_over: Callable[[], bool]) -> Iterator[str]:
+    """Return the pieces of the output as it grows, until the job is over and all of it was read."""
+    reader, pause, told = _LineReader(path), threading.Event(), False
+    while True:
+        over = is_over()  # asked first: what is printed until then is in the file when it is read
+        yield from reader.new()
+        if over:
+            yield reader.rest()
+            return
+        if not told and path.with_name(PREVIEW_NAME).exists():
+            told = True
+            newest = path.with_name(PREVIEW_NAME)
+            yield f"\n[it prints very much: the newest is in {newest}, the rest comes at the end]\n"
+        pause.wait(LOOK_AGAIN_S)
+
+
+class _LineReader:
+    """Reads a growing file in whole lines, so that no character and no line is cut in two."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._place, self._cut = path, 0, b""
+        self._for_terminal = sys.stdout.isatty()
+
+    def new(self) -> Iterator[str]:
+        """Return what was added since the last call, up to its last line break."""
+        while data := self._read():
+            lines, line_break, self._cut = (self._cut + data).rpartition(b"\n")
+            yield shown_text(lines + line_break, for_terminal=self._for_terminal)
+
+    def rest(self) -> str:
+        """Return the last line, which has no line break."""
+        cut, self._cut = self._cut, b""
+        return shown_text(cut, for_terminal=self._for_terminal)
+
+    def _read(self) -> bytes:
+        try:
+            with self._path.open("rb") as stream:
+                stream.seek(self._place)
+                data = stream.read(BLOCK_BYTES)
+        except FileNotFoundError:
+            return b""  # the script is not started yet
+        except OSError as error:
+            raise SettingsError(f"{self._path}: cannot be read: {error.strerror or error}") from error
+        self._place += len(data)
+        return data
+
+
+def _print(text: str) -> None:
+    # A console of an old code page shows what it can and stops at nothing; a file or a pipe gets UTF-8.
+    if sys.stdout.isatty():
+        encoding = sys.stdout.encoding or "utf-8"
+        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+    else:
+        sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+    sys.stdout.flush()

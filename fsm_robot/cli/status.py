@@ -1,0 +1,83 @@
+"""`fsm-robot status`: what the robots of some folders do now."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import attrs
+
+from fsm_robot.cli.run import add_config
+from fsm_robot.clock import SystemClock
+from fsm_robot.errors import RobotError
+from fsm_robot.operations.folders import seen_in, storage_of, storage_of_config
+from fsm_robot.operations.now import Now, for_how_long, now_from
+
+UNREADABLE = "unreadable"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "folders",
+        nargs="*",
+        metavar="FOLDER",
+        help="folders of robots or their storage folders; none: that of --config",
+    )
+    add_config(parser)
+    parser.add_argument("--json", action="store_true", help="print everything that is known, as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what each robot does; 0 where nobody has to look, 1 where a person should."""
+    found = {folder: _now(folder) for folder in arguments.folders}
+    if not arguments.folders:
+        storage = storage_of_config(arguments.config)
+        found = {str(storage): now_from(seen_in(storage))}
+    now = SystemClock().utc_now()
+    if arguments.json:
+        print(json.dumps([{"folder": folder, **attrs.asdict(it)} for folder, it in found.items()], ensure_ascii=False))
+    elif arguments.folders:
+        print("\n".join(table([("folder", *HEADS), *((folder, *_row(it, now)) for folder, it in found.items())])))
+    else:
+        print("\n".join(line for it in found.values() for line in _details(it, now)))
+    return int(any(it.look for it in found.values()))
+
+
+def _now(folder: str) -> Now:
+    # One folder that cannot be read must not hide the thirty-nine others.
+    try:
+        return now_from(seen_in(storage_of(Path(folder))))
+    except RobotError as error:
+        return Now(UNREADABLE, look=(str(error).replace("\n", "; "),))
+
+
+HEADS = ("doing", "for", "pid", "script", "look")
+
+
+def _row(now: Now, moment: str) -> tuple[str, ...]:
+    return (now.doing, for_how_long(now.since, moment), str(now.pid or ""), now.script, "; ".join(now.look))
+
+
+def _details(now: Now, moment: str) -> list[str]:
+    known = {
+        "doing": f"{now.doing} for {for_how_long(now.since, moment)}, since {now.since}" if now.since else now.doing,
+        "process": f"pid {now.pid}" if now.pid else "does not run",
+        "job": f"{now.job}  {now.script}" if now.job else "",
+        "undelivered": now.undelivered and f"outcome {now.undelivered}, sent again by the next run",
+        "last answer": now.last_answer_at and f"{now.last_answer_at}, from the orchestrator",
+        "last error": now.last_error,
+        "last trouble": now.last_trouble,
+        "exit code": "" if now.exit_code is None else str(now.exit_code),
+        "look": "; ".join(now.look),
+    }
+    return [f"{name:<13}{text}" for name, text in known.items() if text]
+
+
+def table(rows: Iterable[tuple[str, ...]]) -> list[str]:
+    """Return rows as lines with columns below each other; a cell stays one line whatever a server called its script."""
+    shown = [tuple("".join(c if c.isprintable() else "?" for c in cell) for cell in row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown]

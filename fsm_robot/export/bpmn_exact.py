@@ -1,0 +1,71 @@
+"""A definition as BPMN one to one: it can be executed, and it can be read back as the machine that it was.
+
+A state is a user task that waits for an event, a final one an end event; its callback is a service task before it; each
+transition is a sequence flow out of the gateway behind it, under the condition that its event has come. An external
+transition leads to the callback, an internal one past it, straight back to the waiting task.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+import attrs
+
+from fsm_robot.export.bpmn_process import Flow, Item, Process
+from fsm_robot.export.extension import (
+    call_attributes,
+    machine_element,
+    state_attributes,
+    survives,
+    transition_attributes,
+)
+from fsm_robot.export.idents import edge_idents, idents
+from fsm_robot.export.words import Words
+from fsm_robot.machine.definition import Definition, State
+
+
+def exact_process(words: Words) -> Process:
+    """Return the process without its drawing."""
+    definition = words.definition
+    ids = idents(state.name for state in definition.states)
+    items = [Item("Begin", "startEvent", "start")]
+    for state in definition.states:
+        items += _items(state, ids[state.name])
+    entries = {state.name: f"{'Call' if state.on_enter else 'State'}_{ids[state.name]}" for state in definition.states}
+    flows = [Flow("Flow_Begin", "Begin", entries[definition.initial])]
+    for state in definition.states:
+        ident = ids[state.name]
+        if state.on_enter:
+            flows.append(Flow(f"Flow_Call_{ident}", f"Call_{ident}", f"State_{ident}"))
+        if not state.final:
+            flows.append(Flow(f"Flow_Choice_{ident}", f"State_{ident}", f"Choice_{ident}"))
+    flows += _transitions(definition, ids, entries)
+    about = "Each transition is taken when `event` is its event; `spent` tells whether its budget has been used up."
+    return Process(definition.name, about, tuple(items), tuple(flows), extension=machine_element(definition))
+
+
+def _items(state: State, ident: str) -> Iterator[Item]:
+    shown = state.name if survives(state.name) else f"State_{ident}"
+    if state.on_enter:
+        name = state.on_enter if survives(state.on_enter) else f"Call_{ident}"
+        yield Item(f"Call_{ident}", "serviceTask", name, own=call_attributes(state, name))
+    kind = "endEvent" if state.final else "userTask"
+    yield Item(
+        f"State_{ident}", kind, shown, own=state_attributes(attrs.evolve(state, on_enter="", final=False), shown)
+    )
+    if not state.final:
+        yield Item(f"Choice_{ident}", "exclusiveGateway", "event?")
+
+
+def _transitions(definition: Definition, ids: Mapping[str, str], entries: Mapping[str, str]) -> Iterator[Flow]:
+    flow_ids = edge_idents(definition, "Flow_")
+    for edge in definition.transitions:
+        twins = [other for other in definition.transitions_from(edge.source) if other.trigger == edge.trigger]
+        condition = f"event == {json.dumps(edge.trigger, ensure_ascii=False)}"
+        if len(twins) > 1:
+            condition += " and spent" if edge.spent else " and not spent"
+        shown = edge.trigger if survives(edge.trigger) else flow_ids[edge]
+        target = f"State_{ids[edge.dest]}" if edge.kind == "internal" else entries[edge.dest]
+        own = transition_attributes(definition, edge, shown)
+        yield Flow(flow_ids[edge], f"Choice_{ids[edge.source]}", target, shown, "", condition, own)

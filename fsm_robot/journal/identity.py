@@ -1,0 +1,36 @@
+"""How the runs of a robot are recognised as its own, without its GUID, which is its password."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from itertools import islice
+from pathlib import Path
+
+from fsm_robot.journal.file import journals
+from fsm_robot.journal.record import read_lines
+
+SALT_BYTES = 8
+
+
+def robot_identity(directory: Path, robot_guid: str) -> dict[str, str]:
+    """Return what the header of a new journal in `directory` says of the robot: a salt and a salted hash.
+
+    The salt belongs to the folder: a new journal takes over that of the newest one. So the runs of one robot have one
+    hash, two robots have two, and the same robot on two machines cannot be linked by who does not know its GUID.
+    """
+    salt = _salt_in(directory) or os.urandom(SALT_BYTES).hex()
+    return {"salt": salt, "sha256": hashlib.sha256(f"{salt}{robot_guid.lower()}".encode()).hexdigest()}
+
+
+def _salt_in(directory: Path) -> str:
+    for path in reversed(journals(directory)):
+        try:
+            with path.open(encoding="utf-8", errors="replace", newline="") as stream:
+                records, _ = read_lines(islice(stream, 1))
+            salt = records[0].values["robot"]["salt"]
+        except (OSError, IndexError, KeyError, TypeError, ValueError):
+            continue  # torn, unreadable or foreign: the one before it knows the salt as well
+        if isinstance(salt, str):
+            return salt
+    return ""

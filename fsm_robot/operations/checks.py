@@ -1,0 +1,204 @@
+"""The checks of the doctor: each looks at one outside thing and changes nothing there."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+
+from fsm_robot.errors import GatewayError, RobotError
+from fsm_robot.gateway.http import HttpGateway
+from fsm_robot.gateway.tls import context_for
+from fsm_robot.instance import holder
+from fsm_robot.operations.diagnosis import (
+    Diagnosis,
+    certificate_diagnosis,
+    clock_diagnosis,
+    credential_diagnosis,
+    space_diagnosis,
+)
+from fsm_robot.settings import Settings
+from fsm_robot.worker.names import script_names
+
+if sys.platform == "win32":
+    from fsm_robot import _windows as system
+else:
+    from fsm_robot import _posix as system
+
+# The one documented question that changes nothing and has no GUID in its address, where servers and proxies log it.
+HARMLESS_PATH = "/api/folders/list"
+LONGEST_WAIT_S = 10.0
+INTERPRETER_WAIT_S = 30.0
+MOST_NAMES = 5
+
+
+@attrs.frozen
+class Place:
+    """Where the robot connects to first: the orchestrator, or the proxy before it."""
+
+    host: str
+    port: int
+    tls: bool
+
+
+def network_diagnoses(settings: Settings, gateway: HttpGateway, now: datetime) -> Iterator[Diagnosis]:
+    """Look the name up, connect, verify, ask; what cannot work without the one before is not tried."""
+    proxy = gateway.proxy()
+    place = _place(settings.orchestrator.url)
+    yield Diagnosis("proxy", "ok", f"calls go through {proxy}" if proxy else "none is in effect")
+    if proxy:
+        host, _, port = proxy.rpartition(":") if ":" in proxy else (proxy, "", "")
+        place = Place(host or proxy, int(port) if port.isdecimal() else 80, tls=False)
+    for check in (_name, _connection):
+        found = check(place, proxy)
+        yield found
+        if found.verdict == "wrong":
+            yield Diagnosis("server", "skipped", "was not asked: it cannot be reached")
+            return
+    if place.tls:
+        yield _certificate(place, settings, now)
+    yield from _answer(gateway, now)
+
+
+def lock_diagnosis(settings: Settings) -> Diagnosis:
+    """Tell whether the robot runs now."""
+    try:
+        pid = holder(settings.storage_directory)
+    except RobotError as error:
+        return Diagnosis("lock", "wrong", str(error), "let the account of the robot own its storage folder")
+    return Diagnosis("lock", "ok", f"this robot runs now, pid {pid}" if pid else "free: this robot does not run now")
+
+
+def scripts_diagnosis(settings: Settings) -> Diagnosis:
+    """Count the scripts."""
+    folder = settings.scripts_directory
+    if not folder.is_dir():
+        return Diagnosis("scripts", "wrong", f"there is no folder {folder}", "create it, or mend scripts.directory")
+    names = sorted(script_names(folder))
+    if not names:
+        return Diagnosis("scripts", "warning", f"{folder} holds no script", "put .py files there")
+    shown = ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
+    return Diagnosis("scripts", "ok", f"{len(names)} in {folder}: {shown}")
+
+
+def interpreter_diagnosis(settings: Settings) -> Diagnosis:
+    """Start the interpreter of the scripts once."""
+    python, do = settings.scripts_python, "mend scripts.python: the path of a python or python.exe"
+    question = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
+    try:
+        done = subprocess.run(
+            [python, "-c", question],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=INTERPRETER_WAIT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Diagnosis("interpreter", "wrong", f"{python} cannot be started: {error}", do)
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip()[-200:]
+        return Diagnosis("interpreter", "wrong", f"{python} ends with exit code {done.returncode}: {said}", do)
+    return Diagnosis("interpreter", "ok", f"{python}, Python {done.stdout.decode(errors='replace').strip()[:20]}")
+
+
+def storage_diagnosis(settings: Settings) -> Diagnosis:
+    """Write and delete a file where the journal goes, or in the nearest folder above it that is there."""
+    storage = settings.storage_directory
+    nearest = next(folder for folder in (storage, *storage.parents) if folder.exists())
+    try:
+        with tempfile.TemporaryFile(dir=nearest) as stream:
+            stream.write(b"fsm_robot")
+        free_bytes = shutil.disk_usage(nearest).free
+    except OSError as error:
+        said = f"{nearest} cannot be written: {error.strerror or error}"
+        return Diagnosis("storage", "wrong", said, "let this account write there, or mend storage.directory")
+    return space_diagnosis(str(storage), free_bytes)
+
+
+def session_diagnosis(settings: Settings) -> Diagnosis:
+    """Tell what session the robot would work in, and whether it could leave it."""
+    said, problem = system.session()
+    if problem:
+        do = "let the scheduled task run only when the user is logged on, and start it in that account"
+        return Diagnosis("session", "warning", problem, do)
+    leaves = settings.session.when_idle == "log_off"
+    if leaves and not settings.session.log_off_command and not system.log_off_command():
+        do = 'set session.log_off_command, or session.when_idle = "exit"'
+        return Diagnosis("session", "warning", f"{said}; there is nothing to log off", do)
+    return Diagnosis("session", "ok", f"{said}; when nothing is left to do: {settings.session.when_idle}")
+
+
+def _place(url: str) -> Place:
+    parts = urlsplit(url)
+    tls = parts.scheme == "https"
+    return Place(parts.hostname or "", parts.port or (443 if tls else 80), tls)
+
+
+def _name(place: Place, proxy: str) -> Diagnosis:
+    what = "the proxy's name" if proxy else "the orchestrator's name"
+    try:
+        found = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        do = "check orchestrator.url, the network and the name server; a VPN may be needed"
+        return Diagnosis("name", "wrong", f"{what} {place.host} cannot be resolved: {error}", do)
+    addresses = ", ".join(dict.fromkeys(str(entry[4][0]) for entry in found))
+    return Diagnosis("name", "ok", f"{place.host} is {addresses}")
+
+
+def _connection(place: Place, proxy: str) -> Diagnosis:
+    try:
+        with socket.create_connection((place.host, place.port), LONGEST_WAIT_S):
+            return Diagnosis("connection", "ok", f"{place.host}:{place.port} accepts connections")
+    except OSError as error:
+        who = "the proxy" if proxy else "the orchestrator"
+        said = f"{place.host}:{place.port} does not: {error}"
+        return Diagnosis("connection", "wrong", said, f"is {who} running, is the port right, does a firewall close it?")
+
+
+def _certificate(place: Place, settings: Settings, now: datetime) -> Diagnosis:
+    verify = settings.orchestrator.verify
+    if verify is False:
+        do = "set orchestrator.verify to true, or to the PEM file of the company's authority"
+        return Diagnosis("certificate", "warning", "is not checked (orchestrator.verify = false)", do)
+    try:
+        context = context_for(str(settings.path(verify)) if isinstance(verify, str) else True)
+        with (
+            socket.create_connection((place.host, place.port), LONGEST_WAIT_S) as connection,
+            context.wrap_socket(connection, server_hostname=place.host) as wrapped,
+        ):
+            told = wrapped.getpeercert() or {}
+    except (OSError, RobotError) as error:
+        do = "set orchestrator.verify to a PEM file with the authority that issued it, or install that authority"
+        return Diagnosis("certificate", "wrong", f"cannot be verified: {error}", do)
+    expires = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(told["notAfter"])), UTC)
+    return certificate_diagnosis(_issuer(told), expires, now)
+
+
+def _issuer(certificate: Mapping[str, Any]) -> str:
+    """Return who issued a certificate, from the nested pairs that `getpeercert` gives."""
+    told = {key: value for group in certificate.get("issuer", ()) for key, value in group}
+    return str(told.get("organizationName") or told.get("commonName") or "an unnamed authority")
+
+
+def _answer(gateway: HttpGateway, now: datetime) -> Iterator[Diagnosis]:
+    try:
+        answer = gateway.look(HARMLESS_PATH)
+    except GatewayError as error:
+        yield Diagnosis("server", "wrong", str(error), "the address may be right and the service behind it not running")
+        return
+    if answer.status >= 500:
+        do = "tell who runs the server"
+        yield Diagnosis("server", "wrong", f"answers with HTTP {answer.status} ({answer.shown})", do)
+    else:
+        yield Diagnosis("server", "ok", f"speaks HTTP (status {answer.status})")
+        yield credential_diagnosis(answer.status)
+    yield clock_diagnosis(answer.date, now)

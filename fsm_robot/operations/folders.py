@@ -1,0 +1,99 @@
+"""Folders of robots on disk: which storage belongs to one, what lies in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from fsm_robot import settings as settings_module
+from fsm_robot.errors import SettingsError
+from fsm_robot.instance import holder
+from fsm_robot.journal.file import find_unsettled, journals, read_journal
+from fsm_robot.journal.record import Record
+from fsm_robot.operations.now import Seen, last_trouble_in
+from fsm_robot.operations.past_jobs import PastJob, newest_jobs
+from fsm_robot.worker.job_folder import OUTPUT_NAME, folder_name
+
+LOG_TAIL_BYTES = 64 * 1024
+MARKS = ("journal", "robot.lock", "jobs", "robot.log")
+
+
+def storage_of(folder: Path) -> Path:
+    """Return the storage folder of a robot.
+
+    Args:
+        folder: The folder of its robot.toml, a robot.toml, or the storage folder itself.
+
+    Raises:
+        SettingsError: It is none of them, or the robot.toml is wrong.
+    """
+    config = folder if folder.is_file() else folder / "robot.toml"
+    if config.is_file():
+        # The environment belongs to the robot of this shell, and there may be forty folders.
+        text = settings_module.load(config.absolute(), {}, need_credential=False)
+        return text.storage_directory
+    if any((folder / mark).exists() for mark in MARKS):
+        return folder
+    if not folder.is_dir():
+        raise SettingsError(f"{folder}: there is no such folder")
+    raise SettingsError(
+        f"{folder}: is no folder of a robot: there is no robot.toml, no journal and no robot.lock in it"
+    )
+
+
+def storage_of_config(config: str) -> Path:
+    """Return the storage folder that `--config` and the environment name."""
+    return settings_module.load(Path(config).absolute(), need_credential=False).storage_directory
+
+
+def seen_in(storage: Path) -> Seen:
+    """Return what is found in a storage folder now; nothing in it is changed. Raises `JournalError`."""
+    held = holder(storage)
+    newest = journals(storage / "journal")[-1:]
+    records, wrong = read_journal(newest[0]) if newest else ([], "")
+    unsettled = find_unsettled(storage / "journal")
+    return Seen(held, records, wrong, unsettled, last_trouble_in(_tail(storage / "robot.log")))
+
+
+def runs_backwards(storage: Path) -> Iterator[tuple[str, list[Record]]]:
+    """Return name and records of each run, the newest first. Raises `JournalError`."""
+    for path in reversed(journals(storage / "journal")):
+        yield path.stem, read_journal(path)[0]
+
+
+def output_of(storage: Path, job_guid: str) -> Path:
+    """Return where the output of a job is, whether it is there or not."""
+    return storage / "jobs" / folder_name(job_guid) / OUTPUT_NAME
+
+
+def job_meant(storage: Path, word: str) -> PastJob:
+    """Return the job that an operator means: the last one, or the one whose GUID begins so.
+
+    Raises:
+        SettingsError: There is none, or there are several.
+    """
+    if not word:
+        found = newest_jobs(runs_backwards(storage), 1)
+        if not found:
+            raise SettingsError(f"{storage}: this robot has had no job yet")
+        return found[0]
+    jobs = newest_jobs(runs_backwards(storage), limit=1_000_000)
+    meant = [job for job in jobs if job.job.lower().startswith(word.lower())]
+    if not meant and output_of(storage, word).exists():
+        return PastJob(word, "")  # its journal was deleted, its output was kept
+    if not meant:
+        raise SettingsError(f"{storage}: no job begins with {word}; `fsm-robot history` lists them")
+    if len(meant) > 1 and meant[0].job.lower() != word.lower():
+        raise SettingsError(f"{word} may mean {len(meant)} jobs; give more of the GUID, such as {meant[0].job}")
+    return meant[0]
+
+
+def _tail(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            stream.seek(max(0, path.stat().st_size - LOG_TAIL_BYTES))
+            return stream.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return f"{path} cannot be read: {error}"

@@ -1,0 +1,146 @@
+"""What a robot does now, from its lock and its newest journal; and whether a person should look. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from fsm_robot.journal.record import Record
+from fsm_robot.journal.unsettled import unsettled_in
+from fsm_robot.ports import Unsettled
+
+ANSWERS = frozenset(
+    {"no_job", "job_found", "job_consumed", "job_gone", "job_claimed", "job_reported", "report_refused"}
+    | {"stop_ordered", "abort_ordered", "robot_forgotten", "robot_unknown"}
+)
+"""Events that the orchestrator caused: at their moment it was there."""
+FINE_EXITS = (0, 6)
+
+
+@attrs.frozen
+class Seen:
+    """What was found in a storage folder.
+
+    Attributes:
+        pid: The process that holds the lock; None where nobody does.
+        records: Those of the newest journal; empty where there is none.
+        wrong: What is wrong behind them.
+        unsettled: The job whose final status was not delivered, from all journals.
+        last_trouble: The last warning or error of robot.log.
+    """
+
+    pid: int | None = None
+    records: Sequence[Record] = ()
+    wrong: str = ""
+    unsettled: Unsettled | None = None
+    last_trouble: str = ""
+
+
+@attrs.frozen
+class Now:
+    """What a robot does.
+
+    Attributes:
+        doing: The state while it runs, else `idle`, `died` (in the middle of a run) or `never ran`.
+        since: When it entered the state, or when its last run ended.
+        pid: Its process, None where it does not run.
+        job: The job in hand, or the one that is not settled; empty where there is none.
+        script: What that job runs.
+        exit_code: How the last run ended; None while one runs, and where it died.
+        last_answer_at: When the orchestrator last answered anything that the journal keeps. Heartbeats of a running
+            script are not kept; that they fail stands in robot.log.
+        last_error: The last failure that the newest journal tells.
+        last_trouble: The last warning or error of robot.log.
+        undelivered: The outcome that waits to be sent; empty where none does, `unknown` where it is not known yet.
+        look: Why a person should look; empty where nobody has to.
+    """
+
+    doing: str
+    since: str = ""
+    pid: int | None = None
+    job: str = ""
+    script: str = ""
+    exit_code: int | None = None
+    last_answer_at: str = ""
+    last_error: str = ""
+    last_trouble: str = ""
+    undelivered: str = ""
+    look: tuple[str, ...] = ()
+
+
+def now_from(seen: Seen) -> Now:
+    """Return what the robot does."""
+    steps = [record.values for record in seen.records if record.kind == "step"]
+    end = next((record.values for record in seen.records if record.kind == "end"), None)
+    last: Mapping[str, Any] = next((step for step in reversed(steps) if step["kind"] in ("taken", "started")), {})
+    runs = seen.pid is not None
+    finished = end is not None or last.get("exit_code") is not None
+    exit_code = None if runs or not finished else (end or last).get("exit_code")
+    job = unsettled_in(seen.records) if runs else seen.unsettled
+    return Now(
+        doing=_doing(runs, finished, last),
+        since=(end or last).get("at", ""),
+        pid=seen.pid,
+        job=job.job_guid if job else "",
+        script=job.script_name if job else "",
+        exit_code=exit_code,
+        last_answer_at=next((step.get("at", "") for step in reversed(steps) if step["event"]["name"] in ANSWERS), ""),
+        last_error=next((text for step in reversed(steps) if (text := _error(step))), ""),
+        last_trouble=seen.last_trouble,
+        undelivered="" if runs or seen.unsettled is None else seen.unsettled.outcome or "unknown",
+        look=tuple(_reasons(seen, runs, finished, exit_code, steps)),
+    )
+
+
+def for_how_long(since: str, now: str) -> str:
+    """Return the time between two stamps in the largest unit that tells something."""
+    try:
+        seconds = (datetime.fromisoformat(now) - datetime.fromisoformat(since)).total_seconds()
+    except ValueError:
+        return ""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
+
+
+def last_trouble_in(log_tail: str) -> str:
+    """Return the last line of a robot.log that is a warning or an error."""
+    lines = (line for line in reversed(log_tail.splitlines()) if line[25:33].strip() in ("WARNING", "ERROR"))
+    return next(lines, "")
+
+
+def _doing(runs: bool, finished: bool, last: Mapping[str, Any]) -> str:
+    if runs:
+        # Between the lock and the first step a robot reads its settings and its past.
+        return "starting" if finished or not last else str(last["dest"])
+    if not last:
+        return "never ran"
+    return "idle" if finished else "died"
+
+
+def _error(step: Mapping[str, Any]) -> str:
+    error = step["event"].get("data", {}).get("error")
+    return f"{step['event']['name']}: {error}" if error else ""
+
+
+def _reasons(
+    seen: Seen, runs: bool, finished: bool, exit_code: int | None, steps: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    if "changed" in seen.wrong:
+        yield f"the newest journal is damaged: {seen.wrong}"
+    if runs:
+        if any(step["event"]["name"] == "robot_forgotten" for step in steps):
+            yield "the orchestrator does not know this robot any more"
+        return
+    if not steps:
+        yield "it never ran"
+    elif not finished:
+        yield "its last run died: killed, or the power went"
+    elif exit_code not in FINE_EXITS:
+        yield f"its last run ended with exit code {exit_code}"
+    if seen.unsettled is not None:
+        yield f"job {seen.unsettled.job_guid} waits for its final status to be sent; the next run does it"

@@ -1,0 +1,84 @@
+"""What peers are shown: good machines, and mutants of them that a check must tell from the machine they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+import attrs
+
+from fsm_robot import machine_file
+from fsm_robot.machine.definition import Definition
+from tests.export.random_machines import hostile
+from tests.machine.walks import Table, covering_walks
+
+
+@attrs.frozen
+class Case:
+    """A machine, and the one that is drawn: the same, or a mutant."""
+
+    machine: Definition
+    drawn: Definition
+    mutant: bool = False
+
+
+@cache
+def robot() -> Definition:
+    return machine_file.load(machine_file.built_in(), None, ())
+
+
+def dropped(machine: Definition) -> Definition:
+    """One transition less."""
+    gone = next(edge for edge in machine.transitions if edge.trigger == "abort_ordered")
+    return attrs.evolve(machine, transitions=tuple(edge for edge in machine.transitions if edge is not gone))
+
+
+def swapped(machine: Definition) -> Definition:
+    """One transition that leads to another state."""
+    return _changed(machine, "claim_failed", dest="Ready")
+
+
+def flipped(machine: Definition) -> Definition:
+    """One internal transition that has become external: it calls again."""
+    return _changed(machine, "robot_forgotten", kind="external")
+
+
+def renamed(machine: Definition) -> Definition:
+    """One transition with another event."""
+    return _changed(machine, "grace_ended", trigger="grace_over")
+
+
+def _changed(machine: Definition, event: str, **change: str) -> Definition:
+    which = next(edge for edge in machine.transitions if edge.trigger == event)
+    edges = tuple(attrs.evolve(edge, **change) if edge is which else edge for edge in machine.transitions)
+    return attrs.evolve(machine, transitions=edges)
+
+
+MUTANTS = {"dropped": dropped, "swapped": swapped, "flipped": flipped, "renamed": renamed}
+
+
+def cases(*mutants: str) -> Mapping[str, Case]:
+    """Return the robot's machine, one with hostile names, and the mutants of the robot's, all of them by default."""
+    good = {"robot": Case(robot(), robot()), "hostile": Case(hostile(), hostile())}
+    return good | {name: Case(robot(), MUTANTS[name](robot()), True) for name in mutants or MUTANTS}
+
+
+Trace = list[list[object]]
+"""Per step: the state, and what was called since the step before."""
+
+
+def traces(machine: Definition) -> list[tuple[list[str], Trace]]:
+    """Return walks that take every transition, each with what an engine must do on it."""
+    return [(walk, trace(machine, walk)) for walk in covering_walks(machine)]
+
+
+def trace(machine: Definition, walk: list[str]) -> Trace:
+    table = Table(machine)
+    first = machine.state(machine.initial).on_enter
+    steps: Trace = [[machine.initial, [first] if first else []]]
+    for event in walk:
+        edge = table.handle(event)
+        assert edge is not None
+        called = machine.state(edge.dest).on_enter if edge.kind == "external" else ""
+        steps.append([edge.dest, [called] if called else []])
+    return steps

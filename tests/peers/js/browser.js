@@ -1,0 +1,104 @@
+// Chromium with bpmn-js and mermaid in a page without network: what they import, where they draw it, a picture of it.
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import puppeteer from "puppeteer-core";
+
+const [jobs, browserPath] = (({ browser, ...rest }) => [rest, browser])(JSON.parse(fs.readFileSync(process.argv[2], "utf8")));
+const assets = "node_modules/bpmn-js/dist/";
+const profile = fs.mkdtempSync(path.join(os.tmpdir(), "peers-"));
+const browser = await puppeteer.launch({
+  executablePath: browserPath,
+  userDataDir: profile,
+  args: [
+    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+  ],
+});
+
+const emptyPage = async (width, height) => {
+  const page = await browser.newPage();
+  await page.setViewport({ width, height });
+  const asked = [];
+  await page.setRequestInterception(true);
+  page.on("request", (request) => {
+    asked.push(request.url());
+    request.abort();
+  });
+  await page.setContent('<html><body style="margin:0;background:white"><div id="canvas" style="height:100vh"></div></body></html>');
+  return { page, asked };
+};
+
+const importBpmn = async (xml) => {
+  const viewer = new window.BpmnJS({ container: "#canvas" });
+  window.viewer = viewer;
+  const { warnings } = await viewer.importXML(xml);
+  const canvas = viewer.get("canvas");
+  canvas.zoom("fit-viewport");
+  const box = ({ x, y, width, height }) => ({ x, y, width, height });
+  const elements = viewer.get("elementRegistry").filter((found) => found !== canvas.getRootElement());
+  const lines = elements.filter((found) => found.waypoints);
+  const shapes = elements.filter((found) => !found.waypoints && !found.labelTarget);
+  const labels = elements.filter((found) => found.labelTarget);
+  return {
+    warnings: warnings.map((warning) => warning.message),
+    shapes: Object.fromEntries(shapes.map((found) => [found.id, { ...box(found), type: found.type, host: found.host?.id ?? "" }])),
+    labels: Object.fromEntries(labels.map((found) => [found.labelTarget.id, box(found)])),
+    lines: Object.fromEntries(
+      lines.map((found) => [
+        found.id,
+        { type: found.type, source: found.source.id, target: found.target.id, points: found.waypoints.map(({ x, y }) => [x, y]) },
+      ]),
+    ),
+    view: canvas.viewbox().inner,
+  };
+};
+
+const readMermaid = async (text) => {
+  const diagram = await window.mermaid.mermaidAPI.getDiagramFromText(text);
+  const decode = (shown) => shown.replace(/ﬂ°°(\d+)¶ß/g, (_, code) => String.fromCodePoint(code)).replace(/#(\d+);/g, (_, code) => String.fromCodePoint(code));
+  const states = Object.fromEntries(
+    [...diagram.db.getStates()].map(([id, state]) => [id, (state.descriptions ?? []).map(decode)]),
+  );
+  const edges = diagram.db.getRelations().map((edge) => [edge.id1, decode(edge.relationTitle ?? ""), edge.id2]);
+  const { svg } = await window.mermaid.render("drawing", text);
+  document.querySelector("#canvas").innerHTML = svg;
+  const shown = [...document.querySelectorAll("#canvas .edgeLabel, #canvas .nodeLabel, #canvas text")];
+  return { warnings: [], states, edges, shown: shown.map((node) => node.textContent) };
+};
+
+const picture = async (page, kind, found, shot) => {
+  if (kind !== "bpmn") return (await page.$("#canvas svg")).screenshot({ path: shot });
+  const width = 2400;
+  await page.setViewport({ width, height: Math.ceil((width * found.view.height) / found.view.width) + 20 });
+  await page.evaluate(() => window.viewer.get("canvas").resized() || window.viewer.get("canvas").zoom("fit-viewport"));
+  await page.screenshot({ path: shot });
+};
+
+const run = async ({ kind, text, shot }) => {
+  const { page, asked } = await emptyPage(kind === "bpmn" ? 3300 : 1400, kind === "bpmn" ? 1300 : 1600);
+  try {
+    if (kind === "bpmn") {
+      await page.addScriptTag({ content: fs.readFileSync(assets + "bpmn-navigated-viewer.production.min.js", "utf8") });
+      for (const sheet of ["diagram-js.css", "bpmn-js.css"]) {
+        await page.addStyleTag({ content: fs.readFileSync(assets + "assets/" + sheet, "utf8") });
+      }
+    } else {
+      await page.addScriptTag({ content: fs.readFileSync("node_modules/mermaid/dist/mermaid.min.js", "utf8") });
+      await page.evaluate(() => window.mermaid.initialize({ startOnLoad: false, maxTextSize: 200000, maxEdges: 2000 }));
+    }
+    const found = await page.evaluate(kind === "bpmn" ? importBpmn : readMermaid, text);
+    if (shot) await picture(page, kind, found, shot);
+    return { ...found, asked };
+  } catch (error) {
+    return { warnings: [String(error)], asked };
+  } finally {
+    await page.close();
+  }
+};
+
+const found = {};
+for (const [name, job] of Object.entries(jobs.texts)) found[name] = await run(job);
+await browser.close();
+fs.rmSync(profile, { recursive: true, force: true });
+console.log(JSON.stringify(found));

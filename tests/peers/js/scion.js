@@ -1,0 +1,37 @@
+// SCXML run by SCION: per walk the configuration and what was logged, after each event.
+import fs from "node:fs";
+import { createRequire } from "node:module";
+const scxml = createRequire(process.cwd() + "/")("@scion-scxml/scxml");
+
+const prepared = (text) =>
+  new Promise((resolve, reject) =>
+    scxml.documentStringToModel("file:///machine.scxml", text, (error, model) =>
+      error ? reject(error) : model.prepare((wrong, made) => (wrong ? reject(wrong) : resolve(made)), { console }),
+    ),
+  );
+
+const walked = (made, events) => {
+  const called = [];
+  const log = (label, value) => label === "call" && called.push(value);
+  const engine = new scxml.core.Statechart(made, { console: { log, info: log, error: log, warn: log } });
+  engine.start();
+  const steps = [[engine.getConfiguration(), called.splice(0)]];
+  for (const event of events) {
+    engine.gen({ name: event });
+    steps.push([engine.getConfiguration(), called.splice(0)]);
+  }
+  return steps;
+};
+
+const jobs = JSON.parse(fs.readFileSync(process.argv[2], "utf8"));
+const found = {};
+for (const [name, { text, walks }] of Object.entries(jobs)) {
+  try {
+    const made = await prepared(text);
+    found[name] = walks.map((events) => walked(made, events));
+  } catch (error) {
+    found[name] = String(error);
+  }
+}
+console.log(JSON.stringify(found));
+process.exit(0);
