@@ -7,7 +7,13 @@ import attrs
 import pytest
 
 from fsm_robot.codes import event_for
-from fsm_robot.errors import GatewayRejectedError, ScriptNotStartedError, ScriptRefusedError, UnexpectedEventError
+from fsm_robot.errors import (
+    GatewayRejectedError,
+    JournalError,
+    ScriptNotStartedError,
+    ScriptRefusedError,
+    UnexpectedEventError,
+)
 from fsm_robot.machine.events import Event
 from fsm_robot.ports import ConsumeAnswer, Ending, HeartbeatAnswer, Unsettled
 from tests.fakes.world import (
@@ -17,6 +23,7 @@ from tests.fakes.world import (
     NO_JOB,
     FakeGateway,
     FakeJournal,
+    FakeLedger,
     FakePast,
     FakeWorker,
     World,
@@ -514,6 +521,20 @@ def test_robot_when_its_journal_cannot_be_written_takes_no_job(broken_from: int,
     assert world.run() == 1
     assert [call[0] for call in world.gateway.calls] == sent
     assert any("no space left" in line for line in world.log.lines)
+
+
+def test_job_of_which_nobody_can_say_whether_it_was_had_is_not_started() -> None:
+    """A list of jobs that cannot be read is broken storage: the job is reported Failed, and no other is taken."""
+
+    class Unreadable(FakeLedger):
+        def known(self, job_guid: str) -> bool:
+            raise JournalError("cannot be read")
+
+    world = with_job(ledger=Unreadable())
+
+    assert world.run() == 1
+    assert world.worker.done == []
+    assert world.gateway.statuses() == [5]
 
 
 @pytest.mark.parametrize(("broken_from", "statuses"), [(3, [5]), (4, [8, 5]), (5, [8, 4])])

@@ -37,7 +37,7 @@ def mermaid(words: Words, taken: Taken | None = None) -> str:
 def label(words: Words, edge: Transition, taken: Taken | None = None) -> str:
     """Return what a diagram of text writes on an edge: the event, and in brackets what is remarkable about it."""
     count = taken.transitions.get(edge.key, 0) if taken else 0
-    times = [phrase(words.language, "taken").format(count)] if count else []
+    times = [phrase(words.language, "taken", count)] if count else []
     stays = [phrase(words.language, "stays")] if edge.kind == "internal" else []
     shown = ", ".join([*times, *stays, *notes_of(words, edge)])
     event = words.event(edge.trigger)

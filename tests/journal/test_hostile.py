@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ HOSTILE = {
     "from nowhere": record(record="step", **STEP, **{"from": "mars"}),
     "huge number": '{"record":"end","exit_code":' + "1" * 10_000 + "}",
     "not a number": '{"record":"end","exit_code":NaN}',
+    "time is not a number": '{"record":"step","seq":0,"kind":"taken","dest":"x","event":{"name":"x"},"mono":NaN}',
     "end without code": record(record="end"),
     "header without format": record(record="header"),
     "newer format": record(record="header", format=99),
@@ -87,7 +89,13 @@ def test_endless_line_is_read_no_further_than_the_limit(tmp_path: Path) -> None:
     with path.open("wb") as stream:
         stream.truncate(1 << 33)  # a sparse file of 8 GiB
 
-    assert "longer than 1 MiB" in read_file(path).wrong
+    tracemalloc.start()
+    wrong = read_file(path).wrong
+    _, most_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert "longer than 1 MiB" in wrong
+    assert most_bytes < 16 * LONGEST_LINE_BYTES
 
 
 @given(st.lists(st.binary(max_size=80), max_size=6))

@@ -119,6 +119,7 @@ def test_changed_run_stays_for_a_person_to_look_at(tmp_path: Path) -> None:
     changed.write_bytes(changed.read_bytes().replace(b"job_reported", b"job_misplaced"))
     for _ in range(ALWAYS_KEPT):
         run(tmp_path, Event("nothing_left"))
+    JobLedger(tmp_path / "jobs" / "ledger.jsonl").add("a", "failed")
 
     assert prune(tmp_path) == 0
     assert changed.exists()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
+import attrs
 import pytest
 
 from fsm_robot import machine_file
@@ -191,6 +192,28 @@ def test_renamed_names_without_the_map_diverge_and_the_advice_is_the_map() -> No
 
     assert found is not None
     assert any("renamed: {Stopping: Halting}" in advice for advice in found.advice)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("kind", "ignored"),
+        ("source", "Ready"),
+        ("dest", "Ready"),
+        ("transition", "Claiming--job_claimed-->Stopping"),
+        ("callback", "kill_script"),
+        ("exit_code", 0),
+    ],
+)
+def test_every_part_of_a_decision_is_compared(field: str, value: object) -> None:
+    """A record that differs in one field alone is a divergence at that step."""
+    taken = steps(EVENTS)
+    taken[4] = attrs.evolve(taken[4], **{field: value})
+
+    found = replay(journal(taken), DEFINITION).divergence
+
+    assert found is not None
+    assert (found.seq, found.journal_line) == (4, 6)
 
 
 # ---- too much, too little
