@@ -94,3 +94,12 @@ def _to_cache(directory: Path, key: str, definition: Definition) -> None:
 
 def _sum(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def give_up_cache(directory: Path) -> bool:
+    """Delete the compiled form to make room on a full disk; return whether there was one."""
+    try:
+        (directory / CACHE_NAME).unlink()
+    except OSError:
+        return False
+    return True

@@ -35,6 +35,10 @@ def _between(low: float, high: float) -> Callable[[Any], str | None]:
     return lambda value: None if low <= value <= high else f"must be from {low:g} to {high:g}, not {value:g}"
 
 
+def _whole_between(low: int, high: int) -> Callable[[Any], str | None]:
+    return lambda value: None if low <= value <= high else f"must be from {low} to {high}, not {value}"
+
+
 def _url(value: str) -> str | None:
     from urllib.parse import urlsplit
 
@@ -134,6 +138,11 @@ class StorageSettings:
     """`[storage]`: where the robot keeps its files."""
 
     directory: str = _key("state", "journal, job folders, lock and log, relative to robot.toml", _without_nul)
+    keep_runs: int = _key(
+        1000, "journals of runs that are kept, with the folders of their jobs", _whole_between(10, 100_000)
+    )
+    keep_runs_days: float = _key(90.0, "days after which they are deleted anyway", _between(1, 36500))
+    keep_task: bool = _key(False, "write the Task into the journal; by default only its SHA-256 is there")
 
 
 @attrs.frozen
@@ -370,6 +379,10 @@ def _typed(value: Any, kind: str) -> tuple[Any, str | None]:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             return value, "must be a number"
         return float(value), None
+    if kind == "int":
+        if isinstance(value, bool) or not isinstance(value, int):
+            return value, "must be a whole number"
+        return value, None
     if kind == "tuple[str, ...]":
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             return value, 'must be a list of texts, such as ["loginctl", "terminate-session", "self"]'
@@ -388,9 +401,9 @@ def _typed(value: Any, kind: str) -> tuple[Any, str | None]:
 def _from_text(text: str, field: attrs.Attribute[Any]) -> Any:
     """Read an environment variable by the type of its field; what does not fit is left for the check to refuse."""
     kind = str(field.type)
-    if kind == "float":
+    if kind in ("float", "int"):
         try:
-            return float(text)
+            return float(text) if kind == "float" else int(text)
         except ValueError:
             return text
     if kind in ("bool", "bool | str") and text.lower() in ("true", "false", "1", "0"):
