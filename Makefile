@@ -7,7 +7,7 @@ else
 BIN := $(VENV)/bin
 endif
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint tests wheel simulate mutants run check diagram gallery schema journals docs bench lock clean
+.PHONY: peers help demo test lint tests wheel simulate torture mutants run check diagram gallery schema journals docs bench lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /' | awk -F': ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -37,11 +37,18 @@ lint: $(VENV)/.ready-dev ## style and types
 tests: $(VENV)/.ready-dev ## the tests alone
 	$(BIN)/python -m pytest -n 4 $(ARGS)
 
+peers: $(VENV)/.ready-dev ## let programs that are not ours read what we write (installs them into .peers)
+	$(BIN)/python tests/peers/install.py
+	$(BIN)/python -m pytest -m peers -n 2 --dist loadfile tests/peers $(ARGS)
+
 wheel: $(VENV)/.ready-dev ## build a wheel, install it into an empty environment, run it there
 	$(BIN)/python tests/try_wheel.py
 
 simulate: $(VENV)/.ready ## crash the robot thousands of times on virtual time and check its promises
 	$(BIN)/python -m fsm_robot simulate --jobs 25000 $(ARGS)
+
+torture: $(VENV)/.ready-dev ## kill the real robot 200 times and look whether it keeps its promises
+	$(BIN)/python -m tests.torture $(ARGS)
 
 mutants: $(VENV)/.ready-dev ## break states.yaml and the code line by line and see who notices
 	$(BIN)/python tests/mutants.py $(ARGS)
@@ -55,8 +62,10 @@ check: $(VENV)/.ready ## check robot.toml and states.yaml
 diagram: $(VENV)/.ready ## write docs/states.md
 	$(BIN)/python -m fsm_robot diagram --format markdown -o docs/states.md
 
-gallery: $(VENV)/.ready-dev ## write docs/pictures (needs a Chromium)
+gallery: $(VENV)/.ready-dev ## write docs/pictures (needs a Chromium, and installs the peers)
 	$(BIN)/python -m tests.gallery
+	$(BIN)/python tests/peers/install.py
+	$(BIN)/python -m tests.peers.gallery
 
 schema: $(VENV)/.ready ## write the JSON Schemas of the machine file and of a journal line
 	$(BIN)/python -m fsm_robot.machine.schema fsm_robot/states.schema.json
@@ -75,6 +84,8 @@ lock: $(VENV)/.ready-dev ## write the lock files anew
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --extra dev -o requirements-dev.lock pyproject.toml
+	for peer in engines pm4py; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o tests/peers/requirements-$$peer.lock tests/peers/requirements-$$peer.in; done
+	cd tests/peers && npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund
 
 clean: ## remove what the other commands made
-	rm -rf $(VENV) demo-run simulated dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .peers demo-run simulated dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

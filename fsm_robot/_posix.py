@@ -10,17 +10,39 @@ import fcntl
 import os
 import shutil
 import signal
+import subprocess
+import threading
+from collections.abc import Callable
 
 LEAVE_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that tell the robot to leave politely."""
+_LONGEST_S = 30.0
 
 
-def log_off_command() -> list[str]:
-    """Return the command that ends this login session, empty where it has none."""
-    session_id = os.environ.get("XDG_SESSION_ID", "")
-    if session_id and shutil.which("loginctl"):
-        return ["loginctl", "terminate-session", session_id]
-    return []
+def leave_session(how: str) -> str:
+    """End (`log_off`) the session that the robot runs in, no other; return what went wrong."""
+    hindrance = leaving_hindrance(how)
+    if hindrance:
+        return hindrance
+    command = ["loginctl", "terminate-session", os.environ["XDG_SESSION_ID"]]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_LONGEST_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return done.stderr.decode(errors="replace").strip()[-300:] if done.returncode else ""
+
+
+def leaving_hindrance(how: str) -> str:
+    """Return why `leave_session` cannot do it, empty where nothing speaks against it."""
+    if how == "disconnect":
+        return "only a Windows session can be disconnected"
+    if how == "log_off" and not (os.environ.get("XDG_SESSION_ID") and shutil.which("loginctl")):
+        return "there is no session of its own to log off"
+    return ""
+
+
+def watch_session(tell: Callable[[str], None], over: threading.Event) -> None:
+    """Let `tell` know when the session ends: here that arrives as SIGHUP or SIGTERM."""
 
 
 def account_file(name: str) -> str:
@@ -79,3 +101,21 @@ def session() -> tuple[str, str]:
     desktop = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     shown = f"login session {session_id}" if session_id else "no login session"
     return f"{shown}, {f'display {desktop}' if desktop else 'no display'}", ""
+
+
+def take_name(name: str) -> int:  # noqa: ARG001 - the twin needs it
+    """Take a name that one process of this session may have: the locks of the files do that here already."""
+    return 1
+
+
+def free_name(taken: int) -> None:
+    """Give a name back."""
+
+
+def create_private(path: str) -> int:
+    """Create a file for this account only; return a descriptor that is written to.
+
+    Raises:
+        OSError: It is there already, or cannot be made.
+    """
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -50,6 +50,7 @@ class Callbacks:
         job: The job in hand, or the last one.
         job_run: Number of the job within this run; events of another one are late.
         outcome: How the job in hand ended, empty while that is not known.
+        idle_wait_s: How long `announce` goes on asking, every `idle_interval_s`, while there is no job.
         keep_task: Whether the journal gets the Task itself, and not only its digest.
         storage_broken: Whether a record could not be written: then no job is taken any more.
     """
@@ -66,6 +67,8 @@ class Callbacks:
     patience: Patience
     leave: Callable[[], None]
     stop_grace_s: float = 60.0
+    idle_wait_s: float = 0.0
+    idle_interval_s: float = 10.0
     new_token: Callable[[], str] = _random_token
     keep_task: bool = False
     job: Job | None = None
@@ -108,7 +111,12 @@ class Callbacks:
             return Event("interrupted")
         spec = self._spec(step)
         try:
-            answer = self.patience.ask(spec, lambda: self._announced(spec))
+            answer = self.patience.linger(
+                lambda: self.patience.ask(spec, lambda: self._announced(spec)),
+                lambda answer: event_for(spec, _heartbeat_fields(answer)) == "no_job",
+                self.idle_wait_s,
+                self.idle_interval_s,
+            )
         except LeavingError:
             return Event("interrupted")
         except GatewayError as error:

@@ -44,6 +44,10 @@ class SettingsError(RobotError):
         super().__init__("\n".join(self.problems))
 
 
+class ScheduleError(RobotError):
+    """The system's scheduler did not do what it was asked for."""
+
+
 class UnexpectedEventError(RobotError):
     """An event came that the machine file neither handles nor ignores in this state."""
 

@@ -31,6 +31,7 @@ def only_instance(robot_guid: str, storage: Path, started_at: str) -> Iterator[N
     """
     digest = hashlib.sha256(b"fsm_robot instance\n" + robot_guid.lower().encode()).hexdigest()[:24]
     held: list[int] = []
+    name = 0
     try:
         storage.mkdir(parents=True, exist_ok=True)
         for path in (str(storage / "robot.lock"), f"{system.account_file(digest)}.lock"):
@@ -39,12 +40,18 @@ def only_instance(robot_guid: str, storage: Path, started_at: str) -> Iterator[N
                 raise InstanceRunningError(f"this robot already runs: {_note(held[-1])} holds {path}")
             os.ftruncate(held[-1], 0)
             os.write(held[-1], f"pid {os.getpid()}, started {started_at}".encode())
+        # Locked files may lie on a share that knows no locks; the system's own list of names does not.
+        name = system.take_name(f"fsm_robot-{digest}")
+        if not name:
+            raise InstanceRunningError("this robot already runs in this session, under another account's files")
         yield
     except OSError as error:
         raise JournalError(f"{storage}: the lock of this robot cannot be taken: {error}") from error
     finally:
         for descriptor in held:
             os.close(descriptor)
+        if name:
+            system.free_name(name)
 
 
 def holder(storage: Path) -> int | None:

@@ -50,3 +50,19 @@ class Patience:
                 self.log.warning("asked in vain, asking again", wait_s=round(wait_s, 1), error=str(error))
                 if self.inbox.pause(wait_s):
                     raise LeavingError from error
+
+    def linger(
+        self, ask: Callable[[], Answer], idle: Callable[[Answer], bool], wait_s: float, interval_s: float
+    ) -> Answer:
+        """Return what `ask` returns, asked again every `interval_s` for `wait_s` while the answer is idle.
+
+        The last answer comes from the very end of the wait, so that nobody leaves on old news.
+
+        Raises:
+            LeavingError: The robot was told to leave meanwhile.
+        """
+        ends_s = self.clock.monotonic() + wait_s
+        while idle(answer := ask()) and (left_s := ends_s - self.clock.monotonic()) > 0:
+            if self.inbox.pause(min(interval_s, left_s)):
+                raise LeavingError
+        return answer

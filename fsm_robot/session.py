@@ -23,39 +23,37 @@ class Session:
     """The account's own session.
 
     Attributes:
-        log_off: Whether the account is logged off; else the process only ends.
+        when_idle: `log_off`, `disconnect`, or `exit`: then the process only ends.
         command: What logs it off; empty for the platform's own way.
         tree_is_empty: Asked right before: the account is never logged off over a running script.
     """
 
     log: Log
-    log_off: bool
+    when_idle: str
     command: Sequence[str]
     tree_is_empty: Callable[[], bool]
 
     def leave(self) -> None:
         """Log the account off if that is wanted and safe; say in the log what was decided and why."""
-        if not self.log_off:
-            self.log.debug("the account stays logged on", because="session.when_idle is exit")
+        if self.when_idle == "exit":
+            self.log.debug(
+                "the account stays logged on", because="session.when_idle is exit, or --no-log-off was given"
+            )
             return
         if not self.tree_is_empty():
             self.log.error("the account stays logged on, because processes of a job still run")
             return
-        command = list(self.command) or system.log_off_command()
-        if not command:
-            self.log.warning("the account stays logged on: there is no session of its own; set session.log_off_command")
-            return
-        self.log.info("nothing is left to do, the account is logged off", command=" ".join(command))
-        self._run(command)
+        self.log.info("nothing is left to do, the session is left", how=self.when_idle, command=" ".join(self.command))
+        problem = self._run() if self.command else system.leave_session(self.when_idle)
+        if problem:
+            self.log.error("the account stays logged on, the session could not be left", problem=problem)
 
-    def _run(self, command: list[str]) -> None:
+    def _run(self) -> str:
         try:
             done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, capture_output=True, timeout=LONGEST_S, check=False
+                list(self.command), stdin=subprocess.DEVNULL, capture_output=True, timeout=LONGEST_S, check=False
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            self.log.error("the log-off failed", error=str(error))
-            return
-        if done.returncode:
-            text = (done.stderr or done.stdout).decode(errors="replace").strip()[-300:]
-            self.log.error("the log-off failed", exit_code=done.returncode, text=text)
+            return str(error)
+        text = (done.stderr or done.stdout).decode(errors="replace").strip()[-300:]
+        return f"exit code {done.returncode}: {text}" if done.returncode else ""

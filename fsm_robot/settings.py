@@ -112,6 +112,7 @@ class ScriptsSettings:
     python: str = _key("", "interpreter for the scripts; empty: the robot's own", _without_nul)
     stop_grace_s: float = _key(60.0, "time a script gets to leave after a polite stop", _between(0, 86400))
     keep_job_files: bool = _key(False, "keep the job's JSON file after the job, for debugging")
+    legacy_argument: bool = _key(False, "pass processVersionGUID|jobGUID||settings.txt, as the vendor's framework does")
     output_limit_mib: float = _key(
         16.0, "most of a job's output kept on disk, half head, half tail", _between(0.01, 1024)
     )
@@ -122,7 +123,12 @@ class SessionSettings:
     """`[session]`: what happens when nothing is left to do."""
 
     when_idle: str = _key(
-        "log_off" if sys.platform == "win32" else "exit", "log_off or exit", _one_of("log_off", "exit")
+        "log_off" if sys.platform == "win32" else "exit",
+        "log_off, disconnect or exit",
+        _one_of("log_off", "disconnect", "exit"),
+    )
+    idle_wait_s: float = _key(
+        0.0, "how long to go on asking for a job before that; the vendor's visual robots wait 90", _between(0, 86400)
     )
     log_off_command: tuple[str, ...] = _key([], "own command for the log-off; empty: the platform's own")
 
@@ -184,7 +190,11 @@ class Settings:
     @property
     def scripts_python(self) -> str:
         """The interpreter that runs the scripts."""
-        return self.scripts.python or sys.executable
+        if self.scripts.python:
+            return self.scripts.python
+        # Under pythonw a script's children would each open a console window of their own.
+        folder, name = os.path.split(sys.executable)
+        return os.path.join(folder, "python.exe") if name.lower() == "pythonw.exe" else sys.executable
 
 
 SECTIONS: Mapping[str, type] = {

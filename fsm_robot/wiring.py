@@ -68,7 +68,7 @@ def machine_for(settings: Settings, *, cached: bool) -> tuple[Definition, type[C
     return machine_file.load(path, callback_names(kind), OUTCOMES, cache), kind
 
 
-def robot_for(settings: Settings, log: Log, *, log_off: bool) -> Robot:
+def robot_for(settings: Settings, log: Log, *, when_idle: str) -> Robot:
     """Build a robot; nothing is sent and nothing is written yet."""
     definition, callbacks_class = machine_for(settings, cached=True)
     redactor, clock, timers, inbox = redactor_for(settings), SystemClock(), ThreadTimers(), QueueInbox()
@@ -81,7 +81,7 @@ def robot_for(settings: Settings, log: Log, *, log_off: bool) -> Robot:
         )
     contact_lost_after_s = settings.heartbeat.disconnect_after_s if settings.heartbeat.on_disconnect == "stop" else None
     beats = definition.callback("run_script")
-    session = Session(log, log_off, settings.session.log_off_command, lambda: not worker.busy)
+    session = Session(log, when_idle, settings.session.log_off_command, lambda: not worker.busy)
     journal_directory = settings.storage_directory / "journal"
     ledger = JobLedger(settings.storage_directory / "jobs" / "ledger.jsonl")
     callbacks = callbacks_class(
@@ -97,6 +97,8 @@ def robot_for(settings: Settings, log: Log, *, log_off: bool) -> Robot:
         patience=Patience(inbox, clock, log),
         leave=session.leave,
         stop_grace_s=settings.scripts.stop_grace_s,
+        idle_wait_s=settings.session.idle_wait_s,
+        idle_interval_s=settings.heartbeat.interval_s,
         keep_task=settings.storage.keep_task,
     )
     journal = JournalFile(
@@ -172,6 +174,14 @@ class _LateWorker:
         """See `ports.Worker.end_remains`."""
         return self._built().end_remains(run_token)
 
+    def _arguments(self, job: Job) -> list[str]:
+        """Return the script's arguments: none, or the one that scripts of the vendor's framework read."""
+        if not self.settings.scripts.legacy_argument:
+            return []
+        from fsm_robot import legacy
+
+        return [legacy.argument(job.process_version_guid, job.guid, legacy.settings_file())]
+
     def _built(self) -> Worker:
         if self._worker is None:
             from fsm_robot.worker.supervisor import ScriptWorker
@@ -184,6 +194,7 @@ class _LateWorker:
                 output_limit_bytes=int(self.settings.scripts.output_limit_mib * 1024 * 1024),
                 keep_job_files=self.settings.scripts.keep_job_files,
                 log=self.log.write,
+                arguments=self._arguments,
             )
         return self._worker
 

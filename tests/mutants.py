@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 LONGEST_S = 120.0
 SIMULATE = ["-m", "fsm_robot", "simulate", "--seed", "1", "--jobs", "4000", "--no-shrink", "--out", "found"]
 PYTEST = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
-TESTS = ["tests/test_runner.py", "tests/test_pulse.py", "tests/journal", "tests/machine"]
+TESTS = ["tests/test_runner.py", "tests/test_pulse.py", "tests/gateway/test_retry.py", "tests/journal", "tests/machine"]
 JUDGES = {
     "check": ["-m", "fsm_robot", "check", "states.yaml"],
     "simulator": SIMULATE,
@@ -78,6 +78,7 @@ def led(trigger: str, source: str, dest: str, wrong: str, more: str = "") -> Mut
 
 
 ALL_WORKING = "[Working, Stopping, Aborting]"
+FINAL, LEAVES = "    final: true\n", "    on_enter: leave_session\n"
 MACHINE = [
     dropped("nothing_left", "Recovering", "Ready"),
     dropped("result_left", "Recovering", "Reporting"),
@@ -161,9 +162,9 @@ MACHINE = [
     machine("report is tried for ever", "retry: {for_s: 600,", "retry: {for_s: .inf,"),
     machine("no pause after a miss", "pause_s: 5 ", "pause_s: 0 "),
     machine("run_script does not wait", "    waits: true\n"),
-    machine("Finished does not leave", "    on_enter: leave_session\n"),
-    machine("Interrupted logs off", "name: Interrupted\n", "name: Interrupted\n    on_enter: leave_session\n"),
-    machine("Faulted logs off", "name: Faulted\n", "name: Faulted\n    on_enter: leave_session\n"),
+    machine("Finished does not leave", "    final: true\n    on_enter: leave_session\n", "    final: true\n"),
+    machine("Interrupted logs off", f"Interrupted\n{FINAL}", f"Interrupted\n{FINAL}{LEAVES}"),
+    machine("Faulted logs off", f"Faulted\n{FINAL}", f"Faulted\n{FINAL}{LEAVES}"),
     machine(
         "an undelivered report is exit 0",
         "report_undelivered, source: Reporting, dest: Faulted, exit_code: 4",

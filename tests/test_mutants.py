@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.mutants import CODE, JUDGES, MACHINE, MUTANTS, SAMPLE, judge
+from tests.mutants import CODE, EXPLAINED, JUDGES, MACHINE, MUTANTS, ROOT, SAMPLE, judge
 
 
 @pytest.mark.parametrize("name", SAMPLE)
@@ -23,8 +23,6 @@ def test_unchanged_copy_is_not_complained_about() -> None:
 @pytest.mark.parametrize("mutant", [*MACHINE, *CODE], ids=lambda mutant: mutant.name)
 def test_mutant_still_has_its_place_in_the_project(mutant, tmp_path) -> None:
     """A mutant whose text has moved away breaks nothing, and would go unnoticed."""
-    from tests.mutants import ROOT
-
     target = tmp_path / mutant.file
     target.parent.mkdir(parents=True, exist_ok=True)
     before = (ROOT / mutant.file).read_text(encoding="utf-8")
@@ -39,3 +37,11 @@ def test_there_are_enough_mutants_and_their_names_are_their_own() -> None:
     """At least sixty, half of them of states.yaml."""
     assert len(MUTANTS) == len(MACHINE) + len(CODE) >= 60
     assert len(MACHINE) >= 30
+
+
+def test_mutants_that_nobody_notices_are_explained_in_the_documentation() -> None:
+    """Name and reason stand in docs/simulator.md, and each is a mutant."""
+    page = (ROOT / "docs" / "simulator.md").read_text(encoding="utf-8")
+
+    assert set(EXPLAINED) <= set(MUTANTS)
+    assert [name for name, reason in EXPLAINED.items() if f"| {name} | {reason} |" not in page] == []

@@ -164,3 +164,13 @@ def test_stopped_pulse_beats_no_more(started: Callable[..., tuple[Pulse, QueueIn
     threading.Event().wait(0.15)
 
     assert len(server.at) <= sent + 1
+
+
+def test_stop_closes_the_gate_before_it_returns(started: Callable[..., tuple[Pulse, QueueInbox]]) -> None:
+    """A heartbeat that is just about to leave is held back by the gateway; cancelling alone would let it out."""
+    server = Server([FINE])
+    pulse, _ = started(server, 60)
+
+    pulse.stop()
+
+    assert server.ended

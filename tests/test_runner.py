@@ -368,11 +368,12 @@ def test_long_silence_when_the_settings_say_so_stops_the_script() -> None:
 # ---- leaving
 
 
+@attrs.define
 class InterruptingGateway:
     """Another gateway, with its own way to consume."""
 
-    def __init__(self, gateway: FakeGateway, consume_job: Callable[[], ConsumeAnswer]) -> None:
-        self.gateway, self.consume_job = gateway, consume_job
+    gateway: FakeGateway
+    consume_job: Callable[[], ConsumeAnswer]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.gateway, name)

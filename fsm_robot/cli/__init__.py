@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "demo": "show everything once, on this machine, with an orchestrator of its own",
     "init": "write a commented robot.toml and a first script",
     "check": "check robot.toml and the machine file, and show what the machine does",
+    "schedule": "let the system's scheduler start the robot: install, show, remove, check",
     "diagram": "draw the machine file",
     "replay": "would a machine file decide recorded runs the same way?",
     "export": "write journals as an event log for process mining: XES, OCEL or CSV",
@@ -36,6 +38,8 @@ def entry() -> NoReturn:
     """Run the command line as a program."""
     # Collecting garbage while modules load finds none and costs a tenth of the start.
     gc.disable()
+    for stream in (sys.stdout, sys.stderr):
+        _let_print_anything(stream)
     exit_code = main(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         _flush(stream)
@@ -90,6 +94,12 @@ def _crashed(error: Exception) -> int:
     traceback.print_exc()
     print(f"internal error, please report it: {type(error).__name__}", file=sys.stderr)
     return INTERNAL_ERROR
+
+
+def _let_print_anything(stream: object) -> None:
+    """A Cyrillic name must not end the program where the code page of a pipe does not have it."""
+    if isinstance(stream, io.TextIOWrapper):  # not so under pythonw, which has none
+        stream.reconfigure(errors="backslashreplace")
 
 
 def _flush(stream: object) -> None:

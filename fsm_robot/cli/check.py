@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from pathlib import Path
 
 from fsm_robot import machine_file, wiring
@@ -15,6 +16,11 @@ from fsm_robot.errors import SettingsError
 from fsm_robot.machine.checks import coverage
 from fsm_robot.machine.definition import Definition, Transition
 from fsm_robot.settings import Settings
+
+if sys.platform == "win32":
+    from fsm_robot.cli import _surroundings_windows as surroundings
+else:
+    from fsm_robot.cli import _surroundings_posix as surroundings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +70,9 @@ def _places(settings: Settings) -> list[str]:
         problems.append(f"storage.directory: {nearest} cannot be written by this account; the robot would take no job")
     if problems:
         raise SettingsError(problems)
+    warnings = surroundings.warnings(str(scripts), settings.scripts_python)
     return [
+        *(f"warning: {text}" for text in warnings),
         f"orchestrator {settings.orchestrator.url}",
         f"scripts      {scripts}, run by {settings.scripts_python}",
         f"storage      {storage}",

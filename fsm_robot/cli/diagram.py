@@ -11,6 +11,7 @@ import attrs
 
 from fsm_robot import browser, machine_file
 from fsm_robot.cli import interchange
+from fsm_robot.cli.interchange import Beside
 from fsm_robot.errors import SettingsError
 from fsm_robot.export.compare import Comparison, compare, comparison_table
 from fsm_robot.export.divergence import Divergence, divergence
@@ -43,8 +44,8 @@ class Options:
     taken: Taken | None = None
 
 
-def _interchanged(draw: Callable[[Words, Element | None], str]) -> Callable[[Definition, Options], str]:
-    return lambda _, options: draw(options.words, options.old)
+def _interchanged(draw: Callable[[Words, Beside], str]) -> Callable[[Definition, Options], str]:
+    return lambda _, options: draw(options.words, Beside(options.heat, options.old))
 
 
 FORMATS: Mapping[str, Callable[[Definition, Options], str | bytes]] = {
@@ -60,7 +61,7 @@ FORMATS: Mapping[str, Callable[[Definition, Options], str | bytes]] = {
 }
 
 
-WITH_FIGURES = frozenset({"svg", "html", "png", "pdf", "mermaid", "dot", "markdown"})
+WITH_FIGURES = frozenset({"svg", "html", "bpmn", "png", "pdf", "mermaid", "dot", "markdown"})
 """Formats that show what --runs holds."""
 WITH_VERDICTS = ("markdown", "html")
 """Formats of a comparison that say which runs would go another way."""
@@ -94,13 +95,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print or write the drawing."""
+    if arguments.source:
+        return write(interchange.machine_file_asked_for(arguments), arguments.output)
     arguments.format = arguments.format or ("markdown" if arguments.diff else "mermaid")
     if arguments.diff:
         return write(_compared(arguments), arguments.output)
-    if arguments.source:
-        if arguments.file:
-            raise SettingsError("--from takes the drawing itself: --from FILE")
-        return write(interchange.machine_file_from(Path(arguments.source)), arguments.output)
     path = Path(arguments.file) if arguments.file else machine_file.built_in()
     if arguments.runs and arguments.format not in WITH_FIGURES:
         raise SettingsError(f"--runs can be shown as {', '.join(sorted(WITH_FIGURES))}, not as {arguments.format}")

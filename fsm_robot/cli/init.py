@@ -6,10 +6,17 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
+from fsm_robot import legacy
 from fsm_robot import settings as settings_module
 from fsm_robot.errors import SettingsError
 from fsm_robot.export.configuration import robot_toml
+
+if sys.platform == "win32":
+    from fsm_robot import _windows as system
+else:
+    from fsm_robot import _posix as system
 
 HELLO = '''"""A first script: greets whom the Task names. Run it by hand, too: `python scripts/hello.py`."""
 
@@ -28,6 +35,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--robot-guid", help="the robot's GUID; other users may see a command line, so rather leave it out"
     )
     parser.add_argument(
+        "--from-settings",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="take them from the vendor's settings.txt (default: its usual place, %%AppData%%\\Sherpa RPA Python)",
+    )
+    parser.add_argument("--scripts", metavar="FOLDER", help="the folder that the scripts are in already")
+    parser.add_argument(
         "--robot-guid-file", metavar="FILE", help="a file that holds the GUID; only its path is written"
     )
 
@@ -39,17 +54,21 @@ def run(arguments: argparse.Namespace) -> int:
     for file in files:
         if file.exists() or file.is_symlink():
             raise SettingsError(f"{file}: is already there; nothing was written. Move it away or choose another folder")
-    values = {("orchestrator", "url"): arguments.url or _ask("URL of the Orchestrator: ", "--url")}
-    if arguments.robot_guid_file:
+    values = _taken_over(arguments)
+    if arguments.url or ("orchestrator", "url") not in values:
+        values["orchestrator", "url"] = arguments.url or _ask("URL of the Orchestrator: ", "--url")
+    if ("orchestrator", "robot_guid") in values and not arguments.robot_guid_file:
+        pass  # from settings.txt
+    elif arguments.robot_guid_file:
         values["orchestrator", "robot_guid_file"] = arguments.robot_guid_file
     else:
         guid = arguments.robot_guid or _ask("GUID of the robot (not shown): ", "--robot-guid", hidden=True)
         values["orchestrator", "robot_guid"] = guid
     text = robot_toml(values)
     settings_module.check_text(text, files[0])
-    _write(files[0], text, 0o600)
+    _write(files[0], text, private=True)
     try:
-        _write(files[1], HELLO, 0o644)
+        _write(files[1], HELLO)
     except SettingsError:
         files[0].unlink()
         raise
@@ -71,12 +90,37 @@ def _ask(question: str, flag: str, *, hidden: bool = False) -> str:
     return input(question).strip()
 
 
-def _write(path: Path, text: str, mode: int) -> None:
+def _taken_over(arguments: argparse.Namespace) -> dict[tuple[str, str], Any]:
+    """Return what the vendor's settings.txt gives, and where the scripts are."""
+    values: dict[tuple[str, str], Any] = {}
+    if arguments.from_settings is not None:
+        path = Path(arguments.from_settings) if arguments.from_settings else legacy.settings_file()
+        found = legacy.read(path)
+        values["orchestrator", "url"], values["orchestrator", "robot_guid"] = found.url, found.robot_guid
+        values["session", "when_idle"] = "log_off" if found.log_off else "exit"
+        # Its scripts look for their only argument; others do not mind it.
+        values["scripts", "legacy_argument"] = True
+        print(f"took over {path}: host, GUID, log-off flag {int(found.log_off)}")
+        scripts_folder = legacy.scripts_folder((path.absolute().parent, Path.cwd()))
+        if scripts_folder is not None:
+            values["scripts", "directory"] = str(scripts_folder)
+            print(f"found the framework, and with it the scripts, in {scripts_folder}")
+    if arguments.scripts:
+        scripts = Path(arguments.scripts).absolute()
+        if not scripts.is_dir():
+            raise SettingsError(f"--scripts: there is no folder {scripts}; nothing was written")
+        values["scripts", "directory"] = str(scripts)
+    return values
+
+
+def _write(path: Path, text: str, *, private: bool = False) -> None:
     """Write a file that was not there before, whole or not at all."""
     new = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        descriptor = (
+            system.create_private(str(new)) if private else os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        )
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
         new.replace(path)

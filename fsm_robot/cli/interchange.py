@@ -9,53 +9,65 @@ import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import attrs
+
 from fsm_robot.errors import DefinitionError, SettingsError
+from fsm_robot.export.scene import Heat
 from fsm_robot.export.words import Words
 from fsm_robot.export.xml_in import LARGEST_BYTES, Element, parse
 from fsm_robot.machine.definition import Definition
 
+
+@attrs.frozen
+class Beside:
+    """What a drawing may have beside the machine: figures of runs, and an older drawing whose positions are kept."""
+
+    heat: Heat | None = None
+    old: Element | None = None
+
+
 KEEPS_POSITIONS = ("bpmn", "bpmn-exact")
 
 
-def _plantuml(words: Words, _old: Element | None) -> str:
+def _plantuml(words: Words, _asked: Beside) -> str:
     from fsm_robot.export.plantuml import plantuml
 
     return plantuml(words)
 
 
-def _scxml(words: Words, _old: Element | None) -> str:
+def _scxml(words: Words, _asked: Beside) -> str:
     from fsm_robot.export.scxml import scxml
 
     return scxml(words.definition)
 
 
-def _xstate(words: Words, _old: Element | None) -> str:
+def _xstate(words: Words, _asked: Beside) -> str:
     from fsm_robot.export.xstate import xstate
 
     return xstate(words.definition)
 
 
-def _pnml(words: Words, _old: Element | None) -> str:
+def _pnml(words: Words, _asked: Beside) -> str:
     from fsm_robot.export.pnml import pnml
 
     return pnml(words.definition)
 
 
-def _bpmn(words: Words, old: Element | None) -> str:
+def _bpmn(words: Words, asked: Beside) -> str:
     from fsm_robot.export.bpmn import analysts_process
     from fsm_robot.export.bpmn_kept import drawn
 
-    return drawn(analysts_process(words), old)
+    return drawn(analysts_process(words, asked.heat), asked.old)
 
 
-def _bpmn_exact(words: Words, old: Element | None) -> str:
+def _bpmn_exact(words: Words, asked: Beside) -> str:
     from fsm_robot.export.bpmn_exact import exact_process
     from fsm_robot.export.bpmn_kept import drawn
 
-    return drawn(exact_process(words), old)
+    return drawn(exact_process(words), asked.old)
 
 
-INTERCHANGE: Mapping[str, Callable[[Words, Element | None], str]] = {
+INTERCHANGE: Mapping[str, Callable[[Words, Beside], str]] = {
     "plantuml": _plantuml,
     "scxml": _scxml,
     "xstate": _xstate,
@@ -87,6 +99,20 @@ def old_drawing(arguments: argparse.Namespace) -> Element | None:
     if arguments.format not in KEEPS_POSITIONS:
         raise SettingsError(f"--keep-positions is for the formats {' and '.join(KEEPS_POSITIONS)}")
     return _read(Path(arguments.keep_positions))
+
+
+def machine_file_asked_for(arguments: argparse.Namespace) -> str:
+    """Return the machine file for --from.
+
+    Raises:
+        SettingsError: Another option asks for a drawing at the same time.
+    """
+    if arguments.file:
+        raise SettingsError("--from takes the drawing itself: --from FILE")
+    for option in ("format", "diff", "lang", "runs", "keep_positions"):
+        if getattr(arguments, option):
+            raise SettingsError(f"--from writes a machine file, so it takes no --{option.replace('_', '-')}")
+    return machine_file_from(Path(arguments.source))
 
 
 def machine_file_from(path: Path) -> str:

@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from types import FrameType
 
@@ -42,14 +43,17 @@ def run(arguments: argparse.Namespace) -> int:
         from fsm_robot import wiring
 
         log = wiring.log_for(settings, console=not arguments.quiet)
-        log_off = settings.session.when_idle == "log_off" and not arguments.no_log_off
-        robot = wiring.robot_for(settings, log, log_off=log_off)
+        when_idle = "exit" if arguments.no_log_off else settings.session.when_idle
+        robot = wiring.robot_for(settings, log, when_idle=when_idle)
         gc.enable()
+        over = threading.Event()
         _leave_on_signals(robot.inbox)
+        system.watch_session(robot.inbox.tell_to_leave, over)
         try:
             exit_code = robot.runner.run()
         finally:
             robot.gateway.close()
+            over.set()
         if not robot.callbacks.storage_broken:
             wiring.prune(settings, log)
         jobs = robot.callbacks.jobs_done

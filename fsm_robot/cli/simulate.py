@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from fsm_robot import machine_file
 from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
 from fsm_robot.errors import SettingsError
@@ -32,7 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--faults", default="all", metavar="LIST", help=f"all, none, or some of: {', '.join(ALL_FAULTS)}"
     )
-    parser.add_argument("--exhaustive", action="store_true", help="two jobs, every crash point x every single fault")
+    parser.add_argument(
+        "--exhaustive",
+        action="store_true",
+        help="two jobs: every crash point x every single fault (no seed, no --faults)",
+    )
     parser.add_argument("--scenario", metavar="FILE", help="run the one scenario that a finding left behind")
     parser.add_argument("--machine", metavar="FILE", help="a machine file instead of the built-in one")
     parser.add_argument("--no-shrink", action="store_true", help="leave a finding as large as it was found")
@@ -104,21 +110,22 @@ def _scenario(path: Path) -> Scenario:
         raise SettingsError(f"--scenario: {path} is no scenario that the simulator has written: {error!r}") from error
 
 
+@attrs.define
 class _Progress:
     """Says on stderr, now and then, how far a long run is; stdout stays the same for the same seed."""
 
-    def __init__(self) -> None:
-        self._started_s = self._said_s = time.monotonic()
-        self._said = False
+    started_s: float = attrs.field(factory=time.monotonic)
+    said_s: float = attrs.field(factory=time.monotonic)
+    said: bool = False
 
     def see(self, tally: Tally) -> None:
         now_s = time.monotonic()
-        if now_s - self._said_s >= SAID_EVERY_S:
-            self._said_s, self._said = now_s, True
-            rate = tally.jobs / (now_s - self._started_s)
+        if now_s - self.said_s >= SAID_EVERY_S:
+            self.said_s, self.said = now_s, True
+            rate = tally.jobs / (now_s - self.started_s)
             end = "\r" if sys.stderr.isatty() else "\n"
             print(f"{tally.jobs} jobs, {rate:.0f} a second, {tally.worlds} worlds", end=end, file=sys.stderr)
 
     def end(self) -> None:
-        if self._said and sys.stderr.isatty():
+        if self.said and sys.stderr.isatty():
             print(file=sys.stderr)

@@ -13,18 +13,18 @@ from collections.abc import Iterator, Mapping, Sequence
 import attrs
 
 from fsm_robot.export.bpmn_plan import broken
-from fsm_robot.export.bpmn_process import Flow, Item, Message, Process
+from fsm_robot.export.bpmn_process import Flow, Item, Message, Note, Process
 from fsm_robot.export.idents import idents
 from fsm_robot.export.phrases import phrase
-from fsm_robot.export.scene import budget_of
+from fsm_robot.export.scene import Heat, budget_of
 from fsm_robot.export.words import Words
 from fsm_robot.machine.definition import CallbackSpec, Definition, State, Transition
 
 CALL = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE)\s+(/\S+)")
 
 
-def analysts_process(words: Words) -> Process:
-    """Return the process without its drawing."""
+def analysts_process(words: Words, heat: Heat | None = None) -> Process:
+    """Return the process without its drawing, with figures of runs as notes at its tasks where there are some."""
     made = _Made(words, idents(state.name for state in words.definition.states))
     made.start()
     for state in words.definition.states:
@@ -33,7 +33,21 @@ def analysts_process(words: Words) -> Process:
     pools = phrase(words.language, "robot"), phrase(words.language, "orchestrator")
     about = f"Machine {words.definition.name}, from `fsm-robot diagram --format bpmn`."
     items = sorted(made.items, key=lambda item: item.kind == "boundaryEvent")
-    return Process(words.definition.name, about, tuple(items), tuple(made.flows), tuple(_messages(made)), pools)
+    tasks = {item.id for item in items}
+    notes = [
+        Note(f"Figures_{ident}", f"State_{ident}", "\n".join(lines))
+        for name, ident in made.ids.items()
+        if f"State_{ident}" in tasks and (lines := heat.states.get(name) if heat else None)
+    ]
+    return Process(
+        words.definition.name,
+        about,
+        tuple(items),
+        tuple(made.flows),
+        messages=tuple(_messages(made)),
+        pools=pools,
+        notes=tuple(notes),
+    )
 
 
 @attrs.frozen

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
+from fsm_robot.export.bpmn_notes import tie
 from fsm_robot.export.bpmn_plan import plan
 from fsm_robot.export.bpmn_process import (
     BPMNDI,
@@ -78,6 +79,9 @@ def kept(old: Plan, new: Plan, process: Process) -> Plan:
     shapes = _shapes(old, new, process)
     lines = {flow.id: _line(flow, old, shapes) for flow in process.flows}
     lines.update((message.id, _message(message, old, shapes)) for message in process.messages)
+    for note in process.notes:
+        both = {note.id, note.item} <= set(old.shapes) and len(old.lines.get(note.tie, ())) > 1
+        lines[note.tie] = old.lines[note.tie] if both else tie(shapes[note.item], shapes[note.id])
     found = Plan(shapes, lines, {})
     labels = {name: old.labels.get(name) or _beside(name, box, new, found) for name, box in new.labels.items()}
     return attrs.evolve(found, labels=labels)
@@ -100,6 +104,10 @@ def _shapes(old: Plan, new: Plan, process: Process) -> dict[str, Box]:
     for item in process.items:
         if item.host and item.id not in shapes:
             shapes[item.id] = _on_border(item, old, new, shapes)
+    for note in process.notes:
+        if note.id not in shapes:
+            before, after, box = new.shapes[note.item], shapes[note.item], new.shapes[note.id]
+            shapes[note.id] = attrs.evolve(box, x=box.x + after.x - before.x, y=box.y + after.y - before.y)
     if process.pools:
         _widen(shapes, robot, new)
     return shapes

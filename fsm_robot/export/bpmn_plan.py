@@ -9,6 +9,7 @@ from math import ceil
 import attrs
 
 from fsm_robot.export.bpmn_messages import message_lines
+from fsm_robot.export.bpmn_notes import note_places
 from fsm_robot.export.bpmn_process import OTHER_POOL, ROBOT_POOL, Flow, Item, Plan, Process
 from fsm_robot.export.bpmn_vertices import Vertices
 from fsm_robot.export.layout import Box, Drawing, Edge, Node, Point, layout
@@ -191,11 +192,20 @@ def touching(kind: str, shape: Box, end: Point, inner: Point) -> Point:
 
 
 def _with_pools(process: Process, found: Plan, drawing: Drawing) -> Plan:
-    bottom = drawing.height + MARGIN
     left = -TITLE_BAND - MARGIN
-    robot = Box(left, -MARGIN, drawing.width + MARGIN - left, bottom + MARGIN)
-    tasks = {message.task: found.shapes[message.task] for message in process.messages}
+    robot = Box(left, -MARGIN, drawing.width + MARGIN - left, drawing.height + 2 * MARGIN)
     obstacles: Sequence[Box] = [*found.shapes.values(), *found.labels.values()]
+    notes, ties = note_places(
+        process.notes,
+        {note.item: found.shapes[note.item] for note in process.notes},
+        obstacles,
+        list(found.lines.values()),
+        Box(0, robot.y, robot.right, robot.height),
+    )
+    lowest = max([robot.bottom, *(note.bottom + MARGIN for note in notes.values())])
+    robot = attrs.evolve(robot, height=lowest - robot.y)
+    tasks = {message.task: found.shapes[message.task] for message in process.messages}
+    obstacles = [*obstacles, *notes.values()]
     sizes = {message.id: label_size(message.name) for message in process.messages}
     band = (robot.bottom, robot.bottom + max([POOL_GAP, *(height + 40 for _, height in sizes.values())]))
     other = Box(robot.x, band[1], robot.width, OTHER_HEIGHT)
@@ -208,7 +218,7 @@ def _with_pools(process: Process, found: Plan, drawing: Drawing) -> Plan:
         sizes=sizes,
     )
     return Plan(
-        {**found.shapes, ROBOT_POOL: robot, OTHER_POOL: other},
-        {**found.lines, **lines},
+        {**found.shapes, **notes, ROBOT_POOL: robot, OTHER_POOL: other},
+        {**found.lines, **lines, **{note.tie: ties[note.id] for note in process.notes}},
         {**found.labels, **labels},
     )

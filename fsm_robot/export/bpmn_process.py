@@ -68,6 +68,20 @@ class Message:
 
 
 @attrs.frozen
+class Note:
+    """A text annotation that is tied to an item."""
+
+    id: str
+    item: str
+    text: str
+
+    @property
+    def tie(self) -> str:
+        """The id of the line that ties it."""
+        return f"{self.id}_tie"
+
+
+@attrs.frozen
 class Process:
     """Everything in one file.
 
@@ -79,6 +93,7 @@ class Process:
         messages: What goes to and from the other pool.
         pools: Titles of the two pools, or None for a process without pools, which is executable.
         extension: Markup of our namespace for the whole process.
+        notes: Text annotations.
     """
 
     name: str
@@ -88,6 +103,7 @@ class Process:
     messages: tuple[Message, ...] = ()
     pools: tuple[str, str] | None = None
     extension: str = ""
+    notes: tuple[Note, ...] = ()
 
 
 @attrs.frozen
@@ -140,6 +156,9 @@ def _process(process: Process) -> str:
         parts.append(element("extensionElements", {}, process.extension))
     parts += [_item(process, item) for item in process.items]
     parts += [_flow(flow) for flow in process.flows]
+    for note in process.notes:
+        parts.append(element("textAnnotation", {"id": note.id}, element("text", {}, escaped(note.text))))
+        parts.append(element("association", {"id": note.tie, "sourceRef": note.item, "targetRef": note.id}))
     content = "".join(f"\n  {part}" for part in parts)
     return element("process", {"id": "Process_1", "name": process.name, "isExecutable": executable}, content, "\n")
 
@@ -180,7 +199,9 @@ def _diagram(process: Process, plan: Plan, plane: str) -> str:
         parts += [_shape(pool, plan, {"isHorizontal": "true"}) for pool in (ROBOT_POOL, OTHER_POOL)]
     for item in process.items:
         parts.append(_shape(item.id, plan, {"isMarkerVisible": "true"} if item.kind == "exclusiveGateway" else {}))
-    for ident in [line.id for line in process.flows] + [line.id for line in process.messages]:
+    parts += [_shape(note.id, plan, {}) for note in process.notes]
+    flows, messages = [line.id for line in process.flows], [line.id for line in process.messages]
+    for ident in (*flows, *messages, *(note.tie for note in process.notes)):
         points = (element("di:waypoint", {"x": x, "y": y}) for x, y in plan.lines[ident])
         parts.append(
             element("bpmndi:BPMNEdge", {"id": f"{ident}_di", "bpmnElement": ident}, *points, *_label(ident, plan))

@@ -130,11 +130,12 @@ def session_diagnosis(settings: Settings) -> Diagnosis:
     if problem:
         do = "let the scheduled task run only when the user is logged on, and start it in that account"
         return Diagnosis("session", "warning", problem, do)
-    leaves = settings.session.when_idle == "log_off"
-    if leaves and not settings.session.log_off_command and not system.log_off_command():
+    how = settings.session.when_idle
+    hindrance = "" if settings.session.log_off_command else system.leaving_hindrance(how)
+    if hindrance:
         do = 'set session.log_off_command, or session.when_idle = "exit"'
-        return Diagnosis("session", "warning", f"{said}; there is nothing to log off", do)
-    return Diagnosis("session", "ok", f"{said}; when nothing is left to do: {settings.session.when_idle}")
+        return Diagnosis("session", "warning", f"{said}; {hindrance}", do)
+    return Diagnosis("session", "ok", f"{said}; when nothing is left to do: {how}")
 
 
 def _place(url: str) -> Place:

@@ -162,12 +162,19 @@ def _fitting_status(ended: Fact) -> int:
 
 
 def nothing_taken_while_undelivered(history: History) -> Iterator[tuple[float, str]]:
-    """(d) No job is consumed while a result is undelivered, nor after a Working heartbeat was answered with 101."""
-    jobs, forgotten = _OpenJobs(), False
+    """(d) No job is consumed while a result is undelivered, nor after 101 was heard while a script ran.
+
+    An answer that arrives after the script has ended is too late to count; the next Ready heartbeat tells the same.
+    """
+    jobs, forgotten, alive = _OpenJobs(), False, set[int]()
     for fact in history.facts:
         jobs.see(fact)
-        if fact.what == "beat_heard":
-            forgotten = forgotten or fact.number == ROBOT_NOT_FOUND
+        if fact.what == "born":
+            alive.add(fact.number)
+        elif fact.what == "gone":
+            alive.discard(fact.number)
+        elif fact.what == "beat_heard":
+            forgotten = forgotten or (fact.number == ROBOT_NOT_FOUND and bool(alive))
         elif fact.what == "life_began":
             forgotten = False
         elif fact.what == "consume_sent" and forgotten:
@@ -264,10 +271,8 @@ class _OrderWatch:
             self.stop_heard_s = None
         grace_s = self.history.limits.grace_s
         if self.asked_s is not None and now_s > self.asked_s + grace_s + ABORT_BOUND_S:
-            yield (
-                now_s,
-                f"the grace time of job {self.job} was over {now_s - self.asked_s - grace_s:.1f} s ago, its tree still lives",
-            )
+            over_s = now_s - self.asked_s - grace_s
+            yield now_s, f"the grace time of job {self.job} was over {over_s:.1f} s ago, and its tree still lives"
             self.asked_s = None
 
     def see(self, fact: Fact) -> Iterator[tuple[float, str]]:

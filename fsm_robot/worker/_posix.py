@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import sys
 
-assert sys.platform != "win32", "imported on POSIX only"  # and type-checked for POSIX only
+assert sys.platform != "win32", "imported on other systems than Windows"  # and type-checked for them only
 
 import ctypes
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
 import attrs
@@ -28,7 +28,6 @@ _PR_SET_CHILD_SUBREAPER = 36
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
-_NO_PROC = "this system has no /proc, so only the process group of the script is seen"
 
 
 @attrs.frozen
@@ -57,21 +56,21 @@ class Tree:
 
     Attributes:
         created: When the script's own process was created, in the system's own words.
-        caveat: Why something of the tree may get away, or empty.
+        weakness: Why not everything that the script starts is seen, or empty.
     """
 
     _popen: subprocess.Popen[bytes]
     _strangers: frozenset[tuple[int, str]]
     created: str
-    caveat: str = ""
+    weakness: str = ""
 
     @property
     def pid(self) -> int:
         """Number of the script's own process."""
         return self._popen.pid
 
-    def release(self) -> None:
-        """Let the script run: it does already, there is no way to keep it waiting."""
+    def resume(self) -> None:
+        """Let the script run; here it does so from its start, and is found by its run token if nobody wrote it down."""
 
     def wait(self) -> None:
         """Wait until the script's own process has ended; it is not reaped, so its pid stays its own."""
@@ -91,10 +90,14 @@ class Tree:
         """Return the exit code of an ended script, negative for a signal."""
         return self._popen.wait()
 
-    def interrupt(self, stop_flag: str, tell: Callable[[str], None]) -> None:
-        """Ask the script to stop; the host has made SIGTERM a KeyboardInterrupt where the script does not handle it."""
+    def interrupt(self) -> str:
+        """Ask the script to stop; return how. The host makes it a KeyboardInterrupt where the script has no handler."""
         _signal(self.pid, signal.SIGTERM)
-        tell("SIGTERM was sent to the script")
+        return "SIGTERM"
+
+    def interrupt_again(self) -> str:
+        """Ask in a second way; return how, or empty. A signal reaches every program, so there is none."""
+        return ""
 
     def kill(self) -> None:
         """Kill everything that is alive now; what is started at this moment needs another call."""
@@ -110,14 +113,15 @@ class Tree:
         return [each for each in below if (each.pid, each.created) not in self._strangers and not _reaped(each)]
 
     def close(self) -> None:
-        """Let go of the tree: nothing is held of it."""
+        """Give the system back what the tree has taken: nothing here, once it is reaped."""
 
 
-def adopt_orphans() -> None:
-    """Make the robot the parent of whatever loses its own; does nothing where the system has no such thing."""
+def adopt_orphans() -> str:
+    """Make the robot the parent of whatever loses its own; return why that is not so, or empty."""
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
-    if prctl is not None:
-        prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    if prctl is None:
+        return ""  # not Linux: there the process group is all that is seen, as the head of this file says
+    return "" if prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 else "processes may escape, prctl refuses"
 
 
 def watch_argument(stop_flag: str) -> str:  # noqa: ARG001 - the twin needs it
@@ -141,8 +145,7 @@ def start(command: Sequence[str], environment: Mapping[str, str], directory: str
         cwd=directory,
         start_new_session=True,
     )
-    created = created_at(popen.pid)
-    return Tree(popen, strangers, created, "" if created else _NO_PROC)
+    return Tree(popen, strangers, created_at(popen.pid))
 
 
 def created_at(pid: int) -> str:
@@ -185,14 +188,16 @@ def kill(processes: Iterable[Process]) -> None:
             os.close(descriptor)
 
 
-def widen_pipe(descriptor: int) -> None:
-    """Let the pipe hold more, so that a chatty script waits less often."""
+def open_pipe() -> tuple[int, int]:
+    """Return both ends of a pipe, with room enough that a chatty script waits seldom; no child inherits them."""
     import fcntl
 
+    reader, writer = os.pipe()
     try:
-        fcntl.fcntl(descriptor, _F_SETPIPE_SZ, _PIPE_BYTES)
+        fcntl.fcntl(writer, _F_SETPIPE_SZ, _PIPE_BYTES)
     except OSError:
-        return  # not this system's, or above the account's limit: it only costs speed
+        pass  # not this system's, or above the account's limit: it only costs speed
+    return reader, writer
 
 
 def died_of(exit_code: int) -> str:
@@ -203,6 +208,11 @@ def died_of(exit_code: int) -> str:
         return f"ended by {signal.Signals(-exit_code).name}"
     except ValueError:
         return f"ended by signal {-exit_code}"
+
+
+def legacy_encodings() -> tuple[str, ...]:
+    """Return what old programs print in that do not print UTF-8: none that could be told here."""
+    return ()
 
 
 @attrs.frozen

@@ -1,4 +1,4 @@
-"""The calls of the Windows API that the worker makes, typed; nothing else in this room knows ctypes."""
+"""The few Windows calls that supervision needs, typed: job objects, processes, the console of another process."""
 
 from __future__ import annotations
 
@@ -7,246 +7,284 @@ import sys
 assert sys.platform == "win32", "imported on Windows only"  # and type-checked for Windows only
 
 import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
 from ctypes import wintypes
 
 import attrs
 
+KILL_ON_CLOSE = 0x2000
+DIE_ON_UNHANDLED_EXCEPTION = 0x400
 CREATE_SUSPENDED = 0x4
-_KILL_ON_JOB_CLOSE, _DIE_ON_UNHANDLED_EXCEPTION = 0x2000, 0x400
-_BASIC_ACCOUNTING, _PROCESS_ID_LIST, _EXTENDED_LIMIT = 1, 3, 9
+ABOVE_NORMAL_PRIORITY = 0x8000
+KILLED = 1
+"""Exit code of a process that was killed."""
+
+_BASIC_ACCOUNTING, _PROCESS_IDS, _EXTENDED_LIMITS = 1, 3, 9
+_QUERY, _TERMINATE, _SYNCHRONIZE = 0x1000, 0x1, 0x100000
+_STILL_WAITING = 0x102
 _ERROR_MORE_DATA = 234
-_MOST_PIDS = 4096
-_SNAPSHOT_OF_PROCESSES = 0x2
-_INVALID_HANDLE = ctypes.c_void_p(-1).value
-_MAY_TERMINATE, _MAY_ASK, _MAY_WAIT = 0x1, 0x1000, 0x100000
-_WAIT_TIMEOUT = 258
-_KILLED_EXIT_CODE = 1
+_SNAPSHOT_PROCESSES = 0x2
+_CTRL_BREAK_EVENT = 1
+_LONGEST_PATH = 32768
+
+_kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+_ntdll = ctypes.WinDLL("ntdll")
 
 
 class _BasicLimits(ctypes.Structure):
     _fields_ = (
-        ("PerProcessUserTimeLimit", ctypes.c_int64),
-        ("PerJobUserTimeLimit", ctypes.c_int64),
-        ("LimitFlags", wintypes.DWORD),
-        ("MinimumWorkingSetSize", ctypes.c_size_t),
-        ("MaximumWorkingSetSize", ctypes.c_size_t),
-        ("ActiveProcessLimit", wintypes.DWORD),
-        ("Affinity", ctypes.c_size_t),
-        ("PriorityClass", wintypes.DWORD),
-        ("SchedulingClass", wintypes.DWORD),
+        ("per_process_user_time", ctypes.c_int64),
+        ("per_job_user_time", ctypes.c_int64),
+        ("flags", wintypes.DWORD),
+        ("minimum_working_set", ctypes.c_size_t),
+        ("maximum_working_set", ctypes.c_size_t),
+        ("active_process_limit", wintypes.DWORD),
+        ("affinity", ctypes.c_size_t),
+        ("priority_class", wintypes.DWORD),
+        ("scheduling_class", wintypes.DWORD),
     )
 
 
 class _ExtendedLimits(ctypes.Structure):
     _fields_ = (
-        ("BasicLimitInformation", _BasicLimits),
-        ("IoInfo", ctypes.c_uint64 * 6),
-        ("ProcessMemoryLimit", ctypes.c_size_t),
-        ("JobMemoryLimit", ctypes.c_size_t),
-        ("PeakProcessMemoryUsed", ctypes.c_size_t),
-        ("PeakJobMemoryUsed", ctypes.c_size_t),
+        ("basic", _BasicLimits),
+        ("io_counters", ctypes.c_uint64 * 6),
+        ("process_memory", ctypes.c_size_t),
+        ("job_memory", ctypes.c_size_t),
+        ("peak_process_memory", ctypes.c_size_t),
+        ("peak_job_memory", ctypes.c_size_t),
     )
 
 
 class _Accounting(ctypes.Structure):
     _fields_ = (
-        ("Times", ctypes.c_int64 * 4),
-        ("TotalPageFaultCount", wintypes.DWORD),
-        ("TotalProcesses", wintypes.DWORD),
-        ("ActiveProcesses", wintypes.DWORD),
-        ("TotalTerminatedProcesses", wintypes.DWORD),
-    )
-
-
-class _ProcessIds(ctypes.Structure):
-    _fields_ = (
-        ("NumberOfAssignedProcesses", wintypes.DWORD),
-        ("NumberOfProcessIdsInList", wintypes.DWORD),
-        ("ProcessIdList", ctypes.c_size_t * _MOST_PIDS),
+        ("times", ctypes.c_int64 * 4),
+        ("page_faults", wintypes.DWORD),
+        ("processes", wintypes.DWORD),
+        ("active", wintypes.DWORD),
+        ("terminated", wintypes.DWORD),
     )
 
 
 class _ProcessEntry(ctypes.Structure):
     _fields_ = (
-        ("dwSize", wintypes.DWORD),
-        ("cntUsage", wintypes.DWORD),
-        ("th32ProcessID", wintypes.DWORD),
-        ("th32DefaultHeapID", ctypes.c_size_t),
-        ("th32ModuleID", wintypes.DWORD),
-        ("cntThreads", wintypes.DWORD),
-        ("th32ParentProcessID", wintypes.DWORD),
-        ("pcPriClassBase", wintypes.LONG),
-        ("dwFlags", wintypes.DWORD),
-        ("szExeFile", wintypes.WCHAR * 260),
+        ("size", wintypes.DWORD),
+        ("usage", wintypes.DWORD),
+        ("pid", wintypes.DWORD),
+        ("heap", ctypes.c_size_t),
+        ("module", wintypes.DWORD),
+        ("threads", wintypes.DWORD),
+        ("parent", wintypes.DWORD),
+        ("priority", wintypes.LONG),
+        ("flags", wintypes.DWORD),
+        ("name", wintypes.WCHAR * 260),
     )
 
 
-_kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
-_ntdll = ctypes.WinDLL("ntdll")
-# Without these a handle would be cut to 32 bits.
-for _name, _result, _parameters in (
-    ("CreateJobObjectW", wintypes.HANDLE, (wintypes.LPVOID, wintypes.LPCWSTR)),
-    ("SetInformationJobObject", wintypes.BOOL, (wintypes.HANDLE, ctypes.c_int, wintypes.LPVOID, wintypes.DWORD)),
-    (
-        "QueryInformationJobObject",
-        wintypes.BOOL,
-        (wintypes.HANDLE, ctypes.c_int, wintypes.LPVOID, wintypes.DWORD, wintypes.LPDWORD),
-    ),
-    ("AssignProcessToJobObject", wintypes.BOOL, (wintypes.HANDLE, wintypes.HANDLE)),
-    ("TerminateJobObject", wintypes.BOOL, (wintypes.HANDLE, wintypes.UINT)),
-    ("CloseHandle", wintypes.BOOL, (wintypes.HANDLE,)),
-    ("GetCurrentProcess", wintypes.HANDLE, ()),
-    ("SetPriorityClass", wintypes.BOOL, (wintypes.HANDLE, wintypes.DWORD)),
-    ("OpenProcess", wintypes.HANDLE, (wintypes.DWORD, wintypes.BOOL, wintypes.DWORD)),
-    ("TerminateProcess", wintypes.BOOL, (wintypes.HANDLE, wintypes.UINT)),
-    ("WaitForSingleObject", wintypes.DWORD, (wintypes.HANDLE, wintypes.DWORD)),
-    ("GetProcessTimes", wintypes.BOOL, (wintypes.HANDLE, *[ctypes.POINTER(ctypes.c_uint64)] * 4)),
-    ("CreateToolhelp32Snapshot", wintypes.HANDLE, (wintypes.DWORD, wintypes.DWORD)),
-    ("Process32FirstW", wintypes.BOOL, (wintypes.HANDLE, ctypes.POINTER(_ProcessEntry))),
-    ("Process32NextW", wintypes.BOOL, (wintypes.HANDLE, ctypes.POINTER(_ProcessEntry))),
-):
-    _function = getattr(_kernel32, _name)
-    _function.restype, _function.argtypes = _result, _parameters
+def _declare(name: str, result: type, *arguments: object) -> None:
+    function = getattr(_kernel32, name)
+    function.restype, function.argtypes = result, arguments
+
+
+_declare("CreateJobObjectW", wintypes.HANDLE, wintypes.LPVOID, wintypes.LPCWSTR)
+_declare("SetInformationJobObject", wintypes.BOOL, wintypes.HANDLE, ctypes.c_int, wintypes.LPVOID, wintypes.DWORD)
+_declare(
+    "QueryInformationJobObject",
+    wintypes.BOOL,
+    wintypes.HANDLE,
+    ctypes.c_int,
+    wintypes.LPVOID,
+    wintypes.DWORD,
+    wintypes.LPDWORD,
+)
+_declare("AssignProcessToJobObject", wintypes.BOOL, wintypes.HANDLE, wintypes.HANDLE)
+_declare("TerminateJobObject", wintypes.BOOL, wintypes.HANDLE, wintypes.UINT)
+_declare("CloseHandle", wintypes.BOOL, wintypes.HANDLE)
+_declare("GetCurrentProcess", wintypes.HANDLE)
+_declare("SetPriorityClass", wintypes.BOOL, wintypes.HANDLE, wintypes.DWORD)
+_declare("OpenProcess", wintypes.HANDLE, wintypes.DWORD, wintypes.BOOL, wintypes.DWORD)
+_declare("TerminateProcess", wintypes.BOOL, wintypes.HANDLE, wintypes.UINT)
+_declare("WaitForSingleObject", wintypes.DWORD, wintypes.HANDLE, wintypes.DWORD)
+_declare("GetProcessTimes", wintypes.BOOL, wintypes.HANDLE, *[ctypes.POINTER(ctypes.c_uint64)] * 4)
+_declare(
+    "QueryFullProcessImageNameW", wintypes.BOOL, wintypes.HANDLE, wintypes.DWORD, wintypes.LPWSTR, wintypes.LPDWORD
+)
+_declare("CreateToolhelp32Snapshot", wintypes.HANDLE, wintypes.DWORD, wintypes.DWORD)
+_declare("Process32FirstW", wintypes.BOOL, wintypes.HANDLE, ctypes.POINTER(_ProcessEntry))
+_declare("Process32NextW", wintypes.BOOL, wintypes.HANDLE, ctypes.POINTER(_ProcessEntry))
+_ntdll.NtResumeProcess.restype = ctypes.c_long
 _ntdll.NtResumeProcess.argtypes = (wintypes.HANDLE,)
-_ntdll.NtResumeProcess.restype = ctypes.c_uint32
 
 
-@attrs.define(eq=False)
+@attrs.define
 class JobObject:
-    """Processes that are counted and killed as one: a child is born into the job of its parent and cannot leave it."""
+    """Holds processes and everything that they start; whoever is in it ends when it is closed, or when we die.
+
+    Nothing leaves it: the breakaway flags stay unset. A crash ends a process without a dialogue that waits for a click.
+    """
 
     _handle: int
 
     @classmethod
     def create(cls) -> JobObject:
-        """Return a job whose processes die when its last handle closes, however that happens. Raises `OSError`."""
-        job = cls(_checked(_kernel32.CreateJobObjectW(None, None)))
+        """Return an empty one whose handle no child inherits. Raises `OSError`."""
+        handle = _kernel32.CreateJobObjectW(None, None)
+        if not handle:
+            raise _last_error()
+        job = cls(handle)
         limits = _ExtendedLimits()
-        # A crash must end the process and not leave a dialog behind that waits for a click.
-        limits.BasicLimitInformation.LimitFlags = _KILL_ON_JOB_CLOSE | _DIE_ON_UNHANDLED_EXCEPTION
-        try:
-            _checked(
-                _kernel32.SetInformationJobObject(
-                    job._handle, _EXTENDED_LIMIT, ctypes.byref(limits), ctypes.sizeof(limits)
-                )
-            )
-        except OSError:
+        limits.basic.flags = KILL_ON_CLOSE | DIE_ON_UNHANDLED_EXCEPTION
+        done = _kernel32.SetInformationJobObject(handle, _EXTENDED_LIMITS, ctypes.byref(limits), ctypes.sizeof(limits))
+        if not done:
+            error = _last_error()
             job.close()
-            raise
+            raise error
         return job
 
-    def add(self, process_handle: int) -> None:
-        """Put a process in. Raises `OSError`."""
-        _checked(_kernel32.AssignProcessToJobObject(self._handle, process_handle))
+    def add(self, process: int) -> None:
+        """Put the process behind a handle into it. Raises `OSError`."""
+        if not _kernel32.AssignProcessToJobObject(self._handle, process):
+            raise _last_error()
 
     def add_this_process(self) -> None:
-        """Put the calling process in. Raises `OSError`."""
+        """Put the calling process into it. Raises `OSError`."""
         self.add(_kernel32.GetCurrentProcess())
 
-    def alive(self) -> int:
-        """Return how many processes are in it, by its accounting. Raises `OSError`."""
-        counts = _Accounting()
-        self._ask(_BASIC_ACCOUNTING, counts)
-        return int(counts.ActiveProcesses)
+    def terminate(self) -> None:
+        """End everything in it; it is over when `active` says 0. Raises `OSError`."""
+        if not _kernel32.TerminateJobObject(self._handle, KILLED):
+            raise _last_error()
+
+    def active(self) -> int:
+        """Return how many processes in it are alive, in the system's own accounting. Raises `OSError`."""
+        accounting = _Accounting()
+        if not _kernel32.QueryInformationJobObject(
+            self._handle, _BASIC_ACCOUNTING, ctypes.byref(accounting), ctypes.sizeof(accounting), None
+        ):
+            raise _last_error()
+        return int(accounting.active)
 
     def pids(self) -> list[int]:
         """Return the numbers of the processes in it. Raises `OSError`."""
-        ids = _ProcessIds()
-        self._ask(_PROCESS_ID_LIST, ids)
-        return [int(pid) for pid in ids.ProcessIdList[: ids.NumberOfProcessIdsInList]]
-
-    def terminate(self) -> None:
-        """Kill all that is in it. Raises `OSError`."""
-        _checked(_kernel32.TerminateJobObject(self._handle, _KILLED_EXIT_CODE))
+        room = 64
+        while True:
+            # Two counts, how many are there and how many follow, and then the numbers.
+            numbers = (ctypes.c_size_t * (room + 1))()
+            if _kernel32.QueryInformationJobObject(
+                self._handle, _PROCESS_IDS, ctypes.byref(numbers), ctypes.sizeof(numbers), None
+            ):
+                counts = ctypes.cast(numbers, ctypes.POINTER(wintypes.DWORD))
+                return [int(number) for number in numbers[1 : counts[1] + 1]]
+            if ctypes.get_last_error() != _ERROR_MORE_DATA:
+                raise _last_error()
+            room *= 4
 
     def close(self) -> None:
-        """Let go of it; where this was the last handle, what is still in it dies."""
+        """Close it, which ends whatever is still in it."""
         _kernel32.CloseHandle(self._handle)
-
-    def _ask(self, kind: int, answer: ctypes.Structure) -> None:
-        size_bytes = ctypes.sizeof(answer)
-        if not _kernel32.QueryInformationJobObject(self._handle, kind, ctypes.byref(answer), size_bytes, None):
-            error = ctypes.get_last_error()
-            if (
-                error != _ERROR_MORE_DATA
-            ):  # more processes than the list holds: it is full, and they are asked for again
-                raise ctypes.WinError(error)
 
 
 @attrs.frozen
 class Entry:
-    """A process in a list of all."""
+    """A line of the system's process list."""
 
     pid: int
     parent: int
     name: str
 
 
-def entries() -> list[Entry]:
-    """Return every process of the system, empty where it does not tell."""
-    snapshot = _kernel32.CreateToolhelp32Snapshot(_SNAPSHOT_OF_PROCESSES, 0)
-    if snapshot in (None, _INVALID_HANDLE):
+def process_list() -> list[Entry]:
+    """Return every process of the system; a parent's number may belong to a younger process by now."""
+    snapshot = _kernel32.CreateToolhelp32Snapshot(_SNAPSHOT_PROCESSES, 0)
+    if snapshot in (None, wintypes.HANDLE(-1).value):
         return []
     found = []
-    entry = _ProcessEntry(dwSize=ctypes.sizeof(_ProcessEntry))
     try:
-        there = _kernel32.Process32FirstW(snapshot, ctypes.byref(entry))
-        while there:
-            found.append(Entry(int(entry.th32ProcessID), int(entry.th32ParentProcessID), str(entry.szExeFile)))
-            there = _kernel32.Process32NextW(snapshot, ctypes.byref(entry))
+        entry = _ProcessEntry(size=ctypes.sizeof(_ProcessEntry))
+        more = _kernel32.Process32FirstW(snapshot, ctypes.byref(entry))
+        while more:
+            found.append(Entry(entry.pid, entry.parent, entry.name))
+            more = _kernel32.Process32NextW(snapshot, ctypes.byref(entry))
     finally:
         _kernel32.CloseHandle(snapshot)
     return found
 
 
-def created(pid: int) -> int:
-    """Return when a living process was created, in 100 ns since 1601, or 0 where it is gone or another account's."""
-    handle = _kernel32.OpenProcess(_MAY_ASK | _MAY_WAIT, False, pid)
-    if not handle:
-        return 0
+@contextmanager
+def opened(pid: int) -> Iterator[int]:
+    """Open a process to look at it and to end it; 0 where that cannot be had.
+
+    While the handle is open nobody else gets the process's number.
+    """
+    handle = (
+        _kernel32.OpenProcess(_QUERY | _SYNCHRONIZE | _TERMINATE, False, pid)
+        or _kernel32.OpenProcess(_QUERY | _SYNCHRONIZE, False, pid)
+        or 0
+    )
     try:
-        return _created(handle)
+        yield handle
     finally:
-        _kernel32.CloseHandle(handle)
+        if handle:
+            _kernel32.CloseHandle(handle)
 
 
-def terminate(pid: int, created_then: int) -> None:
-    """Kill a process, unless its number belongs to another one by now; one that may not be killed stays alive."""
-    handle = _kernel32.OpenProcess(_MAY_TERMINATE | _MAY_ASK | _MAY_WAIT, False, pid)
-    if not handle:
-        return
-    try:
-        # The handle holds this very process, so the look and the kill mean the same one.
-        if _created(handle) == created_then:
-            _kernel32.TerminateProcess(handle, _KILLED_EXIT_CODE)
-    finally:
-        _kernel32.CloseHandle(handle)
+def is_alive(process: int) -> bool:
+    """Return whether the process behind a handle has not ended."""
+    return bool(_kernel32.WaitForSingleObject(process, 0) == _STILL_WAITING)
 
 
-def resume(process_handle: int) -> None:
-    """Let a process run that was created suspended. Raises `OSError`."""
-    # subprocess drops the handle of the first thread, so ResumeThread cannot be had.
-    status = _ntdll.NtResumeProcess(process_handle)
-    if status:
-        raise OSError(f"the process cannot be resumed: NTSTATUS 0x{status:08X}")
-
-
-def set_own_priority(priority_class: int) -> None:
-    """Set the priority class of the calling process; where that is refused it stays as it was."""
-    _kernel32.SetPriorityClass(_kernel32.GetCurrentProcess(), priority_class)
-
-
-def _created(handle: int) -> int:
-    """Return the creation time behind a handle, or 0 where the process has ended."""
-    if _kernel32.WaitForSingleObject(handle, 0) != _WAIT_TIMEOUT:
-        return 0
+def created(process: int) -> int:
+    """Return when a process was created, in 100 ns since 1601, or 0 where that is not known."""
     times = [ctypes.c_uint64() for _ in range(4)]
-    if not _kernel32.GetProcessTimes(handle, *map(ctypes.byref, times)):
-        return 0
-    return times[0].value
+    known = _kernel32.GetProcessTimes(process, *map(ctypes.byref, times))
+    return times[0].value if known else 0
 
 
-def _checked(result: int | None) -> int:
-    if not result:
-        raise ctypes.WinError(ctypes.get_last_error())
-    return result
+def image(process: int) -> str:
+    """Return the path of the program that a process runs, or empty."""
+    size = wintypes.DWORD(_LONGEST_PATH)
+    text = ctypes.create_unicode_buffer(size.value)
+    known = _kernel32.QueryFullProcessImageNameW(process, 0, text, ctypes.byref(size))
+    return text.value if known else ""
+
+
+def terminate(process: int) -> None:
+    """End one process; nothing happens where that is not allowed."""
+    _kernel32.TerminateProcess(process, KILLED)
+
+
+def resume(process: int) -> None:
+    """Let a process run that was created suspended: `subprocess` has thrown its thread's handle away.
+
+    Raises:
+        OSError: It would stay where it is.
+    """
+    status = _ntdll.NtResumeProcess(process)
+    if status < 0:
+        raise OSError(f"the process cannot be resumed: status 0x{status & 0xFFFFFFFF:08X}")
+
+
+def raise_own_priority() -> None:
+    """Let the robot run before the scripts, so that no heartbeat starves; the scheduler starts a task below normal."""
+    _kernel32.SetPriorityClass(_kernel32.GetCurrentProcess(), ABOVE_NORMAL_PRIORITY)
+
+
+def send_break(pid: int) -> bool:
+    """Send CTRL_BREAK to the process group `pid` on that process's own console; for a helper process only.
+
+    It gives up its own console for that, and its own handlers must not fire.
+    """
+    _kernel32.FreeConsole()
+    if not _kernel32.AttachConsole(wintypes.DWORD(pid)):
+        return False
+    _kernel32.SetConsoleCtrlHandler(None, True)
+    return bool(_kernel32.GenerateConsoleCtrlEvent(_CTRL_BREAK_EVENT, wintypes.DWORD(pid)))
+
+
+def _last_error() -> OSError:
+    return ctypes.WinError(ctypes.get_last_error())
+
+
+if __name__ == "__main__":
+    sys.exit(not send_break(int(sys.argv[1])))

@@ -1,11 +1,11 @@
 """The process tree of a script under Windows; `_posix.py` has the same names.
 
-How nothing gets away: the robot is in a job object of its own, and each script in another one inside it. Both kill what
-they hold when their last handle closes, so nothing outlives the robot, however it dies; neither lets a process break
-away. The script is created suspended, put into its job, written down and only then let run.
+How nothing gets away: the robot puts itself into a job object that the system ends together with the robot, and each
+script into one of its own inside it. A script is created suspended, put into its job object, written down and only then
+let run, so not even its first child is outside, and no crash leaves one that nobody has written down.
 
-Where a job object cannot be had the tree is walked by parent and creation time, and `Tree.caveat` says so. What COM
-starts for a script (Excel, Word) is a child of the system's own launcher and in no tree of ours.
+Where a job object cannot be had the tree is what descends from the script by parent number and creation time. A child
+whose parent has ended is not seen then, so the log says that supervision is weaker.
 """
 
 from __future__ import annotations
@@ -14,38 +14,35 @@ import sys
 
 assert sys.platform == "win32", "imported on Windows only"  # and type-checked for Windows only
 
+import _winapi
+import msvcrt
 import os
 import subprocess
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from pathlib import Path
+from pathlib import PureWindowsPath
 
 import attrs
 
-from fsm_robot.worker import _win32
+from fsm_robot.worker import _win32 as windows
 
 RUN_TOKEN = "FSM_ROBOT_RUN_TOKEN"  # noqa: S105 - the name of a variable
-TAKEN_SUFFIX = ".taken"
-"""The script host makes a file of this name beside the stop flag when it has interrupted the script."""
-HOST_PATIENCE_S = 3.0
-"""How long the host gets to take the stop; it looks ten times a second."""
-BREAK_SENDER = Path(__file__).with_name("send_break.py")
-BREAK_PATIENCE_S = 10.0
-LOOK_EVERY_S = 0.05
-# What CREATE_NO_WINDOW gives is a console without a window: of its own, so that no event of the robot's reaches it.
-_START_FLAGS = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW | _win32.CREATE_SUSPENDED
-_DEATHS = {
-    0x80000003: "hit a breakpoint",
-    0xC0000005: "crashed: access violation",
-    0xC0000017: "crashed: no memory",
-    0xC000001D: "crashed: illegal instruction",
-    0xC00000FD: "crashed: stack overflow",
-    0xC0000135: "could not start: a DLL was not found",
-    0xC000013A: "ended by a console event",
-    0xC0000142: "could not start: a DLL failed, or the session is ending",
-    0xC0000374: "crashed: heap corruption",
-    0xC0000409: "crashed: fail fast",
+_PIPE_BYTES = 1 << 20
+_HELPER_PATIENCE_S = 10.0
+_CONSOLE_HOSTS = ("conhost.exe", "openconsole.exe")
+_PYTHON_NAMES = ("python", "py.exe", "pyw.exe")
+_DEADLY_CODES = {
+    0xC0000005: "an access violation",
+    0xC000001D: "an illegal instruction",
+    0xC00000FD: "a stack overflow",
+    0xC0000135: "a missing DLL",
+    0xC0000139: "a DLL of another version",
+    0xC000013A: "Ctrl-C, Ctrl-Break or the end of its console",
+    0xC0000142: "a DLL that could not start (the session was ending, or there is no desktop)",
+    0xC0000374: "a damaged heap",
+    0xC0000409: "a program that ended itself after a stack overrun or abort()",
+    0xE06D7363: "a C++ exception that nobody caught",
 }
 
 
@@ -75,31 +72,26 @@ class Tree:
 
     Attributes:
         created: When the script's own process was created, in the system's own words.
-        caveat: Why something of the tree may get away, or empty.
+        weakness: Why not everything that the script starts is seen, or empty.
     """
 
     _popen: subprocess.Popen[bytes]
-    _job: _win32.JobObject | None
+    _job: windows.JobObject | None
     created: str
-    caveat: str = ""
-    _seen: dict[int, Process] = attrs.field(factory=dict)
+    weakness: str = ""
+    _lock: threading.Lock = attrs.field(factory=threading.Lock)
 
     @property
     def pid(self) -> int:
-        """Number of the script's own process; behind a launcher of a virtual environment that is the launcher."""
+        """Number of the script's own process, or of the launcher that stands before it (venv, `py.exe`)."""
         return self._popen.pid
 
-    def release(self) -> None:
-        """Let the script run; until then nothing of it has. Raises `OSError`."""
-        try:
-            _win32.resume(_handle(self._popen))
-        except OSError:
-            self.kill()
-            self.close()
-            raise
+    def resume(self) -> None:
+        """Let the script run; until then it has not executed anything. Raises `OSError`."""
+        windows.resume(_handle_of(self._popen))
 
     def wait(self) -> None:
-        """Wait until the script's own process has ended; its handle is kept, so its pid stays its own."""
+        """Wait until the script's own process has ended; its number stays its own until it is reaped."""
         self._popen.wait()
 
     def has_exited(self) -> bool:
@@ -110,78 +102,73 @@ class Tree:
         """Return the exit code of an ended script."""
         return self._popen.wait()
 
-    def interrupt(self, stop_flag: str, tell: Callable[[str], None]) -> None:
-        """Ask the script to stop; the flag that the host waits for is there already.
+    def interrupt(self) -> str:
+        """Ask the script to stop; return how. The host looks for the stop flag and acts inside the script's process."""
+        return "the script host raises SIGBREAK where the script handles it, else KeyboardInterrupt"
 
-        A process that has no host to look for it (its interpreter is something else) gets a console event.
+    def interrupt_again(self) -> str:
+        """Ask in a second way what no script host can reach, a program that is not Python; return how, or empty.
+
+        Python itself never gets a console event from us: without a handler it would die of it in the midst of its work.
         """
-        threading.Thread(target=self._interrupt, args=(stop_flag, tell), name="interrupt", daemon=True).start()
+        names = [PureWindowsPath(each.name).name.lower() for each in [*self.others(), *_look(self.pid)]]
+        if not names or any(name.startswith(_PYTHON_NAMES) for name in names):
+            return ""
+        # From a process of its own: it has to leave its console for the script's, and a robot without one would die.
+        command = [sys.executable, "-I", "-m", windows.__name__, str(self.pid)]
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_HELPER_PATIENCE_S,
+                check=False,
+                creationflags=subprocess.CREATE_NO_WINDOW,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"a console event could not be sent: {error}"
+        return "a console event (CTRL_BREAK)" if done.returncode == 0 else "a console event could not be sent"
 
     def kill(self) -> None:
         """Kill everything that is alive now; what is started at this moment needs another call."""
-        if self._job is not None:
-            try:
-                self._job.terminate()
-            except OSError:
-                pass  # one by one, then
-            else:
-                return
+        with self._lock:
+            if self._job is not None:
+                try:
+                    self._job.terminate()
+                except OSError:
+                    pass  # one by one, then
+                else:
+                    return
         kill(self.others())
         if not self.has_exited():
-            try:
-                self._popen.kill()
-            except PermissionError:
-                return  # it is just ending
+            self._popen.kill()
 
     def others(self) -> list[Process]:
         """Return what else is alive of the tree."""
-        if self._job is None:
-            return self._walked()
-        try:
-            if self._job.alive() == 0:
-                return []
-            return _named([pid for pid in self._job.pids() if pid != self.pid])
-        except OSError:
-            return self._walked()
+        with self._lock:
+            if self._job is not None:
+                try:
+                    # Numbers of processes that are just ending are still listed when none counts as alive any more.
+                    pids = self._job.pids() if self._job.active() else []
+                except OSError:
+                    pids = []
+                found = [each for pid in pids if pid != self.pid for each in _look(pid)]
+            else:
+                found = list(_below({self.pid: self.created}))
+        # The window behind a console belongs to the system, and goes with the last program that uses the console.
+        return [each for each in found if each.name.lower() not in _CONSOLE_HOSTS]
 
     def close(self) -> None:
-        """Let go of the job object; what is still in it dies."""
-        if self._job is not None:
-            self._job.close()
-            self._job = None
-
-    def _walked(self) -> list[Process]:
-        root = Process(self.pid, self.created, "")
-        below = _below(_processes(), [root, *self._seen.values()])
-        # A child outlives its parent, and is found again only by who remembers the parent.
-        self._seen.update({each.pid: each for each in below})
-        return [each for each in below if each.pid != self.pid and created_at(each.pid) == each.created]
-
-    def _interrupt(self, stop_flag: str, tell: Callable[[str], None]) -> None:
-        never, looks = threading.Event(), int(HOST_PATIENCE_S / LOOK_EVERY_S)
-        for _ in range(looks):
-            if self.has_exited():
-                return
-            if os.path.exists(stop_flag + TAKEN_SUFFIX):
-                tell("its host has interrupted the script")
-                return
-            never.wait(LOOK_EVERY_S)
-        tell(_send_break(self.pid))
+        """Give the system back what the tree has taken; ends what is still alive of it."""
+        with self._lock:
+            if self._job is not None:
+                self._job.close()
+                self._job = None
 
 
-@cache
-def adopt_orphans() -> _win32.JobObject | None:
-    """Put the robot into a job object, so that nothing outlives it; scripts come below it in priority.
-
-    The Task Scheduler starts tasks below normal, and what they start inherits that.
-    """
-    _win32.set_own_priority(subprocess.ABOVE_NORMAL_PRIORITY_CLASS)
-    try:
-        job = _win32.JobObject.create()
-        job.add_this_process()
-    except OSError:
-        return None  # the script's own job object does it, too, and tells when it cannot be had either
-    return job  # kept by the cache: its handle closes when the robot ends
+def adopt_orphans() -> str:
+    """Bind everything that the robot starts to the robot's own life, once; return why that is not so, or empty."""
+    return _bound_to_robot()
 
 
 def watch_argument(stop_flag: str) -> str:
@@ -189,12 +176,31 @@ def watch_argument(stop_flag: str) -> str:
     return stop_flag
 
 
+def open_pipe() -> tuple[int, int]:
+    """Return both ends of a pipe, with room enough that a chatty script waits seldom; no child inherits them."""
+    reader, writer = _winapi.CreatePipe(None, _PIPE_BYTES)
+    return (
+        msvcrt.open_osfhandle(reader, os.O_RDONLY | os.O_BINARY | os.O_NOINHERIT),
+        msvcrt.open_osfhandle(writer, os.O_WRONLY | os.O_BINARY | os.O_NOINHERIT),
+    )
+
+
 def start(command: Sequence[str], environment: Mapping[str, str], directory: str, output: int) -> Tree:
-    """Create a script, suspended, in a job object of its own; stdout and stderr go to the descriptor `output`.
+    """Create a script's process, suspended, with stdout and stderr going to the descriptor `output`.
+
+    It has a console of its own without a window: events of the robot's console do not reach it, none pops up when the
+    robot has no console, and its own children find one.
 
     Raises:
         OSError: The system could not start it.
     """
+    flags = (
+        windows.CREATE_SUSPENDED
+        | subprocess.CREATE_NO_WINDOW
+        | subprocess.CREATE_NEW_PROCESS_GROUP
+        | subprocess.NORMAL_PRIORITY_CLASS
+    )
+    # With close_fds, which is the default, the child gets a list of exactly these three handles.
     popen = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -202,115 +208,105 @@ def start(command: Sequence[str], environment: Mapping[str, str], directory: str
         stderr=output,
         env=environment,
         cwd=directory,
-        close_fds=True,  # the three of them in a list of handles, and no other
-        creationflags=_START_FLAGS | subprocess.NORMAL_PRIORITY_CLASS,
+        creationflags=flags,
     )
-    created = created_at(popen.pid)
-    try:
-        job = _win32.JobObject.create()
-    except OSError as error:
-        return Tree(popen, None, created, _caveat(error))
-    try:
-        job.add(_handle(popen))
-    except OSError as error:
-        job.close()
-        return Tree(popen, None, created, _caveat(error))
-    return Tree(popen, job, created)
+    job, weakness = _job_for(popen)
+    return Tree(popen, job, str(windows.created(_handle_of(popen))), weakness)
 
 
 def created_at(pid: int) -> str:
-    """Return when a living process was created, in the system's own words, or empty where that is not known."""
-    created = _win32.created(pid)
-    return str(created) if created else ""
+    """Return when a process was created, in the system's own words, or empty where that is not known."""
+    with windows.opened(pid) as handle:
+        moment = windows.created(handle) if handle else 0
+    return str(moment) if moment else ""
 
 
-def remains(run_token: str, pid: int, created: str) -> list[Process]:  # noqa: ARG001 - the twin needs the token
-    """Return what an earlier life has left: the script by its pid and creation time, and what descends from it.
+def remains(run_token: str, pid: int, created: str) -> list[Process]:  # noqa: ARG001 - the twin needs it
+    """Return what an earlier life has left: by the script's pid and creation time, and what descends.
 
-    A process whose number was given away again is not among them. As a rule there is nothing: the job objects of that
-    life died with it.
+    In the usual case that is nothing: the system ends a script together with the robot that runs it.
+    A process whose number was given away again is not among them.
     """
     if not created:
         return []
-    root = Process(pid, created, "")
-    found = {each.pid: each for each in _below(_processes(), [root])}
-    if created_at(pid) == created:
-        found.update({each.pid: each for each in _named([pid])})
-    return list(found.values())
+    found = [each for each in _look(pid) if each.created == created]
+    return [*found, *_below({pid: created})] if found or not _look(pid) else []
 
 
 def kill(processes: Iterable[Process]) -> None:
     """Kill these processes, and none that has got one of their numbers since."""
     for process in processes:
-        if process.created:
-            _win32.terminate(process.pid, int(process.created))
-
-
-def widen_pipe(descriptor: int) -> None:
-    """Do nothing: the size of a pipe is settled when it is made."""
-    del descriptor
+        # The handle holds this very process, so the look and the end mean the same one.
+        with windows.opened(process.pid) as handle:
+            if handle and str(windows.created(handle)) == process.created:
+                windows.terminate(handle)
 
 
 def died_of(exit_code: int) -> str:
     """Return what an exit code says beyond its number, or empty."""
     code = exit_code & 0xFFFFFFFF
-    if code < 0x80000000:
-        return ""
-    return f"{_DEATHS.get(code, 'ended by the system')} (0x{code:08X})"
+    return f"ended by {_DEADLY_CODES[code]} (0x{code:08X})" if code in _DEADLY_CODES else ""
 
 
-def _caveat(error: OSError) -> str:
-    return f"there is no job object for the script ({error}), so its processes are found by parent and creation time"
+def legacy_encodings() -> tuple[str, ...]:
+    """Return what old programs print in: the console's code page and the account's."""
+    return "oem", "mbcs"
 
 
-def _handle(popen: subprocess.Popen[bytes]) -> int:
+@cache
+def _bound_to_robot() -> str:
+    windows.raise_own_priority()
+    try:
+        job = windows.JobObject.create()
+        # Never closed: the system does that when the robot ends, however it ends, and then ends everything in it.
+        job.add_this_process()
+    except OSError as error:
+        return f"scripts may outlive a robot that is killed, it got no job object: {error}"
+    return ""
+
+
+def _job_for(popen: subprocess.Popen[bytes]) -> tuple[windows.JobObject | None, str]:
+    job = None
+    try:
+        job = windows.JobObject.create()
+        job.add(_handle_of(popen))
+    except OSError as error:
+        if job is not None:
+            job.close()
+        return None, f"it got no job object: {error}"
+    return job, ""
+
+
+def _handle_of(popen: subprocess.Popen[bytes]) -> int:
+    # Not opened anew by number: this handle is what keeps the number from being given away.
     return int(popen._handle)  # type: ignore[attr-defined]
 
 
-def _send_break(pid: int) -> str:
-    """Send a console event to the script's group from another process, for ours would be hit; return how it went."""
-    command = [sys.executable, "-I", "-S", str(BREAK_SENDER), str(pid)]
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=BREAK_PATIENCE_S,
-            check=False,
-            creationflags=subprocess.DETACHED_PROCESS,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"no host answers, and no console event could be sent: {error}"
-    if done.returncode:
-        return f"no host answers, and no console event could be sent: system error {done.returncode}"
-    return "no host answers, so a console event was sent to the group of the script"
+def _look(pid: int, parent: int = 0) -> Iterator[Process]:
+    """Yield the process with this number if it is alive."""
+    with windows.opened(pid) as handle:
+        if not handle:
+            return
+        if windows.is_alive(handle):
+            name = PureWindowsPath(windows.image(handle)).name or "?"
+            yield Process(pid, str(windows.created(handle)), name, parent)
 
 
-def _processes() -> list[Process]:
-    return [Process(each.pid, created_at(each.pid), each.name, each.parent) for each in _win32.entries()]
+def _below(roots: Mapping[int, str]) -> Iterator[Process]:
+    """Yield what descends from `roots` (pid -> when it was created), without them.
 
-
-def _named(pids: Sequence[int]) -> list[Process]:
-    if not pids:
-        return []
-    known = {each.pid: each for each in _win32.entries()}
-    unknown = _win32.Entry(0, 0, "unknown")
-    return [Process(pid, created_at(pid), known.get(pid, unknown).name, known.get(pid, unknown).parent) for pid in pids]
-
-
-def _below(processes: Iterable[Process], roots: Iterable[Process]) -> list[Process]:
-    """Return what descends from `roots`: born of one of them, and not before it, as one with a borrowed number is."""
-    children: dict[int, list[Process]] = {}
-    for process in processes:
-        if process.created:
-            children.setdefault(process.parent, []).append(process)
-    found: dict[int, Process] = {}
-    waiting = list(roots)
+    Windows keeps the number of a parent that has ended and may give it away again: a child is younger than its parent.
+    """
+    children: dict[int, list[int]] = {}
+    for entry in windows.process_list():
+        children.setdefault(entry.parent, []).append(entry.pid)
+    waiting = dict(roots)
+    seen = set(roots)
     while waiting:
-        parent = waiting.pop()
-        for child in children.get(parent.pid, ()):
-            if child.pid not in found and parent.created and int(child.created) >= int(parent.created):
-                found[child.pid] = child
-                waiting.append(child)
-    return list(found.values())
+        parent, created = waiting.popitem()
+        for pid in children.get(parent, ()):
+            for child in _look(pid, parent) if pid not in seen else ():
+                if int(child.created) >= int(created or 0):
+                    seen.add(pid)
+                    waiting[pid] = child.created
+                    yield child

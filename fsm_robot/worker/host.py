@@ -11,6 +11,7 @@ KeyboardInterrupt, so that `finally` and `with` do their work.
 import sys
 
 LOOK_EVERY_S = 0.1
+WAKE_TIMES = 5
 
 
 def main() -> None:
@@ -97,11 +98,29 @@ def _start_watcher(flag: str) -> None:
             time.sleep(LOOK_EVERY_S)
         import signal
 
-        sigbreak = signal.Signals.SIGBREAK
-        handled = callable(signal.getsignal(sigbreak))
-        _thread.interrupt_main(sigbreak if handled else signal.SIGINT)
+        handled = callable(signal.getsignal(signal.SIGBREAK))
+        # The C function, not `_thread.interrupt_main`: that one does not wake a main thread that sleeps.
+        signal.raise_signal(signal.SIGBREAK if handled else signal.SIGINT)
+        for _ in range(WAKE_TIMES):
+            _wake_main_thread()
+            time.sleep(LOOK_EVERY_S)
 
     _thread.start_new_thread(look, ())
+
+
+def _wake_main_thread() -> None:
+    """Let a `time.sleep` of the main thread look for signals; it goes on sleeping afterwards if a handler returns.
+
+    Python does that for SIGINT only, and misses it where the signal comes right before the sleep.
+    """
+    try:
+        import ctypes
+
+        find = ctypes.pythonapi._PyOS_SigintEvent
+        find.restype = ctypes.c_void_p
+        ctypes.windll.kernel32.SetEvent(ctypes.c_void_p(find()))
+    except (ImportError, AttributeError):
+        return  # not this interpreter's way: the handler runs when the sleep is over
 
 
 def _offer_job_module() -> None:

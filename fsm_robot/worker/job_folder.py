@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,11 @@ import attrs
 
 from fsm_robot.ports import Job
 from fsm_robot.redact import Redactor
+
+if sys.platform == "win32":
+    from fsm_robot import _windows as system
+else:
+    from fsm_robot import _posix as system
 
 OUTPUT_NAME = "output.log"
 JOB_NAME = "job.json"
@@ -55,7 +61,7 @@ class JobFolder:
         self.job_file.unlink(missing_ok=True)
         documents: dict[str, Any] = {key: job.documents.get(key) for key in ("job", "process_version", "task")}
         text = json.dumps({**documents, "stop_flag": str(self.stop_flag)}, ensure_ascii=True)
-        descriptor = os.open(self.job_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = system.create_private(str(self.job_file))
         with os.fdopen(descriptor, "w", encoding="ascii") as stream:
             stream.write(redactor.text(text))
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 import attrs
 
 from fsm_robot.redact import Redactor
+from fsm_robot.worker.decoding import decoded
 
 BLOCK_BYTES = 256 * 1024
 LONGEST_TAIL_BYTES = 4 << 20
@@ -85,12 +87,14 @@ class Output:
     Attributes:
         path: The job's own log file.
         limit_bytes: Most that is kept.
+        legacy_encodings: What programs print in that do not print UTF-8.
         problem: Why the file is not whole, or empty.
     """
 
     path: Path
     limit_bytes: int
     redactor: Redactor
+    legacy_encodings: tuple[str, ...] = ()
     problem: str = ""
     _total: int = 0
     _head_taken: int = 0
@@ -110,10 +114,10 @@ class Output:
         """Divide the limit: half for the tail, which is in memory and therefore has a limit of its own."""
         self._ring = _Ring(max(1, min(self.limit_bytes // 2, LONGEST_TAIL_BYTES)))
 
-    def open(self) -> int:
-        """Begin; return the descriptor that the script writes to. Raises `OSError`."""
+    def open(self, pipe: Callable[[], tuple[int, int]] = os.pipe) -> int:
+        """Begin, with both ends of a new pipe; return the descriptor that the script writes to. Raises `OSError`."""
         self._head = _Cleaned(self.path.open("wb", buffering=0), self.redactor)
-        self._reader, self._writer = os.pipe()
+        self._reader, self._writer = pipe()
         self._thread = threading.Thread(target=self._empty_the_pipe, name="output", daemon=True)
         self._thread.start()
         return self._writer
@@ -136,8 +140,9 @@ class Output:
 
     def last_line(self) -> str:
         """Return the last line that is not blank, without the secret."""
-        text = self.redactor.data(self._ring.last(LONGEST_LINE_BYTES)).decode(errors="replace")
-        return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+        data = self.redactor.data(self._ring.last(LONGEST_LINE_BYTES))
+        last = next((line for line in reversed(data.splitlines()) if line.strip()), b"")
+        return decoded(last, self.legacy_encodings).strip()
 
     # ---- the pump, in a thread of its own
 

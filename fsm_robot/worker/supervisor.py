@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ KILL_PATIENCE_S = 10.0
 LEFTOVER_PATIENCE_S = 0.5
 """How long children may outlive the script before they count as left over: multiprocessing's own helper does."""
 OUTPUT_PATIENCE_S = 5.0
+ASK_AGAIN_S = 3.0
+"""How long a script gets to follow the first way of asking before the system's second one, where it has one."""
 LOOK_FIRST_S, LOOK_LONGEST_S = 0.002, 0.05
 
 
@@ -47,6 +49,7 @@ class ScriptWorker:
         output_limit_bytes: Most of a job's output that is kept.
         keep_job_files: Whether the job's JSON file stays after the job.
         log: Writes a line: level, sentence, values.
+        arguments: What the script of a job gets on its command line.
     """
 
     scripts_directory: Path
@@ -56,17 +59,19 @@ class ScriptWorker:
     output_limit_bytes: int
     keep_job_files: bool
     log: Callable[..., None]
+    arguments: Callable[[Job], Sequence[str]] = lambda _: ()
     _running: _Running | None = None
 
     def start(self, job: Job, run_token: str, ended: Callable[[Ending], None]) -> None:
         """See `ports.Worker.start`."""
         script = resolve_script(job.script_name, self.scripts_directory)
-        system.adopt_orphans()
+        if problem := system.adopt_orphans():
+            self.log("warning", "supervision of scripts is weaker here", reason=problem)
         folder = JobFolder(self.jobs_directory / folder_name(job.guid))
-        output = Output(folder.output, self.output_limit_bytes, self.redactor)
+        output = Output(folder.output, self.output_limit_bytes, self.redactor, system.legacy_encodings())
         try:
             folder.create(job, self.redactor)
-            tree = self._start(script, folder, output, run_token)
+            tree = self._start([str(script), *self.arguments(job)], folder, output, run_token)
         except (OSError, ValueError) as error:
             raise ScriptNotStartedError(f"{script} cannot be started by {self.python}: {error}") from error
         self._running = _Running(tree, folder, output, self.keep_job_files, self.log, ended)
@@ -99,22 +104,30 @@ class ScriptWorker:
             system.kill(remains)
         raise AssertionError("looking never ends by itself")
 
-    def _start(self, script: Path, folder: JobFolder, output: Output, run_token: str) -> system.Tree:
-        writer = output.open()
-        system.widen_pipe(writer)
-        command = [self.python, str(HOST), system.watch_argument(str(folder.stop_flag)), str(script)]
+    def _start(self, script: Sequence[str], folder: JobFolder, output: Output, run_token: str) -> system.Tree:
+        writer = output.open(system.open_pipe)
+        command = [self.python, str(HOST), system.watch_argument(str(folder.stop_flag)), *script]
         try:
             tree = system.start(command, self._environment(folder, run_token), str(self.scripts_directory), writer)
-            # Written down before it runs, where the system allows that: no life of the robot leaves an unknown process.
-            self._note(run_token, tree)
-            tree.release()
+            self._let_run(tree, run_token)
         except BaseException:
             output.finish(OUTPUT_PATIENCE_S)
             folder.clear(keep_job_file=False)
             raise
-        if tree.caveat:
-            self.log("warning", tree.caveat)
         return tree
+
+    def _let_run(self, tree: system.Tree, run_token: str) -> None:
+        """Write the process down first: what runs can then be found by a later life of the robot."""
+        try:
+            if tree.weakness:
+                self.log("warning", "the script may leave processes that are not seen", reason=tree.weakness)
+            self._note(run_token, tree)
+            tree.resume()
+        except BaseException:
+            tree.kill()
+            tree.reap()
+            tree.close()
+            raise
 
     def _environment(self, folder: JobFolder, run_token: str) -> dict[str, str]:
         # The robot's own variables stay behind: one of them may be the credential.
@@ -162,6 +175,7 @@ class _Running:
     exit_code: int | None = None
     settled: bool = False
     give_up: threading.Timer | None = None
+    second: threading.Timer | None = None
 
     def watch(self) -> None:
         """Wait for the script's own process, end what it leaves, complete its output, tell how it ended."""
@@ -181,7 +195,16 @@ class _Running:
                 self.folder.raise_stop_flag()
             except OSError as error:
                 self.log("warning", "the stop flag cannot be raised, the script is interrupted only", error=str(error))
-            self.tree.interrupt(str(self.folder.stop_flag), self._tell_rung)
+            self.log("info", "the script is interrupted", by=self.tree.interrupt())
+            self.second = threading.Timer(ASK_AGAIN_S, self._ask_again)
+            self.second.daemon = True
+            self.second.start()
+
+    def _ask_again(self) -> None:
+        if self.killed or self._over():
+            return
+        if how := self.tree.interrupt_again():
+            self.log("info", "the script is interrupted once more", by=how)
 
     def kill(self, outcome: str) -> None:
         with self.lock:
@@ -193,9 +216,6 @@ class _Running:
             self.give_up.daemon = True
             self.give_up.start()
         self.tree.kill()
-
-    def _tell_rung(self, rung: str) -> None:
-        self.log("info", "stop, next rung", rung=rung)
 
     def _over(self) -> bool:
         return self.exit_code is not None or self.tree.has_exited()
@@ -227,14 +247,15 @@ class _Running:
             if self.settled:
                 return
             self.settled = True
-        if self.give_up is not None:
-            self.give_up.cancel()
+        for timer in (self.give_up, self.second):
+            if timer is not None:
+                timer.cancel()
         self.output.finish(OUTPUT_PATIENCE_S)
-        self.tree.close()
         self._clear()
         self.ended(Ending(self._outcome(), self._reason(), self.exit_code, survivors, leftovers, self.folder.output))
 
     def _clear(self) -> None:
+        self.tree.close()
         if self.output.problem:
             self.log("warning", self.output.problem, file=self.folder.output)
         try:

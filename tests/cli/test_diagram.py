@@ -118,7 +118,7 @@ def test_what_stands_before_a_torn_line_counts_and_the_rest_is_told(
         (["--lang", "fr"], "has no titles in the language 'fr'; its titles are in en, ru"),
         (
             ["--format", "drawio", "--runs", "."],
-            "--runs can be shown as dot, html, markdown, mermaid, pdf, png, svg, not",
+            "--runs can be shown as bpmn, dot, html, markdown, mermaid, pdf, png, svg, not",
         ),
         (["--format", "svg", "--runs", "nowhere"], "--runs nowhere: does not exist"),
         (["--format", "svg", "--runs", "."], "--runs .: holds no journal (*.jsonl)"),

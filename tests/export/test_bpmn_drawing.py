@@ -15,6 +15,7 @@ from fsm_robot.export.bpmn_exact import exact_process
 from fsm_robot.export.bpmn_kept import drawn, places
 from fsm_robot.export.bpmn_process import OTHER_POOL, ROBOT_POOL, Plan, Process
 from fsm_robot.export.layout import Box, Point
+from fsm_robot.export.scene import Heat
 from fsm_robot.export.words import Words, words
 from fsm_robot.export.xml_in import parse
 from fsm_robot.machine.definition import Definition, State, Transition
@@ -132,6 +133,36 @@ def test_processes_of_random_machines_are_drawn_without_a_fault(profile: str, ma
     process = PROFILES[profile](words(machine))
 
     assert faults(process, plan_of(drawn(process))) == []
+
+
+def figures(machine: Definition) -> Heat:
+    return Heat("", {state.name: ("12×, median 3 s", "25 % of its jobs failed") for state in machine.states})
+
+
+@settings(max_examples=30, deadline=None)
+@given(machine=machines())
+def test_notes_of_figures_cover_nothing(machine: Definition) -> None:
+    """A note stands near its task where there is room, and is tied to it."""
+    process = analysts_process(words(machine), figures(machine))
+
+    plan = plan_of(drawn(process))
+
+    assert faults(process, plan) == []
+    assert {note.item for note in process.notes} == {i.id for i in process.items if i.kind in ("task", "serviceTask")}
+
+
+def test_notes_of_the_robot_are_near_their_tasks_and_keep_their_positions() -> None:
+    """Right above or below, and an analyst may put them elsewhere."""
+    process = analysts_process(words(robot(), "en"), figures(robot()))
+    text = drawn(process)
+    plan = plan_of(text)
+
+    for note in process.notes:
+        (x1, y1), (x2, y2) = plan.lines[note.tie]
+        assert x1 == x2
+        assert abs(y1 - y2) < 150
+    old = moved(text, 70, 30)
+    assert plan_of(drawn(process, parse(old.encode(), "old.bpmn"))) == plan_of(old)
 
 
 def test_drawing_is_the_same_each_time() -> None:

@@ -1,13 +1,19 @@
-"""Which processes are alive, on every system."""
+"""Which processes are alive, and how one is told to leave, on every system."""
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 if sys.platform == "win32":
     import ctypes
 
+    from tests.fakes.waiting import until
+
+    _WM_ENDSESSION, _LOGOFF = 0x16, 0x80000000
     _SYNCHRONIZE, _STILL_WAITING = 0x00100000, 0x102
 
     def alive(pid: int) -> bool:
@@ -19,7 +25,34 @@ if sys.platform == "win32":
         finally:
             ctypes.windll.kernel32.CloseHandle(handle)
 
+    def under_wine() -> bool:
+        """Return whether this Windows is Wine's."""
+        return hasattr(ctypes.windll.ntdll, "wine_get_version")
+
+    def tell_to_leave(process: subprocess.Popen[Any], number: int = signal.SIGTERM) -> None:
+        """Tell the robot that its session ends, as Windows does: a signal from another process would only kill it."""
+        window = until(lambda: _window_of(process.pid), "the robot's hidden window")
+        ctypes.windll.user32.PostMessageW(ctypes.c_void_p(window), _WM_ENDSESSION, 1, ctypes.c_ssize_t(_LOGOFF))
+
+    def _window_of(pid: int) -> int:
+        user32 = ctypes.windll.user32
+        user32.FindWindowExW.restype = ctypes.c_void_p
+        window, owner = None, ctypes.c_uint32()
+        while window := user32.FindWindowExW(None, ctypes.c_void_p(window), "fsm_robot session end", None):
+            user32.GetWindowThreadProcessId(ctypes.c_void_p(window), ctypes.byref(owner))
+            if owner.value == pid:
+                return int(window)
+        return 0
+
 else:
+
+    def under_wine() -> bool:
+        """Return whether this Windows is Wine's: it is none at all."""
+        return False
+
+    def tell_to_leave(process: subprocess.Popen[Any], number: int = signal.SIGTERM) -> None:
+        """Tell the robot to leave politely."""
+        process.send_signal(number)
 
     def alive(pid: int) -> bool:
         """Return whether a process is there and is more than a zombie."""

@@ -144,6 +144,7 @@ LEFT_OPEN = {
         ],
         "failed",
     ),
+    "given again": ([step(0, "job_repeated", "Reporting", **JOB, outcome="failed")], "failed"),
     "taken over": ([step(0, "result_left", "Reporting", **JOB, outcome="lost")], "lost"),
 }
 
@@ -278,3 +279,16 @@ def test_journal_when_a_write_failed_half_way_drops_the_torn_line_before_the_nex
     records, wrong = read_journal(written.path)
     assert wrong == ""
     assert [record.values["seq"] for record in records[1:]] == [0, 1, 2]
+
+
+def test_every_end_of_a_job_is_synced_before_add_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power loss right after a job was reported does not make that unknown; that it was taken, the journal has."""
+    synced: list[int] = []
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.append(descriptor), real(descriptor))[1])
+
+    ledger = JobLedger(tmp_path / "ledger.jsonl")
+    for number in range(3):
+        ledger.add(f"job-{number}")
+        ledger.add(f"job-{number}", "failed")
+        assert len(synced) == number + 1

@@ -15,6 +15,7 @@ from fsm_robot.export.idents import idents
 from fsm_robot.export.words import words
 from fsm_robot.export.xml_in import parse
 from fsm_robot.machine.definition import Definition
+from tests.export.test_bpmn_drawing import figures
 from tests.machine.walks import Table
 from tests.peers import peers
 from tests.peers.cases import Case, cases, robot, traces
@@ -36,6 +37,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     good = analysts(robot())
     jobs = {f"{name} exact": exact(case.drawn) for name, case in CASES.items()}
     jobs |= {f"{name} analysts": analysts(case.drawn) for name, case in CASES.items()}
+    jobs["robot figures"] = drawn(analysts_process(words(robot(), "en"), figures(robot())))
     jobs |= {f"robot {language}": analysts(robot(), language) for language in ("en", "ru")}
     jobs["dangling"] = good.replace('targetRef="Split_Ready"', 'targetRef="Nowhere"')
     jobs["duplicate"] = exact_with_twins()
@@ -86,7 +88,9 @@ def test_moddle_warns_of_a_dangling_flow(read: dict[str, Any]) -> None:
 
 
 @pytest.mark.peer("bpmnlint")
-@pytest.mark.parametrize("name", ["robot analysts", "robot en", "robot ru", "hostile analysts", "dropped analysts"])
+@pytest.mark.parametrize(
+    "name", ["robot analysts", "robot en", "robot ru", "robot figures", "hostile analysts", "dropped analysts"]
+)
 def test_analysts_profile_has_no_problem(name: str, read: dict[str, Any]) -> None:
     """Neither error nor warning under `bpmnlint:recommended`."""
     assert read[name]["warnings"] == []

@@ -113,7 +113,10 @@ BREAKING = {
     "nothing_taken_while_undelivered": [
         ([BEGAN, *begun(), *ended(5), fact(6, "consume_sent"), *reported(7)], "asked for while job job-a"),
         ([BEGAN, fact(1, "job_heard"), fact(2, "consume_sent"), *reported(7, 5)], "asked for while job job-a"),
-        ([BEGAN, fact(1, "beat_heard", 101), fact(2, "consume_sent")], "does not know the robot"),
+        (
+            [BEGAN, *begun(), fact(1, "beat_heard", 101), *ended(2), *reported(3), fact(4, "consume_sent")],
+            "not know the robot",
+        ),
     ],
     "beats_keep_their_distance": [
         ([BEGAN, *begun(), fact(9.9, "beat_sent"), *ended(11), *reported(12)], "9.900 s apart"),
@@ -201,6 +204,11 @@ def test_stop_after_a_long_silence_is_a_reason_where_the_settings_say_so() -> No
 
     assert broken(*facts, lost_after_s=60.0) == {}
     assert list(broken(*facts)) == ["orders_are_followed"]
+
+
+def test_101_that_is_heard_after_the_script_has_ended_is_too_late_to_count() -> None:
+    """The next Ready heartbeat tells the same."""
+    assert broken(BEGAN, *begun(), *ended(2), fact(3, "beat_heard", 101), *reported(4), fact(5, "consume_sent")) == {}
 
 
 def test_ending_that_a_crash_may_have_kept_from_the_disk_fits_both_ways() -> None:

@@ -69,7 +69,7 @@ const readMermaid = async (text) => {
 
 const picture = async (page, kind, found, shot) => {
   if (kind !== "bpmn") return (await page.$("#canvas svg")).screenshot({ path: shot });
-  const width = 2400;
+  const width = 2600;
   await page.setViewport({ width, height: Math.ceil((width * found.view.height) / found.view.width) + 20 });
   await page.evaluate(() => window.viewer.get("canvas").resized() || window.viewer.get("canvas").zoom("fit-viewport"));
   await page.screenshot({ path: shot });

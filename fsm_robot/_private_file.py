@@ -1,0 +1,105 @@
+"""A Windows file that only this account and the system may open, from its very first moment on."""
+
+from __future__ import annotations
+
+import sys
+
+assert sys.platform == "win32", "imported on Windows only"  # and type-checked for Windows only
+
+import ctypes
+from ctypes import wintypes
+
+_FULL_ACCESS = 0x001F01FF
+_GENERIC_WRITE, _SHARE_READ, _CREATE_NEW = 0x40000000, 1, 1
+_TOKEN_QUERY, _TOKEN_USER = 0x8, 1
+_DESCRIPTOR_VERSION = 1
+
+
+class _Attributes(ctypes.Structure):
+    _fields_ = (("size", wintypes.DWORD), ("descriptor", wintypes.LPVOID), ("inherit", wintypes.BOOL))
+
+
+def create(path: str) -> int:
+    """Create the file and return its handle. Raises `OSError`: it is there already, or cannot be made."""
+    kernel32 = _kernel32()
+    descriptor = _descriptor()
+    attributes = _Attributes(ctypes.sizeof(_Attributes), descriptor, False)
+    try:
+        handle = kernel32.CreateFileW(path, _GENERIC_WRITE, _SHARE_READ, ctypes.byref(attributes), _CREATE_NEW, 0, None)
+        if handle == wintypes.HANDLE(-1).value:
+            raise ctypes.WinError(ctypes.get_last_error())
+    finally:
+        kernel32.LocalFree(descriptor)
+    return int(handle)
+
+
+def account_sid() -> str:
+    """Return the number of this account, S-1-… Raises `OSError`."""
+    advapi32, kernel32 = _advapi32(), _kernel32()
+    token = wintypes.HANDLE()
+    _must(advapi32.OpenProcessToken(kernel32.GetCurrentProcess(), _TOKEN_QUERY, ctypes.byref(token)))
+    try:
+        user = (ctypes.c_size_t * 32)()  # a pointer to the number, and the number itself behind it
+        size = wintypes.DWORD()
+        _must(advapi32.GetTokenInformation(token, _TOKEN_USER, user, ctypes.sizeof(user), ctypes.byref(size)))
+        text = wintypes.LPWSTR()
+        _must(advapi32.ConvertSidToStringSidW(wintypes.LPVOID(user[0]), ctypes.byref(text)))
+        sid = str(text.value)
+        kernel32.LocalFree(text)
+    finally:
+        kernel32.CloseHandle(token)
+    return sid
+
+
+def _descriptor() -> wintypes.LPVOID:
+    # Protected: nothing is inherited from the folder, which others of the machine may be allowed to read.
+    text = f"D:P(A;;0x{_FULL_ACCESS:x};;;{account_sid()})(A;;0x{_FULL_ACCESS:x};;;SY)"
+    descriptor = wintypes.LPVOID()
+    _must(
+        _advapi32().ConvertStringSecurityDescriptorToSecurityDescriptorW(
+            text, _DESCRIPTOR_VERSION, ctypes.byref(descriptor), None
+        )
+    )
+    return descriptor
+
+
+def _must(done: int) -> None:
+    if not done:
+        raise ctypes.WinError(ctypes.get_last_error())
+
+
+def _kernel32() -> ctypes.WinDLL:
+    kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+    kernel32.GetCurrentProcess.restype = wintypes.HANDLE
+    kernel32.CloseHandle.argtypes = (wintypes.HANDLE,)
+    kernel32.LocalFree.argtypes = (wintypes.LPVOID,)
+    kernel32.CreateFileW.restype = wintypes.HANDLE
+    kernel32.CreateFileW.argtypes = (
+        wintypes.LPCWSTR,
+        wintypes.DWORD,
+        wintypes.DWORD,
+        wintypes.LPVOID,
+        wintypes.DWORD,
+        wintypes.DWORD,
+        wintypes.HANDLE,
+    )
+    return kernel32
+
+
+def _advapi32() -> ctypes.WinDLL:
+    advapi32 = ctypes.WinDLL("advapi32", use_last_error=True)
+    advapi32.OpenProcessToken.argtypes = (wintypes.HANDLE, wintypes.DWORD, wintypes.LPHANDLE)
+    advapi32.GetTokenInformation.argtypes = (
+        wintypes.HANDLE,
+        ctypes.c_int,
+        wintypes.LPVOID,
+        wintypes.DWORD,
+        wintypes.LPDWORD,
+    )
+    advapi32.ConvertStringSecurityDescriptorToSecurityDescriptorW.argtypes = (
+        wintypes.LPCWSTR,
+        wintypes.DWORD,
+        wintypes.LPVOID,
+        wintypes.LPVOID,
+    )
+    return advapi32

@@ -1,0 +1,35 @@
+"""What the scheduler is asked for, whichever scheduler it is."""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.frozen
+class Plan:
+    r"""One scheduled robot.
+
+    Attributes:
+        name: What the task or unit is called.
+        python: The interpreter itself: a shim or launcher would put a second process before the robot.
+        config: Absolute path of robot.toml.
+        folder: Working folder: that of robot.toml.
+        account: Whose session it runs in, `DOMAIN\user`.
+        connect: Which connection to the session starts it under Windows: `remote` or `local`.
+        every_min: Started again this often while the account is logged on, or None.
+        stop_grace_s: What a script gets to leave when the robot is stopped.
+    """
+
+    name: str
+    python: str
+    config: str
+    folder: str
+    account: str = ""
+    connect: str = "remote"
+    every_min: int | None = None
+    stop_grace_s: float = 60.0
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """What the interpreter gets; `-I` keeps the account's own Python variables and folders out."""
+        return ("-I", "-m", "fsm_robot", "run", "--quiet", "--config", self.config)

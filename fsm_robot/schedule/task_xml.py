@@ -1,0 +1,148 @@
+"""A plan as XML of the Windows Task Scheduler, version 1.2, and what differs in an installed one. Pure."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
+
+from fsm_robot.errors import ScheduleError
+from fsm_robot.schedule.plan import Plan
+
+NAMESPACE = "http://schemas.microsoft.com/windows/2004/02/mit/task"
+CONNECTIONS = {"remote": "RemoteConnect", "local": "ConsoleConnect"}
+PRIORITY = 5
+"""Normal; a task gets 7, below normal, unless it says so."""
+RETRIES, RETRY_AFTER = 3, "PT1M"
+UNREACHABLE = 4
+"""The exit code after which the robot is started once more."""
+AGAIN_AFTER = "PT5M"
+
+
+def task_xml(plan: Plan) -> str:
+    """Return the task: both triggers of the account's session, run only while it is logged on, never twice at once."""
+    return f"""<?xml version="1.0" encoding="UTF-16"?>
+<Task version="1.2" xmlns="{NAMESPACE}">
+  <RegistrationInfo>
+    <Description>Runs the robot of {escape(plan.config)} while the orchestrator has jobs for it.</Description>
+  </RegistrationInfo>
+  <Triggers>
+    <LogonTrigger>
+      <Enabled>true</Enabled>{_repetition(plan)}
+      <UserId>{escape(plan.account)}</UserId>
+    </LogonTrigger>
+    <SessionStateChangeTrigger>
+      <Enabled>true</Enabled>{_repetition(plan)}
+      <UserId>{escape(plan.account)}</UserId>
+      <StateChange>{CONNECTIONS[plan.connect]}</StateChange>
+    </SessionStateChangeTrigger>
+    <EventTrigger>
+      <Enabled>true</Enabled>
+      <Subscription>{escape(_after_exit_code(plan))}</Subscription>
+      <Delay>{AGAIN_AFTER}</Delay>
+    </EventTrigger>
+  </Triggers>
+  <Principals>
+    <Principal id="Author">
+      <UserId>{escape(plan.account)}</UserId>
+      <LogonType>InteractiveToken</LogonType>
+      <RunLevel>LeastPrivilege</RunLevel>
+    </Principal>
+  </Principals>
+  <Settings>
+    <MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>
+    <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>
+    <StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>
+    <AllowHardTerminate>true</AllowHardTerminate>
+    <StartWhenAvailable>true</StartWhenAvailable>
+    <RunOnlyIfNetworkAvailable>false</RunOnlyIfNetworkAvailable>
+    <IdleSettings>
+      <StopOnIdleEnd>false</StopOnIdleEnd>
+      <RestartOnIdle>false</RestartOnIdle>
+    </IdleSettings>
+    <AllowStartOnDemand>true</AllowStartOnDemand>
+    <Enabled>true</Enabled>
+    <Hidden>false</Hidden>
+    <RunOnlyIfIdle>false</RunOnlyIfIdle>
+    <WakeToRun>false</WakeToRun>
+    <ExecutionTimeLimit>PT0S</ExecutionTimeLimit>
+    <Priority>{PRIORITY}</Priority>
+    <RestartOnFailure>
+      <Interval>{RETRY_AFTER}</Interval>
+      <Count>{RETRIES}</Count>
+    </RestartOnFailure>
+  </Settings>
+  <Actions Context="Author">
+    <Exec>
+      <Command>{escape(plan.python)}</Command>
+      <Arguments>{escape(command_line(plan.arguments))}</Arguments>
+      <WorkingDirectory>{escape(plan.folder)}</WorkingDirectory>
+    </Exec>
+  </Actions>
+</Task>
+"""
+
+
+def command_line(arguments: tuple[str, ...]) -> str:
+    """Return arguments as Windows programs split them; paths hold no quotation marks there."""
+    return " ".join(f'"{each}"' if not each or " " in each or "\t" in each else each for each in arguments)
+
+
+def differences(installed: str, wanted: str) -> list[str]:
+    """Return what an installed task says otherwise, an empty list where nothing is.
+
+    Raises:
+        ScheduleError: What is installed is no task.
+    """
+    theirs, ours = _leaves(installed), _leaves(wanted)
+    # What the scheduler adds by itself (author, date, its own address of the task) is nobody's mistake.
+    return [
+        f"{place}: {_or_nothing(theirs.get(place))} instead of {_or_nothing(ours.get(place))}"
+        for place in dict.fromkeys((*ours, *theirs))
+        if ours.get(place) != theirs.get(place) and not (place.startswith("RegistrationInfo") and place not in ours)
+    ]
+
+
+def _repetition(plan: Plan) -> str:
+    if plan.every_min is None:
+        return ""
+    return f"""
+      <Repetition>
+        <Interval>PT{plan.every_min}M</Interval>
+        <StopAtDurationEnd>false</StopAtDurationEnd>
+      </Repetition>"""
+
+
+def _after_exit_code(plan: Plan) -> str:
+    """Return the event of a run that ended with the code; the scheduler itself restarts only what could not start."""
+    ended = "*[System[EventID=201]]"
+    of_this = f"*[EventData[Data[@Name='TaskName']='\\{plan.name}' and Data[@Name='ResultCode']='{UNREACHABLE}']]"
+    path = "Microsoft-Windows-TaskScheduler/Operational"
+    select = f'<Select Path="{path}">{ended} and {of_this}</Select>'
+    return f'<QueryList><Query Id="0" Path="{path}">{select}</Query></QueryList>'
+
+
+def _leaves(text: str) -> dict[str, str]:
+    """Return every element that holds a text, by its place; a second one of the same name gets a number."""
+    try:
+        # The declaration names an encoding, which a text has no longer.
+        content = text.partition("?>")[2] if text.lstrip("\ufeff").startswith("<?xml") else text
+        root = ElementTree.fromstring(content)  # noqa: S314 - the scheduler's own, of this account
+    except ElementTree.ParseError as error:
+        raise ScheduleError(f"what is installed is no task of the scheduler: {error}") from error
+    found: dict[str, str] = {}
+    _collect(root, "", found)
+    return found
+
+
+def _collect(element: ElementTree.Element, place: str, found: dict[str, str]) -> None:
+    for child in element:
+        name = child.tag.rpartition("}")[2]
+        here = f"{place}/{name}" if place else name
+        if len(child):
+            _collect(child, here, found)
+        else:
+            found[here if here not in found else f"{here} (another)"] = (child.text or "").strip()
+
+
+def _or_nothing(value: str | None) -> str:
+    return "nothing" if value is None else repr(value)
