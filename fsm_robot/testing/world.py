@@ -347,6 +347,7 @@ class World:
     callbacks_class: type[Callbacks] = Callbacks
     contact_lost_after_s: float | None = None
     keep_task: bool = False
+    idle_wait_s: float = 0.0
     steps: list[Step] = attrs.field(factory=list)
 
     def run(self) -> int:
@@ -381,6 +382,7 @@ class World:
             leave=lambda: self.left_session.append(self.steps[-1].dest),
             new_token=lambda: f"token-{next(tokens)}",
             keep_task=self.keep_task,
+            idle_wait_s=self.idle_wait_s,
         )
         journal = _Recorder(self.journal, self.steps)
         return Runner(RobotMachine(definition), journal, self.callbacks, self.inbox, log).run()
