@@ -272,8 +272,8 @@ CODE = [
     Mutant(
         "leaving is not heard before a heartbeat",
         CALLBACKS,
-        '        if self.inbox.leaving():\n            return Event("interrupted")\n        spec = self._spec(step)\n        try:\n            answer = self.patience.ask(spec, lambda: self._announced',
-        "        spec = self._spec(step)\n        try:\n            answer = self.patience.ask(spec, lambda: self._announced",
+        '        if self.inbox.leaving():\n            return Event("interrupted")\n        spec = self._spec(step)\n        try:\n            answer = self.patience.linger(',
+        "        spec = self._spec(step)\n        try:\n            answer = self.patience.linger(",
     ),
     Mutant(
         "leaving is not heard before a claim",
