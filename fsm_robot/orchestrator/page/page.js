@@ -36,12 +36,17 @@ function seconds(job, now) {
 
 function fill(id, rows) {
   const body = document.getElementById(id);
-  body.replaceChildren(...rows.map((cells) => {
-    const tr = document.createElement("tr");
-    tr.append(...cells);
-    return tr;
-  }));
-  body.parentElement.hidden = rows.length === 0;
+  rows.forEach((cells, number) => {
+    const row = body.rows[number] || body.insertRow();
+    // What is the same stays, so that a selection and a screen reader's place survive.
+    cells.forEach((td, column) => {
+      const old = row.cells[column];
+      if (!old) row.append(td);
+      else if (!old.isEqualNode(td)) old.replaceWith(td);
+    });
+  });
+  while (body.rows.length > rows.length) body.deleteRow(-1);
+  document.getElementById(id + "-table").hidden = rows.length === 0;
   document.getElementById("no-" + id).hidden = rows.length > 0;
 }
 
