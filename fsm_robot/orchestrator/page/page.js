@@ -54,11 +54,11 @@ function show(state) {
   const now = new Date(state.now);
   fill("robots", state.robots.map((r) => [
     cell(r.paused ? r.label + " (paused)" : r.label, "id"), cell(r.machine), cell(r.status, "status"), cell(r.status === "Working" ? r.job_name : ""),
-    cell(clock(r.last_heartbeat)),
+    cell(clock(r.last_heartbeat), "time"),
   ]));
   fill("jobs", state.jobs.map((j) => [
     cell(j.guid.slice(0, 8), "id"), cell(j.name ? j.script + " (" + j.name + ")" : j.script), cell(j.status_word, "status"),
-    cell(j.ordered), cell(j.robot, "id"), cell(clock(j.created_at)), cell(seconds(j, now), "number"),
+    cell(j.ordered), cell(j.robot, "id"), cell(clock(j.created_at), "time"), cell(seconds(j, now), "number"),
   ]));
   const open = state.jobs.filter((j) => !j.finished_at).length;
   const text = [count(state.robots.length, "robot"), count(state.all_jobs, "job"), open + " open"].join(", ");
