@@ -11,7 +11,7 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.windows import setup
+from tests.windows import log_off, setup
 
 SUITE = ["-m", "pytest", "-n", "2", "--timeout", "240", "-q"]
 # Wine's desktop is a process that the first window starts, and that keeps the streams of who made it. This one stands aside.
@@ -19,6 +19,13 @@ DESKTOP = """
 import ctypes, time
 ctypes.windll.user32.CreateWindowExW(0, "Static", "desktop", 0, 0, 0, 0, 0, None, None, None, None)
 time.sleep(36000)
+"""
+# Of all Pythons only the desktop's and this one may be there when the demo is over.
+NOTHING_LEFT = """
+import os, sys
+from fsm_robot.worker._win32 import process_list
+left = [each for each in process_list() if each.name.lower().startswith("python") and each.pid != os.getpid()]
+sys.exit(None if len(left) == 1 else f"the demo left processes: {left}")
 """
 DEMO = ["-I", "-m", "fsm_robot", "demo"]
 
@@ -30,9 +37,15 @@ def main(arguments: list[str]) -> int:
     except setup.NotPossibleError as error:
         print(f"Windows tests {'failed' if os.environ.get('CI') == 'true' else 'skipped'}: {error}", file=sys.stderr)
         return 1 if os.environ.get("CI") == "true" else 0
+    problems = [] if arguments else log_off.main()
+    if problems:
+        print("log-off: " + "; ".join(problems), file=sys.stderr)
     desktop = start_python(["-c", DESKTOP])
     try:
-        return windows_python(arguments) if arguments else windows_python(DEMO) or windows_python(SUITE)
+        if arguments:
+            return windows_python(arguments)
+        shown = windows_python(DEMO) or windows_python(["-c", NOTHING_LEFT])
+        return windows_python(SUITE) or shown or len(problems)
     finally:
         setup.stop_wine()
         desktop.communicate()

@@ -1,0 +1,77 @@
+"""Show on a Windows Python that a drained robot ends its session, and that it does not where a person is at the keyboard.
+
+The orchestrator is on this side of Wine, the robot on the other. It ends every process of its Windows, so it is tried
+before the tests and not among them.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+import uuid
+from pathlib import Path
+
+from fsm_robot.orchestrator.server import Orchestrator
+from fsm_robot.orchestrator.store import Store
+from tests.windows import setup
+
+PATIENCE_S = 90.0
+SETTLED_S = 3.0
+BYSTANDER = "import time; time.sleep(36000)"
+SUCCESS = 4
+
+
+def main() -> list[str]:
+    """Return what was not as it should be."""
+    folder = setup.HOME / "log-off"
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "scripts").mkdir(parents=True)
+    (folder / "scripts" / "quick.py").write_text("print('done')\n", encoding="utf-8")
+    store = Store(folder / "orchestrator.sqlite")
+    with Orchestrator(store) as server:
+        _write_settings(folder, server.url)
+        bystander = _start(["-c", BYSTANDER])
+        _run_robot(folder, store, "--no-log-off")
+        time.sleep(SETTLED_S)
+        stayed = bystander.poll() is None
+        _run_robot(folder, store)
+        ended = _ends(bystander)
+        statuses = {job.status for job in store.jobs()}
+    log = (folder / "state" / "robot.log").read_text(encoding="utf-8")
+    checks = {
+        "--no-log-off ended the session": stayed,
+        "the session was not ended": ended,
+        f"a job was not reported: {statuses}": statuses == {SUCCESS},
+        "the log does not say it once": log.count("nothing is left to do, the session is left") == 1,
+    }
+    return [problem for problem, right in checks.items() if not right]
+
+
+def _write_settings(folder: Path, url: str) -> None:
+    (folder / "robot.toml").write_text(
+        f'[orchestrator]\nurl = "{url}"\nrobot_guid = "{uuid.uuid4()}"\n[session]\nwhen_idle = "log_off"\n',
+        encoding="utf-8",
+    )
+
+
+def _run_robot(folder: Path, store: Store, *arguments: str) -> None:
+    store.enqueue("quick")
+    config = "Z:" + str(folder / "robot.toml").replace("/", "\\")
+    robot = _start(["-I", "-m", "fsm_robot", "run", "--config", config, *arguments])
+    robot.communicate(timeout=PATIENCE_S)
+
+
+def _ends(process: subprocess.Popen[bytes]) -> bool:
+    try:
+        process.communicate(timeout=PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return False
+    return True
+
+
+def _start(arguments: list[str]) -> subprocess.Popen[bytes]:
+    from tests.windows.run import start_python
+
+    return start_python(arguments)
