@@ -417,7 +417,7 @@ class Verdict:
 def copy_of_the_project(folder: Path) -> None:
     """Copy what a mutant needs."""
     leave_out = shutil.ignore_patterns("*.pyc", "__pycache__", "cli_output", ".hypothesis")
-    for name in ("fsm_robot", "tests"):
+    for name in ("fsm_robot", "tests", "docs"):
         shutil.copytree(ROOT / name, folder / name, ignore=leave_out)
     for name in ("states.yaml", "pyproject.toml"):
         shutil.copy2(ROOT / name, folder / name)
