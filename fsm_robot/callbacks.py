@@ -42,7 +42,7 @@ def _random_token() -> str:
     return secrets.token_hex(16)
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class Callbacks:
     """Everything the robot does.
 

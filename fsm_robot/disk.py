@@ -14,7 +14,7 @@ else:
     from fsm_robot import _posix as system
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class AppendedFile:
     """`ports.AppendedFile` on a descriptor."""
 
@@ -38,7 +38,7 @@ class AppendedFile:
         os.close(self._descriptor)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class SystemDisk:
     """`ports.Disk` on the operating system's own files."""
 

@@ -14,7 +14,7 @@ from fsm_robot.machine.events import Event
 from fsm_robot.ports import Inbox, Journal
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class Runner:
     """One run of the robot, from its start to a final state, in the thread that calls `run`."""
 

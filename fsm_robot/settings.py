@@ -79,7 +79,7 @@ def _key(
     return attrs.field(default=default, repr=not secret, metadata=metadata)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class OrchestratorSettings:
     """`[orchestrator]`: where the server is and how to talk to it."""
 
@@ -91,7 +91,7 @@ class OrchestratorSettings:
     timeout_s: float = _key(30.0, "longest wait for an answer", _between(0.1, 600))
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class HeartbeatSettings:
     """`[heartbeat]`: the sign of life while a script runs."""
 
@@ -104,7 +104,7 @@ class HeartbeatSettings:
     disconnect_after_s: float = _key(3600.0, "how long silent before on_disconnect = stop acts", _between(1, 7 * 86400))
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class ScriptsSettings:
     """`[scripts]`: what is run and how."""
 
@@ -118,7 +118,7 @@ class ScriptsSettings:
     )
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class SessionSettings:
     """`[session]`: what happens when nothing is left to do."""
 
@@ -133,7 +133,7 @@ class SessionSettings:
     log_off_command: tuple[str, ...] = _key([], "own command for the log-off; empty: the platform's own")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class StorageSettings:
     """`[storage]`: where the robot keeps its files."""
 
@@ -145,14 +145,14 @@ class StorageSettings:
     keep_task: bool = _key(False, "write the Task into the journal; by default only its SHA-256 is there")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class LoggingSettings:
     """`[logging]`: how much is told."""
 
     level: str = _key("INFO", "DEBUG, INFO, WARNING or ERROR", _one_of("DEBUG", "INFO", "WARNING", "ERROR"))
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class MachineSettings:
     """`[machine]`: another machine file, and the module with its callbacks."""
 
@@ -160,7 +160,7 @@ class MachineSettings:
     callbacks: str = _key("", "module or .py file with a Callbacks class of your own", _without_nul)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Settings:
     """Everything that robot.toml and the environment say. Relative paths start at `base`."""
 
@@ -255,7 +255,7 @@ def _read(path: Path) -> str:
         raise SettingsError(f"{path}:{line}: is not UTF-8 text; save the file as UTF-8") from error
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _Reader:
     """Collects the problems of one robot.toml and its environment."""
 

@@ -38,7 +38,7 @@ from fsm_robot.timers import ThreadTimers
 SHORTEST_USUAL_INTERVAL_S = 10.0
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Robot:
     """A robot that is ready to run."""
 
@@ -114,22 +114,27 @@ def robot_for(settings: Settings, log: Log, *, when_idle: str) -> Robot:
 def prune(settings: Settings, log: Log) -> None:
     """Delete the old runs that the settings do not keep; the run of this process has ended."""
     from fsm_robot.journal.pruning import Kept, prune_runs
-    from fsm_robot.worker.job_folder import folder_name
 
     storage = settings.storage_directory
+
+    def folder_of(job_guid: str) -> Path:
+        from fsm_robot.worker.job_folder import folder_name
+
+        return storage / "jobs" / folder_name(job_guid)
+
     deleted = prune_runs(
         storage / "journal",
         Kept(settings.storage.keep_runs, settings.storage.keep_runs_days),
         SystemClock().utc_now(),
         ledger=JobLedger(storage / "jobs" / "ledger.jsonl"),
-        folder_of=lambda job_guid: storage / "jobs" / folder_name(job_guid),
+        folder_of=folder_of,
         warn=log.warning,
     )
     if deleted:
         log.info("old runs were deleted", runs=deleted)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class _Past:
     directory: Path
     ledger: JobLedger
@@ -140,7 +145,7 @@ class _Past:
         return find_unsettled(self.directory, ledger=self.ledger, warn=self.log.error)
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _LateWorker:
     """The worker, imported and built with the first job: a robot that finds none never pays for it."""
 

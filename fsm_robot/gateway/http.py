@@ -99,7 +99,7 @@ class _Adapter(HTTPAdapter):
         """Leave everything to the context: requests would add certifi's list, or REQUESTS_CA_BUNDLE."""
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class HttpGateway:
     """`ports.Gateway` over HTTP.
 

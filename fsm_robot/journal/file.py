@@ -27,7 +27,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENO
 _MOST_WAITING = 1000
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class JournalFile:
     """The journal of one run. The file appears with its first record.
 

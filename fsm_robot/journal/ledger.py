@@ -15,7 +15,7 @@ KEPT_LINES = 20_000
 SYSTEM_DISK = SystemDisk()
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class JobLedger:
     """An append-only file of JSON lines: `{"job": GUID}` when a job is taken, with `"outcome"` when it is over."""
 

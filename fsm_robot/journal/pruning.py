@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-
-import attrs
+from typing import NamedTuple
 
 from fsm_robot.errors import JournalError
 from fsm_robot.journal.file import journal_names, read_run
@@ -22,8 +21,7 @@ _STAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 Warn = Callable[[str], None]
 
 
-@attrs.frozen
-class Kept:
+class Kept(NamedTuple):
     """What the settings say is kept: so many runs, and none older than so many days."""
 
     runs: int
