@@ -13,7 +13,7 @@ def hardware_address(ip: str) -> str:
     del ip
     try:
         # What stands behind `uuid.getnode`, without that module: it is on the way to the first heartbeat.
-        from _uuid import UuidCreate  # type: ignore[attr-defined,unused-ignore]
+        from _uuid import UuidCreate  # type: ignore[import-not-found]
     except ImportError:
         return ""  # not this interpreter's way; the caller knows another
     node = bytes(UuidCreate())[-6:]
