@@ -7,7 +7,7 @@ else
 BIN := $(VENV)/bin
 endif
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint tests test-windows wheel simulate mutants run check diagram gallery schema docs bench bench-windows lock clean peers torture
+.PHONY: help demo test lint tests wheel simulate torture mutants test-windows peers run check diagram gallery schema journals docs bench bench-windows lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /' | awk -F': ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -45,7 +45,7 @@ bench-windows: $(VENV)/.ready-dev ## measure on a Windows Python under Wine
 
 peers: $(VENV)/.ready-dev ## let programs that are not ours read what we write (installs them into .peers)
 	$(BIN)/python tests/peers/install.py
-	$(BIN)/python -m pytest -m peers -n 2 --dist loadfile tests/peers $(ARGS)
+	FSM_REQUIRE_PEERS=1 $(BIN)/python -m pytest -m peers -n 2 --dist loadfile tests/peers $(ARGS)
 
 wheel: $(VENV)/.ready-dev ## build a wheel, install it into an empty environment, run it there
 	$(BIN)/python tests/try_wheel.py
@@ -73,8 +73,12 @@ gallery: $(VENV)/.ready-dev ## write docs/pictures (needs a Chromium, and instal
 	$(BIN)/python tests/peers/install.py
 	$(BIN)/python -m tests.peers.gallery
 
-schema: $(VENV)/.ready ## write the JSON Schema of the machine file
+schema: $(VENV)/.ready ## write the JSON Schemas of the machine file and of a journal line
 	$(BIN)/python -m fsm_robot.machine.schema fsm_robot/states.schema.json
+	$(BIN)/python -m fsm_robot.journal.schema fsm_robot/journal.schema.json
+
+journals: $(VENV)/.ready-dev ## record tests/journals anew, after a change of states.yaml
+	$(BIN)/python -m tests.journals.record
 
 docs: diagram schema ## write every generated page
 	$(BIN)/python -m fsm_robot.export.configuration

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from fsm_robot.orchestrator.store import Store
 
+sys.path.insert(0, str(Path(__file__).parent.parent))  # for its neighbours, however it was started
+
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "performance.md"
 GUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -171,6 +173,137 @@ def output_memory(bench: Bench, quick: bool) -> tuple[str, str, float]:
     return f"{peak:.0f} MiB", "60 MiB", peak / 60
 
 
+COUNTED = """
+import os, sys
+syncs, real = 0, os.fsync
+def fsync(descriptor):
+    global syncs
+    syncs += 1
+    {body}
+os.fsync = fsync
+from fsm_robot.cli import main
+code = main(["run", "--quiet", "--config", sys.argv[1]])
+print("syncs", syncs)
+sys.exit(code)
+"""
+
+
+def journal(bench: Bench, quick: bool) -> tuple[str, str, float]:
+    """What the sync of every step costs a job: the same drain with and without it, and the syncs counted."""
+    count = 15 if quick else 50
+    bench.script("nothing", "pass\n")
+    costs: dict[str, list[float]] = {"real(descriptor)": [], "pass": []}
+    syncs = 0
+    for _ in range(2 if quick else 5):
+        for body, found in costs.items():
+            for _ in range(count):
+                bench.store.enqueue("nothing")
+            started = time.perf_counter()
+            command = [sys.executable, "-I", "-c", COUNTED.format(body=body), str(bench.folder / "robot.toml")]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            found.append((time.perf_counter() - started) / count)
+            syncs = int(done.stdout.split()[-1])
+    synced, plain = (statistics.median(found) for found in costs.values())
+    return (
+        f"{synced * 1000:.1f} ms, {syncs / count:.1f} syncs a job",
+        f"{plain * 1000:.1f} ms without sync",
+        synced / plain,
+    )
+
+
+def replaying(bench: Bench, quick: bool) -> tuple[str, str, float]:
+    """Recorded steps that are read and judged per second; ratio to 50,000."""
+    from bench.replay import steps_per_second
+
+    speed = steps_per_second(rounds=2 if quick else 5)
+    return f"{speed:.0f} steps/s", "50000 steps/s", speed / 50_000
+
+
+def simulating(bench: Bench, quick: bool) -> tuple[str, str, float]:
+    """Simulated jobs per second on one core, with every fault; ratio to 1,000."""
+    jobs = 4000 if quick else 20_000
+    took = bench.time([sys.executable, "-I", "-m", "fsm_robot", "simulate", "--seed", "7", "--jobs", str(jobs)])
+    return f"{jobs / took:.0f} jobs/s", "1000 jobs/s", jobs / took / 1000
+
+
+def exhausting(bench: Bench, quick: bool) -> tuple[str, str, float]:
+    """Every small world, each crash point with each single fault; ratio to five minutes."""
+    took = bench.time([sys.executable, "-I", "-m", "fsm_robot", "simulate", "--exhaustive"])
+    return f"{took:.0f} s", "300 s", took / 300
+
+
+def _exported(bench: Bench, quick: bool, kind: str, limit_s: float) -> tuple[str, str, float]:
+    from bench.journals import write_journals
+
+    events = 100_000 if quick else 1_000_000
+    written = write_journals(bench.folder / "journal", events)
+    command = [sys.executable, "-I", "-m", "fsm_robot", "export", str(bench.folder / "journal"), "--format", kind]
+    process = subprocess.Popen([*command, "-o", str(bench.folder / "log")])
+    started, peak = time.perf_counter(), 0.0
+    while process.poll() is None:
+        peak = max(peak, proc_kib(process.pid, "status", "VmHWM:") / 1024)
+        time.sleep(0.05)
+    took = (time.perf_counter() - started) * 1_000_000 / written
+    return f"{took:.1f} s a million, {peak:.0f} MiB", f"{limit_s:g} s", took / limit_s
+
+
+def xes(bench: Bench, quick: bool) -> tuple[str, str, float]:
+    """A million events to XES."""
+    return _exported(bench, quick, "xes", 60)
+
+
+def csv(bench: Bench, quick: bool) -> tuple[str, str, float]:
+    """A million events to CSV."""
+    return _exported(bench, quick, "csv", 20)
+
+
+def drawing(bench: Bench, quick: bool) -> tuple[str, str, float]:
+    """The slowest format of `diagram`, whole process, median of several; ratio to 0.3 s."""
+    from fsm_robot.cli.diagram import FORMATS
+
+    times = {}
+    for kind in sorted(set(FORMATS) - {"png", "pdf"}):
+        command = [
+            sys.executable,
+            "-I",
+            "-m",
+            "fsm_robot",
+            "diagram",
+            "--format",
+            kind,
+            "-o",
+            str(bench.folder / "out"),
+        ]
+        times[kind] = statistics.median(bench.time(command) for _ in range(2 if quick else 5))
+    slowest = max(times, key=times.__getitem__)
+    return f"{times[slowest]:.2f} s ({slowest})", "0.3 s", times[slowest] / 0.3
+
+
+def laying_out(bench: Bench, quick: bool) -> tuple[str, str, float]:
+    """Layout of 40 states with 120 transitions; ratio to one second."""
+    from random import Random
+
+    from fsm_robot.export.layout import Edge, Node, layout
+
+    chance = Random(7)
+    nodes = [Node(f"n{number}", 120, 48) for number in range(40)]
+    ends = [(f"n{number}", f"n{number + 1}") for number in range(39)]
+    ends += [(chance.choice(nodes).id, chance.choice(nodes).id) for _ in range(81)]
+    edges = [Edge(f"e{number}", source, target, 80, 14) for number, (source, target) in enumerate(ends)]
+    started = time.perf_counter()
+    layout(nodes, edges, start="n0")
+    took = time.perf_counter() - started
+    return f"{took:.2f} s", "1 s", took
+
+
+def at_most_one(ratio: float) -> bool:
+    return ratio <= 1.0
+
+
+def at_least_one(ratio: float) -> bool:
+    return ratio >= 1.0
+
+
 ROWS: dict[str, tuple[str, Callable[[Bench, bool], tuple[str, str, float]], str, Callable[[float], bool]]] = {
     "idle": ("idle wake-up, whole process", idle, "<= 1.0 x the plain script", lambda ratio: ratio <= 1.0),
     "drain": (
@@ -183,6 +316,14 @@ ROWS: dict[str, tuple[str, Callable[[Bench, bool], tuple[str, str, float]], str,
     "abort": ("abort of 20 processes, answer to empty tree", abort, "<= 200 ms", lambda ratio: ratio <= 1.0),
     "output": ("1 GiB of output, throughput", output, ">= 0.5 x writing to a file", lambda ratio: ratio >= 0.5),
     "output-memory": ("1 GiB of output, peak memory (RSS)", output_memory, "< 60 MiB", lambda ratio: ratio < 1.0),
+    "journal": ("sync of the journal, cost per job", journal, "one sync a step", at_least_one),
+    "replay": ("replay of recorded steps", replaying, ">= 50000 steps/s", at_least_one),
+    "simulate": ("simulated jobs, faults on, one core", simulating, ">= 1000 jobs/s", at_least_one),
+    "exhaustive": ("every small world", exhausting, "<= 5 minutes", at_most_one),
+    "xes": ("1,000,000 events to XES", xes, "<= 60 s", at_most_one),
+    "csv": ("1,000,000 events to CSV", csv, "<= 20 s", at_most_one),
+    "diagram": ("slowest format of `diagram`, whole process", drawing, "<= 0.3 s", at_most_one),
+    "layout": ("layout of 40 states, 120 transitions", laying_out, "<= 1 s", at_most_one),
 }
 
 

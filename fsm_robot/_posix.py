@@ -75,6 +75,15 @@ def try_lock(descriptor: int) -> bool:
     return True
 
 
+def sync_directory(path: str) -> None:
+    """Return when the names of the files in a folder survive a power loss."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def process_lives(pid: int) -> bool:
     """Return whether there is a process with this id, of whatever account."""
     try:

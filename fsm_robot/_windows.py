@@ -89,6 +89,10 @@ def try_lock(descriptor: int) -> bool:
     return True
 
 
+def sync_directory(path: str) -> None:
+    """Do nothing: Windows has no call for it, and NTFS writes names to its own journal with the file's first flush."""
+
+
 def process_lives(pid: int) -> bool:
     """Return whether there is a process with this id, of whatever account."""
     kernel = ctypes.WinDLL("kernel32", use_last_error=True)

@@ -42,7 +42,7 @@ def _random_token() -> str:
     return secrets.token_hex(16)
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class Callbacks:
     """Everything the robot does.
 
@@ -51,6 +51,7 @@ class Callbacks:
         job_run: Number of the job within this run; events of another one are late.
         outcome: How the job in hand ended, empty while that is not known.
         idle_wait_s: How long `announce` goes on asking, every `idle_interval_s`, while there is no job.
+        keep_task: Whether the journal gets the Task itself, and not only its digest.
         storage_broken: Whether a record could not be written: then no job is taken any more.
     """
 
@@ -69,6 +70,7 @@ class Callbacks:
     idle_wait_s: float = 0.0
     idle_interval_s: float = 10.0
     new_token: Callable[[], str] = _random_token
+    keep_task: bool = False
     job: Job | None = None
     job_run: int = 0
     run_token: str = ""
@@ -267,14 +269,23 @@ class Callbacks:
         self.job, self.outcome, self._answer_lost = job, "", False
         self.job_run += 1
         self.run_token = self.new_token()
-        if self.ledger.known(job.guid):
+        if self._already_had(job.guid):
             self.outcome = self.ledger.outcome(job.guid) or "lost"
             self.log.error("the orchestrator gave a job again, it is not run twice", job=job.guid, outcome=self.outcome)
             return Event("job_repeated", {**self._job_data(), "outcome": self.outcome})
         task = json.dumps(job.documents.get("task"), sort_keys=True, ensure_ascii=False, default=str)
         digest = hashlib.sha256(task.encode(errors="surrogatepass")).hexdigest()
         self.log.info("job taken", job=job.guid, script=job.script_name)
-        return Event(name, {**self._job_data(), "task_sha256": digest})
+        kept = {"task": job.documents.get("task")} if self.keep_task else {}
+        return Event(name, {**self._job_data(), "task_sha256": digest, **kept})
+
+    def _already_had(self, job_guid: str) -> bool:
+        try:
+            return self.ledger.known(job_guid)
+        except JournalError as error:
+            # The job is in hand: with broken storage it is not started, and reported Failed.
+            self.storage_broke(error)
+            return False
 
     def _consume_failed(self, error: GatewayError, spec: CallbackSpec) -> Event:
         if error.kind not in ("no_answer", "server_error", "garbled"):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import attrs
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class SystemClock:
     """The machine's own clock."""
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import attrs
 
+if sys.platform == "win32":
+    from fsm_robot import _windows as system
+else:
+    from fsm_robot import _posix as system
 
-@attrs.frozen
+
+@attrs.frozen(eq=False, repr=False)
 class AppendedFile:
     """`ports.AppendedFile` on a descriptor."""
 
@@ -32,7 +38,7 @@ class AppendedFile:
         os.close(self._descriptor)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class SystemDisk:
     """`ports.Disk` on the operating system's own files."""
 
@@ -49,3 +55,7 @@ class SystemDisk:
         path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         return AppendedFile(os.open(path, flags | (os.O_EXCL if new else 0), 0o600))
+
+    def sync_names(self, directory: Path) -> None:
+        """See `ports.Disk.sync_names`."""
+        system.sync_directory(str(directory))

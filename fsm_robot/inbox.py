@@ -9,7 +9,7 @@ import attrs
 from fsm_robot.machine.events import Event
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class QueueInbox:
     """An inbox on `SimpleQueue`, whose `put` is safe inside a signal handler.
 

@@ -24,7 +24,7 @@ KEPT_FILES = 5
 LONGEST_VALUE = 2000
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class Log:
     """Writes `sentence: key=value …` lines; a sentence is constant, what varies is bound.
 

@@ -103,3 +103,12 @@ def _forget(file: Path) -> None:
 
 def _sum(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def give_up_cache(directory: Path) -> bool:
+    """Delete the compiled form to make room on a full disk; return whether there was one."""
+    try:
+        (directory / CACHE_NAME).unlink()
+    except OSError:
+        return False
+    return True

@@ -21,7 +21,7 @@ class LeavingError(Exception):
     """The robot was told to leave while it waited for the next try."""
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class Patience:
     """Repeats a call of the gateway by the retry policy of the machine file, and by nothing else."""
 

@@ -134,6 +134,7 @@ class Unsettled:
         run_token: Mark in the environment of its processes.
         outcome: How it ended, or empty where the robot died before it knew.
         last_state: State in which the record ends, for the log.
+        repeated: Whether the orchestrator had given it a second time: an old outcome does not close it then.
     """
 
     job_guid: str
@@ -141,6 +142,7 @@ class Unsettled:
     run_token: str
     outcome: str = ""
     last_state: str = ""
+    repeated: bool = False
 
 
 class Past(Protocol):
@@ -160,7 +162,7 @@ class Ledger(Protocol):
         """Return how the job ended, or empty where that is not known."""
 
     def add(self, job_guid: str, outcome: str = "") -> None:
-        """Write that the job was taken, or how it ended; on disk when this returns."""
+        """Write that the job was taken, or how it ended; the latter is on disk when this returns."""
 
 
 class Journal(Protocol):
@@ -239,3 +241,6 @@ class Disk(Protocol):
 
     def append(self, path: Path, *, new: bool = False) -> AppendedFile:
         """Open a file, for this account only, and the folders above it; `new` refuses one that is there already."""
+
+    def sync_names(self, directory: Path) -> None:
+        """Return when the names of the files in a folder survive a power loss, as far as the system can promise it."""

@@ -16,7 +16,7 @@ from fsm_robot.machine.events import Event
 from fsm_robot.ports import Clock, Gateway, HeartbeatAnswer, Inbox, Job, Timers
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class Pulse:
     """Sends heartbeats for one job at a time and posts the orders that their answers carry.
 
@@ -49,7 +49,7 @@ class Pulse:
             self._cancel()
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _Beats:
     """The heartbeats of one job."""
 

@@ -9,12 +9,12 @@ import attrs
 from fsm_robot.callbacks import Callbacks
 from fsm_robot.errors import JournalError
 from fsm_robot.logs import Log
-from fsm_robot.machine.core import RobotMachine, Step
+from fsm_robot.machine.core import CameFrom, RobotMachine, Step
 from fsm_robot.machine.events import Event
 from fsm_robot.ports import Inbox, Journal
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class Runner:
     """One run of the robot, from its start to a final state, in the thread that calls `run`."""
 
@@ -31,17 +31,17 @@ class Runner:
             answer = self._do(step)
             while not self.machine.finished:
                 # A callback's own answer comes first: what waits in the inbox is younger.
-                step = self._decide(answer or self.inbox.take())
+                step = self._decide(answer, "callback") if answer else self._decide(self.inbox.take(), "inbox")
                 answer = self._do(step)
         except BaseException:
             self.callbacks.close()
             raise
         return self._end(step)
 
-    def _decide(self, event: Event) -> Step:
-        if event.job_run is not None and event.job_run != self.callbacks.job_run:
-            return self.machine.late(event)
-        return self.machine.handle(event)
+    def _decide(self, event: Event, came_from: CameFrom) -> Step:
+        late = event.job_run is not None and event.job_run != self.callbacks.job_run
+        step = self.machine.late(event) if late else self.machine.handle(event)
+        return step.that_came_from(came_from)
 
     def _do(self, step: Step) -> Event | None:
         """Write the step down, then act on it."""

@@ -18,7 +18,7 @@ else:
 LONGEST_S = 30.0
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class Session:
     """The account's own session.
 

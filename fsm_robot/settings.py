@@ -35,6 +35,10 @@ def _between(low: float, high: float) -> Callable[[Any], str | None]:
     return lambda value: None if low <= value <= high else f"must be from {low:g} to {high:g}, not {value:g}"
 
 
+def _whole_between(low: int, high: int) -> Callable[[Any], str | None]:
+    return lambda value: None if low <= value <= high else f"must be from {low} to {high}, not {value}"
+
+
 def _url(value: str) -> str | None:
     from urllib.parse import urlsplit
 
@@ -75,7 +79,7 @@ def _key(
     return attrs.field(default=default, repr=not secret, metadata=metadata)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class OrchestratorSettings:
     """`[orchestrator]`: where the server is and how to talk to it."""
 
@@ -87,7 +91,7 @@ class OrchestratorSettings:
     timeout_s: float = _key(30.0, "longest wait for an answer", _between(0.1, 600))
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class HeartbeatSettings:
     """`[heartbeat]`: the sign of life while a script runs."""
 
@@ -100,7 +104,7 @@ class HeartbeatSettings:
     disconnect_after_s: float = _key(3600.0, "how long silent before on_disconnect = stop acts", _between(1, 7 * 86400))
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class ScriptsSettings:
     """`[scripts]`: what is run and how."""
 
@@ -114,7 +118,7 @@ class ScriptsSettings:
     )
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class SessionSettings:
     """`[session]`: what happens when nothing is left to do."""
 
@@ -129,21 +133,26 @@ class SessionSettings:
     log_off_command: tuple[str, ...] = _key([], "own command for the log-off; empty: the platform's own")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class StorageSettings:
     """`[storage]`: where the robot keeps its files."""
 
     directory: str = _key("state", "journal, job folders, lock and log, relative to robot.toml", _without_nul)
+    keep_runs: int = _key(
+        1000, "journals of runs that are kept, with the folders of their jobs", _whole_between(10, 100_000)
+    )
+    keep_runs_days: float = _key(90.0, "days after which they are deleted anyway", _between(1, 36500))
+    keep_task: bool = _key(False, "write the Task into the journal; by default only its SHA-256 is there")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class LoggingSettings:
     """`[logging]`: how much is told."""
 
     level: str = _key("INFO", "DEBUG, INFO, WARNING or ERROR", _one_of("DEBUG", "INFO", "WARNING", "ERROR"))
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class MachineSettings:
     """`[machine]`: another machine file, and the module with its callbacks."""
 
@@ -151,7 +160,7 @@ class MachineSettings:
     callbacks: str = _key("", "module or .py file with a Callbacks class of your own", _without_nul)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Settings:
     """Everything that robot.toml and the environment say. Relative paths start at `base`."""
 
@@ -246,7 +255,7 @@ def _read(path: Path) -> str:
         raise SettingsError(f"{path}:{line}: is not UTF-8 text; save the file as UTF-8") from error
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _Reader:
     """Collects the problems of one robot.toml and its environment."""
 
@@ -370,6 +379,10 @@ def _typed(value: Any, kind: str) -> tuple[Any, str | None]:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             return value, "must be a number"
         return float(value), None
+    if kind == "int":
+        if isinstance(value, bool) or not isinstance(value, int):
+            return value, "must be a whole number"
+        return value, None
     if kind == "tuple[str, ...]":
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             return value, 'must be a list of texts, such as ["loginctl", "terminate-session", "self"]'
@@ -388,9 +401,9 @@ def _typed(value: Any, kind: str) -> tuple[Any, str | None]:
 def _from_text(text: str, field: attrs.Attribute[Any]) -> Any:
     """Read an environment variable by the type of its field; what does not fit is left for the check to refuse."""
     kind = str(field.type)
-    if kind == "float":
+    if kind in ("float", "int"):
         try:
-            return float(text)
+            return float(text) if kind == "float" else int(text)
         except ValueError:
             return text
     if kind in ("bool", "bool | str") and text.lower() in ("true", "false", "1", "0"):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import attrs
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class ThreadTimers:
     """`ports.Timers` with a thread per call of `after`: an action that hangs holds up nobody else."""
 

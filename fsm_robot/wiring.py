@@ -18,9 +18,10 @@ from fsm_robot.clock import SystemClock
 from fsm_robot.errors import SettingsError
 from fsm_robot.gateway.http import HttpGateway
 from fsm_robot.inbox import QueueInbox
-from fsm_robot.journal.file import JournalFile, find_unsettled
+from fsm_robot.journal.file import JournalFile
 from fsm_robot.journal.identity import robot_identity
 from fsm_robot.journal.ledger import JobLedger
+from fsm_robot.journal.look_back import find_unsettled
 from fsm_robot.journal.record import FORMAT
 from fsm_robot.logs import Log
 from fsm_robot.machine.core import RobotMachine
@@ -37,7 +38,7 @@ from fsm_robot.timers import ThreadTimers
 SHORTEST_USUAL_INTERVAL_S = 10.0
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Robot:
     """A robot that is ready to run."""
 
@@ -82,6 +83,7 @@ def robot_for(settings: Settings, log: Log, *, when_idle: str) -> Robot:
     beats = definition.callback("run_script")
     session = Session(log, when_idle, settings.session.log_off_command, lambda: not worker.busy)
     journal_directory = settings.storage_directory / "journal"
+    ledger = JobLedger(settings.storage_directory / "jobs" / "ledger.jsonl")
     callbacks = callbacks_class(
         definition=definition,
         gateway=gateway,
@@ -90,28 +92,60 @@ def robot_for(settings: Settings, log: Log, *, when_idle: str) -> Robot:
         inbox=inbox,
         timers=timers,
         log=log,
-        ledger=JobLedger(settings.storage_directory / "jobs" / "ledger.jsonl"),
-        past=_Past(journal_directory),
+        ledger=ledger,
+        past=_Past(journal_directory, ledger, log),
         patience=Patience(inbox, clock, log),
         leave=session.leave,
         stop_grace_s=settings.scripts.stop_grace_s,
         idle_wait_s=settings.session.idle_wait_s,
         idle_interval_s=settings.heartbeat.interval_s,
+        keep_task=settings.storage.keep_task,
     )
-    journal = JournalFile(journal_directory, _header(settings, definition), clock, redactor)
+    journal = JournalFile(
+        journal_directory,
+        _header(settings, definition),
+        clock,
+        redactor,
+        make_room=lambda: machine_file.give_up_cache(settings.storage_directory),
+    )
     return Robot(Runner(RobotMachine(definition), journal, callbacks, inbox, log), callbacks, inbox, gateway, log)
 
 
-@attrs.frozen
+def prune(settings: Settings, log: Log) -> None:
+    """Delete the old runs that the settings do not keep; the run of this process has ended."""
+    from fsm_robot.journal.pruning import Kept, prune_runs
+
+    storage = settings.storage_directory
+
+    def folder_of(job_guid: str) -> Path:
+        from fsm_robot.worker.job_folder import folder_name
+
+        return storage / "jobs" / folder_name(job_guid)
+
+    deleted = prune_runs(
+        storage / "journal",
+        Kept(settings.storage.keep_runs, settings.storage.keep_runs_days),
+        SystemClock().utc_now(),
+        ledger=JobLedger(storage / "jobs" / "ledger.jsonl"),
+        folder_of=folder_of,
+        warn=log.warning,
+    )
+    if deleted:
+        log.info("old runs were deleted", runs=deleted)
+
+
+@attrs.frozen(eq=False, repr=False)
 class _Past:
     directory: Path
+    ledger: JobLedger
+    log: Log
 
     def unsettled(self) -> Unsettled | None:
         """Return the job that earlier runs left open, or None."""
-        return find_unsettled(self.directory)
+        return find_unsettled(self.directory, ledger=self.ledger, warn=self.log.error)
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _LateWorker:
     """The worker, imported and built with the first job: a robot that finds none never pays for it."""
 

@@ -58,3 +58,20 @@ def need(command: str) -> str:
     if os.environ.get("CI") == "true":
         pytest.fail(f"{command} is not installed, and CI must not skip this test")
     pytest.skip(f"{command} is not installed")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end how much of states.yaml the recorded journals take."""
+    from fsm_robot.journal.file import read_file
+    from fsm_robot.journal.taken import taken_in
+    from tests.fakes.world import definition_of_the_robot
+    from tests.journals.possible import possible_pairs
+
+    definition = definition_of_the_robot()
+    files = sorted((Path(__file__).parent / "journals").glob("*.jsonl"))
+    taken = taken_in(read_file(file).records for file in files)
+    edges, pairs = {edge.key for edge in definition.transitions}, possible_pairs(definition)
+    terminalreporter.write_line(
+        f"recorded journals: {len(files)}; transitions {len(edges & set(taken.transitions))}/{len(edges)},"
+        f" pairs {len(pairs & set(taken.pairs))}/{len(pairs)}"
+    )

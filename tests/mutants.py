@@ -192,6 +192,7 @@ MACHINE = [
 
 CALLBACKS, RUNNER, PULSE = "fsm_robot/callbacks.py", "fsm_robot/runner.py", "fsm_robot/pulse.py"
 PATIENCE, RETRY = "fsm_robot/patience.py", "fsm_robot/gateway/retry.py"
+LOOK_BACK = "fsm_robot/journal/look_back.py"
 FILE, LEDGER, UNSETTLED = "fsm_robot/journal/file.py", "fsm_robot/journal/ledger.py", "fsm_robot/journal/unsettled.py"
 APPEND = """        try:
             self.journal.append(step)
@@ -205,13 +206,18 @@ CODE = [
     Mutant("act before the journal", RUNNER, APPEND, ""),
     Mutant("late events count", RUNNER, "event.job_run != self.callbacks.job_run", "False"),
     Mutant("a broken journal is not told", RUNNER, "self.callbacks.storage_broke(error)", "pass"),
-    Mutant("the inbox comes first", RUNNER, "answer or self.inbox.take()", "self.inbox.take()"),
+    Mutant(
+        "the inbox comes first",
+        RUNNER,
+        'self._decide(answer, "callback") if answer else self._decide(self.inbox.take(), "inbox")',
+        'self._decide(self.inbox.take(), "inbox")',
+    ),
     Mutant(
         "skip the recovery kill", CALLBACKS, "self.worker.end_remains(left.run_token) if left.run_token else ()", "()"
     ),
     Mutant("ignore the unsettled job", CALLBACKS, "if left is None:", "if left is None or left:"),
     Mutant("forget the outcome that was left", CALLBACKS, 'left.outcome or "lost"', '"lost"'),
-    Mutant("skip the ledger when a job is taken", CALLBACKS, "if self.ledger.known(job.guid):", "if False:"),
+    Mutant("skip the ledger when a job is taken", CALLBACKS, "if self._already_had(job.guid):", "if False:"),
     Mutant("no ledger entry before the claim", CALLBACKS, '        self._write_ledger("")\n', ""),
     Mutant("no outcome in the ledger", CALLBACKS, "self._write_ledger(self.outcome)", "pass"),
     Mutant("a repeated job is always lost", CALLBACKS, 'self.ledger.outcome(job.guid) or "lost"', '"lost"'),
@@ -266,8 +272,8 @@ CODE = [
     Mutant(
         "leaving is not heard before a heartbeat",
         CALLBACKS,
-        '        if self.inbox.leaving():\n            return Event("interrupted")\n        spec = self._spec(step)\n        try:\n            answer = self.patience.ask(spec, lambda: self._announced',
-        "        spec = self._spec(step)\n        try:\n            answer = self.patience.ask(spec, lambda: self._announced",
+        '        if self.inbox.leaving():\n            return Event("interrupted")\n        spec = self._spec(step)\n        try:\n            answer = self.patience.linger',
+        "        spec = self._spec(step)\n        try:\n            answer = self.patience.linger",
     ),
     Mutant(
         "leaving is not heard before a claim",
@@ -332,18 +338,24 @@ CODE = [
         "            self._missed(error)\n            return None",
     ),
     Mutant("the journal is not synced", FILE, "            file.sync()\n", "            pass\n"),
-    Mutant("a torn line is not mended", FILE, "        self._mend(file)\n", ""),
-    Mutant("journals overwrite the order", FILE, "default=0) + 1", "default=0) + 0"),
-    Mutant("the journal is not redacted", FILE, "self._chain, self.redactor.text)", "self._chain, str)"),
-    Mutant("only the last journal is read", FILE, "if found is not None or has_looked_back(records):", "if True:"),
+    Mutant("a torn line is not mended", FILE, "            file.cut(self._whole_bytes)\n", "            pass\n"),
+    Mutant("journals overwrite the order", FILE, "_number(names[-1]) + 1", "_number(names[-1]) + 0"),
+    Mutant("the journal is not redacted", FILE, "chain, self.redactor.text)", "chain, str)"),
+    Mutant(
+        "only the last journal is read",
+        LOOK_BACK,
+        "if found is not None or has_looked_back(reading.records):",
+        "if True:",
+    ),
     Mutant(
         "old journals are always read on",
-        FILE,
-        "if found is not None or has_looked_back(records):",
+        LOOK_BACK,
+        "if found is not None or has_looked_back(reading.records):",
         "if found is not None:",
     ),
-    Mutant("the oldest journal comes first", FILE, "key=_number, reverse=True)", "key=_number)"),
-    Mutant("the ledger is not synced", LEDGER, "                file.sync()\n", ""),
+    Mutant("the oldest journal comes first", LOOK_BACK, "in reversed(names):", "in names:"),
+    Mutant("what the ledger closed is reported again", LOOK_BACK, "not ledger.outcome(found.job_guid):", "True:"),
+    Mutant("the ledger is not synced", LEDGER, "                if outcome:\n                    file.sync()\n", ""),
     Mutant(
         "the ledger goes on behind a torn line", LEDGER, 'start = b"" if self._ends_whole() else b"\\n"', 'start = b""'
     ),
@@ -405,7 +417,7 @@ class Verdict:
 def copy_of_the_project(folder: Path) -> None:
     """Copy what a mutant needs."""
     leave_out = shutil.ignore_patterns("*.pyc", "__pycache__", "cli_output", ".hypothesis")
-    for name in ("fsm_robot", "tests"):
+    for name in ("fsm_robot", "tests", "docs"):
         shutil.copytree(ROOT / name, folder / name, ignore=leave_out)
     for name in ("states.yaml", "pyproject.toml"):
         shutil.copy2(ROOT / name, folder / name)

@@ -7,7 +7,13 @@ import attrs
 import pytest
 
 from fsm_robot.codes import event_for
-from fsm_robot.errors import GatewayRejectedError, ScriptNotStartedError, ScriptRefusedError, UnexpectedEventError
+from fsm_robot.errors import (
+    GatewayRejectedError,
+    JournalError,
+    ScriptNotStartedError,
+    ScriptRefusedError,
+    UnexpectedEventError,
+)
 from fsm_robot.machine.events import Event
 from fsm_robot.ports import ConsumeAnswer, Ending, HeartbeatAnswer, Unsettled
 from tests.fakes.world import (
@@ -17,6 +23,7 @@ from tests.fakes.world import (
     NO_JOB,
     FakeGateway,
     FakeJournal,
+    FakeLedger,
     FakePast,
     FakeWorker,
     World,
@@ -476,6 +483,34 @@ def test_nothing_is_consumed_while_a_result_cannot_be_delivered() -> None:
     assert {call[0] for call in world.gateway.calls} == {"update"}
 
 
+# ---- what is written down
+
+
+def test_step_says_whether_its_event_came_from_the_callback_or_the_inbox() -> None:
+    """The answer of a callback is the next event; while a callback waits, the inbox has the word."""
+    world = with_job()
+
+    world.run()
+
+    came_from = {step.event.name: step.came_from for step in world.steps}
+    assert came_from["started"] == ""
+    assert came_from["job_consumed"] == "callback"
+    assert came_from["script_ended"] == "inbox"
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_task_reaches_the_journal_only_when_the_settings_ask_for_it(keep: bool) -> None:
+    """Parameters may be private: a digest is enough to compare them."""
+    world = with_job(keep_task=keep)
+
+    world.run()
+
+    (data,) = [step.event.data for step in world.steps if step.event.name == "job_consumed"]
+    assert len(data["task_sha256"]) == 64
+    assert data.get("task") == (JOB.documents["task"] if keep else None)
+    assert ("2026-10" in str(data)) == keep
+
+
 # ---- the journal fails
 
 
@@ -487,6 +522,20 @@ def test_robot_when_its_journal_cannot_be_written_takes_no_job(broken_from: int,
     assert world.run() == 1
     assert [call[0] for call in world.gateway.calls] == sent
     assert any("no space left" in line for line in world.log.lines)
+
+
+def test_job_of_which_nobody_can_say_whether_it_was_had_is_not_started() -> None:
+    """A list of jobs that cannot be read is broken storage: the job is reported Failed, and no other is taken."""
+
+    class Unreadable(FakeLedger):
+        def known(self, job_guid: str) -> bool:
+            raise JournalError("cannot be read")
+
+    world = with_job(ledger=Unreadable())
+
+    assert world.run() == 1
+    assert world.worker.done == []
+    assert world.gateway.statuses() == [5]
 
 
 @pytest.mark.parametrize(("broken_from", "statuses"), [(3, [5]), (4, [8, 5]), (5, [8, 4])])

@@ -48,6 +48,16 @@ def test_guid_never_shows_in_the_repr(tmp_path: Path) -> None:
 
 
 WRONG = {
+    "no whole number": (
+        "[heartbeat]",
+        "[storage]\nkeep_runs = 10.5\n[heartbeat]",
+        "robot.toml:6: storage.keep_runs: must be a whole number",
+    ),
+    "too few runs": (
+        "[heartbeat]",
+        "[storage]\nkeep_runs = 3\n[heartbeat]",
+        "robot.toml:6: storage.keep_runs: must be from 10 to 100000, not 3",
+    ),
     "unknown key": (
         "interval_s = 10",
         "intervall_s = 10",
@@ -204,3 +214,11 @@ def test_missing_file_names_the_command_that_writes_one(tmp_path: Path) -> None:
     """A newcomer learns of `fsm-robot init`."""
     with pytest.raises(SettingsError, match="fsm-robot init"):
         load(tmp_path / "robot.toml", {})
+
+
+def test_whole_number_in_the_environment_is_read_as_one(tmp_path: Path) -> None:
+    """`FSM_ROBOT_STORAGE_KEEP_RUNS=50` is the number, and a word is refused."""
+    assert load(toml(tmp_path, GOOD), {"FSM_ROBOT_STORAGE_KEEP_RUNS": "50"}).storage.keep_runs == 50
+    assert problems(tmp_path, GOOD, {"FSM_ROBOT_STORAGE_KEEP_RUNS": "many"}) == [
+        "environment: FSM_ROBOT_STORAGE_KEEP_RUNS: storage.keep_runs: must be a whole number"
+    ]

@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = {
     "check": "check robot.toml and the machine file, and show what the machine does",
     "schedule": "let the system's scheduler start the robot: install, show, remove, check",
     "diagram": "draw the machine file",
+    "replay": "would a machine file decide recorded runs the same way?",
     "export": "write journals as an event log for process mining: XES, OCEL or CSV",
     "conformance": "replay journals against the machine and name what does not fit",
     "status": "what the robots of some folders do now, and whether somebody should look",

@@ -26,6 +26,7 @@ from fsm_robot.export.svg import svg
 from fsm_robot.export.words import Words, words
 from fsm_robot.export.xml_in import Element
 from fsm_robot.journal.file import SUFFIX, journals, read_journal
+from fsm_robot.journal.taken import Taken, taken_in
 from fsm_robot.machine.definition import Definition
 from fsm_robot.player.assets import assets
 from fsm_robot.player.history import Run
@@ -34,12 +35,13 @@ from fsm_robot.player.page import comparison_page, page
 
 @attrs.frozen
 class Options:
-    """What a format may want beside the machine: words of --lang, runs of --runs and their figures, an old drawing."""
+    """What a format may want beside the machine: words of --lang, runs of --runs, figures and way, an old drawing."""
 
     words: Words
     runs: Sequence[Run] = ()
     heat: Heat | None = None
     old: Element | None = None
+    taken: Taken | None = None
 
 
 def _interchanged(draw: Callable[[Words, Beside], str]) -> Callable[[Definition, Options], str]:
@@ -47,9 +49,9 @@ def _interchanged(draw: Callable[[Words, Beside], str]) -> Callable[[Definition,
 
 
 FORMATS: Mapping[str, Callable[[Definition, Options], str | bytes]] = {
-    "mermaid": lambda _, options: mermaid(options.words),
-    "dot": lambda _, options: dot(options.words),
-    "markdown": lambda machine, options: markdown(machine, options.words),
+    "mermaid": lambda _, options: mermaid(options.words, options.taken),
+    "dot": lambda _, options: dot(options.words, options.taken),
+    "markdown": lambda machine, options: markdown(machine, options.words, options.taken),
     "svg": lambda _, options: svg(options.words, options.heat),
     "drawio": lambda _, options: drawio(options.words),
     "html": lambda _, options: page(options.words, options.runs, assets(), options.heat),
@@ -59,7 +61,7 @@ FORMATS: Mapping[str, Callable[[Definition, Options], str | bytes]] = {
 }
 
 
-WITH_FIGURES = frozenset({"svg", "html", "bpmn", "png", "pdf"})
+WITH_FIGURES = frozenset({"svg", "html", "bpmn", "png", "pdf", "mermaid", "dot", "markdown"})
 """Formats that show what --runs holds."""
 WITH_VERDICTS = ("markdown", "html")
 """Formats of a comparison that say which runs would go another way."""
@@ -80,7 +82,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--diff", metavar=("OLD", "NEW"), nargs=2, help="show what one machine file changes in another")
     parser.add_argument("--lang", metavar="LANGUAGE", default="", help="titles instead of names, such as en or ru")
     parser.add_argument(
-        "--runs", metavar="JOURNAL", nargs="+", default=[], help="journals, or folders of them: figures on the drawing"
+        "--runs",
+        "--run",
+        metavar="JOURNAL",
+        nargs="+",
+        default=[],
+        help="journals, or folders of them: their way and figures on the drawing",
     )
     interchange.add_arguments(parser)
     parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of printing")
@@ -100,7 +107,9 @@ def run(arguments: argparse.Namespace) -> int:
     runs = read_runs(arguments.runs)
     _tell_strangers(runs, definition)
     figures = heat(run_statistics(run.records for run in runs), arguments.lang) if runs else None
-    options = Options(words(definition, arguments.lang, str(path)), runs, figures, interchange.old_drawing(arguments))
+    taken = taken_in((run.records for run in runs), definition) if runs else None
+    old = interchange.old_drawing(arguments)
+    options = Options(words(definition, arguments.lang, str(path)), runs, figures, old, taken)
     return write(FORMATS[arguments.format](definition, options), arguments.output)
 
 

@@ -54,6 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
         finally:
             robot.gateway.close()
             over.set()
+        if not robot.callbacks.storage_broken:
+            wiring.prune(settings, log)
         jobs = robot.callbacks.jobs_done
         print(f"{robot.runner.machine.state}: {jobs} job{'' if jobs == 1 else 's'} done, exit code {exit_code}")
         log.close()

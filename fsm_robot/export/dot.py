@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from fsm_robot.export.idents import edge_idents, idents
-from fsm_robot.export.mermaid import label
+from fsm_robot.export.mermaid import TAKEN_FILL, TAKEN_LINE, label
 from fsm_robot.export.words import Words
+from fsm_robot.journal.taken import Taken
 from fsm_robot.machine.definition import State
 
 START = "_start"
 """The node of the start mark; ids of states never begin with an underscore."""
 
 
-def dot(words: Words) -> str:
-    """Return a `digraph`; ids are plain words, labels the real names."""
+def dot(words: Words, taken: Taken | None = None) -> str:
+    """Return a `digraph`; ids are plain words, labels the real names. With `taken`, what runs did is marked."""
     definition = words.definition
     ids = idents(state.name for state in definition.states)
     edges = edge_idents(definition)
@@ -23,19 +24,22 @@ def dot(words: Words) -> str:
         '    edge [fontname="sans-serif", fontsize=10]',
         f'    "{START}" [shape=point, width=0.15]',
     ]
-    lines += [f'    "{ids[state.name]}" [{_looks(words, state)}]' for state in definition.states]
+    lines += [f'    "{ids[state.name]}" [{_looks(words, state, taken)}]' for state in definition.states]
     lines.append(f'    "{START}" -> "{ids[definition.initial]}"')
     for edge in definition.transitions:
         style = ", style=dashed" if edge.kind == "internal" else ""
-        shown = f'label={_quoted(label(words, edge))}, id="{edges[edge]}"{style}'
+        if taken and taken.transitions.get(edge.key):
+            style += f', color="{TAKEN_LINE}", penwidth=2.5'
+        shown = f'label={_quoted(label(words, edge, taken))}, id="{edges[edge]}"{style}'
         lines.append(f'    "{ids[edge.source]}" -> "{ids[edge.dest]}" [{shown}]')
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def _looks(words: Words, state: State) -> str:
+def _looks(words: Words, state: State, taken: Taken | None) -> str:
     title = words.state(state.name)
     text = f"{title}\n{state.on_enter}" if state.on_enter else title
-    return f"label={_quoted(text)}{', peripheries=2' if state.final else ''}"
+    marked = f', style="rounded,filled", fillcolor="{TAKEN_FILL}"' if taken and taken.states.get(state.name) else ""
+    return f"label={_quoted(text)}{', peripheries=2' if state.final else ''}{marked}"
 
 
 def _quoted(text: str) -> str:

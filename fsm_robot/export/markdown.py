@@ -6,17 +6,22 @@ from collections.abc import Iterable, Sequence
 
 from fsm_robot.export.mermaid import mermaid
 from fsm_robot.export.words import Words, words
+from fsm_robot.journal.taken import Taken
 from fsm_robot.machine.checks import JOB_STATUSES, coverage
 from fsm_robot.machine.definition import CallbackSpec, Definition, RetryPolicy
 
 
-def markdown(definition: Definition, shown: Words | None = None) -> str:
-    """Return the page that docs/states.md holds; words in a language add what people call states and events."""
+def markdown(definition: Definition, shown: Words | None = None, taken: Taken | None = None) -> str:
+    """Return the page that docs/states.md holds.
+
+    Words in a language add what people call states and events; with `taken`, it says how often each edge was taken.
+    """
+    counted = ("taken",) if taken else ()
     names = [state.name for state in definition.states if not state.final]
     parts = [
         f"# The machine `{definition.name}`",
         "Made from `states.yaml` by `make diagram`; change that file, not this one.",
-        f"```mermaid\n{mermaid(words(definition))}```",
+        f"```mermaid\n{mermaid(words(definition), taken)}```",
         "## States",
         _table(
             ("state", "callback", "what it does"),
@@ -32,7 +37,7 @@ def markdown(definition: Definition, shown: Words | None = None) -> str:
         *_called(definition, shown),
         "## Transitions",
         _table(
-            ("from", "event", "to", "exit code", "remarks"),
+            ("from", "event", "to", "exit code", "remarks", *counted),
             (
                 (
                     edge.source,
@@ -40,6 +45,7 @@ def markdown(definition: Definition, shown: Words | None = None) -> str:
                     edge.dest,
                     _number(edge.exit_code),
                     _remarks(edge.kind, edge.at_most, edge.spent, edge.progress),
+                    *((str(taken.transitions.get(edge.key, 0)),) if taken else ()),
                 )
                 for edge in definition.transitions
             ),

@@ -13,7 +13,7 @@ from fsm_robot.errors import BeatsEndedError
 _LONGEST_SEND_S = 1.0
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class BeatGate:
     """Lets the heartbeats of one job out until it is closed."""
 
@@ -44,7 +44,7 @@ class BeatGate:
             self._passing.release()
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class FormBody:
     """A request body that knows whether any of it was handed to the network.
 

@@ -99,7 +99,7 @@ class _Adapter(HTTPAdapter):
         """Leave everything to the context: requests would add certifi's list, or REQUESTS_CA_BUNDLE."""
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class HttpGateway:
     """`ports.Gateway` over HTTP.
 
@@ -130,6 +130,7 @@ class HttpGateway:
     _gate: BeatGate | None = attrs.field(default=None, init=False)
     _identity: Identity | None = attrs.field(default=None, init=False)
     _post_updates: bool = attrs.field(default=False, init=False)
+    _proxies: dict[str, str] | None = attrs.field(default=None, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Read the certificates, so that a wrong file stops the start and not the first call."""
@@ -204,7 +205,7 @@ class HttpGateway:
 
     def proxy(self) -> str:
         """Return host and port of the proxy that leads to the orchestrator, or an empty text."""
-        return _proxy_name(self.url, get_environ_proxies(self.url))
+        return _proxy_name(self.url, self._environ_proxies())
 
     def close(self) -> None:
         """See `ports.Gateway.close`."""
@@ -212,6 +213,12 @@ class HttpGateway:
         self._calls.close()
         if self._beats is not None:
             self._beats.close()
+
+    def _environ_proxies(self) -> dict[str, str]:
+        # Looked up once: it reads the whole environment, and under Windows the registry.
+        if self._proxies is None:
+            self._proxies = get_environ_proxies(self.url)
+        return self._proxies
 
     # ---- one attempt
 
@@ -224,7 +231,7 @@ class HttpGateway:
 
     def _exchange(self, adapter: _Adapter, method: str, path: str, body: FormBody) -> Answer:
         url = self.url + path
-        proxies = get_environ_proxies(url)
+        proxies = self._environ_proxies()
         try:
             request = requests.Request(method, url, headers=self._headers(), data=body).prepare()
             response = adapter.send(

@@ -1,60 +1,84 @@
-"""The journal on disk: append and sync, read back, find what was left open."""
+"""The journal on disk: append and sync, read back."""
 
 from __future__ import annotations
 
+import errno
 import io
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import attrs
 
 from fsm_robot.disk import SystemDisk
 from fsm_robot.errors import JournalError
-from fsm_robot.journal.record import Record, line_of, read_lines, step_values
-from fsm_robot.journal.unsettled import has_looked_back, unsettled_in
+from fsm_robot.journal.record import LONGEST_LINE_BYTES, Reading, Record, line_of, read, step_values
 from fsm_robot.machine.core import Step
-from fsm_robot.ports import AppendedFile, Clock, Disk, Unsettled
+from fsm_robot.ports import AppendedFile, Clock, Disk
 from fsm_robot.redact import Redactor
 
 SUFFIX = ".jsonl"
 SYSTEM_DISK = SystemDisk()
+# A file that somebody put beside the journals is none of them.
+_NAME = re.compile(r"[0-9]{1,18}-.*\.jsonl")
+_FULL = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
+_MOST_WAITING = 1000
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class JournalFile:
-    """The journal of one run. The file appears with its first record."""
+    """The journal of one run. The file appears with its first record.
+
+    Attributes:
+        make_room: Called when the disk is full; gives something up and returns True, or has nothing left to give.
+    """
 
     directory: Path
     header: Mapping[str, Any]
     clock: Clock
     redactor: Redactor
     disk: Disk = SYSTEM_DISK
+    make_room: Callable[[], bool] = lambda: False
     path: Path | None = None
     _file: AppendedFile | None = None
     _whole_bytes: int = 0
     _torn: bool = False
     _chain: str = ""
-    _started_s: float = 0.0
+    _started_s: float | None = None
+    _waiting: list[tuple[str, Mapping[str, Any]]] = attrs.field(factory=list)
+    _name_is_safe: bool = False
+    _first_of_folder: bool = False
 
     def append(self, step: Step) -> None:
         """Write one step and return when it is on disk.
 
+        What could not be written is kept, and written with the next step: a disk that has room again gets it all.
+
         Raises:
-            JournalError: The disk is full, read-only or gone.
+            JournalError: The disk is full, read-only or gone; or it was full, and the last reserve was used.
         """
-        with _disk_errors(self.path or self.directory, "written"):
-            file = self._file or self._open()
-            self._write(file, "step", step_values(step, self.clock.utc_now(), self.clock.monotonic() - self._started_s))
+        now_s = self.clock.monotonic()
+        self._started_s = now_s if self._started_s is None else self._started_s
+        if len(self._waiting) < _MOST_WAITING:
+            self._waiting.append(("step", step_values(step, self.clock.utc_now(), now_s - self._started_s)))
+        self._flush(sync=True)
+        if "job" in step.event.data:
+            self._keep_name()
 
     def end(self, exit_code: int) -> None:
-        """Write the end record, so that a whole journal is told from a cut one, and close the file."""
+        """Write the end record, so that a whole journal is told from a cut one, and close the file.
+
+        It is not synced: the step before it tells as much, and an idle wake-up need not wait for the disk again.
+        """
         if self._file is None:
             return
-        with _disk_errors(self.path or self.directory, "written"):
-            self._write(self._file, "end", {"at": self.clock.utc_now(), "exit_code": exit_code})
-        self.close()
+        self._waiting.append(("end", {"at": self.clock.utc_now(), "exit_code": exit_code}))
+        try:
+            self._flush(sync=False)
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Close the file."""
@@ -62,43 +86,76 @@ class JournalFile:
             self._file.close()
             self._file = None
 
-    def _open(self) -> AppendedFile:
-        self._started_s = self.clock.monotonic()
-        stamp = self.clock.utc_now()
-        # The number, not the clock, gives the order: clocks are set back.
-        number = max(map(_number, _journal_names(self.directory, self.disk)), default=0) + 1
-        compact = stamp[:19].replace("-", "").replace(":", "")
-        self.path = self.directory / f"{number:06d}-{compact}Z{SUFFIX}"
-        self._torn, self._whole_bytes, self._chain = False, 0, ""
-        file = self.disk.append(self.path, new=True)
-        try:
-            self._write(file, "header", {**self.header, "started_at": stamp})
-        except OSError:
-            file.close()
-            raise
-        self._file = file
-        return file
+    def _flush(self, *, sync: bool) -> None:
+        with disk_errors(self.path or self.directory, "written"):
+            try:
+                self._write(sync)
+            except OSError as error:
+                if error.errno not in _FULL or not self.make_room():
+                    raise
+                self._write(sync)
+                raise OSError(error.errno, "the disk is full, this was written into the last reserve") from error
 
-    def _write(self, file: AppendedFile, kind: str, values: Mapping[str, Any]) -> None:
-        self._mend(file)
-        line, chain = line_of(kind, values, self._chain, self.redactor.text)
-        data = line.encode()
-        self._torn = True
-        file.write(data)
-        if kind != "header":
-            # The header reaches the disk together with the step that follows it at once.
-            file.sync()
-        self._torn, self._whole_bytes, self._chain = False, self._whole_bytes + len(data), chain
-
-    def _mend(self, file: AppendedFile) -> None:
+    def _write(self, sync: bool) -> None:
+        file = self._file or self._open()
         # A reader stops at a line that is not whole: what comes behind one would be lost.
         if self._torn:
             file.cut(self._whole_bytes)
+        chain, text = self._chain, ""
+        for kind, values in self._waiting:
+            line, chain = line_of(kind, values, chain, self.redactor.text)
+            text += line
+        data = text.encode()
+        self._torn = True
+        file.write(data)
+        if sync:
+            file.sync()
+        self._torn, self._whole_bytes, self._chain = False, self._whole_bytes + len(data), chain
+        self._waiting.clear()
+
+    def _open(self) -> AppendedFile:
+        stamp = self.clock.utc_now()
+        # The number, not the clock, gives the order: clocks are set back.
+        names = journal_names(self.directory, self.disk)
+        number = _number(names[-1]) + 1 if names else 1
+        compact = stamp[:19].replace("-", "").replace(":", "")
+        self.path = self.directory / f"{number:06d}-{compact}Z{SUFFIX}"
+        self._torn, self._whole_bytes, self._chain, self._first_of_folder = False, 0, "", number == 1
+        self._file = self.disk.append(self.path, new=True)
+        # The header reaches the disk together with the step that follows it at once.
+        if not self._waiting or self._waiting[0][0] != "header":
+            self._waiting.insert(0, ("header", {**self.header, "started_at": stamp}))
+        return self._file
+
+    def _keep_name(self) -> None:
+        """Sync the folder once, with the first step that speaks of a job.
+
+        A power loss may take a new file's name away although its content was synced. Before there is a job, nothing
+        is lost with the file, and a wake-up that finds none does not pay for it.
+        """
+        if self._name_is_safe:
+            return
+        with disk_errors(self.directory, "written"):
+            self.disk.sync_names(self.directory)
+            if self._first_of_folder:
+                self.disk.sync_names(self.directory.parent)
+                self.disk.sync_names(self.directory.parent.parent)
+        self._name_is_safe = True
 
 
 def journals(directory: Path, disk: Disk = SYSTEM_DISK) -> list[Path]:
-    """Return the journals of a folder, oldest first; an absent folder has none."""
-    return [directory / name for name in sorted(_journal_names(directory, disk), key=_number)]
+    """Return every file of a folder that is named like a journal, in the order of the runs; for readers."""
+    names = [name for name in disk.names(directory) if name.endswith(SUFFIX)]
+    return [directory / name for name in sorted(names, key=lambda name: (_number(name), name))]
+
+
+def journal_names(directory: Path, disk: Disk = SYSTEM_DISK) -> list[str]:
+    """Return the names of the robot's own journals in its folder, oldest run first; an absent folder has none."""
+    return sorted(filter(_NAME.fullmatch, disk.names(directory)), key=lambda name: (_number(name), name))
+
+
+def _number(name: str) -> int:
+    return int(name.partition("-")[0]) if _NAME.fullmatch(name) else 0
 
 
 def read_journal(path: Path, disk: Disk = SYSTEM_DISK) -> tuple[list[Record], str]:
@@ -107,37 +164,40 @@ def read_journal(path: Path, disk: Disk = SYSTEM_DISK) -> tuple[list[Record], st
     Raises:
         JournalError: The file cannot be read.
     """
-    with _disk_errors(path, "read"):
-        text = disk.read(path).decode("utf-8", "replace")
-    return read_lines(io.StringIO(text, newline=""))
+    reading = read_run(path, disk)
+    return reading.records, reading.wrong
 
 
-def find_unsettled(directory: Path, disk: Disk = SYSTEM_DISK) -> Unsettled | None:
-    """Return the job that earlier runs left open, or None.
+def read_run(path: Path, disk: Disk = SYSTEM_DISK) -> Reading:
+    """Return everything that can be read of a journal.
 
-    The last run that looked back answers for all before it: it took over what it found.
+    Raises:
+        JournalError: The file cannot be read.
     """
-    with _disk_errors(directory, "read"):
-        names = sorted(_journal_names(directory, disk), key=_number, reverse=True)
-    for name in names:
-        records, _ = read_journal(directory / name, disk)
-        found = unsettled_in(records)
-        if found is not None or has_looked_back(records):
-            return found
-    return None
+    with disk_errors(path, "read"):
+        return read(io.BytesIO(disk.read(path)))
 
 
-def _journal_names(directory: Path, disk: Disk) -> list[str]:
-    return [name for name in disk.names(directory) if name.endswith(SUFFIX)]
+def read_file(path: Path) -> Reading:
+    """Return what a file holds that may be no journal at all; never takes in more than a line at a time.
+
+    Raises:
+        JournalError: The file cannot be read.
+    """
+    with disk_errors(path, "read"), path.open("rb") as stream:
+        return read(_short_lines(stream))
 
 
-def _number(name: str) -> int:
-    digits = name.partition("-")[0]
-    return int(digits) if digits.isdecimal() else 0
+def _short_lines(stream: IO[bytes]) -> Iterable[bytes]:
+    while line := stream.readline(LONGEST_LINE_BYTES + 1):
+        yield line
+        if not line.endswith(b"\n"):
+            return
 
 
 @contextmanager
-def _disk_errors(path: Path, done: str) -> Iterator[None]:
+def disk_errors(path: Path, done: str) -> Iterator[None]:
+    """Turn a refusal of the operating system into one sentence: `done` is `written` or `read`."""
     try:
         yield
     except OSError as error:

@@ -7,7 +7,7 @@ import os
 from itertools import islice
 from pathlib import Path
 
-from fsm_robot.journal.file import journals
+from fsm_robot.journal.file import journal_names
 from fsm_robot.journal.record import read_lines
 
 SALT_BYTES = 8
@@ -24,9 +24,9 @@ def robot_identity(directory: Path, robot_guid: str) -> dict[str, str]:
 
 
 def _salt_in(directory: Path) -> str:
-    for path in reversed(journals(directory)):
+    for name in reversed(journal_names(directory)):
         try:
-            with path.open(encoding="utf-8", errors="replace", newline="") as stream:
+            with (directory / name).open(encoding="utf-8", errors="replace", newline="") as stream:
                 records, _ = read_lines(islice(stream, 1))
             salt = records[0].values["robot"]["salt"]
         except (OSError, IndexError, KeyError, TypeError, ValueError):

@@ -15,7 +15,7 @@ KEPT_LINES = 20_000
 SYSTEM_DISK = SystemDisk()
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class JobLedger:
     """An append-only file of JSON lines: `{"job": GUID}` when a job is taken, with `"outcome"` when it is over."""
 
@@ -32,8 +32,17 @@ class JobLedger:
         outcomes = [entry.get("outcome", "") for entry in self._entries(job_guid)]
         return str(next((outcome for outcome in reversed(outcomes) if outcome), ""))
 
+    def last_open(self) -> str:
+        """Return the job that was taken last, if no entry says how it ended; else an empty text."""
+        entries = [entry for line in self._lines() if isinstance(entry := _parsed(line), dict) and "job" in entry]
+        job = str(entries[-1]["job"]) if entries else ""
+        return "" if any(entry["job"] == job and entry.get("outcome") for entry in entries) else job
+
     def add(self, job_guid: str, outcome: str = "") -> None:
-        """Write that the job was taken, or how it ended; on disk when this returns.
+        """Write that the job was taken, or how it ended; the latter is on disk when this returns.
+
+        That a job was taken is not waited for: the journal's own record of it, synced before, tells the same, and the
+        entry reaches the disk with the next one.
 
         Raises:
             JournalError: The disk is full, read-only or gone.
@@ -46,7 +55,8 @@ class JobLedger:
             file = self.disk.append(self.path)
             try:
                 file.write(start + line)
-                file.sync()
+                if outcome:
+                    file.sync()
             finally:
                 file.close()
         except OSError as error:
@@ -63,19 +73,21 @@ class JobLedger:
             return True
 
     def _entries(self, job_guid: str) -> list[dict[str, str]]:
+        written = json.dumps(job_guid)
+        entries = (_parsed(line) for line in self._lines() if written in line)
+        return [entry for entry in entries if isinstance(entry, dict) and entry.get("job") == job_guid]
+
+    def _lines(self) -> list[str]:
         try:
-            lines = self.disk.read(self.path).decode("utf-8", "replace").splitlines()[-KEPT_LINES:]
+            return self.disk.read(self.path).decode("utf-8", "replace").splitlines()[-KEPT_LINES:]
         except FileNotFoundError:
             return []
         except OSError as error:
             raise JournalError(f"{self.path}: the list of jobs cannot be read: {error}") from error
-        written = json.dumps(job_guid)
-        entries = (_parsed(line) for line in lines if written in line)
-        return [entry for entry in entries if isinstance(entry, dict) and entry.get("job") == job_guid]
 
 
 def _parsed(line: str) -> object:
     try:
         return json.loads(line)
-    except ValueError:
-        return None  # the last line of a power loss
+    except (ValueError, RecursionError):
+        return None  # the last line of a power loss, or no line of ours

@@ -17,22 +17,45 @@ CLOSING = ("job_reported", "report_refused")
 def unsettled_in(records: Sequence[Record]) -> Unsettled | None:
     """Return the job that these records leave open, or None."""
     found: Unsettled | None = None
+    last_state = ""
     for values in _steps(records):
         event, data = values["event"]["name"], values["event"].get("data", {})
         if event in OPENING:
-            found = Unsettled(data["job"], data["script"], data.get("run_token", ""), data.get("outcome", ""))
+            found = _opened(values) or found
         elif event in CLOSING:
             found = None
-        elif found is not None and "outcome" in data and values["kind"] == "taken":
+        elif found is not None and isinstance(data.get("outcome"), str) and values["kind"] == "taken":
             found = attrs.evolve(found, outcome=data["outcome"])
-        if found is not None:
-            found = attrs.evolve(found, last_state=values["dest"])
-    return found
+        last_state = values["dest"]
+    return found and attrs.evolve(found, last_state=last_state)
+
+
+def opened_in(records: Sequence[Record]) -> list[Unsettled]:
+    """Return every job that these records speak of as taken, without saying how it ended."""
+    jobs = (_opened(values) for values in _steps(records) if values["event"]["name"] in OPENING)
+    return [attrs.evolve(job, outcome="") for job in jobs if job is not None]
 
 
 def has_looked_back(records: Sequence[Record]) -> bool:
     """Return whether this run got as far as taking over what the run before it had left open."""
     return any(values["event"]["name"] in ("nothing_left", "result_left") for values in _steps(records))
+
+
+def died_asking(records: Sequence[Record]) -> bool:
+    """Return whether the records end where the orchestrator may have given a job that nobody wrote down."""
+    last = next((values for values in reversed(list(_steps(records)))), None)
+    return last is not None and last.get("callback") == "consume_job"
+
+
+def _opened(values: Mapping[str, Any]) -> Unsettled | None:
+    data = values["event"].get("data", {})
+    texts = {key: data.get(key, "") for key in ("job", "script", "run_token", "outcome")}
+    if not all(isinstance(text, str) for text in texts.values()) or not texts["job"]:
+        return None
+    repeated = values["event"]["name"] == "job_repeated"
+    return Unsettled(
+        texts["job"], texts["script"], texts["run_token"], texts["outcome"], values["dest"], repeated=repeated
+    )
 
 
 def _steps(records: Sequence[Record]) -> Iterable[Mapping[str, Any]]:

@@ -69,6 +69,7 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
         "events": Shape("map of label", "what people call the events, in diagrams"),
         "callbacks": Shape("map of callback", "what the callbacks of the states may answer", required=True),
         "outcomes": Shape("whole map", "how a script ended -> job status from 0 to 8", required=True),
+        "renamed": Shape("text map", "old name -> name in this file, so that older journals can be replayed"),
     },
     "state": {
         "name": Shape("name", "name of the state", required=True),
@@ -165,12 +166,26 @@ def _definition(reader: _Reader, values: Mapping[str, Any], document: Value) -> 
             {entry.get("name", ""): _label(entry) for entry, _ in values.get("states", ()) if _is_labelled(entry)},
             {name: _label(entry) for name, (entry, _) in event_labels.items() if _is_labelled(entry)},
         ),
+        renamed=values.get("renamed", {}),
     )
+    if definition.renamed:
+        _check_renamed(reader, definition, document.content["renamed"])
     events = definition.events()
     for name, (_, value) in event_labels.items():
         if name not in events:
             reader.complain(value.place, f"events: there is no event {name!r}{did_you_mean(name, events)}")
     return definition, places.get("outcomes", document.place)
+
+
+def _check_renamed(reader: _Reader, definition: Definition, value: Value) -> None:
+    names = definition.names()
+    for old, new in definition.renamed.items():
+        place = value.key_places.get(old, value.place)
+        if new not in names:
+            near = did_you_mean(new, names)
+            reader.complain(place, f"renamed: no state, event or callback is called {new!r}{near}")
+        if old in names:
+            reader.complain(place, f"renamed: {old!r} is still a name of this file, so it cannot be an old one")
 
 
 def _state(entry: Mapping[str, Any], value: Value) -> State:

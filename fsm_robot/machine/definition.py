@@ -129,7 +129,7 @@ class Labels:
 
 @attrs.frozen
 class Definition:
-    """A checked machine."""
+    """A checked machine. `renamed` leads from names that older files used to the ones of this file."""
 
     name: str
     initial: str
@@ -139,6 +139,7 @@ class Definition:
     callbacks: tuple[CallbackSpec, ...]
     outcomes: Mapping[str, int]
     labels: Labels = attrs.field(factory=Labels)
+    renamed: Mapping[str, str] = attrs.field(factory=dict)
 
     def state(self, name: str) -> State:
         """Return the state called `name`."""
@@ -153,6 +154,14 @@ class Definition:
         names = [transition.trigger for transition in self.transitions]
         return tuple(dict.fromkeys([*names, *self.inbox]))
 
+    def names(self) -> tuple[str, ...]:
+        """Return every name that a journal may use: states, events and callbacks."""
+        return (
+            *(state.name for state in self.states),
+            *self.events(),
+            *(callback.name for callback in self.callbacks),
+        )
+
     def transitions_from(self, state: str) -> tuple[Transition, ...]:
         """Return the edges that leave `state`, in the order of the file."""
         return tuple(transition for transition in self.transitions if transition.source == state)
@@ -166,9 +175,9 @@ class Definition:
         return attrs.asdict(self)
 
     def digest(self) -> str:
-        """Return the SHA-256 of what the machine does: comments, key order, line numbers and labels do not count."""
+        """Return the SHA-256 of what the machine does: comments, order, lines, labels and old names do not count."""
         values = self.to_values()
-        del values["labels"]
+        del values["labels"], values["renamed"]
         for entry in [*values["states"], *values["transitions"], *values["callbacks"]]:
             del entry["line"], entry["column"]
         return hashlib.sha256(json.dumps(values, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
@@ -185,6 +194,7 @@ def from_values(values: Mapping[str, Any]) -> Definition:
         callbacks=tuple(_callback_from(callback) for callback in values["callbacks"]),
         outcomes=values["outcomes"],
         labels=Labels(*(_labels_from(values["labels"][kind]) for kind in ("states", "events"))),
+        renamed=values["renamed"],
     )
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from fsm_robot import settings as settings_module
 from fsm_robot.errors import SettingsError
 from fsm_robot.instance import holder
-from fsm_robot.journal.file import find_unsettled, journals, read_journal
+from fsm_robot.journal.file import journals, read_journal
+from fsm_robot.journal.ledger import JobLedger
+from fsm_robot.journal.look_back import find_unsettled
 from fsm_robot.journal.record import Record
 from fsm_robot.operations.now import Seen, last_trouble_in
 from fsm_robot.operations.past_jobs import PastJob, newest_jobs
@@ -51,7 +53,7 @@ def seen_in(storage: Path) -> Seen:
     held = holder(storage)
     newest = journals(storage / "journal")[-1:]
     records, wrong = read_journal(newest[0]) if newest else ([], "")
-    unsettled = find_unsettled(storage / "journal")
+    unsettled = find_unsettled(storage / "journal", ledger=JobLedger(storage / "jobs" / "ledger.jsonl"))
     return Seen(held, records, wrong, unsettled, last_trouble_in(_tail(storage / "robot.log")))
 
 

@@ -108,6 +108,10 @@ class LifeDisk:
         self.effect("open")
         return LifeFile(self, self.disk.opened(path, new=new))
 
+    def sync_names(self, directory: Path) -> None:
+        """See `ports.Disk.sync_names`: the first sync of a file has kept its name already."""
+        self.effect("sync_names")
+
 
 @attrs.define
 class LifeFile:

@@ -9,8 +9,8 @@ import attrs
 from fsm_robot.simulator.chance import CALLS_PER_JOB, EFFECTS_PER_JOB, WRITES_PER_JOB
 from fsm_robot.simulator.scenario import CRASHES, DISK_FAULTS, NETWORK_FAULTS, Fault, JobPlan, Scenario, Script
 
-MOST_TRIES = 3000
-MOST_MOVED_FAULTS, FARTHEST_OFF = 3, 24
+MOST_TRIES = 8000
+MOST_MOVED_FAULTS, MOST_OF_A_JOB = 3, 2
 PER_JOB = ((CRASHES, EFFECTS_PER_JOB), (NETWORK_FAULTS, CALLS_PER_JOB), (DISK_FAULTS, WRITES_PER_JOB))
 """About how many of what a fault counts belong to one job."""
 
@@ -54,21 +54,35 @@ def _smaller(scenario: Scenario) -> Iterator[Scenario]:
 
 
 def _windows(scenario: Scenario) -> Iterator[Scenario]:
-    """Yield one job, or two neighbours, with the faults moved to where they would strike then."""
+    """Yield one job, or two neighbours, with one fault or all of them moved to wherever they could strike then."""
     jobs = scenario.jobs
+    choices = [(fault,) for fault in scenario.faults] if len(scenario.faults) > 1 else []
     for size in (1, 2):
         for first in range(len(jobs) - size + 1) if size < len(jobs) else ():
-            for off in sorted(range(-FARTHEST_OFF, FARTHEST_OFF + 1), key=abs) if scenario.faults else (0,):
-                faults = tuple(_moved(fault, first, off) for fault in scenario.faults)
-                yield attrs.evolve(scenario, jobs=jobs[first : first + size], faults=faults)
+            for chosen in [*choices, scenario.faults]:
+                for faults in _moved(chosen, size):
+                    yield attrs.evolve(scenario, jobs=jobs[first : first + size], faults=faults)
 
 
-def _moved(fault: Fault, jobs: int, off: int) -> Fault:
-    """Return a fault that is counted without the first `jobs` jobs; `off` tries around the estimate."""
-    per_job = next((number for kinds, number in PER_JOB if fault.kind in kinds), 0)
-    if not per_job:
-        return fault
-    return attrs.evolve(fault, at=max(1, int(fault.at) - jobs * per_job + off))
+def _moved(faults: tuple[Fault, ...], jobs: int) -> Iterator[tuple[Fault, ...]]:
+    """Yield the faults with the earliest counted one at every place in so many jobs, the others as far behind it."""
+    counted = [fault for fault in faults if _per_job(fault)]
+    if not counted:
+        yield faults
+        return
+    earliest = min(counted, key=lambda fault: fault.at / _per_job(fault))
+    for at in range(1, MOST_OF_A_JOB * jobs * _per_job(earliest) + 1):
+        jobs_earlier = (earliest.at - at) / _per_job(earliest)
+        yield tuple(
+            attrs.evolve(fault, at=max(1, round(fault.at - jobs_earlier * _per_job(fault))))
+            if fault in counted
+            else fault
+            for fault in faults
+        )
+
+
+def _per_job(fault: Fault) -> int:
+    return next((number for kinds, number in PER_JOB if fault.kind in kinds), 0)
 
 
 def _without_parts(count: int) -> Iterator[range]:

@@ -14,8 +14,9 @@ import attrs
 
 from fsm_robot.callbacks import Callbacks
 from fsm_robot.gateway.reading import Reading
-from fsm_robot.journal.file import JournalFile, find_unsettled
+from fsm_robot.journal.file import JournalFile
 from fsm_robot.journal.ledger import JobLedger
+from fsm_robot.journal.look_back import find_unsettled
 from fsm_robot.machine.core import Engine, RobotMachine, Step, engine_for
 from fsm_robot.machine.definition import Definition
 from fsm_robot.patience import Patience
@@ -285,7 +286,7 @@ class _Past:
 
     def unsettled(self) -> Unsettled | None:
         """See `ports.Past.unsettled`."""
-        return find_unsettled(STORAGE / "journal", self.disk)
+        return find_unsettled(STORAGE / "journal", self.disk, JobLedger(STORAGE / "jobs" / "ledger.jsonl", self.disk))
 
 
 @attrs.define

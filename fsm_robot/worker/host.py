@@ -1,8 +1,8 @@
 """Runs a script as if it had been started directly, but so that it can be asked to stop.
 
-Started by path in the script's own interpreter: `python host.py WATCH SCRIPT [ARGUMENT…]`. `WATCH` is how a stop
-arrives: `signal` where the robot sends SIGTERM, or the path of a file whose appearance means it. Nothing is imported
-that a bare interpreter has not loaded anyway: this is part of what every job costs.
+`python start_host.py WATCH SCRIPT [ARGUMENT…]` runs it in the script's own interpreter. `WATCH` is how a stop arrives:
+`signal` where the robot sends SIGTERM, or the path of a file whose appearance means it. Nothing is imported that a bare
+interpreter has not loaded anyway: this is part of what every job costs.
 
 A handler that the script has installed (SIGTERM, or SIGBREAK under Windows) runs; without one the main thread gets
 KeyboardInterrupt, so that `finally` and `with` do their work.
@@ -54,7 +54,7 @@ def _main_module(file: str) -> object:
     module.__file__ = file
     module.__cached__ = None
     module.__annotations__ = {}
-    module.__builtins__ = __builtins__
+    module.__builtins__ = sys.modules["builtins"]
     module.__loader__ = type(__loader__)("__main__", file)
     sys.modules["__main__"] = module
     return module
@@ -145,7 +145,3 @@ class _JobModule:
             spec.submodule_search_locations = []
             return spec
         return machinery.spec_from_file_location(name, self.job_file) if name == "fsm_robot.job" else None
-
-
-if __name__ == "__main__":
-    main()

@@ -25,7 +25,7 @@ if sys.platform == "win32":
 else:
     from fsm_robot.worker import _posix as system
 
-HOST = Path(__file__).with_name("host.py")
+HOST = Path(__file__).with_name("start_host.py")
 RUNNING_NAME = "running.json"
 KILL_PATIENCE_S = 10.0
 """How long a killed tree gets to be gone; the system takes milliseconds unless a process hangs in a driver."""

@@ -10,7 +10,18 @@ import fsm_robot
 PACKAGE = Path(fsm_robot.__file__).parent
 
 # Each layer may import from the layers named behind it, and from `errors` and `wording`. docs/architecture.md explains them.
-PURE = ("machine", "ports", "codes", "gateway.retry", "redact", "clock", "journal.record", "journal.unsettled")
+PURE = (
+    "machine",
+    "ports",
+    "codes",
+    "gateway.retry",
+    "redact",
+    "clock",
+    "journal.record",
+    "journal.unsettled",
+    "journal.replay",
+    "journal.taken",
+)
 ALLOWED = {
     "errors": (),
     "wording": (),
@@ -21,7 +32,7 @@ ALLOWED = {
     "codes": ("machine",),
     "inbox": ("machine",),
     "timers": (),
-    "disk": (),
+    "disk": ("_posix", "_windows"),
     "logs": (),
     "gateway": (*PURE, "gateway"),
     "journal": (*PURE, "journal", "disk"),
@@ -55,6 +66,7 @@ ALLOWED = {
         "_windows",
     ),
     "runner": (*PURE, "logs", "callbacks"),
+    "testing": (*PURE, "testing", "journal", "machine_file", "logs", "patience", "pulse", "callbacks", "runner"),
     "instance": ("_posix", "_windows"),
     "session": ("logs", "_posix", "_windows"),
     "_posix": (),
@@ -91,6 +103,10 @@ PURE_FILES = [
     PACKAGE / "gateway" / "retry.py",
     PACKAGE / "journal" / "record.py",
     PACKAGE / "journal" / "unsettled.py",
+    PACKAGE / "journal" / "replay.py",
+    PACKAGE / "journal" / "explain.py",
+    PACKAGE / "journal" / "story.py",
+    PACKAGE / "journal" / "taken.py",
     *(PACKAGE / "simulator" / f"{name}.py" for name in ("scenario", "history", "secrets", "invariants", "shrink")),
     PACKAGE / "worker" / "decoding.py",
 ]

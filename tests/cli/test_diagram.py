@@ -116,10 +116,13 @@ def test_what_stands_before_a_torn_line_counts_and_the_rest_is_told(
     ("arguments", "sentence"),
     [
         (["--lang", "fr"], "has no titles in the language 'fr'; its titles are in en, ru"),
-        (["--format", "dot", "--runs", "."], "--runs can be shown as bpmn, html, pdf, png, svg, not as dot"),
+        (
+            ["--format", "drawio", "--runs", "."],
+            "--runs can be shown as bpmn, dot, html, markdown, mermaid, pdf, png, svg, not",
+        ),
         (["--format", "svg", "--runs", "nowhere"], "--runs nowhere: does not exist"),
         (["--format", "svg", "--runs", "."], "--runs .: holds no journal (*.jsonl)"),
-        (["--format", "svg", "--runs", "notes.txt"], "--runs notes.txt: is no journal of a robot: line 1 is torn"),
+        (["--format", "svg", "--runs", "notes.txt"], "--runs notes.txt: is no journal of a robot: line 1 is no line"),
         (["--format", "svg", "--runs", "empty.jsonl"], "--runs empty.jsonl: is no journal of a robot: it is empty"),
         (["--diff", "a", "b", "--format", "dot"], "--diff can be markdown, svg, html, png, pdf, not dot"),
         (["--diff", "a", "b", "--runs", "r", "--format", "svg"], "--diff with --runs can be markdown, html, not svg"),

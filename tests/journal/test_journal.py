@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm_robot.errors import JournalError
-from fsm_robot.journal.file import JournalFile, find_unsettled, journals, read_journal
+from fsm_robot.journal.file import JournalFile, journals, read_journal
 from fsm_robot.journal.ledger import JobLedger
+from fsm_robot.journal.look_back import find_unsettled
 from fsm_robot.journal.record import line_of, read_lines, step_from, step_values
 from fsm_robot.machine.core import Step
 from fsm_robot.machine.events import Event
@@ -277,11 +278,11 @@ def test_journal_when_a_write_failed_half_way_drops_the_torn_line_before_the_nex
     assert written.path is not None
     records, wrong = read_journal(written.path)
     assert wrong == ""
-    assert [record.values["seq"] for record in records[1:]] == [0, 2]
+    assert [record.values["seq"] for record in records[1:]] == [0, 1, 2]
 
 
-def test_every_ledger_entry_is_synced_before_add_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A power loss right after a job was taken does not make it unknown."""
+def test_every_end_of_a_job_is_synced_before_add_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power loss right after a job was reported does not make that unknown; that it was taken, the journal has."""
     synced: list[int] = []
     real = os.fsync
     monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.append(descriptor), real(descriptor))[1])
@@ -289,4 +290,5 @@ def test_every_ledger_entry_is_synced_before_add_returns(tmp_path: Path, monkeyp
     ledger = JobLedger(tmp_path / "ledger.jsonl")
     for number in range(3):
         ledger.add(f"job-{number}")
+        ledger.add(f"job-{number}", "failed")
         assert len(synced) == number + 1

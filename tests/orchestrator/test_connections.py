@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from fsm_robot.orchestrator.connections import Limits
+from fsm_robot.orchestrator.rows import CallRow
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
 from tests.fakes.processes import under_wine
@@ -172,6 +173,28 @@ def test_stop_ends_a_delay_and_leaves_no_thread(tmp_path: Path) -> None:
         assert set(threading.enumerate()) - before == set()
         assert ended(waiting)
     assert not (tmp_path / "o.sqlite-wal").exists()  # what SQLite removes when the last one closes the file
+
+
+def test_stop_waits_for_a_call_that_is_being_written_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call is in the file, and the file is closed after it."""
+    server, writing, add_call = Orchestrator(Store(tmp_path / "o.sqlite")), threading.Event(), Store.add_call
+
+    def slow(store: Store, call: CallRow) -> None:
+        writing.set()
+        time.sleep(0.5)
+        add_call(store, call)
+
+    monkeypatch.setattr(Store, "add_call", slow)
+    server.start()
+    with connect(server) as calling:
+        head = f"POST /api/robot/heartbeat HTTP/1.1\r\nAuthorization: Basic {TOKEN}\r\nContent-Length: 8\r\n\r\n"
+        calling.sendall(f"{head}Status=2".encode())
+        assert writing.wait(PATIENCE_S)
+
+        server.stop()
+
+    assert not (tmp_path / "o.sqlite-wal").exists()
+    assert len(server.store.calls()) == 1
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,25 @@ FLAGS = (
     "--disable-component-update", "--disable-sync", "--window-size=1100,700",
 )  # fmt: skip
 
+# Every visible text whose colour is too near to the ground that it stands on.
+CONTRASTS = """
+const light = (css) => {
+  const parts = css.match(/[0-9.]+/g).slice(0, 3).map((n) => n / 255).map((c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
+};
+const ground = (node) => {
+  for (; node; node = node.parentElement) {
+    const css = getComputedStyle(node).backgroundColor;
+    if (css !== "rgba(0, 0, 0, 0)") return css;
+  }
+};
+return [...document.querySelectorAll("body *")].filter((node) => {
+  if (!node.checkVisibility() || ![...node.childNodes].some((c) => c.nodeType === 3 && c.data.trim())) return false;
+  const [a, b] = [light(getComputedStyle(node).color), light(ground(node))].sort((x, y) => y - x);
+  return (a + 0.05) / (b + 0.05) < 4.5;
+}).map((node) => node.textContent);
+"""
+
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[Any]:
@@ -84,3 +103,44 @@ def test_page_says_so_when_the_server_is_gone_and_goes_on_when_it_is_back(server
     server.start()
 
     until(lambda: "0 robots" in browser.find_element("id", "summary").text)
+
+
+def test_cell_that_has_not_changed_stays_the_same(server: Orchestrator, browser: Any) -> None:
+    """What a person has marked, and where a screen reader is, survives the next look at the server."""
+    server.store.enqueue("first")
+    browser.get(server.url)
+    until(lambda: len(rows(browser, "jobs")) == 1)
+    browser.execute_script("window.kept = document.querySelector('#jobs td:nth-child(2)')")
+
+    (job,) = server.store.jobs()
+    server.store.order_stop(job.guid)
+    until(lambda: "Stopped" in rows(browser, "jobs")[0])
+
+    assert browser.execute_script("return window.kept.isConnected && window.kept.textContent") == "first"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1100, 360])
+def test_page_fits_and_can_be_read(
+    server: Orchestrator, robot: OpenRobot, browser: Any, scheme: str, width: int
+) -> None:
+    """Nothing but the tables scrolls sideways; text has a contrast of 4.5 to its ground; the tables have names."""
+    server.store.enqueue("отчёты\\очень-длинное-имя-сценария-за-октябрь", name="x" * 60)
+    server.store.enqueue("y")
+    robot().announce(None)
+    robot().consume_job()
+    server.fault("beat:html~600")
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    )
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    )
+    browser.get(server.url)
+    until(lambda: len(rows(browser, "jobs")) == 2)
+
+    if folder := os.environ.get("FSM_SCREENSHOTS"):
+        browser.save_screenshot(str(Path(folder) / f"orchestrator-{scheme}-{width}.png"))
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    assert browser.execute_script(CONTRASTS) == []
+    assert {table.accessible_name for table in browser.find_elements("css selector", "table")} == {"Robots", "Jobs"}

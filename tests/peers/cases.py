@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from functools import cache
 
@@ -68,8 +69,22 @@ Trace = list[list[object]]
 
 
 def traces(machine: Definition) -> list[tuple[list[str], Trace]]:
-    """Return walks that take every transition, each with what an engine must do on it."""
-    return [(walk, trace(machine, walk)) for walk in covering_walks(machine)]
+    """Return walks that take every transition, and long ones at random, each with what an engine must do on it."""
+    walks = [*covering_walks(machine), *(_long_walk(machine, seed) for seed in range(8))]
+    return [(walk, trace(machine, walk)) for walk in walks]
+
+
+def _long_walk(machine: Definition, seed: int) -> list[str]:
+    """Return a walk that goes on as long as it can: budgets are used up, started anew by progress, used up again."""
+    chance, table, walk = random.Random(seed), Table(machine), []
+    finals = {state.name for state in machine.states if state.final}
+    while table.state not in finals and len(walk) < 120:
+        events = dict.fromkeys(edge.trigger for edge in machine.transitions_from(table.state))
+        leads = {event: edge.dest for event in events if (edge := table.edge(event))}
+        onward = [event for event, dest in leads.items() if dest not in finals]
+        walk.append(chance.choice(onward or list(leads)))
+        table.handle(walk[-1])
+    return walk
 
 
 def trace(machine: Definition, walk: list[str]) -> Trace:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -39,9 +40,19 @@ def write_all() -> None:
             [peers.program("plantuml"), "-headless", "-charset", "UTF-8", "-tsvg", "-pipe"], plantuml(words(machine))
         )
         (PICTURES / "peer.plantuml.svg").write_bytes(picture)
+        mined(folder)
     for path in PICTURES.glob("peer.*"):
         if path.stat().st_size > LARGEST_BYTES:
             raise SystemExit(f"{path} is larger than {LARGEST_BYTES >> 10} KiB")
+
+
+def mined(folder: Path) -> None:
+    """Write the map that pm4py mines from what a robot did in its demonstration: from zero to a map, as the page says."""
+    robots = [sys.executable, "-m", "fsm_robot"]
+    _made([*robots, "demo", "--folder", str(folder / "demo")], "")
+    log = folder / "robot.xes"
+    _made([*robots, "export", str(folder / "demo" / "state"), "--format", "xes", "-o", str(log)], "")
+    peers.python("pm4py", "map.py", {"log": str(log), "picture": str(PICTURES / "peer.pm4py.png")}, folder)
 
 
 def _made(command: list[str], text: str) -> bytes:

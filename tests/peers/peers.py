@@ -19,9 +19,9 @@ SHOTS = PEERS / "shots"
 
 
 def missing(what: str) -> None:
-    """Fail where CI=true, skip elsewhere: a peer that is silently absent proves nothing."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{what} is not installed, and CI must not skip it; `make peers` installs it")
+    """Fail where peers are required (CI, `make peers`), skip elsewhere: a peer that is silently absent proves nothing."""
+    if os.environ.get("CI") == "true" or os.environ.get("FSM_REQUIRE_PEERS") == "1":
+        pytest.fail(f"{what} is not installed, and must not be skipped here; `make peers` installs it")
     pytest.skip(f"{what} is not installed; `make peers` installs it")
 
 

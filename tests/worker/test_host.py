@@ -12,7 +12,7 @@ import pytest
 import fsm_robot
 from tests.fakes.processes import under_wine
 
-HOST = Path(fsm_robot.__file__).parent / "worker" / "host.py"
+HOST = Path(fsm_robot.__file__).parent / "worker" / "start_host.py"
 WATCH = "signal" if os.name == "posix" else "no-such-flag"
 
 SCRIPTS = {

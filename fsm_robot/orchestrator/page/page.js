@@ -36,12 +36,17 @@ function seconds(job, now) {
 
 function fill(id, rows) {
   const body = document.getElementById(id);
-  body.replaceChildren(...rows.map((cells) => {
-    const tr = document.createElement("tr");
-    tr.append(...cells);
-    return tr;
-  }));
-  body.parentElement.hidden = rows.length === 0;
+  rows.forEach((cells, number) => {
+    const row = body.rows[number] || body.insertRow();
+    // What is the same stays, so that a selection and a screen reader's place survive.
+    cells.forEach((td, column) => {
+      const old = row.cells[column];
+      if (!old) row.append(td);
+      else if (!old.isEqualNode(td)) old.replaceWith(td);
+    });
+  });
+  while (body.rows.length > rows.length) body.deleteRow(-1);
+  document.getElementById(id + "-table").hidden = rows.length === 0;
   document.getElementById("no-" + id).hidden = rows.length > 0;
 }
 
@@ -49,11 +54,11 @@ function show(state) {
   const now = new Date(state.now);
   fill("robots", state.robots.map((r) => [
     cell(r.paused ? r.label + " (paused)" : r.label, "id"), cell(r.machine), cell(r.status, "status"), cell(r.status === "Working" ? r.job_name : ""),
-    cell(clock(r.last_heartbeat)),
+    cell(clock(r.last_heartbeat), "time"),
   ]));
   fill("jobs", state.jobs.map((j) => [
     cell(j.guid.slice(0, 8), "id"), cell(j.name ? j.script + " (" + j.name + ")" : j.script), cell(j.status_word, "status"),
-    cell(j.ordered), cell(j.robot, "id"), cell(clock(j.created_at)), cell(seconds(j, now), "number"),
+    cell(j.ordered), cell(j.robot, "id"), cell(clock(j.created_at), "time"), cell(seconds(j, now), "number"),
   ]));
   const open = state.jobs.filter((j) => !j.finished_at).length;
   const text = [count(state.robots.length, "robot"), count(state.all_jobs, "job"), open + " open"].join(", ");

@@ -27,11 +27,12 @@ const jobs = JSON.parse(fs.readFileSync(process.argv[2], "utf8"));
 const found = {};
 for (const [name, { text, walks }] of Object.entries(jobs)) {
   try {
-    const made = await prepared(text);
-    found[name] = walks.map((events) => walked(made, events));
+    found[name] = [];
+    // Prepared anew for each walk: engines of one model share the values of its datamodel.
+    for (const events of walks) found[name].push(walked(await prepared(text), events));
   } catch (error) {
     found[name] = String(error);
   }
 }
-console.log(JSON.stringify(found));
-process.exit(0);
+// What still waits must not keep us, and a pipe takes a long line only bit by bit.
+process.stdout.write(JSON.stringify(found) + "\n", () => process.exit(0));
