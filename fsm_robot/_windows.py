@@ -23,6 +23,7 @@ _EWX_LOGOFF, _EWX_FORCE = 0x0, 0x4
 _PLANNED_BY_APPLICATION = 0x80040000
 _CURRENT_SESSION = 0xFFFFFFFF
 _ERROR_ALREADY_EXISTS = 183
+_FIRST_HEARTBEAT_FIRST_S = 1.0
 _SYNCHRONIZE, _WAIT_TIMEOUT, _ACCESS_DENIED = 0x00100000, 0x102, 5
 _UOI_FLAGS, _WSF_VISIBLE = 1, 1
 
@@ -170,6 +171,9 @@ def create_private(path: str) -> int:
 
 
 def _watch_session(tell: Callable[[str], None], over: threading.Event) -> None:
+    # Before the first heartbeat there is nothing to lose, and a wake-up without a job is over by then.
+    if over.wait(_FIRST_HEARTBEAT_FIRST_S):
+        return
     from fsm_robot import _session_end
 
     _session_end.watch(tell, over)

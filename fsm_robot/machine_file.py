@@ -89,7 +89,16 @@ def _to_cache(directory: Path, key: str, definition: Definition) -> None:
         new.write_text(entry, encoding="utf-8")
         new.replace(directory / CACHE_NAME)
     except OSError:
+        # Windows does not replace a file that another start is reading; the next run makes it again.
+        _forget(new)
         return  # a folder that cannot be written shows itself at the journal, with a message of its own
+
+
+def _forget(file: Path) -> None:
+    try:
+        file.unlink(missing_ok=True)
+    except OSError:
+        return  # it could not even be made
 
 
 def _sum(text: str) -> str:

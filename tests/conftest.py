@@ -35,16 +35,17 @@ def robot_folder(tmp_path: Path) -> Iterator[object]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[object]:
     """A headless Chromium that tells what it fetched and what it had to complain of."""
+    chromium, chromedriver = need("chromium"), need("chromedriver")  # first: without them selenium may be missing, too
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
     options = webdriver.ChromeOptions()
-    options.binary_location = need("chromium")
+    options.binary_location = chromium
     flags = ["headless", "no-sandbox", "disable-gpu", "no-first-run", "disable-background-networking"]
     for flag in [*flags, "disable-dev-shm-usage", "window-size=1500,950", "lang=en"]:
         options.add_argument(f"--{flag}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(need("chromedriver")))
+    driver = webdriver.Chrome(options=options, service=Service(chromedriver))
     yield driver
     driver.quit()
 

@@ -172,7 +172,8 @@ def test_conformance_against_a_machine_file_of_ones_own(storage: Path, capsys: p
     built_in = (Path(__file__).parents[2] / "states.yaml").read_text(encoding="utf-8")
     mine = storage / "mine.yaml"
     mine.write_text(
-        built_in.replace("no_job, source: Ready, dest: Finished", "no_job, source: Ready, dest: Interrupted")
+        built_in.replace("no_job, source: Ready, dest: Finished", "no_job, source: Ready, dest: Interrupted"),
+        encoding="utf-8",
     )
 
     assert main(["conformance", str(storage), "--machine", str(mine)]) == 1

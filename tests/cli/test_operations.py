@@ -228,7 +228,7 @@ def test_logs_shows_the_newest_of_a_script_that_prints_very_much(
     output: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     """The tail that the robot writes beside the head is shown behind it."""
-    output.with_name("output.tail.log").write_text("the newest line\n")
+    output.with_name("output.tail.log").write_bytes(b"the newest line\n")
 
     assert main(["logs", "--folder", str(output.parents[2])]) == 0
 

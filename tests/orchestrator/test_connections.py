@@ -15,6 +15,7 @@ from fsm_robot.orchestrator.connections import Limits
 from fsm_robot.orchestrator.rows import CallRow
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
+from tests.fakes.processes import under_wine
 from tests.fakes.waiting import PATIENCE_S, until
 from tests.orchestrator.conftest import TOKEN
 
@@ -155,6 +156,7 @@ def test_client_that_vanishes_while_its_answer_is_delayed_hurts_nobody(
     assert "Traceback" not in capfd.readouterr().err
 
 
+@pytest.mark.skipif(under_wine(), reason="closing a connection does not wake who waits for it under Wine")
 def test_stop_ends_a_delay_and_leaves_no_thread(tmp_path: Path) -> None:
     """A thread that went on would open the file again, and under Windows nobody could remove it."""
     server = Orchestrator(Store(tmp_path / "o.sqlite"))

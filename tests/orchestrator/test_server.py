@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fsm_robot.errors import GatewayError
+from fsm_robot.gateway.identity import machine_name
 from fsm_robot.orchestrator.protocol import WireForm
 from fsm_robot.orchestrator.server import AddressInUseError, Orchestrator
 from fsm_robot.orchestrator.store import Store
@@ -52,7 +53,7 @@ def test_whole_life_of_a_job(server: Orchestrator, robot: OpenRobot, scheme: str
     assert server.store.job(guid).status_word == "Aborted"
     assert gateway.consume_job().code == 102
     (seen,) = server.store.robots()
-    assert (seen.job_name, seen.machine) == ("отчёты\\сводка", socket.gethostname())
+    assert (seen.job_name, seen.machine) == ("отчёты\\сводка", machine_name())
 
 
 @pytest.mark.parametrize("nested", ["string", "object"])

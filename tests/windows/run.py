@@ -77,6 +77,7 @@ def start_python(arguments: list[str]) -> subprocess.Popen[bytes]:
     )
     assert process.stdin is not None
     process.stdin.close()
+    process.stdin = None  # else `communicate` would want to flush it
     return process
 
 
