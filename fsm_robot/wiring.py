@@ -193,7 +193,7 @@ class _LateWorker:
 
             from fsm_robot.worker.supervisor import ScriptWorker
 
-            # What loading has left behind goes before the long wait for a script: a start without a job never pays for it.
+            # What loading left behind goes before the long wait for a script; a start without a job never pays for it.
             gc.collect()
 
             self._worker = ScriptWorker(
