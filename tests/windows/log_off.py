@@ -59,12 +59,13 @@ def _run_robot(folder: Path, store: Store, *arguments: str) -> None:
     store.enqueue("quick")
     config = "Z:" + str(folder / "robot.toml").replace("/", "\\")
     robot = _start(["-I", "-m", "fsm_robot", "run", "--config", config, *arguments])
-    robot.communicate(timeout=PATIENCE_S)
+    # Not the end of its output: Wine's desktop, which the robot's window starts, keeps that open.
+    robot.wait(timeout=PATIENCE_S)
 
 
 def _ends(process: subprocess.Popen[bytes]) -> bool:
     try:
-        process.communicate(timeout=PATIENCE_S)
+        process.wait(timeout=PATIENCE_S)
     except subprocess.TimeoutExpired:
         process.kill()
         return False
