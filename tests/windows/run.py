@@ -27,6 +27,7 @@ from fsm_robot.worker._win32 import process_list
 left = [each for each in process_list() if each.name.lower().startswith("python") and each.pid != os.getpid()]
 sys.exit(None if len(left) == 1 else f"the demo left processes: {left}")
 """
+RELAY_PATIENCE_S = 10.0
 DEMO = ["-I", "-m", "fsm_robot", "demo"]
 
 
@@ -48,21 +49,23 @@ def main(arguments: list[str]) -> int:
         return windows_python(SUITE) or shown or len(problems)
     finally:
         setup.stop_wine()
-        desktop.communicate()
+        desktop.wait()
 
 
 def windows_python(arguments: list[str]) -> int:
     """Run the Windows Python; its streams are pipes, for Wine gives it no usable handle of a plain file."""
     process = start_python(arguments)
     relays = [
-        threading.Thread(target=_relay, args=[source, target])
+        threading.Thread(target=_relay, args=[source, target], daemon=True)
         for source, target in ((process.stdout, sys.stdout), (process.stderr, sys.stderr))
     ]
     for relay in relays:
         relay.start()
+    exit_code = process.wait()
+    # Something of Wine's own may keep the streams open for ever: what the process itself said is there by now.
     for relay in relays:
-        relay.join()
-    return process.wait()
+        relay.join(RELAY_PATIENCE_S)
+    return exit_code
 
 
 def start_python(arguments: list[str]) -> subprocess.Popen[bytes]:
