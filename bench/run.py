@@ -328,6 +328,9 @@ ROWS: dict[str, tuple[str, Callable[[Bench, bool], tuple[str, str, float]], str,
 
 
 def main() -> int:
+    # A developer's own settings of the interpreter would slow one contender and not the other.
+    for name in [name for name in os.environ if name.startswith("PYTHON")]:
+        del os.environ[name]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=ROWS, action="append", help="measure this row; may be repeated")
     parser.add_argument("--quick", action="store_true", help="fewer repetitions")

@@ -97,7 +97,9 @@ class Callbacks:
             self.log.warning("ended what the last run left running", processes=ended)
         self.job, self.run_token = Job(left.job_guid, left.script_name), left.run_token
         self.outcome = left.outcome or "lost"
-        return Event("result_left", {**self._job_data(), "outcome": self.outcome, "ended": list(ended)})
+        data = {**self._job_data(), "outcome": self.outcome, "ended": list(ended)}
+        # Said again: else the list of jobs, which knows an end of it, would close the job for the next life.
+        return Event("result_left", {**data, "repeated": True} if left.repeated else data)
 
     # ---- asking for a job
 

@@ -189,7 +189,12 @@ class _LateWorker:
 
     def _built(self) -> Worker:
         if self._worker is None:
+            import gc
+
             from fsm_robot.worker.supervisor import ScriptWorker
+
+            # What loading left behind goes before the long wait for a script; a start without a job never pays for it.
+            gc.collect()
 
             self._worker = ScriptWorker(
                 scripts_directory=self.settings.scripts_directory,

@@ -463,6 +463,18 @@ def test_result_left_by_the_last_run_is_delivered_before_anything_is_asked_for()
     assert world.gateway.calls == [("update", "old", 7), ("announce", "old")]
 
 
+@pytest.mark.parametrize("repeated", [False, True])
+def test_job_that_was_given_twice_stays_so_for_the_next_life(repeated: bool) -> None:
+    """The list of jobs knows an end of it, which closes the job only where it was given once."""
+    left = Unsettled("old", "script", "token", "succeeded", "Reporting", repeated=repeated)
+    world = World(past=FakePast(left))
+
+    world.run()
+
+    taken_over = next(step.event for step in world.steps if step.event.name == "result_left")
+    assert taken_over.data.get("repeated", False) is repeated
+
+
 def test_job_that_was_running_when_the_robot_died_is_killed_and_reported_failed() -> None:
     """Its remains are ended by their run token, it is Failed, and it is never started again."""
     world = World(

@@ -14,7 +14,6 @@ from fsm_robot.cli import interchange
 from fsm_robot.cli.interchange import Beside
 from fsm_robot.errors import SettingsError
 from fsm_robot.export.compare import Comparison, compare, comparison_table
-from fsm_robot.export.divergence import Divergence, divergence
 from fsm_robot.export.dot import dot
 from fsm_robot.export.drawio import drawio
 from fsm_robot.export.heat import heat
@@ -26,6 +25,8 @@ from fsm_robot.export.svg import svg
 from fsm_robot.export.words import Words, words
 from fsm_robot.export.xml_in import Element
 from fsm_robot.journal.file import SUFFIX, journals, read_journal
+from fsm_robot.journal.record import Reading
+from fsm_robot.journal.replay import Divergence, replay
 from fsm_robot.journal.taken import Taken, taken_in
 from fsm_robot.machine.definition import Definition
 from fsm_robot.player.assets import assets
@@ -131,7 +132,7 @@ def _compared(arguments: argparse.Namespace) -> str | bytes:
     old, new = (machine_file.load(Path(name), None, ()) for name in arguments.diff)
     comparison = compare(old, new)
     shown = words(comparison.union, arguments.lang, arguments.diff[1])
-    verdicts = [(run.name, divergence(run.records, new)) for run in read_runs(arguments.runs)]
+    verdicts = [(run.name, replay(Reading(list(run.records)), new).divergence) for run in read_runs(arguments.runs)]
     return COMPARISONS[arguments.format](shown, comparison, verdicts)
 
 

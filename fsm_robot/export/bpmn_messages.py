@@ -65,7 +65,7 @@ class _Router:
     used: list[Sequence[Point]] = attrs.field(factory=list)
 
     def way(self, task: Box, spread: tuple[float, float]) -> list[Point]:
-        """Return the first way down that is free; where there is none, the one in the middle of the task."""
+        """Return the first way down that is free; where there is none, one whose label has room."""
         others = [box for box in self.obstacles if box != task]
         bottom, below = self.band[1], task.bottom
         inside = [task.x + 14 + STEP * n for n in range(int((task.width - 28) // STEP) + 1)]
@@ -83,7 +83,19 @@ class _Router:
                     around = [(out, below), (out, below + drop), (x, below + drop), (x, bottom)]
                     if self._free(around, others):
                         return around
-        return [(middle_first[0], below), (middle_first[0], bottom)]
+        return self._crossing(task, spread, middle_first)
+
+    def _crossing(self, task: Box, spread: tuple[float, float], inside: list[float]) -> list[Point]:
+        """Return a way that runs through something, because there is no other, but keeps its label off other labels."""
+        below, bottom = task.bottom, self.band[1]
+        for x in inside:
+            if self._room(x, spread):
+                return [(x, below), (x, bottom)]
+        out = inside[0]
+        for x, _ in self._aside(task, inside):
+            if self._room(x, spread):
+                return [(out, below), (out, below + FIRST_DROP), (x, below + FIRST_DROP), (x, bottom)]
+        return [(out, below), (out, bottom)]
 
     def _aside(self, task: Box, inside: list[float]) -> Iterator[tuple[float, list[float]]]:
         """Yield places beside the task, the nearest first, each with the places where its lower border may be left."""

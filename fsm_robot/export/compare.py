@@ -7,8 +7,8 @@ from typing import Any
 
 import attrs
 
-from fsm_robot.export.divergence import Divergence
 from fsm_robot.export.svg import Marks
+from fsm_robot.journal.replay import Divergence
 from fsm_robot.machine.definition import CallbackSpec, Definition, Labels, State, Transition
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"

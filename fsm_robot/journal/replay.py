@@ -68,6 +68,16 @@ class Divergence:
     allowed: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
 
+    @property
+    def recorded(self) -> str:
+        """What the journal says, in words."""
+        return "" if self.expected is None else self.expected.told()
+
+    @property
+    def now(self) -> str:
+        """What the machine says, in words."""
+        return self.sentence if self.actual is None else self.actual.told()
+
 
 @attrs.frozen
 class Verdict:

@@ -52,7 +52,7 @@ def _opened(values: Mapping[str, Any]) -> Unsettled | None:
     texts = {key: data.get(key, "") for key in ("job", "script", "run_token", "outcome")}
     if not all(isinstance(text, str) for text in texts.values()) or not texts["job"]:
         return None
-    repeated = values["event"]["name"] == "job_repeated"
+    repeated = values["event"]["name"] == "job_repeated" or data.get("repeated") is True
     return Unsettled(
         texts["job"], texts["script"], texts["run_token"], texts["outcome"], values["dest"], repeated=repeated
     )

@@ -14,11 +14,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fsm_robot.export.compare import Comparison
-from fsm_robot.export.divergence import Divergence
 from fsm_robot.export.markup import element, escaped
 from fsm_robot.export.scene import Heat, scene
 from fsm_robot.export.svg import Marks, picture, state_ids, style
 from fsm_robot.export.words import Words
+from fsm_robot.journal.replay import Divergence
 from fsm_robot.machine.checks import JOB_STATUSES
 from fsm_robot.machine.definition import Definition, State
 from fsm_robot.player.assets import Assets

@@ -222,7 +222,8 @@ class _OpenJobs:
 def _settles(fact: Fact) -> bool:
     if fact.number == IN_PROGRESS:
         return False
-    return fact.what == "status_accepted" or (fact.what == "update_heard" and fact.text == "rejected")
+    # What the robot has heard counts, too: a 200 with a cut body over a refusal is all that it will ever know.
+    return fact.what == "status_accepted" or (fact.what == "update_heard" and fact.text in ("rejected", "taken"))
 
 
 def beats_keep_their_distance(history: History) -> Iterator[tuple[float, str]]:

@@ -83,5 +83,6 @@ def test_the_heartbeat_goes_out_when_nothing_is_known(monkeypatch: pytest.Monkey
     for name in ("gethostname", "getaddrinfo", "if_nameindex"):
         monkeypatch.setattr(socket, name, fail)
     monkeypatch.setattr("uuid.getnode", fail)
+    monkeypatch.setattr(identity, "hardware_address", fail)
 
     assert identity.identity_towards("http://orchestrator") == identity.Identity()

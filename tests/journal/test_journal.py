@@ -292,3 +292,22 @@ def test_every_end_of_a_job_is_synced_before_add_returns(tmp_path: Path, monkeyp
         ledger.add(f"job-{number}")
         ledger.add(f"job-{number}", "failed")
         assert len(synced) == number + 1
+
+
+def test_repeated_job_stays_open_over_several_lives_until_its_result_is_delivered(tmp_path: Path) -> None:
+    """Its first end is in the list of jobs, its second one is still owed, two lives later as well."""
+    ledger = JobLedger(tmp_path / "ledger.jsonl")
+    ledger.add("j-1", "failed")
+    write(tmp_path, step(0, "nothing_left"), step(1, "job_repeated", "Reporting", **JOB, outcome="failed"))
+    write(tmp_path, step(0, "result_left", "Reporting", **JOB, outcome="failed", repeated=True))
+
+    left = find_unsettled(tmp_path, ledger=ledger)
+
+    assert left is not None
+    assert (left.job_guid, left.repeated) == ("j-1", True)
+    write(
+        tmp_path,
+        step(0, "result_left", "Reporting", **JOB, outcome="failed", repeated=True),
+        step(1, "job_reported", **JOB),
+    )
+    assert find_unsettled(tmp_path, ledger=ledger) is None

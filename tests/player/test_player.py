@@ -355,5 +355,5 @@ def test_the_page_of_a_comparison_shows_both_machines_without_a_script(
     assert browser.find_element("css selector", ".edge.changed").get_attribute("data-event") == "no_job"
     words = browser.find_element("tag name", "main").text
     assert "изменено переход Ready: no_job: exit_code 0 5" in words
-    assert "Ready → Finished, calls leave_session, exit 5" in words
+    assert "goes to Finished, calls leave_session, the run ends with exit code 5" in words
     assert browser.execute_script("return document.scripts.length") == 0

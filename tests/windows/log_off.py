@@ -43,7 +43,8 @@ def main() -> list[str]:
         _write_settings(folder, server.url)
         bystander = _start(["-c", BYSTANDER])
         assert bystander.stdout is not None
-        bystander.stdout.readline()  # whoever makes the first window has the desktop at its streams, and must not be the robot
+        # Who makes the first window has the desktop at its streams for good; that must not be the robot.
+        bystander.stdout.readline()
         store.enqueue("quick")
         _run_robot(folder, "--no-log-off")
         time.sleep(SETTLED_S)
@@ -73,7 +74,8 @@ def _write_settings(folder: Path, url: str) -> None:
 def _run_robot(folder: Path, *arguments: str) -> None:
     config = "Z:" + str(folder / "robot.toml").replace("/", "\\")
     robot = _start(["-I", "-m", "fsm_robot", "run", "--config", config, *arguments])
-    robot.communicate(timeout=PATIENCE_S)
+    # Not the end of its output: Wine's desktop, which the robot's window starts, keeps that open.
+    robot.wait(timeout=PATIENCE_S)
 
 
 def _ends(process: subprocess.Popen[bytes]) -> bool:
