@@ -42,6 +42,7 @@ KEPT_CALLS = 100_000
 # Of the tables below; a file with another one is refused instead of misread.
 _FORM = 1
 BUSY_WAIT_S = 30.0
+LOOK_AGAIN_S = 0.01
 # Named in the same way on every machine, so that a script has one version GUID wherever it is enqueued.
 _VERSIONS = uuid.UUID("3f0f6c1e-7a54-4b0c-8a53-6f9b5c7d2e10")
 _JOB_COLUMNS = ", ".join(f"jobs.{field.name}" for field in attrs.fields(JobRow) if field.name != "robot")
@@ -429,7 +430,7 @@ class Store:
 
     def _prepare(self, db: sqlite3.Connection) -> None:
         db.row_factory = sqlite3.Row
-        db.execute("PRAGMA journal_mode = WAL")
+        _use_write_ahead_log(db)
         # Enough for a crash of the process; a power loss may cost the last moments of a tool for trying things out.
         db.execute("PRAGMA synchronous = NORMAL")
         if db.execute("PRAGMA user_version").fetchone()[0] == _FORM:
@@ -444,6 +445,20 @@ class Store:
             db.execute(statement)
         db.execute(f"PRAGMA user_version = {_FORM}")
         db.execute("COMMIT")
+
+
+def _use_write_ahead_log(db: sqlite3.Connection) -> None:
+    """Switch the file over; SQLite does not wait here by itself where another process does the same at this moment."""
+    deadline_s, never = time.monotonic() + BUSY_WAIT_S, threading.Event()
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            # The lower byte is the kind of error; above it stands which one of that kind.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline_s:
+                raise
+        never.wait(LOOK_AGAIN_S)
 
 
 def _task_text(task: Mapping[str, Any]) -> str:

@@ -154,6 +154,11 @@ def created_at(pid: int) -> str:
     return f"{_boot_id()}:{ticks}" if ticks else ""
 
 
+def is_alive(process: Process) -> bool:
+    """Return whether this very process has not ended."""
+    return _stat(str(process.pid)).state not in ("", "Z", "X") and created_at(process.pid) == process.created
+
+
 def remains(run_token: str, pid: int, created: str) -> list[Process]:
     """Return what an earlier life has left: by run token, by the script's pid and creation time, and what descends.
 

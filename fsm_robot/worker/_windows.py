@@ -221,6 +221,11 @@ def created_at(pid: int) -> str:
     return str(moment) if moment else ""
 
 
+def is_alive(process: Process) -> bool:
+    """Return whether this very process has not ended."""
+    return any(each.created == process.created for each in _look(process.pid))
+
+
 def remains(run_token: str, pid: int, created: str) -> list[Process]:  # noqa: ARG001 - the twin needs it
     """Return what an earlier life has left: by the script's pid and creation time, and what descends.
 

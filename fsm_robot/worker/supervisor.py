@@ -90,16 +90,17 @@ class ScriptWorker:
     def end_remains(self, run_token: str) -> tuple[str, ...]:
         """See `ports.Worker.end_remains`."""
         pid, created = self._last_script(run_token)
-        ended: dict[str, Any] = {}
+        ended: dict[tuple[int, str], system.Process] = {}
         deadline_s = time.monotonic() + KILL_PATIENCE_S
         for _ in _looks():
-            remains = system.remains(run_token, pid, created)
-            ended.update({str(each): None for each in remains})
+            ended.update({(each.pid, each.created): each for each in system.remains(run_token, pid, created)})
+            # What is being killed loses its marks before it is gone, so everything that was found is looked at again.
+            remains = [each for each in ended.values() if system.is_alive(each)]
             if not remains:
-                return tuple(ended)
+                return tuple(map(str, ended.values()))
             if time.monotonic() > deadline_s:
                 return tuple(
-                    f"{name}, which could not be ended" if name in map(str, remains) else name for name in ended
+                    f"{each}, which could not be ended" if each in remains else str(each) for each in ended.values()
                 )
             system.kill(remains)
         raise AssertionError("looking never ends by itself")

@@ -18,6 +18,7 @@ SUITE = ["-m", "pytest", "-n", "2", "--timeout", "240", "-q"]
 DESKTOP = """
 import ctypes, time
 ctypes.windll.user32.CreateWindowExW(0, "Static", "desktop", 0, 0, 0, 0, 0, None, None, None, None)
+print("up", flush=True)
 time.sleep(36000)
 """
 # Of all Pythons only the desktop's and this one may be there when the demo is over.
@@ -42,6 +43,8 @@ def main(arguments: list[str]) -> int:
     if problems:
         print("log-off: " + "; ".join(problems), file=sys.stderr)
     desktop = start_python(["-c", DESKTOP])
+    assert desktop.stdout is not None
+    desktop.stdout.readline()
     try:
         if arguments:
             return windows_python(arguments)
