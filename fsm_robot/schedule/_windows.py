@@ -6,9 +6,11 @@ import sys
 
 assert sys.platform == "win32", "imported on Windows only"  # and type-checked for Windows only
 
+import ctypes
 import os
 import subprocess
 import tempfile
+from ctypes import wintypes
 from pathlib import Path, PureWindowsPath
 
 from fsm_robot.errors import ScheduleError
@@ -16,6 +18,8 @@ from fsm_robot.schedule.plan import Plan
 from fsm_robot.schedule.task_xml import differences, task_xml
 
 _PATIENCE_S = 60.0
+_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_LONGEST_SID_BYTES, _LONGEST_DOMAIN = 68, 256
 _STORE = "\\windowsapps\\"
 
 
@@ -78,14 +82,19 @@ def problems(plan: Plan) -> list[str]:
     installed = _installed(plan)
     if not installed:
         return [f"the task \\{plan.name} is not there; `fsm-robot schedule install` registers it"]
-    return [f"task \\{plan.name}: {each}" for each in differences(installed, task_xml(plan))]
+    wanted = task_xml(plan)
+    if not _is_utf16(installed):
+        # The console's code page has lost what it does not hold; so must what we compare with.
+        wanted = wanted.encode("oem", "replace").decode("oem")
+    text = _text(installed)
+    found = differences(text[text.index("<") :], wanted, is_same_account)
+    return [f"task \\{plan.name}: {each}" for each in found]
 
 
-def _installed(plan: Plan) -> str:
-    """Return the XML of the installed task, or empty."""
+def _installed(plan: Plan) -> bytes:
+    """Return the XML of the installed task as it came, or nothing."""
     done = _schtasks("/Query", "/TN", plan.name, "/XML", "ONE")
-    text = _text(done.stdout)
-    return text[text.index("<") :] if done.returncode == 0 and "<Task" in text else ""
+    return done.stdout if done.returncode == 0 and "<Task" in _text(done.stdout) else b""
 
 
 def _schtasks(*arguments: str) -> subprocess.CompletedProcess[bytes]:
@@ -109,6 +118,39 @@ def _said(done: subprocess.CompletedProcess[bytes]) -> str:
 
 def _text(data: bytes) -> str:
     # The XML comes as UTF-16 on some versions and in the console's code page on others.
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"<\0" in data[:8]:
-        return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-16-le", errors="replace")
+    if _is_utf16(data):
+        return data.decode("utf-16" if data[:2] in _MARKS else "utf-16-le", errors="replace")
     return data.decode("oem", errors="replace")
+
+
+def _is_utf16(data: bytes) -> bool:
+    return data[:2] in _MARKS or b"<\0" in data[:8]
+
+
+def is_same_account(one: str, other: str) -> bool:
+    """Return whether two texts name one account: the scheduler gives back its number (SID) in one place of the task."""
+    return one.lower() == other.lower() or _sid(one) == _sid(other) != ""
+
+
+def _sid(account_name: str) -> str:
+    """Return the number of an account as a text, empty where the system does not know the account."""
+    if account_name.upper().startswith("S-1-"):
+        return account_name.upper()
+    advapi32 = ctypes.WinDLL("advapi32", use_last_error=True)
+    sid, domain = ctypes.create_string_buffer(_LONGEST_SID_BYTES), ctypes.create_unicode_buffer(_LONGEST_DOMAIN)
+    sid_size, domain_size = wintypes.DWORD(len(sid)), wintypes.DWORD(len(domain))
+    kind, text = wintypes.DWORD(), wintypes.LPWSTR()
+    known = advapi32.LookupAccountNameW(
+        None,
+        wintypes.LPCWSTR(account_name),
+        sid,
+        ctypes.byref(sid_size),
+        domain,
+        ctypes.byref(domain_size),
+        ctypes.byref(kind),
+    )
+    if not known or not advapi32.ConvertSidToStringSidW(sid, ctypes.byref(text)):
+        return ""
+    found = text.value or ""
+    ctypes.windll.kernel32.LocalFree(text)
+    return found.upper()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
@@ -16,6 +17,28 @@ RETRIES, RETRY_AFTER = 3, "PT1M"
 UNREACHABLE = 4
 """The exit code after which the robot is started once more."""
 AGAIN_AFTER = "PT5M"
+DEFAULTS = {
+    "Enabled": "true",
+    "MultipleInstancesPolicy": "IgnoreNew",
+    "DisallowStartIfOnBatteries": "true",
+    "StopIfGoingOnBatteries": "true",
+    "AllowHardTerminate": "true",
+    "StartWhenAvailable": "false",
+    "RunOnlyIfNetworkAvailable": "false",
+    "RestartOnIdle": "false",
+    "StopOnIdleEnd": "true",
+    "AllowStartOnDemand": "true",
+    "Hidden": "false",
+    "RunOnlyIfIdle": "false",
+    "WakeToRun": "false",
+    "ExecutionTimeLimit": "PT72H",
+    "Priority": "7",
+    "RunLevel": "LeastPrivilege",
+    "StopAtDurationEnd": "false",
+}
+"""What the schema says an absent element means."""
+OURS_ALONE = ("Triggers/", "Actions/")
+"""Where something more than we have asked for starts the robot otherwise, or something else."""
 
 
 def task_xml(plan: Plan) -> str:
@@ -87,19 +110,30 @@ def command_line(arguments: tuple[str, ...]) -> str:
     return " ".join(f'"{each}"' if not each or " " in each or "\t" in each else each for each in arguments)
 
 
-def differences(installed: str, wanted: str) -> list[str]:
+def differences(
+    installed: str, wanted: str, same_account: Callable[[str, str], bool] = lambda one, other: one == other
+) -> list[str]:
     """Return what an installed task says otherwise, an empty list where nothing is.
+
+    Args:
+        installed: The task as the scheduler gives it back. It leaves out what is its default anyway, writes an account
+            as a name or as its number, and adds author, date and settings of its own: none of that is a difference.
+        wanted: The task as it was given to it.
+        same_account: Whether two texts name one account.
 
     Raises:
         ScheduleError: What is installed is no task.
     """
     theirs, ours = _leaves(installed), _leaves(wanted)
-    # What the scheduler adds by itself (author, date, its own address of the task) is nobody's mistake.
-    return [
-        f"{place}: {_or_nothing(theirs.get(place))} instead of {_or_nothing(ours.get(place))}"
-        for place in dict.fromkeys((*ours, *theirs))
-        if ours.get(place) != theirs.get(place) and not (place.startswith("RegistrationInfo") and place not in ours)
-    ]
+    added = [place for place in theirs if place not in ours and place.startswith(OURS_ALONE)]
+    found = []
+    for place in (*ours, *added):
+        name = place.rpartition("/")[2]
+        there, here = theirs.get(place, DEFAULTS.get(name)), ours.get(place)
+        is_same = same_account(there or "", here or "") if name == "UserId" else there == here
+        if not is_same:
+            found.append(f"{place}: {_or_nothing(there)} instead of {_or_nothing(here)}")
+    return found
 
 
 def _repetition(plan: Plan) -> str:

@@ -16,6 +16,8 @@ _RESULTS: Counter[tuple[str, str]] = Counter()
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(pytest.mark.peers)
+    # The first test of a module waits until its peer has done all the cases.
+    item.add_marker(pytest.mark.timeout(600))
 
 
 @pytest.hookimpl(wrapper=True)

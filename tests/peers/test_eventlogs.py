@@ -14,6 +14,7 @@ from fsm_robot.cli import main
 from tests.fakes.journals import JournalMaker, Told, done, job
 from tests.fakes.world import definition_of_the_robot
 
+PEER = "pm4py"
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("pm4py_eventlogs.py")
 GOOD: dict[str, list[Told]] = {

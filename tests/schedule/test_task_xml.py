@@ -146,19 +146,39 @@ def test_task_says_what_a_robot_needs() -> None:
 
 
 def test_differences_name_the_place_and_both_values() -> None:
-    """Somebody set a time limit by hand and switched a trigger off; the author that Windows adds is no difference."""
+    """Somebody set a time limit by hand, let the priority go back to the usual one and added a trigger."""
     wanted = task_xml(PLAN)
     installed = (
-        wanted.replace("PT0S", "PT72H")
-        .replace("<Description>", "<Author>x</Author><Description>")
-        .replace("<WakeToRun>false</WakeToRun>", "")
+        wanted.replace("PT0S", "PT71H")
+        .replace("<Priority>5</Priority>", "")
+        .replace("</Triggers>", "<BootTrigger><Enabled>true</Enabled></BootTrigger></Triggers>")
     )
 
     assert differences(installed, wanted) == [
-        "Settings/WakeToRun: nothing instead of 'false'",
-        "Settings/ExecutionTimeLimit: 'PT72H' instead of 'PT0S'",
+        "Settings/ExecutionTimeLimit: 'PT71H' instead of 'PT0S'",
+        "Settings/Priority: '7' instead of '5'",
+        "Triggers/BootTrigger/Enabled: 'true' instead of nothing",
     ]
     assert differences(wanted, wanted) == []
+
+
+def test_differences_overlook_how_windows_writes_the_same_task() -> None:
+    """Given back, it has an author and an address, defaults are left out, and the account is its number."""
+    wanted = task_xml(PLAN)
+    account = wanted[wanted.index("<UserId>") : wanted.index("</UserId>")]
+    place = wanted.index(account, wanted.index("<Principals>"))
+    installed = wanted[:place] + wanted[place:].replace(account, "<UserId>S-1-5-21-7-1001", 1)
+    for old, new in (
+        ("<Description>", "<Author>x</Author><URI>\\fsm_robot</URI><Description>"),
+        ("<WakeToRun>false</WakeToRun>", ""),
+        ("<StopOnIdleEnd>", "<Duration>PT10M</Duration><WaitTimeout>PT1H</WaitTimeout><StopOnIdleEnd>"),
+        ("<Priority>", "<UseUnifiedSchedulingEngine>true</UseUnifiedSchedulingEngine><Priority>"),
+    ):
+        assert old in installed
+        installed = installed.replace(old, new)
+
+    assert differences(installed, wanted, lambda one, other: {one, other} <= {PLAN.account, "S-1-5-21-7-1001"}) == []
+    assert len(differences(installed, wanted)) == 1
 
 
 def test_differences_refuse_what_is_no_task() -> None:
