@@ -6,20 +6,18 @@ import sys
 
 assert sys.platform == "win32", "imported on Windows only"  # and type-checked for Windows only
 
-import ctypes
 import os
 import subprocess
 import tempfile
-from ctypes import wintypes
 from pathlib import Path, PureWindowsPath
 
 from fsm_robot.errors import ScheduleError
+from fsm_robot.schedule._accounts import is_same_account
 from fsm_robot.schedule.plan import Plan
 from fsm_robot.schedule.task_xml import differences, task_xml
 
 _PATIENCE_S = 60.0
 _MARKS = (b"\xff\xfe", b"\xfe\xff")
-_LONGEST_SID_BYTES, _LONGEST_DOMAIN = 68, 256
 _STORE = "\\windowsapps\\"
 
 
@@ -125,32 +123,3 @@ def _text(data: bytes) -> str:
 
 def _is_utf16(data: bytes) -> bool:
     return data[:2] in _MARKS or b"<\0" in data[:8]
-
-
-def is_same_account(one: str, other: str) -> bool:
-    """Return whether two texts name one account: the scheduler gives back its number (SID) in one place of the task."""
-    return one.lower() == other.lower() or _sid(one) == _sid(other) != ""
-
-
-def _sid(account_name: str) -> str:
-    """Return the number of an account as a text, empty where the system does not know the account."""
-    if account_name.upper().startswith("S-1-"):
-        return account_name.upper()
-    advapi32 = ctypes.WinDLL("advapi32", use_last_error=True)
-    sid, domain = ctypes.create_string_buffer(_LONGEST_SID_BYTES), ctypes.create_unicode_buffer(_LONGEST_DOMAIN)
-    sid_size, domain_size = wintypes.DWORD(len(sid)), wintypes.DWORD(len(domain))
-    kind, text = wintypes.DWORD(), wintypes.LPWSTR()
-    known = advapi32.LookupAccountNameW(
-        None,
-        wintypes.LPCWSTR(account_name),
-        sid,
-        ctypes.byref(sid_size),
-        domain,
-        ctypes.byref(domain_size),
-        ctypes.byref(kind),
-    )
-    if not known or not advapi32.ConvertSidToStringSidW(sid, ctypes.byref(text)):
-        return ""
-    found = text.value or ""
-    ctypes.windll.kernel32.LocalFree(text)
-    return found.upper()

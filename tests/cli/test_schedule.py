@@ -127,10 +127,10 @@ def test_account_is_recognised_by_its_number() -> None:
     """The scheduler gives back a number where it was given a name; another account is another one."""
     if sys.platform == "win32":
         from fsm_robot import _private_file
-        from fsm_robot.schedule import _windows
+        from fsm_robot.schedule import _accounts, _windows
 
         number = _private_file.account_sid()  # of the process's token; the other side looks the name up
 
-        assert _windows.is_same_account(_windows.account(), number)
-        assert not _windows.is_same_account(_windows.account(), number + "0")
-        assert not _windows.is_same_account("nobody-here", number)
+        assert _accounts.is_same_account(_windows.account(), number)
+        assert not _accounts.is_same_account(_windows.account(), number + "0")
+        assert not _accounts.is_same_account("nobody-here", number)
