@@ -272,7 +272,7 @@ class Callbacks:
         self.job_run += 1
         self.run_token = self.new_token()
         if self._already_had(job.guid):
-            self.outcome = self.ledger.outcome(job.guid) or "lost"
+            self.outcome = self._ended_before(job.guid) or "lost"
             self.log.error("the orchestrator gave a job again, it is not run twice", job=job.guid, outcome=self.outcome)
             return Event("job_repeated", {**self._job_data(), "outcome": self.outcome})
         task = json.dumps(job.documents.get("task"), sort_keys=True, ensure_ascii=False, default=str)
@@ -288,6 +288,14 @@ class Callbacks:
             # The job is in hand: with broken storage it is not started, and reported Failed.
             self.storage_broke(error)
             return False
+
+    def _ended_before(self, job_guid: str) -> str:
+        """Return how a job ended that was had before; a full disk may have kept its end out of the list of jobs."""
+        try:
+            return self.ledger.outcome(job_guid) or self.past.outcome(job_guid)
+        except JournalError as error:
+            self.storage_broke(error)
+            return ""
 
     def _consume_failed(self, error: GatewayError, spec: CallbackSpec) -> Event:
         if error.kind not in ("no_answer", "server_error", "garbled"):

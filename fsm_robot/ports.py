@@ -151,6 +151,9 @@ class Past(Protocol):
     def unsettled(self) -> Unsettled | None:
         """Return the job that they left open, or None."""
 
+    def outcome(self, job_guid: str) -> str:
+        """Return how a job ended, or empty where no journal tells. Raises `JournalError`."""
+
 
 class Ledger(Protocol):
     """Which jobs this robot has already had. Writing may raise `JournalError`."""

@@ -21,7 +21,7 @@ from fsm_robot.inbox import QueueInbox
 from fsm_robot.journal.file import JournalFile
 from fsm_robot.journal.identity import robot_identity
 from fsm_robot.journal.ledger import JobLedger
-from fsm_robot.journal.look_back import find_unsettled
+from fsm_robot.journal.look_back import find_outcome, find_unsettled
 from fsm_robot.journal.record import FORMAT
 from fsm_robot.logs import Log
 from fsm_robot.machine.core import RobotMachine
@@ -143,6 +143,10 @@ class _Past:
     def unsettled(self) -> Unsettled | None:
         """Return the job that earlier runs left open, or None."""
         return find_unsettled(self.directory, ledger=self.ledger, warn=self.log.error)
+
+    def outcome(self, job_guid: str) -> str:
+        """Return how a job ended, or empty where no journal tells."""
+        return find_outcome(self.directory, job_guid)
 
 
 @attrs.define(eq=False, repr=False)

@@ -220,7 +220,13 @@ CODE = [
     Mutant("skip the ledger when a job is taken", CALLBACKS, "if self._already_had(job.guid):", "if False:"),
     Mutant("no ledger entry before the claim", CALLBACKS, '        self._write_ledger("")\n', ""),
     Mutant("no outcome in the ledger", CALLBACKS, "self._write_ledger(self.outcome)", "pass"),
-    Mutant("a repeated job is always lost", CALLBACKS, 'self.ledger.outcome(job.guid) or "lost"', '"lost"'),
+    Mutant("a repeated job is always lost", CALLBACKS, 'self._ended_before(job.guid) or "lost"', '"lost"'),
+    Mutant(
+        "the journals are not asked how a repeated job ended",
+        CALLBACKS,
+        "self.ledger.outcome(job_guid) or self.past.outcome(job_guid)",
+        "self.ledger.outcome(job_guid)",
+    ),
     Mutant(
         "beats go on after the report",
         CALLBACKS,

@@ -475,6 +475,32 @@ def test_job_that_was_given_twice_stays_so_for_the_next_life(repeated: bool) -> 
     assert taken_over.data.get("repeated", False) is repeated
 
 
+@pytest.mark.parametrize(
+    ("in_list", "in_journals", "status"), [("stopped", "failed", 7), ("", "stopped", 7), ("", "", 5)]
+)
+def test_job_that_is_given_again_is_reported_as_it_ended(in_list: str, in_journals: str, status: int) -> None:
+    """By the list of jobs; where a full disk kept its end out of it, by the journals; where nobody knows, Failed."""
+    world = with_job(ledger=FakeLedger({JOB.guid: in_list}), past=FakePast(outcomes={JOB.guid: in_journals}))
+
+    assert world.run() == 0
+    assert world.worker.done == []
+    assert world.gateway.statuses() == [status]
+
+
+def test_job_given_again_while_the_journals_cannot_be_read_is_failed_and_the_last_one() -> None:
+    """Its end may be there; nobody can say, and no other job is taken on such a disk."""
+
+    class Unreadable(FakePast):
+        def outcome(self, job_guid: str) -> str:
+            raise JournalError("cannot be read")
+
+    world = with_job(ledger=FakeLedger({JOB.guid: ""}), past=Unreadable())
+
+    assert world.run() == 1
+    assert world.worker.done == []
+    assert world.gateway.statuses() == [5]
+
+
 def test_job_that_was_running_when_the_robot_died_is_killed_and_reported_failed() -> None:
     """Its remains are ended by their run token, it is Failed, and it is never started again."""
     world = World(

@@ -15,7 +15,7 @@ import attrs
 from fsm_robot.journal.file import SYSTEM_DISK, disk_errors, journal_names, read_run
 from fsm_robot.journal.ledger import JobLedger
 from fsm_robot.journal.record import Reading
-from fsm_robot.journal.unsettled import died_asking, has_looked_back, opened_in, unsettled_in
+from fsm_robot.journal.unsettled import died_asking, has_looked_back, opened_in, outcome_in, unsettled_in
 from fsm_robot.ports import Disk, Unsettled
 
 Warn = Callable[[str], None]
@@ -61,6 +61,20 @@ def find_unsettled(
         return doubt
     # Journals that somebody deleted take no job with them.
     return None if ledger is None else _only_in_the_list(ledger, warn)
+
+
+def find_outcome(directory: Path, job_guid: str, disk: Disk = SYSTEM_DISK) -> str:
+    """Return how a job ended by the last journal that tells, or empty where none does.
+
+    For a job that the list of jobs knows without an end: the disk was full or the power went when it was written there.
+
+    Raises:
+        JournalError: A journal cannot be read.
+    """
+    with disk_errors(directory, "read"):
+        names = journal_names(directory, disk)
+    outcomes = (outcome_in(read_run(directory / name, disk).records, job_guid) for name in reversed(names))
+    return next((outcome for outcome in outcomes if outcome), "")
 
 
 def _not_closed(found: Unsettled | None, ledger: JobLedger | None) -> Unsettled | None:

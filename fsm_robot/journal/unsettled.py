@@ -36,6 +36,18 @@ def opened_in(records: Sequence[Record]) -> list[Unsettled]:
     return [attrs.evolve(job, outcome="") for job in jobs if job is not None]
 
 
+def outcome_in(records: Sequence[Record], job_guid: str) -> str:
+    """Return how a job ended by these records, or empty where they do not tell."""
+    outcome, in_hand = "", ""
+    for values in _steps(records):
+        data = values["event"].get("data", {})
+        if values["event"]["name"] in OPENING:
+            in_hand = data.get("job", "")
+        if in_hand == job_guid and values["kind"] == "taken" and isinstance(data.get("outcome"), str):
+            outcome = data["outcome"]
+    return outcome
+
+
 def has_looked_back(records: Sequence[Record]) -> bool:
     """Return whether this run got as far as taking over what the run before it had left open."""
     return any(values["event"]["name"] in ("nothing_left", "result_left") for values in _steps(records))

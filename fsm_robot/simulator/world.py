@@ -16,7 +16,7 @@ from fsm_robot.callbacks import Callbacks
 from fsm_robot.gateway.reading import Reading
 from fsm_robot.journal.file import JournalFile
 from fsm_robot.journal.ledger import JobLedger
-from fsm_robot.journal.look_back import find_unsettled
+from fsm_robot.journal.look_back import find_outcome, find_unsettled
 from fsm_robot.machine.core import Engine, RobotMachine, Step, engine_for
 from fsm_robot.machine.definition import Definition
 from fsm_robot.patience import Patience
@@ -287,6 +287,10 @@ class _Past:
     def unsettled(self) -> Unsettled | None:
         """See `ports.Past.unsettled`."""
         return find_unsettled(STORAGE / "journal", self.disk, JobLedger(STORAGE / "jobs" / "ledger.jsonl", self.disk))
+
+    def outcome(self, job_guid: str) -> str:
+        """See `ports.Past.outcome`."""
+        return find_outcome(STORAGE / "journal", job_guid, self.disk)
 
 
 @attrs.define

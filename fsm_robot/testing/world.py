@@ -297,10 +297,15 @@ class FakePast:
     """What earlier runs left, as a value."""
 
     left: Unsettled | None = None
+    outcomes: dict[str, str] = attrs.field(factory=dict)
 
     def unsettled(self) -> Unsettled | None:
         """See `ports.Past.unsettled`."""
         return self.left
+
+    def outcome(self, job_guid: str) -> str:
+        """See `ports.Past.outcome`."""
+        return self.outcomes.get(job_guid, "")
 
 
 @attrs.define

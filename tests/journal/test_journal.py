@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fsm_robot.errors import JournalError
 from fsm_robot.journal.file import JournalFile, journals, read_journal
 from fsm_robot.journal.ledger import JobLedger
-from fsm_robot.journal.look_back import find_unsettled
+from fsm_robot.journal.look_back import find_outcome, find_unsettled
 from fsm_robot.journal.record import line_of, read_lines, step_from, step_values
 from fsm_robot.machine.core import Step
 from fsm_robot.machine.events import Event
@@ -311,3 +311,23 @@ def test_repeated_job_stays_open_over_several_lives_until_its_result_is_delivere
         step(1, "job_reported", **JOB),
     )
     assert find_unsettled(tmp_path, ledger=ledger) is None
+
+
+def test_end_of_a_job_that_the_list_does_not_know_is_in_the_journals(tmp_path: Path) -> None:
+    """The last journal that tells counts; what another job, or an event that was not taken, says of ends does not."""
+    other = {**JOB, "job": "j-2"}
+    write(
+        tmp_path,
+        step(0, "job_consumed", "Claiming", **JOB),
+        step(1, "script_ended", "Reporting", outcome="stopped"),
+        step(2, "job_consumed", "Claiming", **other),
+        step(3, "script_ended", "Reporting", outcome="failed"),
+    )
+    write(tmp_path, step(0, "nothing_left"))
+
+    assert find_outcome(tmp_path, "j-1") == "stopped"
+    assert find_outcome(tmp_path, "j-2") == "failed"
+    assert find_outcome(tmp_path, "j-3") == ""
+    assert find_outcome(tmp_path / "nowhere", "j-1") == ""
+    write(tmp_path, step(0, "job_repeated", "Reporting", **JOB, outcome="lost"))
+    assert find_outcome(tmp_path, "j-1") == "lost"

@@ -12,7 +12,7 @@ from fsm_robot.callbacks import IN_PROGRESS, Callbacks
 from fsm_robot.errors import GatewayRejectedError, JournalError, ScriptNotStartedError, ScriptRefusedError
 from fsm_robot.journal.file import JournalFile
 from fsm_robot.journal.ledger import JobLedger
-from fsm_robot.journal.look_back import find_unsettled
+from fsm_robot.journal.look_back import find_outcome, find_unsettled
 from fsm_robot.machine.core import Step
 from fsm_robot.machine.definition import Definition
 from fsm_robot.machine.events import Event
@@ -284,6 +284,9 @@ class _Past:
 
     def unsettled(self) -> Unsettled | None:
         return find_unsettled(self.directory, ledger=self.ledger, warn=self.warnings.append)
+
+    def outcome(self, job_guid: str) -> str:
+        return find_outcome(self.directory, job_guid)
 
 
 def _next_from_outside(world: World, director: Director, worker: DirectedWorker) -> Event:
