@@ -136,13 +136,26 @@ def _compared(arguments: argparse.Namespace) -> str | bytes:
     return COMPARISONS[arguments.format](shown, comparison, verdicts)
 
 
-def read_runs(names: Sequence[str]) -> list[Run]:
+def read_runs(names: Sequence[str], youngest: int | None = None) -> list[Run]:
     """Return the runs of journals and of folders of journals, oldest first within a folder.
+
+    Args:
+        names: Files and folders.
+        youngest: How many to read of each folder at most; None reads all.
 
     Raises:
         SettingsError: There is no such file, a folder holds no journal, or a file is none.
     """
-    return [_run(path) for name in names for path in _journals(name)]
+    return [_run(path) for name in names for path in _journals(name)[-(youngest or 0) :]]
+
+
+def player(names: Sequence[str], youngest: int, machine: str | None) -> str:
+    """Return the run player for the youngest runs of journals and of folders of them. Raises `RobotError`."""
+    path = Path(machine) if machine else machine_file.built_in()
+    definition = machine_file.load(path, None, ())
+    runs = read_runs(names, youngest)
+    figures = heat(run_statistics(run.records for run in runs), "")
+    return page(words(definition, "", str(path)), runs, assets(), figures)
 
 
 def _run(path: Path) -> Run:

@@ -24,6 +24,7 @@ else:
     from fsm_robot import _posix as system
 
 LARGEST_COUNT = 100_000
+SHOWN_RUNS = 100
 DEFAULT_PORT = 4500
 STANDINGS: Mapping[str, str] = {
     "forget": "answer 101 to a robot",
@@ -70,6 +71,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     serve.add_argument(
         "--update-verb", choices=["PUT", "POST", "both"], default="both", help="verbs that job/update takes"
     )
+    serve.add_argument(
+        "--runs", nargs="+", metavar="FOLDER", help="link a page that steps through the journals of these robots"
+    )
+    serve.add_argument("--machine", metavar="FILE", help="the machine file of those robots (default: the built-in one)")
 
     enqueue = commands.add_parser("enqueue", parents=[shared], help="add a job")
     enqueue.add_argument("script", help="path below the robot's scripts folder")
@@ -126,7 +131,14 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
         lax=arguments.lax,
         verbs=("PUT", "POST") if arguments.update_verb == "both" else (arguments.update_verb,),
     )
-    server = Orchestrator(store, arguments.host, arguments.port, service, random.Random(arguments.seed))
+    server = Orchestrator(
+        store,
+        arguments.host,
+        arguments.port,
+        service,
+        random.Random(arguments.seed),
+        runs_page=_runs_page(arguments) if arguments.runs else None,
+    )
     leaving = threading.Event()
     for number in system.LEAVE_SIGNALS:
         # A server that was started with a signal ignored (nohup) leaves it ignored.
@@ -146,6 +158,13 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
         while not leaving.wait(0.5):
             pass
     return 0
+
+
+def _runs_page(arguments: argparse.Namespace) -> Callable[[], str]:
+    from fsm_robot.cli.diagram import player
+
+    # Read anew for every look: the robots go on.
+    return lambda: player(arguments.runs, SHOWN_RUNS, arguments.machine)
 
 
 def _enqueue(arguments: argparse.Namespace, store: Store) -> int:

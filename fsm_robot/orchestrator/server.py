@@ -6,7 +6,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from urllib.parse import urlsplit
@@ -60,6 +60,7 @@ class Orchestrator:
         service: What it does; made from `store` where it is not given.
         chance: Where faults with a probability get theirs from; `random.Random(7)` repeats itself.
         limits: What one client may cost.
+        runs_page: Makes the page of the robots' runs, which is linked from the one at `/`; may raise `RobotError`.
     """
 
     store: Store
@@ -68,6 +69,7 @@ class Orchestrator:
     service: Service = attrs.field(default=attrs.Factory(lambda self: Service(self.store), takes_self=True))
     chance: random.Random = attrs.field(factory=random.Random)
     limits: Limits = attrs.field(factory=Limits)
+    runs_page: Callable[[], str] | None = None
     _server: _Server | None = None
     _thread: threading.Thread | None = None
 
@@ -125,13 +127,16 @@ class _Handler(BoundedHandler):
     def do_GET(self) -> None:  # noqa: N802 - the names that http.server looks for
         """Show the page, or a job."""
         path = self.path.partition("?")[0]
-        shown = page.FILES.get(path)
-        if shown is not None and self._is_foreign_name():
+        shown, runs_page = page.FILES.get(path), self._orchestrator.runs_page
+        shows_runs = runs_page is not None and path == page.RUNS
+        if (shown is not None or shows_runs) and self._is_foreign_name():
             self._send(
                 _error(403, "this page is shown under the address that the server listens at, and no other name")
             )
         elif shown is not None:
-            self._send(_Reply(200, *shown(self._orchestrator.store), page.HEADERS))
+            self._send(_Reply(200, *shown(self._orchestrator.store, runs_page is not None), page.HEADERS))
+        elif runs_page is not None and shows_runs:
+            self._send(_runs(runs_page))
         else:
             self._call(path)
 
@@ -273,6 +278,13 @@ def _reply(answer: Answer, fault: Fault | None) -> _Reply:
     if kind == "bom":
         return _Reply(answer.status, JSON_TYPE, b"\xef\xbb\xbf" + data)
     return _Reply(answer.status, JSON_TYPE, data, is_cut=kind == "cut")
+
+
+def _runs(runs_page: Callable[[], str]) -> _Reply:
+    try:
+        return _Reply(200, HTML_TYPE, runs_page().encode(), page.RUNS_HEADERS)
+    except RobotError as error:
+        return _error(404, str(error))
 
 
 def _error(status: int, text: str) -> _Reply:

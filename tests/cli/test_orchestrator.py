@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import shutil
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +17,11 @@ import pytest
 
 from fsm_robot.cli import main
 from fsm_robot.orchestrator.faults import Fault
+from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
 from tests.fakes.waiting import GUID, PATIENCE_S
+
+JOURNALS = Path(__file__).parents[1] / "journals"
 
 
 @pytest.fixture
@@ -95,6 +100,50 @@ def test_serve_tells_which_faults_are_in_force_and_who_can_reach_it(folder: Path
     assert lines[0].startswith("listening at http://0.0.0.0:")
     assert "beat:html@0.5, all:drop-before*2" in lines[1]
     assert "trusts everybody" in warning
+
+
+def served(address: str) -> tuple[int, str]:
+    """Return the status and the text of a page."""
+    try:
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_serve_shows_the_youngest_runs_as_they_come(folder: Path) -> None:
+    """Before the robot's first run the page says what is missing; then it is there, without a restart."""
+    command = [sys.executable, "-I", "-m", "fsm_robot", "orchestrator", "serve", "--port", "0", "--runs", "state"]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        address = next(word for word in process.stdout.readline().split() if word.startswith("http")) + "/runs"
+        before = served(address)
+        (folder / "state" / "journal").mkdir(parents=True)
+        for journal in sorted(JOURNALS.glob("*.jsonl"))[:2]:
+            shutil.copy(journal, folder / "state" / "journal" / f"0000{journal.name}")
+        after = served(address)
+    finally:
+        process.kill()
+        process.communicate()
+
+    assert before[0] == 404
+    assert "state" in before[1]
+    assert "does not exist" in before[1]
+    assert after[0] == 200
+    assert "000001-no_job" in after[1]
+    assert "000002-no_job" in after[1]
+
+
+def test_runs_are_shown_under_the_own_address_only(tmp_path: Path) -> None:
+    """Another site's page that lets its name point here gets nothing of the journals; without --runs there is none."""
+    with Orchestrator(Store(tmp_path / "o.sqlite"), runs_page=lambda: "<p>runs</p>") as server:
+        asked = urllib.request.Request(f"{server.url}/runs", headers={"Host": "evil.example"})
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(asked, timeout=10)
+        assert served(f"{server.url}/runs") == (200, "<p>runs</p>")
+        server.runs_page = None
+        assert served(f"{server.url}/runs")[0] == 404
 
 
 def test_robot_is_paused_resumed_forgotten_and_remembered(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

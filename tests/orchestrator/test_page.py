@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from fsm_robot.cli.diagram import player
 from fsm_robot.orchestrator.server import Orchestrator
+from fsm_robot.orchestrator.store import Store
 from tests.conftest import need
 from tests.fakes.waiting import GUID, until
 from tests.orchestrator.conftest import OpenRobot
 
+JOURNALS = Path(__file__).parents[1] / "journals"
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--window-size=1100,700",
@@ -117,6 +120,31 @@ def test_cell_that_has_not_changed_stays_the_same(server: Orchestrator, browser:
     until(lambda: "Stopped" in rows(browser, "jobs")[0])
 
     assert browser.execute_script("return window.kept.isConnected && window.kept.textContent") == "first"
+
+
+def test_page_leads_to_the_runs_which_can_be_walked_through(tmp_path: Path, browser: Any) -> None:
+    """The link is there where the server was told of journals; the player's own policy lets its script in."""
+    server = Orchestrator(Store(tmp_path / "o.sqlite"), runs_page=lambda: player([str(JOURNALS)], 3, None))
+    with server:
+        browser.get(server.url)
+        until(lambda: browser.find_element("id", "runs").is_displayed())
+        browser.find_element("link text", "Step through the runs of the robots").click()
+        until(lambda: browser.current_url == f"{server.url}/runs")
+        until(lambda: "step 1 of" in browser.find_element("id", "where").text)
+
+        browser.find_element("id", "next").click()
+
+        until(lambda: "step 2 of" in browser.find_element("id", "where").text)
+        assert len(browser.find_elements("css selector", "#run option")) == 3
+        assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_page_without_runs_has_no_link(server: Orchestrator, browser: Any) -> None:
+    """Nothing leads to a page that is not there."""
+    browser.get(server.url)
+    until(lambda: "0 robots" in browser.find_element("id", "summary").text)
+
+    assert not browser.find_element("id", "runs").is_displayed()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -64,6 +64,7 @@ function show(state) {
   const text = [count(state.robots.length, "robot"), count(state.all_jobs, "job"), open + " open"].join(", ");
   const summary = document.getElementById("summary");
   if (summary.textContent !== text) summary.textContent = text;
+  document.getElementById("runs").hidden = !state.runs;
   document.getElementById("faults").textContent = state.faults.length ? "misbehaving on order: " + state.faults.join(", ") : "";
 }
 
