@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 
 from fsm_robot.export.activities import Run
+from fsm_robot.machine.budgets import Budgets
 from fsm_robot.machine.definition import Definition, State, Transition
 
 
@@ -98,7 +99,7 @@ class _Replay:
     wrong: int = 0
     moved: int = 0
     deviations: list[Deviation] = attrs.field(factory=list)
-    _taken: dict[str, int] = attrs.field(factory=dict)
+    _budgets: Budgets = attrs.field(factory=Budgets)
     _last: Mapping[str, Any] = attrs.field(factory=dict)
     _edges: dict[tuple[str, str, bool], Transition] = attrs.field(init=False)
     _states: dict[str, State] = attrs.field(init=False)
@@ -156,7 +157,7 @@ class _Replay:
             message = f"event {event} leads from {self.state} to {edge.dest}{why}, and the journal has {dest}"
             self._deviate(values, (edge.dest,), message, dest)
         if edge is not None:
-            self._count(edge)
+            self._budgets.count(edge)
         self.state = dest
 
     def _ignore(self, values: Mapping[str, Any]) -> None:
@@ -187,15 +188,9 @@ class _Replay:
 
     def _edge(self, event: str) -> Transition | None:
         edge = self._edges.get((self.state, event, False))
-        if edge is None or edge.at_most is None or self._taken.get(edge.key, 0) < edge.at_most:
+        if edge is None or self._budgets.allow(edge):
             return edge
         return self._edges[self.state, event, True]
-
-    def _count(self, edge: Transition) -> None:
-        if edge.progress:
-            self._taken.clear()
-        if edge.at_most is not None:
-            self._taken[edge.key] = self._taken.get(edge.key, 0) + 1
 
     def _allowed(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(edge.trigger for edge in self.definition.transitions_from(self.state)))

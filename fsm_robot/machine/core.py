@@ -9,6 +9,7 @@ from transitions import Machine as Engine
 from transitions import MachineError
 
 from fsm_robot.errors import UnexpectedEventError
+from fsm_robot.machine.budgets import Budgets
 from fsm_robot.machine.definition import Definition, Transition
 from fsm_robot.machine.events import Event
 
@@ -103,7 +104,7 @@ class RobotMachine:
         self.definition = definition
         self.state = definition.initial
         self._seq = 0
-        self._taken: dict[str, int] = {}
+        self._budgets = Budgets()
         self._edges = {
             (edge.source, edge.trigger, edge.spent): (_trigger(number), edge)
             for number, edge in enumerate(definition.transitions)
@@ -138,7 +139,7 @@ class RobotMachine:
             self._events[trigger].trigger(self)
         except MachineError as error:
             raise UnexpectedEventError(event.name, state.name, [edge.trigger]) from error
-        self._count(edge)
+        self._budgets.count(edge)
         if edge.kind == "internal":
             return self._step(event, "stayed", state.name, transition=edge.key)
         return self._step(
@@ -160,15 +161,9 @@ class RobotMachine:
 
     def _edge_for(self, event: str) -> tuple[str, Transition] | None:
         found = self._edges.get((self.state, event, False))
-        if found is None or found[1].at_most is None or self._taken.get(found[1].key, 0) < found[1].at_most:
+        if found is None or self._budgets.allow(found[1]):
             return found
         return self._edges[self.state, event, True]
-
-    def _count(self, edge: Transition) -> None:
-        if edge.progress:
-            self._taken.clear()
-        if edge.at_most is not None:
-            self._taken[edge.key] = self._taken.get(edge.key, 0) + 1
 
     def _step(
         self,

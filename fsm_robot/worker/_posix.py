@@ -23,31 +23,13 @@ from functools import cache
 
 import attrs
 
+from fsm_robot.worker.process import Process
+
 RUN_TOKEN = "FSM_ROBOT_RUN_TOKEN"  # noqa: S105 - the name of a variable
 _PR_SET_CHILD_SUBREAPER = 36
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
-
-
-@attrs.frozen
-class Process:
-    """A process that is alive.
-
-    Attributes:
-        pid: Its number, which the system may give to another one later.
-        created: When it was created, in the system's own words; with the pid it names one process only.
-        name: For people.
-        parent: Number of the process that it belongs to.
-    """
-
-    pid: int
-    created: str
-    name: str
-    parent: int = 0
-
-    def __str__(self) -> str:
-        return f"pid {self.pid} ({self.name})"
 
 
 @attrs.define

@@ -26,6 +26,7 @@ from pathlib import PureWindowsPath
 import attrs
 
 from fsm_robot.worker import _win32 as windows
+from fsm_robot.worker.process import Process
 
 RUN_TOKEN = "FSM_ROBOT_RUN_TOKEN"  # noqa: S105 - the name of a variable
 _PIPE_BYTES = 1 << 20
@@ -44,26 +45,6 @@ _DEADLY_CODES = {
     0xC0000409: "a program that ended itself after a stack overrun or abort()",
     0xE06D7363: "a C++ exception that nobody caught",
 }
-
-
-@attrs.frozen
-class Process:
-    """A process that is alive.
-
-    Attributes:
-        pid: Its number, which the system may give to another one later.
-        created: When it was created, in the system's own words; with the pid it names one process only.
-        name: For people.
-        parent: Number of the process that it belongs to.
-    """
-
-    pid: int
-    created: str
-    name: str
-    parent: int = 0
-
-    def __str__(self) -> str:
-        return f"pid {self.pid} ({self.name})"
 
 
 @attrs.define

@@ -19,6 +19,7 @@ from fsm_robot.redact import Redactor
 from fsm_robot.worker.job_folder import JobFolder, folder_name
 from fsm_robot.worker.names import resolve_script
 from fsm_robot.worker.output import Output
+from fsm_robot.worker.process import Process
 
 if sys.platform == "win32":
     from fsm_robot.worker import _windows as system
@@ -90,7 +91,7 @@ class ScriptWorker:
     def end_remains(self, run_token: str) -> tuple[str, ...]:
         """See `ports.Worker.end_remains`."""
         pid, created = self._last_script(run_token)
-        ended: dict[tuple[int, str], system.Process] = {}
+        ended: dict[tuple[int, str], Process] = {}
         deadline_s = time.monotonic() + KILL_PATIENCE_S
         for _ in _looks():
             ended.update({(each.pid, each.created): each for each in system.remains(run_token, pid, created)})
