@@ -33,6 +33,8 @@ def main() -> None:
         if "Content-Security-Policy" not in _run([program, "diagram", "--format", "html"], folder):
             raise SystemExit("the wheel does not carry the run player")
         demo = _run([python, "-I", "-m", "fsm_robot", "demo", "--folder", str(folder / "demo")], folder)
+        if "отчёты" not in (folder / "demo" / "run.html").read_text(encoding="utf-8"):
+            raise SystemExit("the demo does not show its own run")
         print("\n".join(demo.splitlines()[-12:]))
         print(f"{wheel.name}: built, installed into an empty environment, checked and run there")
 

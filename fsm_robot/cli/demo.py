@@ -16,6 +16,7 @@ from typing import Any
 
 import attrs
 
+from fsm_robot.cli.diagram import player
 from fsm_robot.errors import SettingsError
 from fsm_robot.export.configuration import robot_toml
 from fsm_robot.machine.checks import JOB_STATUSES
@@ -210,11 +211,26 @@ def _conclude(exit_code: int | None, store: Store, wanted: Mapping[str, Act], fo
         print(f"not as it should be: {', '.join(wrong) or 'every job'}; the robot ended with exit code {exit_code}")
         print(f"look into {folder / 'robot.console.log'}")
         return 1
+    (folder / "run.html").write_text(player([str(folder / "state")], 1, None), encoding="utf-8")
     print("every job ended as it should, and the robot ended with exit code 0. Where to look next:")
-    print(f"  {folder / 'state' / 'robot.log'}   the robot's own story")
-    print(f"  {folder / 'state' / 'journal'}     every step of it, as it was decided")
-    print("  fsm-robot diagram                  the machine behind it; fsm-robot init makes a robot of your own")
+    places = {
+        folder / "run.html": "the run, step by step on the diagram, in any browser",
+        folder / "state" / "robot.log": "the robot's own story",
+        folder / "state" / "journal": "every step of it, as it was decided",
+        f"{_program()} init": "makes a robot of your own; --help tells what else there is",
+    }
+    width = max(len(str(place)) for place in places)
+    for place, what in places.items():
+        print(f"  {place!s:<{width}}  {what}")
     return 0
+
+
+def _program() -> str:
+    """Return what a person types to start this program: after `make demo` its folder is in no PATH."""
+    beside = Path(sys.executable).parent / "fsm-robot"
+    if shutil.which("fsm-robot") or not beside.parent.is_relative_to(Path.cwd()):
+        return "fsm-robot"
+    return str(beside.relative_to(Path.cwd()))
 
 
 def _seconds(job: JobRow) -> str:
