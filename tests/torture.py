@@ -44,38 +44,39 @@ class Report:
 
     Attributes:
         jobs: Every job, as the orchestrator has it in the end.
-        kills: How often the robot was killed while it ran.
+        lives: How often the robot was started; some end by themselves before they are killed.
         unheard: Jobs whose life died between the orchestrator's answer and its own record of it: the protocol has no
             way to ask for them again.
         broken: Promises that were broken, in words.
     """
 
     jobs: list[JobRow]
-    kills: int
+    lives: int
     unheard: int
     broken: list[str]
 
 
-def torture(folder: Path, rounds: int, seed: int) -> Report:
-    """Start the robot `rounds` times, kill it after a random time, let a last life finish; say what it broke."""
+def torture(folder: Path, kills: int, seed: int) -> Report:
+    """Start the robot and kill it after a random time, until that came `kills` times before its end; then a last life."""
     chance = random.Random(seed)
     store = Store(folder / "orchestrator.sqlite")
     (folder / "scripts").mkdir(parents=True)
-    kills = 0
+    lives = killed = 0
     with Orchestrator(store) as server:
         robot = RobotFolder(folder, store, server)
         robot.settings()
         for name, text in SCRIPTS.items():
             robot.script(name, text)
-        for _ in range(rounds):
+        while killed < kills:
             for _ in range(2):
                 store.enqueue(chance.choice(list(SCRIPTS)))
-            kills += _one_life(robot, chance.uniform(0.05, LONGEST_LIFE_S))
+            killed += _one_life(robot, chance.uniform(0.05, LONGEST_LIFE_S))
+            lives += 1
         done = robot.run()
         broken = [f"the last life ended with {done.exit_code}: {done.err}"] if done.exit_code else []
         unheard = _lives_that_died_while_consuming(folder)
         broken += _broken(robot, store.jobs(), unheard)
-        return Report(store.jobs(), kills, unheard, broken)
+        return Report(store.jobs(), lives, unheard, broken)
 
 
 def _one_life(robot: RobotFolder, longest_s: float) -> int:
@@ -123,14 +124,14 @@ def _broken(robot: RobotFolder, jobs: list[JobRow], unheard: int) -> list[str]:
 def main() -> int:
     """Run it from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        report = torture(Path(name) / "robot", arguments.rounds, arguments.seed)
+        report = torture(Path(name) / "robot", arguments.kills, arguments.seed)
     words = Counter(job.status_word for job in report.jobs)
     print(
-        f"seed {arguments.seed}: {report.kills} kills in {arguments.rounds} lives, {len(report.jobs)} jobs: {dict(words)}"
+        f"seed {arguments.seed}: {arguments.kills} kills in {report.lives} lives, {len(report.jobs)} jobs: {dict(words)}"
     )
     print(f"{report.unheard} lives died between asking for a job and writing down that they had it")
     print("\n".join(report.broken) or "no promise was broken")
