@@ -24,6 +24,7 @@ HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "performance.md"
 GUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 GIB = 1 << 30
+SYNCS_A_JOB = 6  # five steps, and the list of jobs when it is over
 MARK = "<!-- table made by `make bench ARGS=--write` -->"
 FLOOD = (
     "import sys\nblock = b'x' * 79 + b'\\n'\nblock *= 13107\nfor _ in range({blocks}): sys.stdout.buffer.write(block)\n"
@@ -207,7 +208,7 @@ def journal(bench: Bench, quick: bool) -> tuple[str, str, float]:
     return (
         f"{synced * 1000:.1f} ms, {syncs / count:.1f} syncs a job",
         f"{plain * 1000:.1f} ms without sync",
-        synced / plain,
+        syncs / count / SYNCS_A_JOB,
     )
 
 
@@ -316,7 +317,12 @@ ROWS: dict[str, tuple[str, Callable[[Bench, bool], tuple[str, str, float]], str,
     "abort": ("abort of 20 processes, answer to empty tree", abort, "<= 200 ms", lambda ratio: ratio <= 1.0),
     "output": ("1 GiB of output, throughput", output, ">= 0.5 x writing to a file", lambda ratio: ratio >= 0.5),
     "output-memory": ("1 GiB of output, peak memory (RSS)", output_memory, "< 60 MiB", lambda ratio: ratio < 1.0),
-    "journal": ("sync of the journal, cost per job", journal, "one sync a step", at_least_one),
+    "journal": (
+        "sync of the journal, cost per job",
+        journal,
+        "5 steps and the end: <= 6.3 syncs",
+        lambda ratio: ratio <= 1.05,
+    ),
     "replay": ("replay of recorded steps", replaying, ">= 50000 steps/s", at_least_one),
     "simulate": ("simulated jobs, faults on, one core", simulating, ">= 1000 jobs/s", at_least_one),
     "exhaustive": ("every small world", exhausting, "<= 5 minutes", at_most_one),
