@@ -8,14 +8,13 @@ from collections.abc import Iterator, Sequence
 from glob import glob
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import attrs
 
 from fsm_robot.errors import JournalError, SettingsError
 from fsm_robot.export.activities import Run, robot_name
 from fsm_robot.journal.file import journals, read_journal
-from fsm_robot.journal.record import FORMAT, Record, read_lines
+from fsm_robot.journal.record import FORMAT, read_lines
 
 # What an argument may be besides a journal: the folder of journals, a storage folder, the folder of a robot.
 BELOW = ("", "journal", "state/journal")
@@ -59,7 +58,7 @@ def read_runs(found: Sequence[JournalPath]) -> Iterator[Run]:
     """Read one run at a time; what is wrong behind its whole records is told on the error stream.
 
     Raises:
-        JournalError: A journal cannot be read, or is not as this version writes it.
+        JournalError: A journal cannot be read.
     """
     names: set[str] = set()
     for journal in found:
@@ -71,7 +70,6 @@ def read_runs(found: Sequence[JournalPath]) -> Iterator[Run]:
         names.add(run.id)
         if wrong:
             print(f"{journal.path}: {wrong}; the {len(records)} lines before it are used", file=sys.stderr)
-        _check(journal.path, records)
         yield run
 
 
@@ -111,24 +109,3 @@ def _robot(path: Path) -> str:
         return robot_name(header)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SettingsError(f"{path}: is no journal of a robot") from error
-
-
-def _check(path: Path, records: Sequence[Record]) -> None:
-    """Refuse whole lines that are not what a robot writes, before a format stumbles over them."""
-    for number, record in enumerate(records, start=1):
-        if record.kind == "step" and not _is_step(record.values):
-            raise JournalError(f"{path}: line {number} is whole, but it is no step as this version writes it")
-
-
-def _is_step(values: Any) -> bool:
-    event = values.get("event")
-    return (
-        isinstance(event, dict)
-        and isinstance(event.get("name"), str)
-        and isinstance(event.get("data", {}), dict)
-        and isinstance(values.get("at", ""), str)
-        and isinstance(values.get("mono", 0), (int, float))
-        and isinstance(values.get("seq"), int)
-        and isinstance(values.get("kind"), str)
-        and isinstance(values.get("dest"), str)
-    )
