@@ -19,7 +19,6 @@ _WIDE_REPLACEMENT = "*\0*\0*"
 # Every character that a form of a secret can end with; a chunk that ends with another one needs no search.
 _LAST_BYTES = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+/_=%-\0")
 _BASE64_CHAR = "[A-Za-z0-9+/_-]"
-_SHORTEST_NEEDLE = 8
 
 _Spelling = tuple[str, ...]
 """One character's pattern after the other, such as `("%", "3", "0")`."""
@@ -85,9 +84,10 @@ class Redactor:
 
     @cached_property
     def _needles(self) -> tuple[str, ...]:
-        plain = self._secret.lower().partition("-")[0]
-        cores = [core[:_SHORTEST_NEEDLE].lower() for core, _ in _base64_cores(self._secret)]
-        hexed = [_hex(variant)[:_SHORTEST_NEEDLE] for variant in _case_variants(self._secret)]
+        # As long as can be, for a long needle is found faster: the dashes of a plain GUID may be missing.
+        plain = max(self._secret.lower().split("-"), key=len)
+        cores = [core.lower() for core, _ in _base64_cores(self._secret)]
+        hexed = [_hex(variant) for variant in _case_variants(self._secret)]
         return tuple(dict.fromkeys([plain, *cores, *hexed]))
 
     @cached_property

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -27,33 +28,47 @@ PREVIEW_NAME = "output.tail.log"
 
 @attrs.define
 class _Ring:
-    """The last bytes of a stream."""
+    """The last bytes of a stream, in blocks that the stream is read into without another copy."""
 
     size: int
     total: int = 0
-    _data: bytearray = attrs.field(factory=bytearray)
+    _blocks: deque[bytearray] = attrs.field(factory=deque)
+    _filled: int = BLOCK_BYTES
 
-    def add(self, block: memoryview) -> None:
-        """Append a block; what it pushes out is forgotten."""
-        block = block[-self.size :]
-        if len(self._data) < self.size:
-            room = self.size - len(self._data)
-            self._data += block[:room]
-            self.total += len(block[:room])
-            block = block[room:]
-        while block:
-            start = self.total % self.size
-            piece = block[: self.size - start]
-            self._data[start : start + len(piece)] = piece
-            self.total += len(piece)
-            block = block[len(piece) :]
+    def room(self) -> memoryview:
+        """Return where the next bytes go; what stood there is older than the last `size` bytes, or nothing."""
+        if self._filled == BLOCK_BYTES:
+            # Besides the block that is being filled, the others must hold everything that `last` may be asked for.
+            full = len(self._blocks) * BLOCK_BYTES >= self.size + BLOCK_BYTES
+            self._blocks.append(self._blocks.popleft() if full else bytearray(BLOCK_BYTES))
+            self._filled = 0
+        return memoryview(self._blocks[-1])[self._filled :]
+
+    def add(self, count: int) -> None:
+        """Count what was put into the room."""
+        self._filled += count
+        self.total += count
+
+    def take_back(self, count: int) -> None:
+        """Forget the last `count` bytes; nothing is added after that."""
+        self.total -= count
+        while count > self._filled:
+            self._blocks.pop()
+            count -= self._filled
+            self._filled = BLOCK_BYTES
+        self._filled -= count
 
     def last(self, count: int) -> bytes:
-        """Return the last `count` bytes, or as many as there are."""
-        count = min(count, len(self._data))
-        start = self.total % self.size if len(self._data) == self.size else 0
-        whole = self._data[start:] + self._data[:start]
-        return bytes(whole[len(whole) - count :])
+        """Return the last `count` bytes, or as many as there are; more than `size` only before the next `room`."""
+        count = min(count, self.total)
+        pieces, end = [], self._filled
+        for block in reversed(self._blocks):
+            if not count:
+                break
+            pieces.append(memoryview(block)[max(0, end - count) : end])
+            count -= len(pieces[-1])
+            end = BLOCK_BYTES
+        return b"".join(reversed(pieces))
 
 
 @attrs.define
@@ -96,13 +111,11 @@ class Output:
     redactor: Redactor
     legacy_encodings: tuple[str, ...] = ()
     problem: str = ""
-    _total: int = 0
     _head_taken: int = 0
     _dropped: int = 0
     _reader: int = -1
     _writer: int = -1
     _mark: bytes = b""
-    _seen: bytes = b""
     _head: _Cleaned | None = None
     _ring: _Ring = attrs.field(init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock)
@@ -147,44 +160,42 @@ class Output:
     # ---- the pump, in a thread of its own
 
     def _empty_the_pipe(self) -> None:
-        block = memoryview(bytearray(BLOCK_BYTES))
+        room = self._ring.room()
         with open(self._reader, "rb", buffering=0) as stream:
-            while count := stream.readinto(block):
-                data, ended = self._without_mark(block[:count])
+            while count := stream.readinto(room):
                 with self._lock:
-                    if self._finished:
+                    if self._finished or self._take(count):
                         return
-                    self._take(data)
-                if ended:
-                    return
+                    room = self._ring.room()
 
-    def _without_mark(self, block: memoryview) -> tuple[memoryview, bool]:
-        """Return what is new of the output, and whether the mark has come.
-
-        The mark is set before it is written, so no byte of it is in a block that was read before.
-        """
-        if not self._mark:
-            return block, False
-        data = self._seen + bytes(block)
-        place = data.find(self._mark)
-        if place >= 0:
-            return memoryview(data)[:place], True
-        keep = len(self._mark) - 1
-        self._seen = data[-keep:]
-        return memoryview(data)[:-keep], False
-
-    def _take(self, block: memoryview) -> None:
-        room = self.limit_bytes - self._ring.size - self._head_taken
-        if room > 0:
-            head = bytes(block[:room])
-            self._head_taken += len(head)
-            self._write(head)
-        self._total += len(block)
-        self._ring.add(block)
-        if self._total > self._head_taken and self._preview is None:
+    def _take(self, count: int) -> bool:
+        """Take what was read; return whether the mark has come."""
+        self._ring.add(count)
+        unsure, ended = 0, False
+        if self._mark:
+            # It is set before it is written, so no byte of it is in a block that was read before.
+            unsure = len(self._mark) - 1
+            recent = self._ring.last(count + unsure)
+            place = recent.find(self._mark)
+            if ended := place >= 0:
+                self._ring.take_back(len(recent) - place)
+        self._fill_the_head(unsure)
+        if self._ring.total > self._head_bytes and self._preview is None and not ended:
             self._preview = threading.Timer(PREVIEW_EVERY_S, self._write_preview)
             self._preview.daemon = True
             self._preview.start()
+        return ended
+
+    @property
+    def _head_bytes(self) -> int:
+        return self.limit_bytes - self._ring.size
+
+    def _fill_the_head(self, unsure: int) -> None:
+        behind = self._ring.total - self._head_taken
+        count = min(behind - unsure, self._head_bytes - self._head_taken)
+        if count > 0:
+            self._head_taken += count
+            self._write(self._ring.last(behind)[:count])
 
     def _write(self, data: bytes) -> None:
         if self._head is None or self.problem:
@@ -198,7 +209,7 @@ class Output:
 
     def _behind_the_head(self) -> bytes:
         """Return the tail, behind a line that tells how much is missing before it."""
-        behind = self._total - self._head_taken
+        behind = self._ring.total - self._head_taken
         if behind <= self._ring.size:
             return self._ring.last(behind)
         tail = self._ring.last(self._ring.size)

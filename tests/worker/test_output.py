@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fsm_robot.redact import Redactor
-from fsm_robot.worker.output import LONGEST_TAIL_BYTES, PREVIEW_NAME, Output
+from fsm_robot.worker.output import BLOCK_BYTES, LONGEST_TAIL_BYTES, PREVIEW_NAME, Output, _Ring
 from tests.fakes.waiting import GUID, until
 
 PATIENCE_S = 20.0
@@ -40,6 +40,35 @@ def test_output_is_whole_up_to_its_limit(tmp_path: Path, size: int) -> None:
     text = bytes(random.Random(size).choices(b"abc\n", k=size))
 
     assert written(tmp_path, 2000, text)[0] == text
+
+
+@pytest.mark.parametrize("left", [0, 1, 8, 15, 16, 17])
+@pytest.mark.parametrize("limit_bytes", [1 << 20, BLOCK_BYTES])
+def test_end_is_found_when_it_falls_on_the_border_of_two_blocks(tmp_path: Path, left: int, limit_bytes: int) -> None:
+    """However few bytes of the mark fit into the block: none of it is kept, and nothing before it is lost."""
+    text = random.Random(left).randbytes(BLOCK_BYTES - left)
+
+    assert written(tmp_path, limit_bytes, text)[0] == text
+
+
+@pytest.mark.parametrize("size", [1, 1000, BLOCK_BYTES, 3 * BLOCK_BYTES + 1])
+def test_ring_holds_the_last_bytes_whatever_the_reads(size: int) -> None:
+    """Like a slice of everything that was read, also when some of it is taken back."""
+    chance, ring, read = random.Random(size), _Ring(size), b""
+    for _ in range(60):
+        room = ring.room()
+        piece = chance.randbytes(min(len(room), chance.choice([1, 100, BLOCK_BYTES // 2, BLOCK_BYTES])))
+        room[: len(piece)] = piece
+        ring.add(len(piece))
+        read = (read + piece)[-5 * BLOCK_BYTES :]
+        for count in (1, size // 2, size):
+            assert ring.last(count) == (read[-count:] if count else b"")
+    piece_back = min(20, size)
+    expected = read[-size:][:-piece_back]
+
+    ring.take_back(piece_back)
+
+    assert ring.last(size - piece_back) == expected
 
 
 def test_head_and_tail_are_kept_when_the_output_is_longer(tmp_path: Path) -> None:
