@@ -84,7 +84,7 @@ class Redactor:
 
     @cached_property
     def _needles(self) -> tuple[str, ...]:
-        # As long as can be, for a long needle is found faster: the dashes of a plain GUID may be missing.
+        # The longest piece that each form is sure to hold, for a long needle is found faster; dashes may be missing.
         plain = max(self._secret.lower().split("-"), key=len)
         cores = [core.lower() for core, _ in _base64_cores(self._secret)]
         hexed = [_hex(variant) for variant in _case_variants(self._secret)]

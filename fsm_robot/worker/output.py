@@ -59,7 +59,7 @@ class _Ring:
         self._filled -= count
 
     def last(self, count: int) -> bytes:
-        """Return the last `count` bytes, or as many as there are; more than `size` only before the next `room`."""
+        """Return the last `count` bytes, or as many as are held: `size` of them always are."""
         count = min(count, self.total)
         pieces, end = [], self._filled
         for block in reversed(self._blocks):
@@ -166,6 +166,7 @@ class Output:
                 with self._lock:
                     if self._finished or self._take(count):
                         return
+                    # Under the lock as well: it moves the blocks that somebody may be reading.
                     room = self._ring.room()
 
     def _take(self, count: int) -> bool:
@@ -180,7 +181,7 @@ class Output:
             if ended := place >= 0:
                 self._ring.take_back(len(recent) - place)
         self._fill_the_head(unsure)
-        if self._ring.total > self._head_bytes and self._preview is None and not ended:
+        if self._ring.total > self._head_bytes and self._preview is None:
             self._preview = threading.Timer(PREVIEW_EVERY_S, self._write_preview)
             self._preview.daemon = True
             self._preview.start()
