@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 FAILED_AGAIN_S = 0.02
 MOST_TRIES = 10
-LONGEST_START_S = 10.0
+LOOK_S = 0.05
 
 
 def start(name: str, work: Callable[[], None], failed: Callable[[BaseException], bool]) -> None:
@@ -33,13 +33,15 @@ def start(name: str, work: Callable[[], None], failed: Callable[[BaseException],
                 if not _answer(failed, error):
                     return None
 
+    thread = threading.Thread(target=body, name=name, daemon=True)
     try:
-        threading.Thread(target=body, name=name, daemon=True).start()
+        thread.start()
     except (RuntimeError, MemoryError) as error:
         raise OSError(f"the system gives the robot no thread for {name}: {error}") from error
     # A thread may be gone before its first line, for want of memory: whoever relies on it has to know that now.
-    if not begun.wait(LONGEST_START_S):
-        raise OSError(f"the thread for {name} did not begin")
+    while not begun.wait(LOOK_S):
+        if not thread.is_alive() and not begun.is_set():
+            raise OSError(f"the thread for {name} ended before it had begun")
 
 
 def _answer(failed: Callable[[BaseException], bool], error: BaseException) -> bool:

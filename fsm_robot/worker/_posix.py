@@ -50,6 +50,8 @@ _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
 _ANOTHERS_S = 0.02
 """How soon to look again while an ended child waits for the callback that started it."""
+_YOUNGEST, _YOUNGEST_ROUNDS = 32, 10
+"""How many numbers count as the last ones, and how often they are looked at before all others."""
 _STOP_ROUNDS = 20
 """How often one `kill` looks for processes that are not stopped yet: each round finds what the last one had born."""
 
@@ -304,6 +306,7 @@ class Tree:
         stopped: dict[tuple[int, str], Process] = {}
         for _ in range(_STOP_ROUNDS):
             new = [each for each in self._stop_direct() if (each.pid, each.created) not in stopped]
+            stopped.update({(each.pid, each.created): each for each in new})
             new += [each for each in self._members() if (each.pid, each.created) not in stopped]
             if not new:
                 break
@@ -351,17 +354,20 @@ class Tree:
             # What has ended in between may have handed over; when it is reaped another look tells.
             return not self._children._ours_of(_direct(ended=True))
 
-    def _stop_direct(self) -> Iterator[Process]:
-        """Stop the robot's own children of this tree, the youngest first and each as soon as it is seen.
+    def _stop_direct(self) -> list[Process]:
+        """Stop the robot's own children of this tree, each as soon as it is seen, and return them.
 
-        A process that starts its successor and ends lives for milliseconds: all that is below it, and the rest of the
-        list, has to wait.
+        A process that starts its successor and ends may live for less than a look at all processes takes. But whoever
+        was just born has one of the last numbers, and there are few of those.
         """
-        held = _Held()
-        for each in _direct():
-            if self._is_mine(each, held):
-                _send([each], signal.SIGSTOP)
-                yield each
+        found, held = {}, _Held()
+        with self._children._lock:  # nobody is reaped, so a child's number is its own, and the signal meets no other
+            for looked_at in (*([_youngest] * _YOUNGEST_ROUNDS), _direct):
+                for each in looked_at():
+                    if (each.pid, each.created) not in found and self._is_mine(each, held):
+                        _signal(each.pid, signal.SIGSTOP)
+                        found[each.pid, each.created] = each
+        return list(found.values())
 
     def _members(self) -> list[Process]:
         processes, held = _processes(), _Held()
@@ -623,6 +629,16 @@ def _direct(*, ended: bool = False) -> list[Process]:
         stat = _stat(name)
         if stat.parent == os.getpid() and (stat.state in ("Z", "X")) == ended:
             found.append(Process(int(name), f"{_boot_id()}:{stat.created}", stat.name, stat.parent))
+    return found
+
+
+def _youngest() -> list[Process]:
+    """Return those of the robot's own children that are alive and have one of the last numbers that were given."""
+    last, found = _last_pid(), []
+    for pid in range(last + 2, max(0, last - _YOUNGEST), -1):
+        stat = _stat(str(pid))
+        if stat.parent == os.getpid() and stat.state not in ("Z", "X"):
+            found.append(Process(pid, f"{_boot_id()}:{stat.created}", stat.name, stat.parent))
     return found
 
 

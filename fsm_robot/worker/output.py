@@ -169,6 +169,10 @@ class Output:
         """Begin, with both ends of a new pipe; return the descriptor that the script writes to. Raises `OSError`."""
         try:
             threads.start("output file", self._write_out, self._writer_failed)
+        except OSError:
+            self._written.set()
+            raise
+        try:
             if not self._opened.wait(OPEN_S):
                 self.problem = f"the output is not kept, {self.path} could not be opened within {OPEN_S:g} s"
             if self._refused is not None:
@@ -178,7 +182,6 @@ class Output:
             threads.start("output", self._empty_the_pipe, self._pump_failed)
         except OSError:
             self._pumped.set()
-            self.finish(0.0)
             raise
         return self._writer
 

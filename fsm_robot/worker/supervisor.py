@@ -349,7 +349,7 @@ class _Running:
         self.output.finish(OUTPUT_PATIENCE_S)
         if not survivors:
             self.tree.close()
-        if self.output.problem:
+        if self.output.problem and not self.withdrawn:
             self.log("warning", self.output.problem, file=self.folder.output)
         try:
             self.folder.clear(keep_job_file=self.keep_job_file and not self.withdrawn)

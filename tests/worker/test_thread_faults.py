@@ -1,0 +1,97 @@
+"""Whatever is raised wherever in a thread of the robot, a job comes to its true end."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fsm_robot.errors import ScriptNotStartedError
+from fsm_robot.ports import Ending, Job
+from fsm_robot.redact import Redactor
+from fsm_robot.worker import supervisor
+from fsm_robot.worker.supervisor import ScriptWorker
+from tests.fakes.faults import fault, faults_can_come
+from tests.fakes.processes import alive
+from tests.fakes.waiting import PATIENCE_S, until
+
+THREADS = ["script", "output", "output file", "reaper" if os.name == "posix" else "script's end"]
+ENDS = "import os\nprint('done', os.getpid())\nopen('pid', 'w').write(str(os.getpid()))"
+STAYS = "import os, time\nprint('here')\nopen('pid.new', 'w').write(str(os.getpid()))\nos.replace('pid.new', 'pid')\ntime.sleep(90)"
+MOST = 400
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _reaper_that_can_be_met() -> Iterator[None]:
+    """The reaper lives as long as the process; afterwards the others get one that no fault has met."""
+    with faults_can_come():
+        yield
+    supervisor.system.children.cache_clear()
+
+
+class Jobs:
+    def __init__(self, folder: Path) -> None:
+        self.scripts = folder / "scripts"
+        self.scripts.mkdir()
+        self.lines: list[str] = []
+        self.worker = ScriptWorker(
+            scripts_directory=self.scripts,
+            jobs_directory=folder / "jobs",
+            python=sys.executable,
+            redactor=Redactor(),
+            output_limit_bytes=1 << 20,
+            keep_job_files=False,
+            log=lambda level, sentence, **values: self.lines.append(f"{sentence} {values}"),
+        )
+
+    def run(self, text: str, order: str) -> Ending | str:
+        """Return how the job ended, or why it was not started."""
+        (self.scripts / "pid").unlink(missing_ok=True)
+        (self.scripts / "script.py").write_text(text)
+        endings: list[Ending] = []
+        over = threading.Event()
+
+        def ended(ending: Ending) -> None:
+            endings.append(ending)
+            over.set()
+
+        try:
+            self.worker.start(Job("g", "script"), "token", ended)
+        except ScriptNotStartedError as error:
+            return str(error)
+        if order:
+            until((self.scripts / "pid").exists, "the start")
+            self.worker.ask_to_stop() if order == "stop" else self.worker.kill(order)
+        assert over.wait(PATIENCE_S), "the job has no end"
+        return endings[0]
+
+
+@pytest.mark.parametrize(("order", "outcome"), [("", "succeeded"), ("stop", "stopped"), ("aborted", "aborted")])
+@pytest.mark.parametrize("thread", THREADS)
+def test_job_comes_to_its_true_end_whatever_a_thread_raises(
+    tmp_path: Path, thread: str, order: str, outcome: str
+) -> None:
+    """One fault per job, at the first call of the thread, at the second one, and so on to the last."""
+    jobs, met = Jobs(tmp_path), 0
+    for number in range(MOST):
+        if thread == "reaper":
+            # Python takes the fault away with its first exception in a thread, and this one outlives the job.
+            supervisor.system.children.cache_clear()
+            supervisor.system.children()
+        with fault(thread, number) as planned:
+            ending = jobs.run(STAYS if order else ENDS, order)
+        if not planned.place:
+            break
+        met += 1
+        pid = int((jobs.scripts / "pid").read_text()) if (jobs.scripts / "pid").exists() else 0
+        if isinstance(ending, str):
+            assert "before it had begun" in ending, (planned.place, ending)
+        else:
+            assert (ending.outcome, ending.survivors) == (outcome, ()), (planned, ending, jobs.lines[-5:])
+        assert not (pid and alive(pid)), planned
+        assert jobs.worker.is_idle(), planned
+    assert met >= 5, "no fault was met, so this shows nothing"
