@@ -111,6 +111,10 @@ def process_lives(pid: int) -> bool:
         kernel.CloseHandle(handle)
 
 
+def hold_standard_descriptors() -> None:
+    """Do nothing: here the standard streams are handles, which no file takes over."""
+
+
 def session() -> tuple[str, str]:
     """Return what this process's session is, and what keeps a script from working in it, empty where nothing does."""
     kernel = ctypes.WinDLL("kernel32", use_last_error=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from fsm_robot import machine_file, wiring
 from fsm_robot import settings as settings_module
 from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
 from fsm_robot.cli.run import add_config
+from fsm_robot.cli.streams import print_json
 from fsm_robot.errors import SettingsError
 from fsm_robot.machine.checks import coverage
 from fsm_robot.machine.definition import Definition, Transition
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         definition, said = _check_settings(Path(arguments.config))
     if arguments.json:
-        print(json.dumps(_as_json(definition, said), ensure_ascii=False, indent=2))
+        print_json(_as_json(definition, said), indent=2)
     else:
         print("\n".join([*said, *_report(definition)]))
     return 0

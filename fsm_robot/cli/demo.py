@@ -174,7 +174,7 @@ class _Screen:
     """Rewrites six lines on a terminal; without one prints a line when a job changes."""
 
     wanted: Mapping[str, Act]
-    live: bool = attrs.field(factory=lambda: sys.stdout.isatty() and os.environ.get("TERM") != "dumb")
+    live: bool = attrs.field(factory=lambda: _is_terminal() and os.environ.get("TERM") != "dumb")
     shown: dict[str, str] = attrs.field(factory=dict)
 
     def show(self, jobs: list[JobRow]) -> None:
@@ -182,15 +182,23 @@ class _Screen:
         if words == self.shown:
             return
         if self.live:
+            # Past what guards the stream, for the cursor is meant to move.
+            stream = getattr(sys.stdout, "trusted", sys.stdout)
             if self.shown:
-                print(f"\x1b[{len(words)}A", end="")
+                stream.write(f"\x1b[{len(words)}A")
             for guid, word in words.items():
-                print(f"\x1b[2K  {_padded(word, 12)} {_padded(self.wanted[guid].script, 32)} {self.wanted[guid].shows}")
+                act = self.wanted[guid]
+                stream.write(f"\x1b[2K  {_padded(word, 12)} {_padded(act.script, 32)} {act.shows}\n")
+            stream.flush()
         else:
             for guid, word in words.items():
                 if word != self.shown.get(guid):
                     print(f"  {_padded(word, 12)} {self.wanted[guid].script}", flush=True)
         self.shown = words
+
+
+def _is_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def _conclude(exit_code: int | None, store: Store, wanted: Mapping[str, Act], folder: Path) -> int:

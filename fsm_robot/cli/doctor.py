@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ import attrs
 from fsm_robot import settings as settings_module
 from fsm_robot import wiring
 from fsm_robot.cli.run import add_config
+from fsm_robot.cli.streams import print_json
 from fsm_robot.clock import SystemClock
 from fsm_robot.errors import RobotError
 from fsm_robot.operations import checks
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what was found and what to do; 1 where something keeps the robot from working."""
     diagnoses = list(_examine(Path(arguments.config).absolute()))
     if arguments.json:
-        print(json.dumps([attrs.asdict(diagnosis) for diagnosis in diagnoses], ensure_ascii=False))
+        print_json([attrs.asdict(diagnosis) for diagnosis in diagnoses])
     else:
         print("\n".join(report(diagnoses)))
     return int(any(diagnosis.verdict == "wrong" for diagnosis in diagnoses))

@@ -12,11 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from fsm_robot.cli.streams import complain, print_json, tell
 from fsm_robot.errors import SettingsError
 from fsm_robot.orchestrator import faults
 from fsm_robot.orchestrator.protocol import plain_guid
 from fsm_robot.orchestrator.rows import JobRow, iso
 from fsm_robot.orchestrator.store import Store
+from fsm_robot.wording import shown
 
 if sys.platform == "win32":
     from fsm_robot import _windows as system
@@ -147,13 +149,11 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
     for fault in ordered:
         store.order_fault(fault)
     with server:
-        print(f"listening at {server.url} ; Ctrl-C ends it, {_shown(str(store.path))} keeps the jobs", flush=True)
+        tell(f"listening at {server.url} ; Ctrl-C ends it, {shown(str(store.path))} keeps the jobs")
         if arguments.host not in LOOPBACK:
-            print(
-                f"warning: {arguments.host} can be reached by others, and this server trusts everybody", file=sys.stderr
-            )
+            complain(f"warning: {arguments.host} can be reached by others, and this server trusts everybody")
         if in_force := ", ".join(fault.text for fault, _ in store.faults()):
-            print(f"misbehaving on order: {in_force} ; `fsm-robot orchestrator fault --clear` ends that", flush=True)
+            tell(f"misbehaving on order: {in_force} ; `fsm-robot orchestrator fault --clear` ends that")
         # Under Windows a wait without an end would not let Ctrl-C through.
         while not leaving.wait(0.5):
             pass
@@ -177,7 +177,7 @@ def _enqueue(arguments: argparse.Namespace, store: Store) -> int:
 def _jobs(arguments: argparse.Namespace, store: Store) -> int:
     jobs = store.jobs()
     if arguments.json:
-        print(json.dumps([job.to_json() for job in jobs], ensure_ascii=False, indent=2))
+        print_json([job.to_json() for job in jobs], indent=2)
     else:
         rows = [(job.guid, job.status_word, job.robot, iso(job.created_at) or "", job.script) for job in jobs]
         _print_table(("job", "status", "robot", "created", "script"), rows)
@@ -187,7 +187,7 @@ def _jobs(arguments: argparse.Namespace, store: Store) -> int:
 def _robots(arguments: argparse.Namespace, store: Store) -> int:
     robots = [robot.to_json(datetime.now(UTC)) for robot in store.robots()]
     if arguments.json:
-        print(json.dumps(robots, ensure_ascii=False, indent=2))
+        print_json(robots, indent=2)
     else:
         names = ("label", "status", "machine", "last_heartbeat", "job_name")
         rows = [(*(str(robot[name] or "") for name in names), _paused(robot)) for robot in robots]
@@ -312,12 +312,7 @@ def _guid(text: str, store: Store) -> str:
 
 
 def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    shown = [tuple(_shown(cell) for cell in row) for row in [head, *rows]]
-    widths = [max(len(row[column]) for row in shown) for column in range(len(head))]
-    for row in shown:
+    cells = [tuple(map(shown, row)) for row in [head, *rows]]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    for row in cells:
         print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _shown(text: str) -> str:
-    """Return text that does nothing to a terminal, whatever a robot calls itself."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
