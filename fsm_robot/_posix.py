@@ -96,6 +96,11 @@ def process_lives(pid: int) -> bool:
     return True
 
 
+def is_terminal(descriptor: int) -> bool:
+    """Return whether a person sits behind an open file."""
+    return os.isatty(descriptor)
+
+
 def hold_standard_descriptors() -> None:
     """Open the null device where standard input, output or error was closed by who started this process.
 

@@ -111,6 +111,14 @@ def process_lives(pid: int) -> bool:
         kernel.CloseHandle(handle)
 
 
+def is_terminal(descriptor: int) -> bool:
+    """Return whether a person sits behind an open file; the device NUL calls itself a terminal and is none."""
+    mode = wintypes.DWORD()
+    kernel = ctypes.WinDLL("kernel32")
+    kernel.GetConsoleMode.argtypes = [wintypes.HANDLE, ctypes.POINTER(wintypes.DWORD)]
+    return bool(kernel.GetConsoleMode(msvcrt.get_osfhandle(descriptor), ctypes.byref(mode)))
+
+
 def hold_standard_descriptors() -> None:
     """Do nothing: here the standard streams are handles, which no file takes over."""
 

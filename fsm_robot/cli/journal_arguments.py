@@ -97,7 +97,7 @@ def _robot(path: Path) -> str:
         with path.open(encoding="utf-8", errors="replace", newline="") as stream:
             lines = list(islice(stream, 1))
     except OSError as error:
-        raise JournalError(f"{path}: the journal cannot be read: {error}") from error
+        raise JournalError(f"{path}: the journal cannot be read: {error.strerror or error}") from error
     if not lines or not lines[0].endswith("\n"):
         return ""
     try:

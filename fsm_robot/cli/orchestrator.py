@@ -141,18 +141,20 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
         random.Random(arguments.seed),
         runs_page=_runs_page(arguments) if arguments.runs else None,
     )
+    # What cannot be served is said before anybody is told that it is.
+    for fault in ordered:
+        store.order_fault(fault)
+    in_force = ", ".join(fault.text for fault, _ in store.faults())
     leaving = threading.Event()
     for number in system.LEAVE_SIGNALS:
         # A server that was started with a signal ignored (nohup) leaves it ignored.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: leaving.set())
-    for fault in ordered:
-        store.order_fault(fault)
     with server:
         tell(f"listening at {server.url} ; Ctrl-C ends it, {shown(str(store.path))} keeps the jobs")
         if arguments.host not in LOOPBACK:
             complain(f"warning: {arguments.host} can be reached by others, and this server trusts everybody")
-        if in_force := ", ".join(fault.text for fault, _ in store.faults()):
+        if in_force:
             tell(f"misbehaving on order: {in_force} ; `fsm-robot orchestrator fault --clear` ends that")
         # Under Windows a wait without an end would not let Ctrl-C through.
         while not leaving.wait(0.5):
@@ -161,8 +163,11 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
 
 
 def _runs_page(arguments: argparse.Namespace) -> Callable[[], str]:
+    from fsm_robot import machine_file
     from fsm_robot.cli.diagram import player
 
+    if arguments.machine:
+        machine_file.load(Path(arguments.machine), None, ())
     # Read anew for every look: the robots go on.
     return lambda: player(arguments.runs, SHOWN_RUNS, arguments.machine)
 
@@ -297,8 +302,10 @@ def _robot(text: str) -> str:
 def _read(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{path}: cannot be read: {error}") from error
+    except OSError as error:
+        raise SettingsError(f"{path or 'the file behind @'}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise SettingsError(f"{path}: is not UTF-8 text; save the file as UTF-8") from error
 
 
 def _guid(text: str, store: Store) -> str:

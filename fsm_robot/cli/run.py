@@ -31,6 +31,9 @@ else:
     from fsm_robot import _posix as system
 
 
+USUAL_CONFIG = "robot.toml"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_config(parser)
@@ -40,8 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     """Declare `--config`, which several commands share."""
-    default = os.environ.get("FSM_ROBOT_CONFIG") or "robot.toml"
-    parser.add_argument("--config", default=default, metavar="FILE", help="settings file (default: %(default)s)")
+    default = os.environ.get("FSM_ROBOT_CONFIG") or USUAL_CONFIG
+    shown = default.replace("%", "%%")
+    parser.add_argument("--config", default=default, metavar="FILE", help=f"settings file (default: {shown})")
 
 
 def run(arguments: argparse.Namespace) -> int:

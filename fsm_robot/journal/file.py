@@ -206,4 +206,4 @@ def disk_errors(path: Path, done: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise JournalError(f"{path}: the journal cannot be {done}: {error}") from error
+        raise JournalError(f"{path}: the journal cannot be {done}: {error.strerror or error}") from error
