@@ -82,7 +82,12 @@ class Runner:
 
     def _crashed(self, error: Exception) -> None:
         """End what runs, then tell of the crash wherever somebody may look: in robot.log and in the journal."""
-        self.callbacks.close()
+        try:
+            self.callbacks.close()
+        finally:
+            self._write_down(error)
+
+    def _write_down(self, error: Exception) -> None:
         crash = {"state": self.machine.state, "error": self.log.redact(_told(error))}
         if isinstance(error, CallbackError):
             crash |= {"callback": error.callback, "error": error.problem}
