@@ -17,6 +17,7 @@ from collections.abc import Callable
 LEAVE_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that tell the robot to leave politely."""
 _LONGEST_S = 30.0
+_HIGHEST_STANDARD = 2
 
 
 def set_inherited_right() -> None:
@@ -103,6 +104,23 @@ def process_lives(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def is_terminal(descriptor: int) -> bool:
+    """Return whether a person sits behind an open file."""
+    return os.isatty(descriptor)
+
+
+def hold_standard_descriptors() -> None:
+    """Open the null device where standard input, output or error was closed by who started this process.
+
+    Else the next file that is opened gets the number, and what a library prints lands in the journal.
+    """
+    descriptor = os.open(os.devnull, os.O_RDWR)
+    while descriptor <= _HIGHEST_STANDARD:
+        os.set_inheritable(descriptor, True)
+        descriptor = os.open(os.devnull, os.O_RDWR)
+    os.close(descriptor)
 
 
 def session() -> tuple[str, str]:

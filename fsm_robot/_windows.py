@@ -115,6 +115,18 @@ def process_lives(pid: int) -> bool:
         kernel.CloseHandle(handle)
 
 
+def is_terminal(descriptor: int) -> bool:
+    """Return whether a person sits behind an open file; the device NUL calls itself a terminal and is none."""
+    mode = wintypes.DWORD()
+    kernel = ctypes.WinDLL("kernel32")
+    kernel.GetConsoleMode.argtypes = [wintypes.HANDLE, ctypes.POINTER(wintypes.DWORD)]
+    return bool(kernel.GetConsoleMode(msvcrt.get_osfhandle(descriptor), ctypes.byref(mode)))
+
+
+def hold_standard_descriptors() -> None:
+    """Do nothing: here the standard streams are handles, which no file takes over."""
+
+
 def session() -> tuple[str, str]:
     """Return what this process's session is, and what keeps a script from working in it, empty where nothing does."""
     kernel = ctypes.WinDLL("kernel32", use_last_error=True)

@@ -22,19 +22,40 @@ from fsm_robot.pulse import HEARTBEAT, Pulse
 
 IN_PROGRESS = 8
 CONSUME = "/api/robot/consumeNextJob"
+_TAKES_ANYTHING = 0x04
+"""`inspect.CO_VARARGS`."""
 OUTCOMES = ("succeeded", "failed", "refused", "not_started", "lost", "stopped", "stop_ran_out", "aborted")
 """How a job can end; each needs a job status in the machine file."""
 
 
 def callback_names(kind: type) -> tuple[str, ...]:
-    """Return the callbacks that a class offers: its public methods whose only parameter is called `step`."""
+    """Return the callbacks that a class offers: its public methods whose only parameter is called `step`.
+
+    A decorated one is among them, whether its decorator tells what it wraps or takes whatever it is given.
+    """
     methods = ((name, getattr(kind, name)) for name in dir(kind) if not name.startswith("_"))
-    return tuple(name for name, method in methods if getattr(method, "__code__", None) and _takes_a_step(method))
+    return tuple(name for name, method in methods if callable(method) and _takes_a_step(method))
 
 
 def _takes_a_step(method: Any) -> bool:
-    code = method.__code__
-    return bool(code.co_varnames[: code.co_argcount] == ("self", "step"))
+    code = getattr(method, "__code__", None)
+    if code is None or code.co_flags & _TAKES_ANYTHING or hasattr(method, "__wrapped__"):
+        return _says_it_takes_a_step(method)
+    # Every start asks this of every method, and a signature costs fifty times as much.
+    return bool(code.co_argcount == 2 and code.co_varnames[1] == "step")
+
+
+def _says_it_takes_a_step(method: Any) -> bool:
+    import inspect
+
+    if isinstance(method, type):
+        return False
+    try:
+        parameters = list(inspect.signature(method).parameters.values())
+    except (TypeError, ValueError):
+        return False  # written in C, which no callback is
+    anything = any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters)
+    return anything or [parameter.name for parameter in parameters][-1:] == ["step"]
 
 
 def _random_token() -> str:

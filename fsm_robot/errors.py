@@ -58,6 +58,21 @@ class UnexpectedEventError(RobotError):
         )
 
 
+class RunError(RobotError):
+    """A run failed outside its callbacks, in a way that nobody foresaw; robot.log has the traceback."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"the run failed: {problem}; robot.log has the traceback, please report it")
+
+
+class CallbackError(RobotError):
+    """A callback raised what it should not, or answered what the machine file does not let it answer."""
+
+    def __init__(self, callback: str, state: str, problem: str) -> None:
+        self.callback, self.state, self.problem = callback, state, problem
+        super().__init__(f"callback {callback} in state {state}: {problem}")
+
+
 class WorkerError(RobotError):
     """A script could not be run."""
 

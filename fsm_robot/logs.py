@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from fsm_robot.wording import shown
+
 if TYPE_CHECKING:
-    from loguru import Logger
+    from loguru import Logger, Record
 
 LEVELS = ("debug", "info", "warning", "error")
 CONSOLE_FORMAT = "<dim>{time:HH:mm:ss}</dim> <level>{level: <7}</level> {extra[story]}"
@@ -65,6 +67,23 @@ class Log:
             self._logger = self._open()
         self._logger.bind(story=self.redact(story_of(sentence, values))).log(level.upper(), "")
 
+    def crash(self, cause: BaseException | None, sentence: str, **values: Any) -> None:
+        """Write the traceback of `cause`, if there is one, then the sentence, into the file alone.
+
+        The console gets its one sentence from who ends the process.
+        """
+        told = ""
+        if cause is not None:
+            import traceback
+
+            told = self.redact("".join(traceback.format_exception(cause)))
+        lines = [shown(line) for line in told.splitlines()]
+        if self._logger is None:
+            self._logger = self._open()
+        # The sentence comes last: `status` shows the last line.
+        for story in [*lines, self.redact(story_of(sentence, values))]:
+            self._logger.bind(story=story, file_only=True).error("")
+
     def close(self) -> None:
         """Finish all lines."""
         if self._logger is not None:
@@ -77,7 +96,11 @@ class Log:
 
         logger.remove()
         if self.console and sys.stderr is not None:
-            logger.add(sys.stderr, format=CONSOLE_FORMAT, level="DEBUG", backtrace=False, diagnose=False)
+            # Past what guards the stream: the lines are printable, and their colours are ours.
+            stream = getattr(sys.stderr, "trusted", sys.stderr)
+            logger.add(
+                stream, format=CONSOLE_FORMAT, level="DEBUG", filter=_for_console, backtrace=False, diagnose=False
+            )
         if self.path is not None:
             self._add_file(logger, self.path)
         return logger
@@ -107,9 +130,11 @@ def story_of(sentence: str, values: dict[str, Any]) -> str:
     return sentence if not shown else f"{sentence}: {' '.join(shown)}"
 
 
+def _for_console(record: Record) -> bool:
+    return "file_only" not in record["extra"]
+
+
 def _plain(value: Any) -> str:
     text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    text = text[:LONGEST_VALUE]
-    if not text.isprintable():
-        text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    text = shown(text[:LONGEST_VALUE])
     return f'"{text}"' if " " in text or not text else text

@@ -178,8 +178,14 @@ class Journal(Protocol):
     def append(self, step: Step) -> None:
         """Write one step and return when it is on disk. Raises `JournalError`."""
 
-    def end(self, exit_code: int) -> None:
-        """Write the end record. Raises `JournalError`."""
+    def end(self, exit_code: int, crash: Mapping[str, str] | None = None) -> None:
+        """Write the end record. Raises `JournalError`.
+
+        Args:
+            exit_code: What the process ends with.
+            crash: Where it was not the machine that ended the run: `callback` and `state`, where the error came from
+                (`callback` may be absent), and `error`, its class and text.
+        """
 
 
 class Clock(Protocol):

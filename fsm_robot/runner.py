@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 
 from fsm_robot.callbacks import Callbacks
-from fsm_robot.errors import JournalError
+from fsm_robot.errors import CallbackError, JournalError, RobotError
 from fsm_robot.logs import Log
 from fsm_robot.machine.core import CameFrom, RobotMachine, Step
 from fsm_robot.machine.events import Event
 from fsm_robot.ports import Inbox, Journal
+
+CRASHED = 1
+"""What a run ends with that its machine did not end."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -25,7 +29,12 @@ class Runner:
     log: Log
 
     def run(self) -> int:
-        """Drive the machine until it has finished; return the exit code of the process."""
+        """Drive the machine until it has finished; return the exit code of the process.
+
+        Raises:
+            CallbackError: A callback failed, or answered what it must not.
+            UnexpectedEventError: The inbox gave an event that the state does not deal with.
+        """
         try:
             step = self.machine.start()
             answer = self._do(step)
@@ -33,6 +42,9 @@ class Runner:
                 # A callback's own answer comes first: what waits in the inbox is younger.
                 step = self._decide(answer, "callback") if answer else self._decide(self.inbox.take(), "inbox")
                 answer = self._do(step)
+        except Exception as error:
+            self._crashed(error)
+            raise
         except BaseException:
             self.callbacks.close()
             raise
@@ -51,10 +63,39 @@ class Runner:
             self.callbacks.storage_broke(error)
         self.log.debug(step.kind, event=step.event.name, source=step.source, dest=step.dest, callback=step.callback)
         self.callbacks.note(step)
-        if not step.callback:
+        return self._call(step) if step.callback else None
+
+    def _call(self, step: Step) -> Event | None:
+        callback: Callable[[Step], Any] = getattr(self.callbacks, step.callback)
+        try:
+            answer = callback(step)
+        except Exception as error:  # any code may stand in a callback
+            raise CallbackError(step.callback, step.dest, self.log.redact(_told(error))) from error
+        spec = self.callbacks.definition.callback(step.callback)
+        # What is called in a final state has nobody to answer to.
+        if answer is None and (spec.waits or self.machine.finished):
             return None
-        callback: Callable[[Step], Event | None] = getattr(self.callbacks, step.callback)
-        return callback(step)
+        if isinstance(answer, Event) and answer.name in spec.answers:
+            return attrs.evolve(answer, job_run=None) if answer.job_run is not None else answer
+        problem = f"it answers {self.log.redact(_answered(answer))}; {_allowed(spec.answers, waits=spec.waits)}"
+        raise CallbackError(step.callback, step.dest, problem)
+
+    def _crashed(self, error: Exception) -> None:
+        """End what runs, then tell of the crash wherever somebody may look: in robot.log and in the journal."""
+        try:
+            self.callbacks.close()
+        finally:
+            self._write_down(error)
+
+    def _write_down(self, error: Exception) -> None:
+        crash = {"state": self.machine.state, "error": self.log.redact(_told(error))}
+        if isinstance(error, CallbackError):
+            crash |= {"callback": error.callback, "error": error.problem}
+        self.log.crash(error.__cause__ or error, "the run crashed", **crash)
+        try:
+            self.journal.end(CRASHED, crash)
+        except JournalError as broken:
+            self.callbacks.storage_broke(broken)
 
     def _end(self, step: Step) -> int:
         exit_code = step.exit_code or 0
@@ -63,3 +104,30 @@ class Runner:
         except JournalError as error:
             self.callbacks.storage_broke(error)
         return exit_code
+
+
+def _told(error: BaseException) -> str:
+    text = str(error)
+    if isinstance(error, RobotError):
+        return text  # a whole sentence already
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _answered(answer: object) -> str:
+    if isinstance(answer, Event):
+        return f"with the event {answer.name!r}"
+    if answer is None:
+        return "nothing"
+    if hasattr(answer, "__await__"):
+        close = getattr(answer, "close", None)
+        if close is not None:
+            close()  # else Python complains that nobody awaited it, on a console that shows one sentence
+        return "with a coroutine, and callbacks are plain functions: `def`, not `async def`"
+    shown = repr(answer)
+    return f"with {type(answer).__name__} {shown if len(shown) <= 80 else shown[:80] + '…'}"
+
+
+def _allowed(answers: tuple[str, ...], *, waits: bool) -> str:
+    events = f"an event of its `answers` ({', '.join(answers)})" if answers else ""
+    nothing = "nothing" if waits else ""
+    return f"the machine file lets it answer {' or '.join(filter(None, (events, nothing))) or 'no event'}"

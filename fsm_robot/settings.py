@@ -25,6 +25,7 @@ ENVIRONMENT_PREFIX = "FSM_ROBOT_"
 OWN_VARIABLES = frozenset({"FSM_ROBOT_JOB", "FSM_ROBOT_RUN_TOKEN", "FSM_ROBOT_CONFIG"})
 GUID_PATTERN = re.compile(r"\{?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
 LARGEST_FILE_BYTES = 64 * 1024
+SMART_QUOTES = "“”„«»‘’‚‹›″′`´"
 
 
 def _one_of(*allowed: str) -> Callable[[Any], str | None]:
@@ -36,17 +37,26 @@ def _between(low: float, high: float) -> Callable[[Any], str | None]:
 
 
 def _whole_between(low: int, high: int) -> Callable[[Any], str | None]:
-    return lambda value: None if low <= value <= high else f"must be from {low} to {high}, not {value}"
+    return lambda value: None if low <= value <= high else f"must be from {low} to {high}, not {_short(value)}"
+
+
+def _short(number: int) -> str:
+    return str(number) if abs(number) < 10**20 else "a number of more than 20 digits"
 
 
 def _url(value: str) -> str | None:
     from urllib.parse import urlsplit
 
+    # `urlsplit` would leave out line breaks and tabs without a word.
+    if any(character.isspace() for character in value):
+        return "must not hold a blank"
     try:
         parts = urlsplit(value)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
         return f"is not a URL: {error}"
+    if parts.port == 0:
+        return "must have a port from 1 to 65535"
     if parts.scheme not in ("http", "https") or not host:
         return f"must be http://host[:port] or https://host[:port], not {value!r}"
     if parts.username or parts.password:
@@ -65,8 +75,19 @@ def _guid(value: str) -> str | None:
     )
 
 
-def _without_nul(value: str) -> str | None:
-    return "must not contain a NUL character" if "\0" in value else None
+def _path(value: bool | str) -> str | None:
+    if isinstance(value, str) and (found := re.search(r"%\w+%|^\$\{?\w+", value)):
+        return f"must be written out: nothing replaces {found.group()} here"
+    return None
+
+
+def _readable(value: str) -> str | None:
+    """Say what a text must not hold anywhere: what no file name, address or word has."""
+    if value.isprintable():
+        return None
+    character = next(character for character in value if not character.isprintable())
+    hint = """; in "…" quotes a backslash begins an escape, such as \\t for a tab: put paths in '…' quotes"""
+    return f"must not hold the character {character!r}{hint if character < ' ' else ''}"
 
 
 def _key(
@@ -85,9 +106,9 @@ class OrchestratorSettings:
 
     url: str = _key("", "where the Orchestrator listens, http or https", _url)
     robot_guid: str = _key("", "the robot's GUID: this is its password", _guid, secret=True)
-    robot_guid_file: str = _key("", "a file that holds the GUID, instead of robot_guid", _without_nul)
+    robot_guid_file: str = _key("", "a file that holds the GUID, instead of robot_guid", _path)
     auth_scheme: str = _key("basic", "basic or bearer", _one_of("basic", "bearer"))
-    verify: bool | str = _key(True, "true: the system's certificate store; false: no check; or a PEM file", None)
+    verify: bool | str = _key(True, "true: the system's certificate store; false: no check; or a PEM file", _path)
     timeout_s: float = _key(30.0, "longest wait for an answer", _between(0.1, 600))
 
 
@@ -108,8 +129,8 @@ class HeartbeatSettings:
 class ScriptsSettings:
     """`[scripts]`: what is run and how."""
 
-    directory: str = _key("scripts", "folder of the scripts, relative to robot.toml", _without_nul)
-    python: str = _key("", "interpreter for the scripts; empty: the robot's own", _without_nul)
+    directory: str = _key("scripts", "folder of the scripts, relative to robot.toml", _path)
+    python: str = _key("", "interpreter for the scripts; empty: the robot's own", _path)
     stop_grace_s: float = _key(60.0, "time a script gets to leave after a polite stop", _between(0, 86400))
     keep_job_files: bool = _key(False, "keep the job's JSON file after the job, for debugging")
     legacy_argument: bool = _key(False, "pass processVersionGUID|jobGUID||settings.txt, as the vendor's framework does")
@@ -137,7 +158,7 @@ class SessionSettings:
 class StorageSettings:
     """`[storage]`: where the robot keeps its files."""
 
-    directory: str = _key("state", "journal, job folders, lock and log, relative to robot.toml", _without_nul)
+    directory: str = _key("state", "journal, job folders, lock and log, relative to robot.toml", _path)
     keep_runs: int = _key(
         1000, "journals of runs that are kept, with the folders of their jobs", _whole_between(10, 100_000)
     )
@@ -156,8 +177,8 @@ class LoggingSettings:
 class MachineSettings:
     """`[machine]`: another machine file, and the module with its callbacks."""
 
-    file: str = _key("", "machine file instead of the built-in states.yaml", _without_nul)
-    callbacks: str = _key("", "module or .py file with a Callbacks class of your own", _without_nul)
+    file: str = _key("", "machine file instead of the built-in states.yaml", _path)
+    callbacks: str = _key("", "module or .py file with a Callbacks class of your own", _path)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -248,6 +269,8 @@ def _read(path: Path) -> str:
         raise SettingsError(f"{path}: cannot be read: {error.strerror or error}") from error
     if len(data) > LARGEST_FILE_BYTES:
         raise SettingsError(f"{path}: is larger than {LARGEST_FILE_BYTES // 1024} KiB; this is no robot.toml")
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:4]:
+        raise SettingsError(f"{path}: is not UTF-8 but UTF-16, which some editors call Unicode; save the file as UTF-8")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -269,6 +292,9 @@ class _Reader:
             document = tomllib.loads(self.text)
         except tomllib.TOMLDecodeError as error:
             raise SettingsError(self._toml_problem(error)) from error
+        except ValueError as error:
+            # Python reads no number of more than 4,300 digits.
+            raise SettingsError(f"{self.path}: holds a number with too many digits") from error
         except RecursionError as error:
             raise SettingsError(f"{self.path}: is nested too deeply") from error
         for section, values in document.items():
@@ -303,8 +329,12 @@ class _Reader:
         where = self._where("orchestrator", "robot_guid_file")
         try:
             guid = settings.path(name).read_text("utf-8-sig").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            self.problems.append(f"{where}: orchestrator.robot_guid_file: cannot be read: {error}")
+        except OSError as error:
+            said = f"{settings.path(name)}: {error.strerror or error}"
+            self.problems.append(f"{where}: orchestrator.robot_guid_file: cannot be read: {said}")
+            return settings
+        except UnicodeDecodeError:
+            self.problems.append(f"{where}: orchestrator.robot_guid_file: cannot be read: it is not UTF-8 text")
             return settings
         problem = _guid(guid) if guid else "is empty"
         if problem:
@@ -330,6 +360,8 @@ class _Reader:
             return
         value, problem = _typed(value, str(field.type))
         check = field.metadata["check"]
+        if isinstance(value, str):
+            problem = problem or _readable(value)
         problem = problem or (check(value) if check else None)
         if problem:
             self.problems.append(f"{where}: {section}.{key}: {problem}")
@@ -369,16 +401,31 @@ class _Reader:
         match = re.search(r"\(at line (\d+), column (\d+)\)", message)
         line = int(match.group(1)) if match else max(1, self.text.count("\n"))
         what = re.sub(r"\s*\(at .*\)$", "", message)
-        return f"{self.path}:{line}: is not valid TOML: {what}; strings need quotes, and \\ in paths needs '…' quotes"
+        return f"{self.path}:{line}: is not valid TOML: {what}; {self._toml_hint(line, what)}"
+
+    def _toml_hint(self, line: int, what: str) -> str:
+        """Return what is likely the matter with a line, by what stands in it."""
+        text = "".join(self.text.splitlines()[line - 1 : line])
+        if odd := next((character for character in text if character in SMART_QUOTES), ""):
+            return f"""{odd} is a typographer's quote, which word processors and chats write: use " or '"""
+        if "\\" in text and '"' in text:
+            return """a \\ in "…" quotes begins an escape: put the path in '…' quotes"""
+        if re.match(r"\s*[\w.-]+\s*=\s*[^\s\"'\[{#]", text):
+            return "texts need quotes; numbers, true and false have none"
+        return "a line is [section], or key = value with \"…\" or '…' around a text"
 
 
 def _typed(value: Any, kind: str) -> tuple[Any, str | None]:
     """Return `value` as the field's type, or what is wrong with it. No coercion but int -> float."""
     if kind == "float":
         # `nan` and `inf` are TOML floats and would pass a comparison or freeze a wait.
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
             return value, "must be a number"
-        return float(value), None
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        return (number, None) if math.isfinite(number) else (value, "must be a number that a person would write")
     if kind == "int":
         if isinstance(value, bool) or not isinstance(value, int):
             return value, "must be a whole number"

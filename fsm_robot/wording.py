@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+
+# C0 but for tab and line feed, DEL, C1, line and paragraph separators, marks that turn the direction of writing.
+_COMMANDS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+
+
+def shown(text: str) -> str:
+    """Return text from outside as a part of one line: nothing in it breaks the line or commands a terminal."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def for_terminal(text: str) -> str:
+    """Return lines that command no terminal: what would is escaped, tabs, line breaks and odd spaces stay."""
+    if all(map(str.isprintable, text.split("\n"))):
+        return text
+    return re.sub(_COMMANDS, lambda match: repr(match.group())[1:-1], text)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

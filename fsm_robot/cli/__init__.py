@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import gc
-import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,10 @@ from importlib import import_module
 from typing import NoReturn
 
 from fsm_robot import __version__
+from fsm_robot.cli import streams
+from fsm_robot.cli.streams import OutputError
 from fsm_robot.errors import RobotError
+from fsm_robot.wording import shown
 
 COMMANDS: Mapping[str, str] = {
     "run": "run the robot until the orchestrator has no job for it",
@@ -31,15 +34,18 @@ COMMANDS: Mapping[str, str] = {
     "simulate": "break everything around the robot, thousands of times, and check that its promises hold",
     "orchestrator": "the embedded orchestrator: serve, enqueue, jobs, stop, abort",
 }
-INTERNAL_ERROR, USAGE_ERROR = 1, 2
+INTERNAL_ERROR, USAGE_ERROR, INTERRUPTED = 1, 2, 6
+WRONG_NAMES = frozenset(
+    {errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EINVAL, errno.EEXIST}
+)
+UTF8 = "write it in UTF-8"
 
 
 def entry() -> NoReturn:
     """Run the command line as a program."""
     # Collecting garbage while modules load finds none and costs a tenth of the start.
     gc.disable()
-    for stream in (sys.stdout, sys.stderr):
-        _let_print_anything(stream)
+    streams.guard()
     exit_code = main(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         _flush(stream)
@@ -49,6 +55,34 @@ def entry() -> NoReturn:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
+    name = f"fsm-robot {arguments[0]}" if arguments and arguments[0] in COMMANDS else "fsm-robot"
+    exit_code = 0
+    try:
+        exit_code = _run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OutputError as error:
+        if not error.closed:
+            streams.complain(f"{name}: {error}")
+            return exit_code or INTERNAL_ERROR
+    except RobotError as error:
+        return _told(error)
+    except KeyboardInterrupt:
+        streams.complain("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        return exit_code  # the reader of our output has had enough
+    except OSError as error:
+        return _refused(error, name)
+    except UnicodeEncodeError:
+        streams.complain(f"{name}: an argument holds bytes that are no text in UTF-8; {UTF8}")
+        return USAGE_ERROR
+    except Exception as error:
+        return _crashed(error)
+    return exit_code
+
+
+def _run(arguments: Sequence[str]) -> int:
     name = arguments[0] if arguments else ""
     if name not in COMMANDS:
         return _without_command(arguments)
@@ -59,16 +93,6 @@ def main(arguments: Sequence[str]) -> int:
         return int(command.run(parser.parse_args(arguments[1:])))
     except SystemExit as leaving:  # argparse, after it has printed its own sentence
         return leaving.code if isinstance(leaving.code, int) else USAGE_ERROR
-    except RobotError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 6
-    except BrokenPipeError:
-        return 0  # the reader of our output has had enough
-    except Exception as error:
-        return _crashed(error)
 
 
 def _without_command(arguments: Sequence[str]) -> int:
@@ -82,28 +106,42 @@ def _without_command(arguments: Sequence[str]) -> int:
     if not asked:
         from fsm_robot.wording import did_you_mean
 
-        print(f"fsm-robot: there is no command {arguments[0]!r}{did_you_mean(arguments[0], COMMANDS)}", file=sys.stderr)
+        streams.complain(f"fsm-robot: there is no command {arguments[0]!r}{did_you_mean(arguments[0], COMMANDS)}")
         return USAGE_ERROR
     print("\n".join(lines))
     return 0 if arguments else USAGE_ERROR
 
 
+def _told(error: RobotError) -> int:
+    for problem in getattr(error, "problems", None) or (str(error),):
+        # One problem is one line, whatever a file or a server has put into it.
+        streams.complain(shown(problem))
+    return error.exit_code
+
+
+def _refused(error: OSError, name: str) -> int:
+    """Say in a sentence what the operating system refused; a name that cannot be is a wrong argument."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        streams.complain(f"{name}: the current folder does not exist any more; go to one that does")
+        return USAGE_ERROR
+    where = "" if error.filename is None else f"{shown(os.fsdecode(error.filename))}: "
+    streams.complain(f"{name}: {where}{error.strerror or error}")
+    return USAGE_ERROR if error.errno in WRONG_NAMES else INTERNAL_ERROR
+
+
 def _crashed(error: Exception) -> int:
     import traceback
 
-    traceback.print_exc()
-    print(f"internal error, please report it: {type(error).__name__}", file=sys.stderr)
+    if sys.stderr is not None:
+        traceback.print_exc()
+    streams.complain(f"internal error, please report it: {type(error).__name__}")
     return INTERNAL_ERROR
-
-
-def _let_print_anything(stream: object) -> None:
-    """A Cyrillic name must not end the program where the code page of a pipe does not have it."""
-    if isinstance(stream, io.TextIOWrapper):  # not so under pythonw, which has none
-        stream.reconfigure(errors="backslashreplace")
 
 
 def _flush(stream: object) -> None:
     try:
         stream.flush()  # type: ignore[attr-defined]
-    except (AttributeError, OSError, ValueError):
+    except (AttributeError, OSError, ValueError, OutputError):
         return  # closed, or there is none (pythonw): nothing is left to show anything on

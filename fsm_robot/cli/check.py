@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
@@ -11,8 +10,10 @@ from pathlib import Path
 from fsm_robot import machine_file, wiring
 from fsm_robot import settings as settings_module
 from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
-from fsm_robot.cli.run import add_config
+from fsm_robot.cli.run import USUAL_CONFIG, add_config
+from fsm_robot.cli.streams import print_json
 from fsm_robot.errors import SettingsError
+from fsm_robot.gateway.tls import context_for
 from fsm_robot.machine.checks import coverage
 from fsm_robot.machine.definition import Definition, Transition
 from fsm_robot.settings import Settings
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("file", nargs="?", help="a machine file; without it robot.toml and the machine it names")
     add_config(parser)
+    parser.set_defaults(config="")
     parser.add_argument("--json", action="store_true", help="print the machine as JSON")
     parser.add_argument(
         "--any-callbacks", action="store_true", help="do not ask whether the built-in callbacks have the names of FILE"
@@ -40,16 +42,18 @@ def run(arguments: argparse.Namespace) -> int:
         known = None if arguments.any_callbacks else callback_names(Callbacks)
         definition = machine_file.load(Path(arguments.file), known, OUTCOMES)
     else:
-        definition, said = _check_settings(Path(arguments.config))
+        named = arguments.config or os.environ.get("FSM_ROBOT_CONFIG", "")
+        definition, said = _check_settings(Path(named or USUAL_CONFIG), named=bool(named))
     if arguments.json:
-        print(json.dumps(_as_json(definition, said), ensure_ascii=False, indent=2))
+        print_json(_as_json(definition, said), indent=2)
     else:
         print("\n".join([*said, *_report(definition)]))
     return 0
 
 
-def _check_settings(path: Path) -> tuple[Definition, list[str]]:
-    if not path.exists():
+def _check_settings(path: Path, *, named: bool) -> tuple[Definition, list[str]]:
+    # A file that somebody names has to be there; a folder without a robot has a machine to look at all the same.
+    if not named and not os.path.lexists(path):
         definition = machine_file.load(machine_file.built_in(), callback_names(Callbacks), OUTCOMES)
         return definition, [
             f"no {path} here, so only the built-in machine was checked; `fsm-robot init` writes one",
@@ -62,11 +66,19 @@ def _check_settings(path: Path) -> tuple[Definition, list[str]]:
 
 def _places(settings: Settings) -> list[str]:
     scripts, storage = settings.scripts_directory, settings.storage_directory
-    problems = []
+    problems: list[str] = []
+    verify = settings.orchestrator.verify
+    if isinstance(verify, str):
+        try:
+            context_for(str(settings.path(verify)))
+        except SettingsError as error:
+            problems += error.problems
     if not scripts.is_dir():
         problems.append(f"scripts.directory: there is no folder {scripts}; create it and put the scripts there")
     nearest = next(folder for folder in (storage, *storage.parents) if folder.exists())
-    if not os.access(nearest, os.W_OK):
+    if not nearest.is_dir():
+        problems.append(f"storage.directory: {nearest} is a file, and a folder is needed; name another one")
+    elif not os.access(nearest, os.W_OK):
         problems.append(f"storage.directory: {nearest} cannot be written by this account; the robot would take no job")
     if problems:
         raise SettingsError(problems)

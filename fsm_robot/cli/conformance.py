@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import attrs
 
 from fsm_robot import machine_file
 from fsm_robot.cli.journal_arguments import add_journals, find_journals, read_runs
+from fsm_robot.cli.streams import print_json
 from fsm_robot.export.conformance import Fit, fit_of, fitness
 
 
@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     fits = [fit_of(run, definition) for run in read_runs(find_journals(arguments.journals))]
     deviating = [fit for fit in fits if fit.deviations]
     if arguments.json:
-        print(json.dumps(_as_json(fits), ensure_ascii=False, indent=2))
+        print_json(_as_json(fits), indent=2)
     else:
         for fit in deviating:
             print("\n".join(_report(fit)))

@@ -26,6 +26,15 @@ from fsm_robot.orchestrator.store import Store
 
 LONGEST_S = 60.0
 LOOK_EVERY_S = 0.1
+MARK = ".fsm_robot-demo"
+MARKED = (
+    b"Made by `fsm-robot demo`, which deletes its own files here when it runs again. Delete this file to keep them.\n"
+)
+MADE = (
+    *("scripts", "state", "robot.toml", "robot.console.log", "totals.csv", "run.html"),
+    *("orchestrator.sqlite", "orchestrator.sqlite-wal", "orchestrator.sqlite-shm", "orchestrator.sqlite-journal"),
+)
+"""Everything that a demo writes into its folder."""
 SCRIPTS = ("invoices.py", "broken_form.py", "long_import.py", "stubborn.py", "data/invoices.csv", "отчёты/сводка.py")
 
 
@@ -91,16 +100,34 @@ def examples() -> Path:
 
 
 def _new_folder(folder: Path) -> Path:
-    earlier = folder / "orchestrator.sqlite"
-    if earlier.exists():
-        shutil.rmtree(folder)  # an earlier demo: its own files, nobody else's
-    elif folder.exists() and any(folder.iterdir()):
-        raise SettingsError(f"{folder}: is not empty and holds no earlier demo; choose another one with --folder")
+    try:
+        _make_room(folder)
+    except OSError as error:
+        raise SettingsError(f"{folder}: cannot be used: {error.strerror or error}; choose another --folder") from error
     for name in SCRIPTS:
         target = folder / "scripts" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(examples() / name, target)
     return folder
+
+
+def _make_room(folder: Path) -> None:
+    """Delete what an earlier demo has left there, and nothing that anybody else has put beside it."""
+    mark = folder / MARK
+    if mark.is_file() and mark.read_bytes() == MARKED:
+        for name in MADE:
+            path = folder / name
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        mark.unlink()
+    if folder.exists() and any(folder.iterdir()):
+        raise SettingsError(
+            f"{folder}: holds files that no demo has made; they are left alone, choose another one with --folder"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    mark.write_bytes(MARKED)
 
 
 def _write_settings(folder: Path, url: str) -> None:
@@ -174,7 +201,7 @@ class _Screen:
     """Rewrites six lines on a terminal; without one prints a line when a job changes."""
 
     wanted: Mapping[str, Act]
-    live: bool = attrs.field(factory=lambda: sys.stdout.isatty() and os.environ.get("TERM") != "dumb")
+    live: bool = attrs.field(factory=lambda: _is_terminal() and os.environ.get("TERM") != "dumb")
     shown: dict[str, str] = attrs.field(factory=dict)
 
     def show(self, jobs: list[JobRow]) -> None:
@@ -182,15 +209,23 @@ class _Screen:
         if words == self.shown:
             return
         if self.live:
+            # Past what guards the stream, for the cursor is meant to move.
+            stream = getattr(sys.stdout, "trusted", sys.stdout)
             if self.shown:
-                print(f"\x1b[{len(words)}A", end="")
+                stream.write(f"\x1b[{len(words)}A")
             for guid, word in words.items():
-                print(f"\x1b[2K  {_padded(word, 12)} {_padded(self.wanted[guid].script, 32)} {self.wanted[guid].shows}")
+                act = self.wanted[guid]
+                stream.write(f"\x1b[2K  {_padded(word, 12)} {_padded(act.script, 32)} {act.shows}\n")
+            stream.flush()
         else:
             for guid, word in words.items():
                 if word != self.shown.get(guid):
                     print(f"  {_padded(word, 12)} {self.wanted[guid].script}", flush=True)
         self.shown = words
+
+
+def _is_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def _conclude(exit_code: int | None, store: Store, wanted: Mapping[str, Act], folder: Path) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import attrs
@@ -12,6 +12,8 @@ import attrs
 from fsm_robot import browser, machine_file
 from fsm_robot.cli import interchange
 from fsm_robot.cli.interchange import Beside
+from fsm_robot.cli.streams import complain
+from fsm_robot.cli.target import target
 from fsm_robot.errors import SettingsError
 from fsm_robot.export.compare import Comparison, compare, comparison_table
 from fsm_robot.export.dot import dot
@@ -111,7 +113,8 @@ def run(arguments: argparse.Namespace) -> int:
     taken = taken_in((run.records for run in runs), definition) if runs else None
     old = interchange.old_drawing(arguments)
     options = Options(words(definition, arguments.lang, str(path)), runs, figures, old, taken)
-    return write(FORMATS[arguments.format](definition, options), arguments.output)
+    inputs = [path, *(found for name in arguments.runs for found in _journals(name))]
+    return write(FORMATS[arguments.format](definition, options), arguments.output, inputs)
 
 
 def _tell_strangers(runs: Sequence[Run], definition: Definition) -> None:
@@ -119,7 +122,7 @@ def _tell_strangers(runs: Sequence[Run], definition: Definition) -> None:
     others = sum(run.header.get("machine_sha256") != definition.digest() for run in runs)
     if others:
         sentence = f"{others} of {len(runs)} runs followed another machine; what this one does not know is not drawn"
-        print(sentence, file=sys.stderr)
+        complain(sentence)
 
 
 def _compared(arguments: argparse.Namespace) -> str | bytes:
@@ -163,7 +166,7 @@ def _run(path: Path) -> Run:
     if not records:
         raise SettingsError(f"--runs {path}: is no journal of a robot: {problem or 'it is empty'}")
     if problem:
-        print(f"{path}: {problem}; only what stands before it counts", file=sys.stderr)
+        complain(f"{path}: {problem}; only what stands before it counts")
     return Run(path.name.removesuffix(SUFFIX), records, problem)
 
 
@@ -179,18 +182,10 @@ def _journals(name: str) -> list[Path]:
     return found
 
 
-def write(content: str | bytes, output: str | None) -> int:
-    """Print `content`, or write it to the file `output`."""
-    data = content.encode() if isinstance(content, str) else content
-    if output:
-        try:
-            Path(output).write_bytes(data)
-        except OSError as error:
-            raise SettingsError(f"{output}: cannot be written: {error.strerror or error}") from error
-    elif isinstance(content, str):
-        sys.stdout.write(content)
-    elif sys.stdout.isatty():
+def write(content: str | bytes, output: str | None, inputs: Iterable[Path] = ()) -> int:
+    """Print `content`, or write it to `output`, which is none of `inputs`."""
+    if not output and isinstance(content, bytes) and sys.stdout is not None and sys.stdout.isatty():
         raise SettingsError("this format is no text; write it to a file with -o FILE")
-    else:
-        sys.stdout.buffer.write(data)
+    with target(output, inputs) as stream:
+        stream.write(content.encode() if isinstance(content, str) else content)
     return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
+import os
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -12,9 +12,10 @@ import attrs
 
 from fsm_robot import settings as settings_module
 from fsm_robot import wiring
-from fsm_robot.cli.run import add_config
+from fsm_robot.cli.run import USUAL_CONFIG, add_config
+from fsm_robot.cli.streams import print_json
 from fsm_robot.clock import SystemClock
-from fsm_robot.errors import RobotError
+from fsm_robot.errors import RobotError, SettingsError
 from fsm_robot.operations import checks
 from fsm_robot.operations.diagnosis import Diagnosis, report
 from fsm_robot.settings import Settings
@@ -30,18 +31,28 @@ LOCAL_CHECKS: tuple[Callable[[Settings], Diagnosis], ...] = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.add_argument("folder", nargs="?", help="folder of a robot, or its robot.toml; else --config")
     add_config(parser)
     parser.add_argument("--json", action="store_true", help="print the diagnoses as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what was found and what to do; 1 where something keeps the robot from working."""
-    diagnoses = list(_examine(Path(arguments.config).absolute()))
+    diagnoses = list(_examine(_config(arguments)))
     if arguments.json:
-        print(json.dumps([attrs.asdict(diagnosis) for diagnosis in diagnoses], ensure_ascii=False))
+        print_json([attrs.asdict(diagnosis) for diagnosis in diagnoses])
     else:
         print("\n".join(report(diagnoses)))
     return int(any(diagnosis.verdict == "wrong" for diagnosis in diagnoses))
+
+
+def _config(arguments: argparse.Namespace) -> Path:
+    config = Path(arguments.folder or arguments.config).absolute()
+    if arguments.folder and config.is_dir():
+        config /= USUAL_CONFIG
+    if not os.path.lexists(config):
+        raise SettingsError(f"{config}: there is no such file; `fsm-robot init` writes one")
+    return config
 
 
 def _examine(config: Path) -> Iterator[Diagnosis]:

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import BinaryIO
 
 from fsm_robot.cli.journal_arguments import JournalPath, add_journals, find_journals, read_runs
-from fsm_robot.errors import SettingsError
+from fsm_robot.cli.target import target
 from fsm_robot.export.activities import CASES, View, cases
 from fsm_robot.export.event_table import event_table
 from fsm_robot.export.ocel import ocel
@@ -48,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the log."""
     found = find_journals(arguments.journals)
     view = View(events=arguments.activity == "event", everything=arguments.everything, pairs=arguments.pairs)
-    with _target(arguments.output, found) as stream:
+    with target(arguments.output, [journal.path for journal in found]) as stream:
         for chunk in _chunks(_pieces(arguments, found, view)):
             stream.write(chunk.encode())
     return 0
@@ -75,25 +70,3 @@ def _chunks(pieces: Iterator[str]) -> Iterator[str]:
             waiting.clear()
             size = 0
     yield "".join(waiting)
-
-
-@contextmanager
-def _target(output: str | None, found: Sequence[JournalPath]) -> Iterator[BinaryIO]:
-    """Give a stream for the log; a file appears whole or not at all, and never in place of a journal."""
-    if not output:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    path = Path(output)
-    if path.resolve() in {journal.path.resolve() for journal in found}:
-        raise SettingsError(f"{output}: is one of the journals; it is not overwritten, choose another file")
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        try:
-            with part.open("xb") as stream:
-                yield stream
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise SettingsError(f"{output}: cannot be written: {error.strerror or error}") from error

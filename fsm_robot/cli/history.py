@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 import attrs
 
 from fsm_robot.cli.run import add_config
 from fsm_robot.cli.status import table
+from fsm_robot.cli.streams import print_json
 from fsm_robot.errors import SettingsError
 from fsm_robot.operations.folders import output_of, runs_backwards, storage_of, storage_of_config
 from fsm_robot.operations.past_jobs import PastJob, newest_jobs
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     storage = storage_of(Path(arguments.folder)) if arguments.folder else storage_of_config(arguments.config)
     jobs = newest_jobs(runs_backwards(storage), arguments.limit, failed_only=arguments.failed)
     if arguments.json:
-        print(json.dumps([_as_json(job, storage) for job in jobs], ensure_ascii=False))
+        print_json([_as_json(job, storage) for job in jobs])
     elif jobs:
         print("\n".join(table([HEADS, *(_row(job, storage) for job in reversed(jobs))])))
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,12 @@ if sys.platform == "win32":
 else:
     from fsm_robot import _posix as system
 
+OPTIONS = {
+    "orchestrator.url": "--url",
+    "orchestrator.robot_guid": "--robot-guid",
+    "orchestrator.robot_guid_file": "--robot-guid-file",
+    "scripts.directory": "--scripts",
+}
 HELLO = '''"""A first script: greets whom the Task names. Run it by hand, too: `python scripts/hello.py`."""
 
 from fsm_robot import job
@@ -55,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     values = _taken_over(arguments)
     _complete(values, arguments)
     text = robot_toml(values)
-    settings_module.check_text(text, config)
+    _must_work(text, config)
     # Who has scripts already needs no first one.
     wants_hello = ("scripts", "directory") not in values
     if wants_hello:
@@ -77,6 +84,20 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _must_work(text: str, config: Path) -> None:
+    """Refuse what was asked for if the file would be wrong: by its key and option, for nobody has the lines yet."""
+    try:
+        settings_module.check_text(text, config)
+    except SettingsError as error:
+        problems = [re.sub(rf"^{re.escape(str(config))}:\d+: ", "", problem) for problem in error.problems]
+        raise SettingsError([f"{_asked(problem)}; nothing was written" for problem in problems]) from error
+
+
+def _asked(problem: str) -> str:
+    key, separator, what = problem.partition(": ")
+    return f"{OPTIONS[key]}: {what}" if key in OPTIONS else f"{key}{separator}{what}"
+
+
 def _must_be_new(file: Path) -> None:
     if file.exists() or file.is_symlink():
         raise SettingsError(f"{file}: is already there; nothing was written. Move it away or choose another folder")
@@ -95,13 +116,24 @@ def _complete(values: dict[tuple[str, str], Any], arguments: argparse.Namespace)
 
 
 def _ask(question: str, flag: str, *, hidden: bool = False) -> str:
-    if not sys.stdin.isatty():
-        raise SettingsError(f"{flag} is missing, and there is no terminal to ask on; nothing was written")
-    if hidden:
-        import getpass
+    missing = SettingsError(f"{flag} is missing, and there is no terminal to ask on; nothing was written")
+    if not _somebody_can_answer():
+        raise missing
+    try:
+        if hidden:
+            import getpass
 
-        return getpass.getpass(question).strip()
-    return input(question).strip()
+            return getpass.getpass(question).strip()
+        return input(question).strip()
+    except EOFError:
+        raise missing from None
+
+
+def _somebody_can_answer() -> bool:
+    try:
+        return sys.stdin is not None and system.is_terminal(sys.stdin.fileno())
+    except (OSError, ValueError):
+        return False  # closed, or no file at all
 
 
 def _taken_over(arguments: argparse.Namespace) -> dict[tuple[str, str], Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from glob import glob
 from itertools import islice
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import attrs
 
+from fsm_robot.cli.streams import complain
 from fsm_robot.errors import JournalError, SettingsError
 from fsm_robot.export.activities import Run, robot_name
 from fsm_robot.journal.file import journals, read_journal
@@ -65,11 +65,11 @@ def read_runs(found: Sequence[JournalPath]) -> Iterator[Run]:
         records, wrong = read_journal(journal.path)
         run = Run(journal.path.stem, journal.robot, records)
         if run.id in names:
-            print(f"{journal.path}: is a copy of another run that was given; it is left out", file=sys.stderr)
+            complain(f"{journal.path}: is a copy of another run that was given; it is left out")
             continue
         names.add(run.id)
         if wrong:
-            print(f"{journal.path}: {wrong}; the {len(records)} lines before it are used", file=sys.stderr)
+            complain(f"{journal.path}: {wrong}; the {len(records)} lines before it are used")
         yield run
 
 
@@ -97,7 +97,7 @@ def _robot(path: Path) -> str:
         with path.open(encoding="utf-8", errors="replace", newline="") as stream:
             lines = list(islice(stream, 1))
     except OSError as error:
-        raise JournalError(f"{path}: the journal cannot be read: {error}") from error
+        raise JournalError(f"{path}: the journal cannot be read: {error.strerror or error}") from error
     if not lines or not lines[0].endswith("\n"):
         return ""
     try:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from fsm_robot.cli.run import add_config
+from fsm_robot.cli.streams import write_data
 from fsm_robot.errors import SettingsError
 from fsm_robot.operations.folders import job_meant, output_of, seen_in, storage_of, storage_of_config
 from fsm_robot.operations.now import now_from
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
         return now.pid is None or now.job.lower() != job.job.lower()
 
     for text in follow(path, is_over) if arguments.follow else whole(path):
-        _print(text)
+        write_data(text.encode("utf-8", "replace"))
     return 0
 
 
@@ -80,18 +80,17 @@ class _LineReader:
 
     def __init__(self, path: Path) -> None:
         self._path, self._place, self._cut = path, 0, b""
-        self._for_terminal = sys.stdout.isatty()
 
     def new(self) -> Iterator[str]:
         """Return what was added since the last call, up to its last line break."""
         while data := self._read():
             lines, line_break, self._cut = (self._cut + data).rpartition(b"\n")
-            yield shown_text(lines + line_break, for_terminal=self._for_terminal)
+            yield shown_text(lines + line_break)
 
     def rest(self) -> str:
         """Return the last line, which has no line break."""
         cut, self._cut = self._cut, b""
-        return shown_text(cut, for_terminal=self._for_terminal)
+        return shown_text(cut)
 
     def _read(self) -> bytes:
         try:
@@ -104,13 +103,3 @@ class _LineReader:
             raise SettingsError(f"{self._path}: cannot be read: {error.strerror or error}") from error
         self._place += len(data)
         return data
-
-
-def _print(text: str) -> None:
-    # A console of an old code page shows what it can and stops at nothing; a file or a pipe gets UTF-8.
-    if sys.stdout.isatty():
-        encoding = sys.stdout.encoding or "utf-8"
-        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
-    else:
-        sys.stdout.buffer.write(text.encode("utf-8", "replace"))
-    sys.stdout.flush()

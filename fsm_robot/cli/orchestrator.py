@@ -12,11 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from fsm_robot.cli.streams import complain, print_json, tell
 from fsm_robot.errors import SettingsError
 from fsm_robot.orchestrator import faults
 from fsm_robot.orchestrator.protocol import plain_guid
 from fsm_robot.orchestrator.rows import JobRow, iso
 from fsm_robot.orchestrator.store import Store
+from fsm_robot.wording import shown
 
 if sys.platform == "win32":
     from fsm_robot import _windows as system
@@ -139,21 +141,21 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
         random.Random(arguments.seed),
         runs_page=_runs_page(arguments) if arguments.runs else None,
     )
+    # What cannot be served is said before anybody is told that it is.
+    for fault in ordered:
+        store.order_fault(fault)
+    in_force = ", ".join(fault.text for fault, _ in store.faults())
     leaving = threading.Event()
     for number in system.LEAVE_SIGNALS:
         # A server that was started with a signal ignored (nohup) leaves it ignored.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: leaving.set())
-    for fault in ordered:
-        store.order_fault(fault)
     with server:
-        print(f"listening at {server.url} ; Ctrl-C ends it, {_shown(str(store.path))} keeps the jobs", flush=True)
+        tell(f"listening at {server.url} ; Ctrl-C ends it, {shown(str(store.path))} keeps the jobs")
         if arguments.host not in LOOPBACK:
-            print(
-                f"warning: {arguments.host} can be reached by others, and this server trusts everybody", file=sys.stderr
-            )
-        if in_force := ", ".join(fault.text for fault, _ in store.faults()):
-            print(f"misbehaving on order: {in_force} ; `fsm-robot orchestrator fault --clear` ends that", flush=True)
+            complain(f"warning: {arguments.host} can be reached by others, and this server trusts everybody")
+        if in_force:
+            tell(f"misbehaving on order: {in_force} ; `fsm-robot orchestrator fault --clear` ends that")
         # Under Windows a wait without an end would not let Ctrl-C through.
         while not leaving.wait(0.5):
             pass
@@ -161,8 +163,11 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
 
 
 def _runs_page(arguments: argparse.Namespace) -> Callable[[], str]:
+    from fsm_robot import machine_file
     from fsm_robot.cli.diagram import player
 
+    if arguments.machine:
+        machine_file.load(Path(arguments.machine), None, ())
     # Read anew for every look: the robots go on.
     return lambda: player(arguments.runs, SHOWN_RUNS, arguments.machine)
 
@@ -177,7 +182,7 @@ def _enqueue(arguments: argparse.Namespace, store: Store) -> int:
 def _jobs(arguments: argparse.Namespace, store: Store) -> int:
     jobs = store.jobs()
     if arguments.json:
-        print(json.dumps([job.to_json() for job in jobs], ensure_ascii=False, indent=2))
+        print_json([job.to_json() for job in jobs], indent=2)
     else:
         rows = [(job.guid, job.status_word, job.robot, iso(job.created_at) or "", job.script) for job in jobs]
         _print_table(("job", "status", "robot", "created", "script"), rows)
@@ -187,7 +192,7 @@ def _jobs(arguments: argparse.Namespace, store: Store) -> int:
 def _robots(arguments: argparse.Namespace, store: Store) -> int:
     robots = [robot.to_json(datetime.now(UTC)) for robot in store.robots()]
     if arguments.json:
-        print(json.dumps(robots, ensure_ascii=False, indent=2))
+        print_json(robots, indent=2)
     else:
         names = ("label", "status", "machine", "last_heartbeat", "job_name")
         rows = [(*(str(robot[name] or "") for name in names), _paused(robot)) for robot in robots]
@@ -297,8 +302,10 @@ def _robot(text: str) -> str:
 def _read(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{path}: cannot be read: {error}") from error
+    except OSError as error:
+        raise SettingsError(f"{path or 'the file behind @'}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise SettingsError(f"{path}: is not UTF-8 text; save the file as UTF-8") from error
 
 
 def _guid(text: str, store: Store) -> str:
@@ -312,12 +319,7 @@ def _guid(text: str, store: Store) -> str:
 
 
 def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    shown = [tuple(_shown(cell) for cell in row) for row in [head, *rows]]
-    widths = [max(len(row[column]) for row in shown) for column in range(len(head))]
-    for row in shown:
+    cells = [tuple(map(shown, row)) for row in [head, *rows]]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    for row in cells:
         print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _shown(text: str) -> str:
-    """Return text that does nothing to a terminal, whatever a robot calls itself."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from fsm_robot import machine_file
+from fsm_robot.cli.streams import complain, print_json
+from fsm_robot.cli.target import target
 from fsm_robot.errors import JournalError, SettingsError
 from fsm_robot.journal.explain import Replayed, as_values, exit_code, explained, junit, summary
 from fsm_robot.journal.file import SUFFIX, read_file
@@ -34,16 +34,19 @@ def run(arguments: argparse.Namespace) -> int:
     definition = machine_file.load(machine, None, ())
     shown = arguments.machine or machine.name
     all_replayed = []
-    for path in journals_in(arguments.journals):
+    paths = journals_in(arguments.journals)
+    for path in paths:
         reading = _read(path)
         replayed = Replayed(str(path), replay(reading, definition))
         all_replayed.append(replayed)
         if not arguments.json:
             print("\n".join([*_told(reading, definition, arguments), *explained(replayed, shown)]))
     if arguments.junit:
-        _write(arguments.junit, junit(all_replayed, shown))
+        with target(arguments.junit, [machine, *paths]) as stream:
+            stream.write(junit(all_replayed, shown).encode())
+        complain(f"verdicts written to {arguments.junit}")
     if arguments.json:
-        print(json.dumps(_values(all_replayed, definition, shown), ensure_ascii=False, indent=2))
+        print_json(_values(all_replayed, definition, shown), indent=2)
     elif len(all_replayed) > 1:
         print(summary(all_replayed))
     return exit_code(all_replayed)
@@ -101,11 +104,3 @@ def _values(all_replayed: list[Replayed], definition: Definition, machine: str) 
         "exit_code": exit_code(all_replayed),
         "runs": [as_values(replayed) for replayed in all_replayed],
     }
-
-
-def _write(name: str, text: str) -> None:
-    try:
-        Path(name).write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise SettingsError(f"{name}: cannot be written: {error.strerror or error}") from error
-    print(f"verdicts written to {name}", file=sys.stderr)

@@ -8,18 +8,30 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from fsm_robot import settings as settings_module
+from fsm_robot.cli import streams
 from fsm_robot.clock import SystemClock
+from fsm_robot.errors import RobotError, RunError
 from fsm_robot.inbox import QueueInbox
 from fsm_robot.instance import only_instance
+
+if TYPE_CHECKING:
+    from fsm_robot.logs import Log
+    from fsm_robot.settings import Settings
 
 if sys.platform == "win32":
     from fsm_robot import _windows as system
 else:
     from fsm_robot import _posix as system
+
+
+USUAL_CONFIG = "robot.toml"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,8 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     """Declare `--config`, which several commands share."""
-    default = os.environ.get("FSM_ROBOT_CONFIG") or "robot.toml"
-    parser.add_argument("--config", default=default, metavar="FILE", help="settings file (default: %(default)s)")
+    default = os.environ.get("FSM_ROBOT_CONFIG") or USUAL_CONFIG
+    shown = default.replace("%", "%%")
+    parser.add_argument("--config", default=default, metavar="FILE", help=f"settings file (default: {shown})")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -44,23 +57,49 @@ def run(arguments: argparse.Namespace) -> int:
         from fsm_robot import wiring
 
         log = wiring.log_for(settings, console=not arguments.quiet)
-        when_idle = "exit" if arguments.no_log_off else settings.session.when_idle
-        robot = wiring.robot_for(settings, log, when_idle=when_idle)
-        gc.enable()
-        over = threading.Event()
-        _leave_on_signals(robot.inbox)
-        system.watch_session(robot.inbox.tell_to_leave, over)
         try:
-            exit_code = robot.runner.run()
+            return _run(settings, log, no_log_off=arguments.no_log_off)
         finally:
-            robot.gateway.close()
-            over.set()
+            log.close()
+
+
+def _run(settings: Settings, log: Log, *, no_log_off: bool) -> int:
+    from fsm_robot import wiring
+
+    with _written_down(log):
+        robot = wiring.robot_for(settings, log, when_idle="exit" if no_log_off else settings.session.when_idle)
+    gc.enable()
+    over = threading.Event()
+    _leave_on_signals(robot.inbox)
+    system.watch_session(robot.inbox.tell_to_leave, over)
+    try:
+        exit_code = robot.runner.run()
+    finally:
+        robot.gateway.close()
+        over.set()
+    with _written_down(log):
         if not robot.callbacks.storage_broken:
             wiring.prune(settings, log)
-        jobs = robot.callbacks.jobs_done
-        print(f"{robot.runner.machine.state}: {jobs} job{'' if jobs == 1 else 's'} done, exit code {exit_code}")
-        log.close()
-        return exit_code
+    jobs = robot.callbacks.jobs_done
+    streams.tell(f"{robot.runner.machine.state}: {jobs} job{'' if jobs == 1 else 's'} done, exit code {exit_code}")
+    return exit_code
+
+
+@contextmanager
+def _written_down(log: Log) -> Iterator[None]:
+    """Write into robot.log what ends the process outside its loop: under pythonw nobody sees it anywhere else.
+
+    Raises:
+        RunError: For what nobody foresaw, so that the console gets one sentence and no traceback.
+    """
+    try:
+        yield
+    except RobotError as error:
+        log.crash(None, "the run cannot go on", error=str(error))
+        raise
+    except Exception as error:
+        log.crash(error, "the run failed")
+        raise RunError(log.redact(f"{type(error).__name__}: {error}")) from error
 
 
 def _leave_on_signals(inbox: QueueInbox) -> None:

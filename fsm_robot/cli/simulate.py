@@ -14,6 +14,7 @@ import attrs
 
 from fsm_robot import machine_file
 from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
+from fsm_robot.cli.streams import print_json
 from fsm_robot.errors import SettingsError
 from fsm_robot.simulator import explore, report
 from fsm_robot.simulator.explore import Finding, Tally
@@ -66,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     values = report.as_values(tally, setup.definition)
     told = [_tell(setup, finding, arguments) for finding in tally.findings]
     if arguments.json:
-        print(json.dumps(values, ensure_ascii=False, indent=2))
+        print_json(values, indent=2)
     else:
         print("\n\n".join([report.as_text(tally, setup.definition), *told]))
     return BROKEN if tally.findings else 0
@@ -120,12 +121,20 @@ class _Progress:
 
     def see(self, tally: Tally) -> None:
         now_s = time.monotonic()
-        if now_s - self.said_s >= SAID_EVERY_S:
+        if now_s - self.said_s >= SAID_EVERY_S and sys.stderr is not None:
             self.said_s, self.said = now_s, True
             rate = tally.jobs / (now_s - self.started_s)
-            end = "\r" if sys.stderr.isatty() else "\n"
-            print(f"{tally.jobs} jobs, {rate:.0f} a second, {tally.worlds} worlds", end=end, file=sys.stderr)
+            end = "\r" if _is_terminal() else "\n"
+            self._say(f"{tally.jobs} jobs, {rate:.0f} a second, {tally.worlds} worlds", end)
 
     def end(self) -> None:
-        if self.said and sys.stderr.isatty():
-            print(file=sys.stderr)
+        if self.said and _is_terminal():
+            self._say("", "\n")
+
+    def _say(self, text: str, end: str) -> None:
+        # Past what guards the stream, for to go back in the line is meant.
+        print(text, end=end, file=getattr(sys.stderr, "trusted", sys.stderr), flush=True)
+
+
+def _is_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
 import attrs
 
 from fsm_robot.cli.run import add_config
+from fsm_robot.cli.streams import print_json
 from fsm_robot.clock import SystemClock
 from fsm_robot.errors import RobotError
 from fsm_robot.operations.folders import seen_in, storage_of, storage_of_config
 from fsm_robot.operations.now import Now, for_how_long, now_from
+from fsm_robot.wording import shown
 
 UNREADABLE = "unreadable"
 
@@ -38,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         found = {str(storage): now_from(seen_in(storage))}
     now = SystemClock().utc_now()
     if arguments.json:
-        print(json.dumps([{"folder": folder, **attrs.asdict(it)} for folder, it in found.items()], ensure_ascii=False))
+        print_json([{"folder": folder, **attrs.asdict(it)} for folder, it in found.items()])
     elif arguments.folders:
         print("\n".join(table([("folder", *HEADS), *((folder, *_row(it, now)) for folder, it in found.items())])))
     else:
@@ -73,11 +74,11 @@ def _details(now: Now, moment: str) -> list[str]:
         "exit code": "" if now.exit_code is None else str(now.exit_code),
         "look": "; ".join(now.look),
     }
-    return [f"{name:<13}{text}" for name, text in known.items() if text]
+    return [f"{name:<13}{shown(text)}" for name, text in known.items() if text]
 
 
 def table(rows: Iterable[tuple[str, ...]]) -> list[str]:
     """Return rows as lines with columns below each other; a cell stays one line whatever a server called its script."""
-    shown = [tuple("".join(c if c.isprintable() else "?" for c in cell) for cell in row) for row in rows]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown]
+    cells = [tuple(map(shown, row)) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]

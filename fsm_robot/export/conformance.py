@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 
 from fsm_robot.export.activities import Run
+from fsm_robot.journal.crash import crash_in
 from fsm_robot.machine.budgets import Budgets
 from fsm_robot.machine.definition import Definition, State, Transition
 
@@ -82,7 +83,7 @@ def fit_of(run: Run, definition: Definition) -> Fit:
     for record in run.records:
         if record.kind == "step":
             replay.step(record.values)
-    replay.end()
+    replay.end(crash_in(run.records))
     other = run.records[0].values.get("machine_sha256") != definition.digest()
     return Fit(run.id, replay.wrong, replay.wrong, replay.moved, replay.moved, tuple(replay.deviations), other)
 
@@ -125,13 +126,15 @@ class _Replay:
         self.moved += deviates or kind in ("taken", "stayed")
         self._last = values
 
-    def end(self) -> None:
-        """Replay the end: the token is taken from a final state."""
+    def end(self, crash: str) -> None:
+        """Replay the end: the token is taken from a final state; `crash` tells of a run that did not get there."""
         self.moved += 1
         if self._is_final():
             return
         self.wrong += 1
         message = f"the run ends in state {self.state}, which is not final: it was killed, or it is still going on"
+        if crash:
+            message = f"the run crashed, {crash}"
         if not self._last:
             message = "the journal has no step"
         self._deviate(self._last or {"seq": 0}, self._allowed(), message, "the end of the journal")

@@ -64,7 +64,7 @@ class Statistics:
 
     Attributes:
         runs: Number of runs.
-        cut_runs: Runs without an end record: killed, crashed, or still running.
+        cut_runs: Runs that their machine did not end: killed, crashed, or still running.
         jobs: Number of jobs; one that two runs dealt with counts once.
         states: Name -> figures, for states that were entered.
         transitions: Key of the edge -> figures, for edges that were taken; internal ones are among them.
@@ -110,7 +110,7 @@ class _Tally:
     def add(self, records: Sequence[Record]) -> None:
         """Count one run."""
         self.runs += 1
-        self.cut_runs += not any(record.kind == "end" for record in records)
+        self.cut_runs += not any(record.kind == "end" and not record.values.get("crash") for record in records)
         entered_s: float | None = None
         job: _JobSeen | None = None
         for values in (record.values for record in records if record.kind == "step"):

@@ -14,7 +14,7 @@ import attrs
 
 from fsm_robot.disk import SystemDisk
 from fsm_robot.errors import JournalError
-from fsm_robot.journal.record import LONGEST_LINE_BYTES, Reading, Record, line_of, read, step_values
+from fsm_robot.journal.record import LONGEST_LINE_BYTES, Reading, Record, bounded, line_of, read, step_values
 from fsm_robot.machine.core import Step
 from fsm_robot.ports import AppendedFile, Clock, Disk
 from fsm_robot.redact import Redactor
@@ -67,16 +67,21 @@ class JournalFile:
         if "job" in step.event.data:
             self._keep_name()
 
-    def end(self, exit_code: int) -> None:
+    def end(self, exit_code: int, crash: Mapping[str, str] | None = None) -> None:
         """Write the end record, so that a whole journal is told from a cut one, and close the file.
 
-        It is not synced: the step before it tells as much, and an idle wake-up need not wait for the disk again.
+        It is synced after a crash only: else the step before it tells as much, and an idle wake-up need not wait for
+        the disk again.
         """
         if self._file is None:
             return
-        self._waiting.append(("end", {"at": self.clock.utc_now(), "exit_code": exit_code}))
+        values: dict[str, Any] = {"at": self.clock.utc_now(), "exit_code": exit_code}
+        if crash is not None:
+            # Redacted before it is cut: the beginning of a secret is no longer known as one.
+            values["crash"] = bounded({key: self.redactor.text(text) for key, text in crash.items()})
+        self._waiting.append(("end", values))
         try:
-            self._flush(sync=False)
+            self._flush(sync=crash is not None)
         finally:
             self.close()
 
@@ -201,4 +206,4 @@ def disk_errors(path: Path, done: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise JournalError(f"{path}: the journal cannot be {done}: {error}") from error
+        raise JournalError(f"{path}: the journal cannot be {done}: {error.strerror or error}") from error

@@ -68,7 +68,7 @@ def step_values(step: Step, at: str, monotonic_s: float) -> dict[str, Any]:
     """Return what the journal keeps of a step: `at` is UTC, `monotonic_s` seconds since the run began."""
     event: dict[str, Any] = {"name": step.event.name}
     if step.event.data:
-        event["data"] = _bounded(dict(step.event.data))
+        event["data"] = bounded(dict(step.event.data))
     if step.event.job_run is not None:
         event["job_run"] = step.event.job_run
     values = {
@@ -217,7 +217,18 @@ def _is_step(values: Mapping[str, Any]) -> bool:
 
 
 def _is_end(values: Mapping[str, Any]) -> bool:
-    return type(values.get("exit_code")) is int and type(values.get("at", "")) is str
+    return (
+        type(values.get("exit_code")) is int
+        and type(values.get("at", "")) is str
+        and ("crash" not in values or _is_crash(values["crash"]))
+    )
+
+
+def _is_crash(crash: Any) -> bool:
+    """Return whether `crash` tells what and where; a run that crashed outside a callback names none."""
+    if type(crash) is not dict:
+        return False
+    return type(crash.get("error")) is type(crash.get("state")) is type(crash.get("callback", "")) is str
 
 
 _NOTHING: dict[str, Any] = {}
@@ -244,7 +255,7 @@ def _depth(content: bytes) -> int:
     return deepest
 
 
-def _bounded(value: Any, level: int = 0) -> Any:
+def bounded(value: Any, level: int = 0) -> Any:
     """Return `value` cut to what a line may hold: a server or a script may send texts of any length and depth."""
     if type(value) is int:
         return value
@@ -255,9 +266,9 @@ def _bounded(value: Any, level: int = 0) -> Any:
     if isinstance(value, (Mapping, list, tuple)) and level >= DATA_LEVELS:
         return "…"
     if isinstance(value, Mapping):
-        return {str(key)[:LONGEST_TEXT]: _bounded(value[key], level + 1) for key in list(value)[:MOST_ENTRIES]}
+        return {str(key)[:LONGEST_TEXT]: bounded(value[key], level + 1) for key in list(value)[:MOST_ENTRIES]}
     if isinstance(value, (list, tuple)):
-        return [_bounded(item, level + 1) for item in value[:MOST_ENTRIES]]
+        return [bounded(item, level + 1) for item in value[:MOST_ENTRIES]]
     return value
 
 

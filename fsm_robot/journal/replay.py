@@ -8,6 +8,7 @@ from typing import Any, Literal
 import attrs
 
 from fsm_robot.errors import UnexpectedEventError
+from fsm_robot.journal.crash import crash_in
 from fsm_robot.journal.record import Reading
 from fsm_robot.machine.core import RobotMachine, Step
 from fsm_robot.machine.definition import Definition
@@ -180,6 +181,8 @@ class _Replay:
         return event
 
     def _end(self, machine: RobotMachine, values: Mapping[str, Any], line: int) -> Divergence | None:
+        if self.steps and values.get("crash"):
+            return None  # it was not the machine that ended this run
         if not self.steps or not machine.finished:
             sentence = f"the journal ends here, and the machine would go on: {machine.state} is not final"
             return self._stray(machine, line, sentence)
@@ -317,6 +320,8 @@ def _remarks(reading: Reading, definition: Definition) -> Sequence[str]:
         remarks.append(f"{reading.wrong}, as a power loss leaves it; the lines before it were judged")
     elif reading.damage == "changed":
         remarks.append(f"{reading.wrong}; only the lines before it were judged")
+    elif crash := crash_in(reading.records):
+        remarks.append(f"the run crashed: {crash}")
     elif reading.records[-1].kind != "end" and reading.records[-1].values.get("exit_code") is None:
         remarks.append("the run has no end: the robot died, or still runs")
     return remarks

@@ -59,6 +59,15 @@ STEP: dict[str, tuple[dict[str, Any], str]] = {
 END: dict[str, tuple[dict[str, Any], str]] = {
     "at": (MOMENT, "when the run ended, UTC"),
     "exit_code": ({"type": "integer", "minimum": 0, "maximum": 255}, "what the process ended with"),
+    "crash": (
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["state", "error"],
+            "properties": {"callback": NAME, "state": NAME, "error": NAME},
+        },
+        "why the run ended that its machine did not end: the error, and the state and callback it came from",
+    ),
 }
 REQUIRED = {
     "header": ("format", "machine", "machine_sha256", "program", "robot", "started_at"),

@@ -6,9 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fsm_robot.journal.crash import crash_in
 from fsm_robot.journal.record import Reading, Record
 from fsm_robot.journal.unsettled import unsettled_in
 from fsm_robot.machine.definition import Definition
+from fsm_robot.wording import shown
 
 LONGEST_VALUE = 80
 HEAD = ("step", "time (UTC)", "after", "state", "event", "call", "answer")
@@ -92,7 +94,7 @@ def _note(data: Mapping[str, Any]) -> str:
 
 def _plain(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text[: LONGEST_VALUE + 1])
+    text = shown(text[: LONGEST_VALUE + 1])
     text = text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
     return f'"{text}"' if " " in text or not text else text
 
@@ -106,6 +108,9 @@ def _header(records: Sequence[Record]) -> str:
 def _end(reading: Reading) -> list[str]:
     last = reading.records[-1] if reading.records else None
     lines = [f"ended with exit code {last.values['exit_code']}"] if last and last.kind == "end" else []
+    crash = crash_in(reading.records)
+    if crash:
+        lines = [f"crashed with exit code {reading.records[-1].values['exit_code']}: {shown(crash)}"]
     if not lines and not reading.wrong:
         lines = ["no end record: the robot died here, or still runs"]
     return [*lines, *([reading.wrong] if reading.wrong else [])]

@@ -22,6 +22,9 @@ STANDARD_TAG = "tag:yaml.org,2002:"
 # What PyYAML itself gives to untagged nodes; the 1.1 types among them are read anew below.
 PLAIN_TAGS = frozenset(("str", "int", "float", "bool", "null", "timestamp", "merge", "value", "seq", "map"))
 
+# PyYAML without libyaml has none of the fast loaders; the slow one reads the same.
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _WORDS: dict[str, Any] = {
@@ -74,7 +77,7 @@ def read(text: str, name: str) -> tuple[Value, list[Problem]]:
         raise DefinitionError([f"{name}:1:1: is larger than {LARGEST_CHARACTERS // 1024} KiB; this is no machine file"])
     try:
         _guard_depth(text, name)
-        node = yaml.compose(text, Loader=yaml.CSafeLoader)
+        node = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         raise DefinitionError([_yaml_problem(error, text, name)]) from error
     except yaml.YAMLError as error:
@@ -88,7 +91,7 @@ def read(text: str, name: str) -> tuple[Value, list[Problem]]:
 def _guard_depth(text: str, name: str) -> None:
     """Refuse deep nesting before `compose` recurses: the C parser overflows the stack on it."""
     depth = 0
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+    for event in yaml.parse(text, Loader=_LOADER):
         if isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent)):
             depth += 1
             if depth > DEEPEST_LEVEL:

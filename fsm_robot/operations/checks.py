@@ -114,6 +114,8 @@ def storage_diagnosis(settings: Settings) -> Diagnosis:
     """Write and delete a file where the journal goes, or in the nearest folder above it that is there."""
     storage = settings.storage_directory
     nearest = next(folder for folder in (storage, *storage.parents) if folder.exists())
+    if not nearest.is_dir():
+        return Diagnosis("storage", "wrong", f"{nearest} is a file, and a folder is needed", "mend storage.directory")
     try:
         with tempfile.TemporaryFile(dir=nearest) as stream:
             stream.write(b"fsm_robot")

@@ -8,6 +8,8 @@ from typing import Literal
 
 import attrs
 
+from fsm_robot.wording import shown
+
 Verdict = Literal["ok", "warning", "wrong", "skipped"]
 LARGEST_CLOCK_DIFFERENCE_S = 60
 LEAST_FREE_BYTES = 50 << 20
@@ -85,7 +87,7 @@ def report(diagnoses: list[Diagnosis]) -> list[str]:
     marks = {"ok": "ok", "warning": "WARNING", "wrong": "WRONG", "skipped": "-"}
     lines = []
     for found in diagnoses:
-        lines.append(f"{marks[found.verdict]:<8}{found.name:<12} {found.said}")
+        lines.append(f"{marks[found.verdict]:<8}{found.name:<12} {shown(found.said)}")
         if found.do:
             lines.append(f"{'':<21}-> {found.do}")
     return lines

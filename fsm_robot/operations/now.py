@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from fsm_robot.journal.crash import crash_in
 from fsm_robot.journal.record import Record
 from fsm_robot.journal.unsettled import unsettled_in
 from fsm_robot.ports import Unsettled
@@ -44,7 +45,8 @@ class Now:
     """What a robot does.
 
     Attributes:
-        doing: The state while it runs, else `idle`, `died` (in the middle of a run) or `never ran`.
+        doing: The state while it runs, else `idle`, `crashed` (an error ended its last run), `died` (in the middle of a
+            run: killed, or the power went) or `never ran`.
         since: When it entered the state, or when its last run ended.
         pid: Its process, None where it does not run.
         job: The job in hand, or the one that is not settled; empty where there is none.
@@ -52,7 +54,7 @@ class Now:
         exit_code: How the last run ended; None while one runs, and where it died.
         last_answer_at: When the orchestrator last answered anything that the journal keeps. Heartbeats of a running
             script are not kept; that they fail stands in robot.log.
-        last_error: The last failure that the newest journal tells.
+        last_error: The last failure that the newest journal tells, a crash before all.
         last_trouble: The last warning or error of robot.log.
         undelivered: The outcome that waits to be sent; empty where none does, `unknown` where it is not known yet.
         look: Why a person should look; empty where nobody has to.
@@ -79,16 +81,17 @@ def now_from(seen: Seen) -> Now:
     runs = seen.pid is not None
     finished = end is not None or last.get("exit_code") is not None
     exit_code = None if runs or not finished else (end or last).get("exit_code")
+    crash = crash_in(seen.records)
     job = unsettled_in(seen.records) if runs else seen.unsettled
     return Now(
-        doing=_doing(runs, finished, last),
+        doing=_doing(runs, finished, last, crash),
         since=(end or last).get("at", ""),
         pid=seen.pid,
         job=job.job_guid if job else "",
         script=job.script_name if job else "",
         exit_code=exit_code,
         last_answer_at=next((step.get("at", "") for step in reversed(steps) if step["event"]["name"] in ANSWERS), ""),
-        last_error=next((text for step in reversed(steps) if (text := _error(step))), ""),
+        last_error=crash or next((text for step in reversed(steps) if (text := _error(step))), ""),
         last_trouble=seen.last_trouble,
         undelivered="" if runs or seen.unsettled is None else seen.unsettled.outcome or "unknown",
         look=tuple(_reasons(seen, runs, finished, exit_code, steps)),
@@ -113,12 +116,14 @@ def last_trouble_in(log_tail: str) -> str:
     return next(lines, "")
 
 
-def _doing(runs: bool, finished: bool, last: Mapping[str, Any]) -> str:
+def _doing(runs: bool, finished: bool, last: Mapping[str, Any], crash: str) -> str:
     if runs:
         # Between the lock and the first step a robot reads its settings and its past.
         return "starting" if finished or not last else str(last["dest"])
     if not last:
         return "never ran"
+    if crash:
+        return "crashed"
     return "idle" if finished else "died"
 
 
@@ -140,6 +145,8 @@ def _reasons(
         yield "it never ran"
     elif not finished:
         yield "its last run died: killed, or the power went"
+    elif crash := crash_in(seen.records):
+        yield f"its last run crashed, {crash}; robot.log has the traceback"
     elif exit_code not in FINE_EXITS:
         yield f"its last run ended with exit code {exit_code}"
     if seen.unsettled is not None:

@@ -11,18 +11,11 @@ import re
 _CP866_ONLY = re.compile(rb"[\x80-\xaf]")
 # There cp1251 has capitals and р-я, cp866 has lines to draw boxes with.
 _CP1251_ONLY = re.compile(rb"[\xc0-\xdf\xf0-\xff]")
-_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
-def shown_text(data: bytes, *, for_terminal: bool = False) -> str:
-    """Return the lines of `data` as text.
-
-    Args:
-        data: Whole lines; only the last one may be cut.
-        for_terminal: Escape what a terminal would obey: a script's output must not rename windows or hide lines.
-    """
-    text = "".join(map(_line, data.splitlines(keepends=True)))
-    return _UNSEEN.sub(lambda match: f"\\x{ord(match.group()):02x}", text) if for_terminal else text
+def shown_text(data: bytes) -> str:
+    """Return the lines of `data` as text; only the last one may be cut."""
+    return "".join(map(_line, data.splitlines(keepends=True)))
 
 
 def _line(line: bytes) -> str:

@@ -86,9 +86,10 @@ class Orchestrator:
         """Listen from now on, in threads of its own. Raises `AddressInUseError`."""
         try:
             self._server = _Server(self)
-        except (OSError, OverflowError) as error:
+        except (OSError, OverflowError, TypeError, UnicodeError) as error:  # a name that is none is any of them
+            reason = getattr(error, "strerror", None) or error
             raise AddressInUseError(
-                f"cannot listen at {self.host}:{self.port}: {error}; another --port may be free, 0 takes one that is"
+                f"cannot listen at {self.host}:{self.port}: {reason}; another --port may be free, 0 takes one that is"
             ) from error
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(

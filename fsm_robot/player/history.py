@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from fsm_robot.journal.crash import crash_in
 from fsm_robot.journal.record import Record
 from fsm_robot.journal.unsettled import CLOSING, OPENING
 from fsm_robot.machine.definition import Definition
@@ -79,10 +80,15 @@ def _run(run: Run, numbers: Mapping[str, int]) -> dict[str, Any]:
         "name": run.name,
         "started": str(run.header.get("started_at", "")),
         "exit": run.exit_code,
-        "problem": run.problem,
+        "problem": run.problem or _crash(run),
         "jobs": jobs,
         "steps": steps,
     }
+
+
+def _crash(run: Run) -> str:
+    crash = crash_in(run.records)
+    return crash and f"The run crashed: {crash}."
 
 
 def _step(values: Mapping[str, Any], numbers: Mapping[str, int], job: int) -> list[Any]:

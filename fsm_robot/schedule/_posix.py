@@ -16,7 +16,7 @@ from fsm_robot.errors import ScheduleError
 from fsm_robot.schedule.plan import Plan
 from fsm_robot.schedule.units import crontab_line, service, timer
 
-_PATIENCE_S = 60.0
+_PATIENCE_S = 30.0
 
 
 def account() -> str:
@@ -100,10 +100,18 @@ def _systemctl(*arguments: str) -> None:
 def _run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     if not shutil.which("systemctl"):
         raise ScheduleError("there is no systemctl here; take the crontab line that `fsm-robot schedule show` prints")
-    return subprocess.run(
-        ["systemctl", "--user", *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=_PATIENCE_S,
-        check=False,
+    try:
+        return subprocess.run(
+            ["systemctl", "--user", *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PATIENCE_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        problem = f"does not answer within {_PATIENCE_S:g} s"
+    except OSError as error:
+        problem = f"cannot be started: {error.strerror or error}"
+    raise ScheduleError(
+        f"systemctl --user {' '.join(arguments)} {problem}; take the crontab line that `fsm-robot schedule show` prints"
     )

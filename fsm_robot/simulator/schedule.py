@@ -12,7 +12,7 @@ MOST_ENTRIES = 200_000
 EPOCH = datetime(2026, 11, 23, tzinfo=UTC)
 
 
-class StuckError(Exception):
+class StuckError(BaseException):
     """The robot waits and nothing will ever happen, or it is busy without end."""
 
 

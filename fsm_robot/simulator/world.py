@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -147,7 +147,7 @@ class World:
             self.note("stuck", "", 0, str(error))
             return False
         except Exception as error:  # a robot that fails by itself is a finding, whatever it raises
-            place = traceback.extract_tb(error.__traceback__)[-1]
+            place = traceback.extract_tb((error.__cause__ or error).__traceback__)[-1]
             where = f"{Path(place.filename).name}, line {place.lineno}"
             self.note("broke", "", 0, f"{type(error).__name__}: {error} ({where})")
             return False
@@ -316,6 +316,6 @@ class NotedJournal:
         self.journal.append(step)
         self.note("recorded", *told)
 
-    def end(self, exit_code: int) -> None:
+    def end(self, exit_code: int, crash: Mapping[str, str] | None = None) -> None:
         """See `ports.Journal.end`."""
-        self.journal.end(exit_code)
+        self.journal.end(exit_code, crash)

@@ -5,7 +5,7 @@ An orchestrator that follows a list, a clock that jumps, scripts that never ran.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -268,6 +268,7 @@ class FakeJournal:
     steps: list[Step] = attrs.field(factory=list)
     broken_from: int | None = None
     ended_with: int | None = None
+    crash: Mapping[str, str] | None = None
 
     def append(self, step: Step) -> None:
         """See `ports.Journal.append`."""
@@ -275,9 +276,9 @@ class FakeJournal:
             raise JournalError("no space left on device")
         self.steps.append(step)
 
-    def end(self, exit_code: int) -> None:
+    def end(self, exit_code: int, crash: Mapping[str, str] | None = None) -> None:
         """See `ports.Journal.end`."""
-        self.ended_with = exit_code
+        self.ended_with, self.crash = exit_code, crash
 
 
 @attrs.define
@@ -419,8 +420,8 @@ class _Recorder:
         self.steps.append(step)
         self.journal.append(step)
 
-    def end(self, exit_code: int) -> None:
-        self.journal.end(exit_code)
+    def end(self, exit_code: int, crash: Mapping[str, str] | None = None) -> None:
+        self.journal.end(exit_code, crash)
 
 
 def definition_of_the_robot(

@@ -124,7 +124,7 @@ def test_journal_is_never_overwritten_by_its_own_export(storage: Path, capsys: p
 
     assert main(["export", str(storage), "--format", "csv", "-o", str(journal)]) == 2
 
-    assert "is one of the journals" in capsys.readouterr().err
+    assert "is read by this very command; it is not overwritten" in capsys.readouterr().err
     assert journal.read_bytes() == before
 
 

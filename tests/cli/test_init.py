@@ -92,7 +92,7 @@ def test_init_with_a_guid_file_writes_no_guid(tmp_path: Path, framework: Path) -
     ("arguments", "said"),
     [
         (["--from-settings", "absent.txt"], "absent.txt: cannot be read"),
-        (["--url", URL, "--robot-guid", "1234"], "orchestrator.robot_guid: is not a GUID"),
+        (["--url", URL, "--robot-guid", "1234"], "--robot-guid: is not a GUID"),
         (["--url", URL, "--robot-guid", GUID, "--scripts", "absent"], "--scripts: there is no folder"),
         (["--url", "orchestrator.example", "--robot-guid", GUID], "must be http"),
     ],

@@ -190,7 +190,7 @@ def test_history_is_a_table_with_the_newest_job_last(tmp_path: Path, capsys: pyt
     assert "2026-11-23 10:00:08" in lines[2]
     assert "счета" in lines[2]
     assert "Failed" in lines[2]
-    assert "a?b?[2J" in lines[3]
+    assert "a\\nb\\x1b[2J" in lines[3]
 
 
 def test_history_shows_failed_jobs_only_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fsm_robot.errors import GatewayRejectedError, JournalError
+from fsm_robot.errors import CallbackError, GatewayRejectedError
 from fsm_robot.journal.file import journals, read_file, read_run
 from fsm_robot.journal.ledger import JobLedger
 from fsm_robot.journal.record import read
@@ -291,7 +291,7 @@ def test_journal_that_cannot_be_read_lets_no_job_be_taken(tmp_path: Path) -> Non
     played = stage(tmp_path)
     (played.journals / "000001-20261123T000000Z.jsonl").mkdir(parents=True)
 
-    with pytest.raises(JournalError, match="cannot be read"):
+    with pytest.raises(CallbackError, match=r"settle_last_run in state Recovering: .* cannot be read"):
         played.start_again()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +88,8 @@ class DirectedJournal:
         if wanted == "storage_unusable":
             raise JournalError("the disk is full, this was written into the last reserve")
 
-    def end(self, exit_code: int) -> None:
-        self.file.end(exit_code)
+    def end(self, exit_code: int, crash: Mapping[str, str] | None = None) -> None:
+        self.file.end(exit_code, crash)
 
 
 @attrs.define

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsm_robot.operations.output_text import shown_text
+from fsm_robot.wording import for_terminal
 
 WORDS = [
     "Ошибка доступа к файлу",
@@ -43,11 +44,11 @@ def test_any_utf_8_text_is_shown_as_it_is(text: str) -> None:
 @given(st.binary())
 def test_any_bytes_can_be_shown(data: bytes) -> None:
     """A script that prints an image does not stop the reader; a terminal gets nothing to obey."""
-    shown = shown_text(data, for_terminal=True)
+    shown = for_terminal(shown_text(data))
 
-    assert all(character.isprintable() or character in "\t\n\r" or ord(character) > 0x9F for character in shown)
+    assert all(character.isprintable() or character in "\t\n" or ord(character) > 0x9F for character in shown)
 
 
 def test_terminal_gets_no_commands() -> None:
     """An escape sequence would rename the window or hide a line."""
-    assert shown_text(b"\x1b]0;mine\x07ok\n", for_terminal=True) == "\\x1b]0;mine\\x07ok\n"
+    assert for_terminal(shown_text(b"\x1b]0;mine\x07ok\n")) == "\\x1b]0;mine\\x07ok\n"
