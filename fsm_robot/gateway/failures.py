@@ -57,7 +57,7 @@ class Answer:
 
 def shown(content_type: str, text: str) -> str:
     """Return what a person needs to see of an answer that is not understood; `text` holds no secret any more."""
-    kind = content_type or "no content type"
+    kind = printable(content_type) or "no content type"
     return f"{kind}: {printable(text)}" if text else f"{kind}, empty"
 
 
@@ -95,7 +95,9 @@ def refusal(path: str, answer: Answer) -> GatewayError:
 def _redirect(answer: Answer) -> str:
     try:
         parts = urlsplit(answer.location)
-        target = f"{parts.scheme}://{parts.hostname}" if parts.hostname else "another path of the same server"
+        target = (
+            printable(f"{parts.scheme}://{parts.hostname}") if parts.hostname else "another path of the same server"
+        )
     except ValueError:
         target = "an address that cannot be read"
     return (

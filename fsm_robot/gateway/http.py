@@ -69,7 +69,7 @@ class HttpGateway:
         """Read proxy and certificates, so that a wrong address or file stops the start and not the first call."""
         self.url = self.url.rstrip("/")
         self._proxy = proxy_towards(self.url)
-        self._reading = Reading(self.redactor, () if self._proxy is None else self._proxy.secrets)
+        self._reading = Reading(self.redactor, tuple(map(Redactor, self._proxy.secrets)) if self._proxy else ())
         self._calls = self._adapter()
         if self._speaks_tls and self.verify is False:
             say_nothing_of_unchecked_certificates()

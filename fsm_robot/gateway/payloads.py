@@ -127,6 +127,15 @@ def is_markup(data: bytes) -> bool:
     return data.lstrip(_BLANK_BYTES).startswith(b"<")
 
 
+def is_json(data: bytes, charset: str = "") -> bool:
+    """Return whether an answer is a JSON document of any kind."""
+    try:
+        json.loads(decoded(data, charset).strip(_BLANKS), strict=False)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _form(fields: Mapping[str, str | int]) -> bytes:
     # A lone surrogate, which JSON can carry, has no UTF-8 form: a question mark must not stop the robot.
     return urlencode(fields, errors="replace").encode("ascii")

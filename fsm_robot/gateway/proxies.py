@@ -20,6 +20,7 @@ from fsm_robot.errors import SettingsError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
 _LARGEST_PORT = 65535
+_SHORTEST_SECRET = 4
 _HOST_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?", re.IGNORECASE)
 _IPV4_BITS, _IPV6_BITS = 32, 128
 _EXAMPLE = (
@@ -75,9 +76,10 @@ class Proxy:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What may appear in no log: the password, and the login as the header carries it."""
+        """What may appear in no log: the login as the header carries it, and a password that is told from any word."""
         _, _, password = self.login.partition(":")
-        return tuple(filter(None, (self.authorization.partition(" ")[2], password)))
+        found = (self.authorization.partition(" ")[2], password if len(password) >= _SHORTEST_SECRET else "")
+        return tuple(filter(None, found))
 
 
 class _Target(NamedTuple):

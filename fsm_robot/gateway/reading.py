@@ -21,17 +21,17 @@ class Reading:
 
     Attributes:
         redactor: Takes out the robot's credential.
-        secrets: What else may not be quoted: the login at the proxy.
+        others: Take out what else may not be quoted: the login at the proxy.
     """
 
     redactor: Redactor
-    secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
+    others: tuple[Redactor, ...] = ()
 
     def redacted(self, text: str) -> str:
         """Return `text` without any secret."""
         text = self.redactor.text(text)
-        for secret in self.secrets:
-            text = Redactor(secret).text(text)
+        for redactor in self.others:
+            text = redactor.text(text)
         return text
 
     def answer(
