@@ -21,7 +21,7 @@ from fsm_robot.errors import SettingsError
 _DEFAULT_PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
 _LARGEST_PORT = 65535
 _SHORTEST_SECRET = 4
-_HOST_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?", re.IGNORECASE)
+_HOST_NAME = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?"
 _IPV4_BITS, _IPV6_BITS = 32, 128
 _EXAMPLE = (
     "it should look like http://user:password@proxy.example:3128, with / # ? @ : % in user or password written as"
@@ -158,7 +158,7 @@ def _place(place: str, default_port: int) -> tuple[str, int]:
         host, _, port = place.partition(":")
         if not host:
             raise _Malformed("it has no host")
-        if not _HOST_NAME.fullmatch(host):
+        if not re.fullmatch(_HOST_NAME, host):
             raise _Malformed("its host is no name and no address")
     if port and not (port.isdigit() and len(port) < 6 and 0 < int(port) <= _LARGEST_PORT):
         raise _Malformed(f"its port is no number from 1 to {_LARGEST_PORT}")

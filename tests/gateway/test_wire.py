@@ -51,7 +51,7 @@ HEADERS = st.sampled_from(
 )  # fmt: skip
 SENSIBLE = st.sampled_from(
     ["chunked", "gzip", "deflate", "br", "close", "keep-alive", "text/html; charset=windows-1251", "a=b; expires=" + ENDLESS,
-     "application/json; charset=undefined", "x; charset=idna", "x; charset=\x00", "http://[x", "//", "chunked, chunked"]
+     "application/json; charset=undefined", "x; charset=idna", "x; charset=\x00", "x; charset=utf\x00", "x; charset=mac", "http://[x", "//", "chunked, chunked"]
 )  # fmt: skip
 STATUS_LINES = st.one_of(
     st.sampled_from([100, 101, 103, 200, 201, 204, 205, 300, 301, 304, 401, 404, 407, 408, 429, 500, 503, 599, 999]).map(
