@@ -146,17 +146,18 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
             signal.signal(number, lambda *_: leaving.set())
     for fault in ordered:
         store.order_fault(fault)
+    in_force = ", ".join(fault.text for fault, _ in store.faults())  # opens the file: without it nothing can be served
     with server:
         print(f"listening at {server.url} ; Ctrl-C ends it, {_shown(str(store.path))} keeps the jobs", flush=True)
         if arguments.host not in LOOPBACK:
             print(
                 f"warning: {arguments.host} can be reached by others, and this server trusts everybody", file=sys.stderr
             )
-        if in_force := ", ".join(fault.text for fault, _ in store.faults()):
+        if in_force:
             print(f"misbehaving on order: {in_force} ; `fsm-robot orchestrator fault --clear` ends that", flush=True)
         # Under Windows a wait without an end would not let Ctrl-C through.
         while not leaving.wait(0.5):
-            pass
+            store.check()
     return 0
 
 
