@@ -115,10 +115,12 @@ class Adapter(HTTPAdapter):
         super().__init__(pool_connections=1, pool_maxsize=2, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Use connections that read with a deadline."""
         super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
         self.poolmanager.pool_classes_by_scheme = _POOL_CLASSES
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Use them behind a proxy too."""
         manager = super().proxy_manager_for(proxy, **kwargs, ssl_context=self._context)
         # A SOCKS proxy brings classes of its own, which open the connection in their own way.
         if self._proxy is None or not self._proxy.is_socks:

@@ -64,7 +64,7 @@ class _AnswerReader(io.BufferedReader):
 
     def close(self) -> None:
         if not self.closed:
-            # What is still on its way is seen before the connection is used again; what is in this buffer would be lost.
+            # What is still on its way is seen before the connection is used again; what is in this buffer is not.
             self._limited.end()
             if self.peek(1):
                 self._unread()

@@ -85,7 +85,9 @@ def refusal(path: str, answer: Answer) -> GatewayError:
         detail = f"the server refuses the credential (HTTP {status}); check robot_guid and auth_scheme ({answer.shown})"
         return GatewayRejectedError(path, "refused", detail, status)
     if status == _NOT_MODIFIED:
-        detail = "something before the server answers that nothing has changed (HTTP 304), which says nothing of the call"
+        detail = (
+            "something before the server answers that nothing has changed (HTTP 304), which says nothing of the call"
+        )
         return GatewayGarbledError(path, "garbled", f"{detail}; is there a cache that should not be there?")
     if status in _REDIRECTS:
         return GatewayRejectedError(path, "rejected", _redirect(answer), status)
@@ -168,7 +170,7 @@ def broken(
 def _no_answer(causes: list[BaseException], reason: str, way: Way) -> str:
     if _timed_out(causes):
         what = f"no complete answer from {way} within {way.timeout_s:g} s"
-    elif any(isinstance(cause, BadStatusLine) and str(cause.line).startswith(_TLS_ALERT) for cause in causes):
+    elif any(isinstance(cause, BadStatusLine) and str(cause).startswith(_TLS_ALERT) for cause in causes):
         what = f"{way} answers with TLS: this port speaks https; write https:// into orchestrator.url"
     elif any(isinstance(cause, OSError) for cause in causes):
         what = f"the connection to {way} broke before the answer was complete ({reason})"

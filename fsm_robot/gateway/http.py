@@ -23,7 +23,6 @@ from fsm_robot.gateway.reading import Reading
 from fsm_robot.ports import ConsumeAnswer, HeartbeatAnswer, Job
 from fsm_robot.redact import Redactor
 
-
 Value = TypeVar("Value")
 MOST_LOOKS = 2
 """How often the robot asks for its own address in vain."""
@@ -191,8 +190,9 @@ class HttpGateway:
 
     def _exchange(self, adapter: Adapter, method: str, path: str, body: FormBody) -> Answer:
         received = adapter.exchange(method, self.url + path, self._headers(), body, self.timeout_s)
-        told = (received.headers.get(name, "") for name in ("Content-Type", "Location", "Retry-After", "Date"))
+        told = (received.headers.get(name, "") for name in ("Content-Type", "Location", "Retry-After"))
         answer = self._reading.answer(received.status, received.data, *told)
+        answer = attrs.evolve(answer, date=received.headers.get("Date", ""))
         if answer.is_success and not received.is_readable:
             raise self._reading.garbled(path, "the answer's compression cannot be undone", answer)
         if answer.is_success and len(received.data) > LARGEST_ANSWER_BYTES:

@@ -29,7 +29,7 @@ _EXAMPLE = (
 )
 
 
-class _Malformed(ValueError):
+class _MalformedError(ValueError):
     """Says what is wrong without a piece of the address: which piece is the password is not known then."""
 
 
@@ -101,7 +101,7 @@ def proxy_towards(url: str) -> Proxy | None:
         return None
     try:
         return parse(address)
-    except _Malformed as error:
+    except _MalformedError as error:
         raise SettingsError(
             f"{kind.upper()}_PROXY, or the proxy in the system's settings: the address of the proxy cannot be used:"
             f" {error}; {_EXAMPLE} (it is not shown here, for it may hold a password)"
@@ -111,16 +111,16 @@ def proxy_towards(url: str) -> Proxy | None:
 def parse(address: str) -> Proxy:
     """Return the proxy at `address`. Raises `ValueError` that quotes nothing of it."""
     if not address.isascii() or not address.isprintable() or " " in address:
-        raise _Malformed("it holds a blank, a control character or a letter beyond ASCII")
+        raise _MalformedError("it holds a blank, a control character or a letter beyond ASCII")
     scheme, separator, rest = address.partition("://")
     if not separator:
         scheme, rest = "http", address
     scheme = scheme.lower()
     if scheme not in _DEFAULT_PORTS:
-        raise _Malformed(f"it begins with none of {', '.join(f'{each}://' for each in _DEFAULT_PORTS)}")
+        raise _MalformedError(f"it begins with none of {', '.join(f'{each}://' for each in _DEFAULT_PORTS)}")
     login, _, place = rest.rpartition("@")
     if any(char in login for char in "/?#"):
-        raise _Malformed("there is a / # or ? before its @")
+        raise _MalformedError("there is a / # or ? before its @")
     place = re.split("[/?#]", place, maxsplit=1)[0]  # a path means nothing to a proxy
     host, port = _place(place, _DEFAULT_PORTS[scheme])
     if scheme.startswith("socks"):
@@ -152,16 +152,16 @@ def _place(place: str, default_port: int) -> tuple[str, int]:
     if place.startswith("["):
         host, bracket, rest = place[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")) or _packed(host) is None or ":" not in host:
-            raise _Malformed("its [ ] hold no IPv6 address")
+            raise _MalformedError("its [ ] hold no IPv6 address")
         port = rest[1:]
     else:
         host, _, port = place.partition(":")
         if not host:
-            raise _Malformed("it has no host")
+            raise _MalformedError("it has no host")
         if not re.fullmatch(_HOST_NAME, host):
-            raise _Malformed("its host is no name and no address")
+            raise _MalformedError("its host is no name and no address")
     if port and not (port.isdigit() and len(port) < 6 and 0 < int(port) <= _LARGEST_PORT):
-        raise _Malformed(f"its port is no number from 1 to {_LARGEST_PORT}")
+        raise _MalformedError(f"its port is no number from 1 to {_LARGEST_PORT}")
     return host, int(port) if port else default_port
 
 
@@ -169,7 +169,7 @@ def _need_socks() -> None:
     from importlib.util import find_spec
 
     if find_spec("socks") is None:
-        raise _Malformed("a SOCKS proxy needs the package PySocks in the robot's Python (pip install PySocks)")
+        raise _MalformedError("a SOCKS proxy needs the package PySocks in the robot's Python (pip install PySocks)")
 
 
 def _fits(rule: str, target: _Target) -> bool:

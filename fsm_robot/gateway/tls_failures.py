@@ -84,7 +84,9 @@ def _certificate_problem(error: ssl.SSLCertVerificationError, server: str) -> st
     code, said = getattr(error, "verify_code", 0) & 0xFFFFFFFF, str(getattr(error, "verify_message", "") or "")
     what = f"the TLS certificate of {server}"
     if code in _EXPIRED:
-        return f"{what} has expired; tell who runs the server to renew it, and see that the clock of this machine is right"
+        return (
+            f"{what} has expired; tell who runs the server to renew it, and see that the clock of this machine is right"
+        )
     if code in _NOT_YET:
         return f"{what} is not valid yet; see that the clock of this machine is right, and ask who runs the server"
     if code in _OTHER_NAME:

@@ -57,7 +57,9 @@ def proxy_problem(settings: Settings) -> Diagnosis | None:
     try:
         proxy_towards(settings.orchestrator.url)
     except SettingsError as error:
-        return Diagnosis("proxy", "wrong", str(error), "mend HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, or the system's settings")
+        return Diagnosis(
+            "proxy", "wrong", str(error), "mend HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, or the system's settings"
+        )
     return None
 
 
@@ -213,7 +215,11 @@ def _answer(gateway: HttpGateway, now: datetime) -> Iterator[Diagnosis]:
         answer = gateway.look(HARMLESS_PATH)
     except GatewayError as error:
         what, _, do = error.detail.partition("; ")
-        do = do if do and error.kind == "no_connection" else "the address may be right and the service behind it not running"
+        do = (
+            do
+            if do and error.kind == "no_connection"
+            else "the address may be right and the service behind it not running"
+        )
         yield Diagnosis("server", "wrong", what, do)
         return
     yield from server_diagnoses(HARMLESS_PATH, answer)

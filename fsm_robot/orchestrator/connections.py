@@ -127,6 +127,7 @@ class BoundedHandler(BaseHTTPRequestHandler):
     server: BoundedServer
     incoming: DeadlineReader
     buffered: io.BufferedReader
+    raw_requestline: bytes
 
     def setup(self) -> None:
         """Put a reader with a deadline in the place of the one that has none."""

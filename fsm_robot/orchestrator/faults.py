@@ -91,7 +91,9 @@ class Fault:
         except ValueError:
             raise FaultError(f"fault {_short(text)}: seconds and probability are numbers such as 2.5 and 0.3") from None
         if not 0 < probability <= 1 or (parts["times"] and int(parts["times"]) < 1):
-            raise FaultError(f"fault {_short(text)}: a fault strikes at least once, with a probability above 0 and up to 1")
+            raise FaultError(
+                f"fault {_short(text)}: a fault strikes at least once, with a probability above 0 and up to 1"
+            )
         unbounded = parts["for_s"] or parts["probability"]
         times = int(parts["times"]) if parts["times"] else None if unbounded else 1
         return cls(text.strip(), parts["endpoint"], parts["kind"], value, retry_after_s, times, for_s, probability)

@@ -361,10 +361,20 @@ def test_doctor_looks_at_the_proxy_that_is_in_effect(
 
 @pytest.mark.parametrize(
     ("name", "wants_client", "word"),
-    [("expired", False, "expired"), ("elsewhere", False, "another name"), ("alone", False, "itself"), ("server", True, "client certificate")],
+    [
+        ("expired", False, "expired"),
+        ("elsewhere", False, "another name"),
+        ("alone", False, "itself"),
+        ("server", True, "client certificate"),
+    ],
 )
 def test_doctor_tells_what_is_wrong_with_tls_in_the_words_of_a_run(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], certificates: Certificates, name: str, wants_client: bool, word: str
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    certificates: Certificates,
+    name: str,
+    wants_client: bool,
+    word: str,
 ) -> None:
     """The reason, and what to do about it, in the line of the certificate or of the server."""
     context = certificates.serving(getattr(certificates, name), wants_client=wants_client)
@@ -388,7 +398,9 @@ NOT_OK = {
 
 
 @pytest.mark.parametrize("reply", NOT_OK.values(), ids=NOT_OK.keys())
-def test_doctor_and_run_say_the_same(robot_folder: RobotFolder, capsys: pytest.CaptureFixture[str], reply: bytes) -> None:
+def test_doctor_and_run_say_the_same(
+    robot_folder: RobotFolder, capsys: pytest.CaptureFixture[str], reply: bytes
+) -> None:
     """Where `run` ends without a job, `doctor` finds a fault, and what it says stands in the robot's log."""
     robot_folder.script("x", "pass")
     with RawServer(reply) as server:
@@ -399,7 +411,7 @@ def test_doctor_and_run_say_the_same(robot_folder: RobotFolder, capsys: pytest.C
 
     told = next(line for line in robot_folder.log().splitlines() if "HTTP" in line)
     assert found["verdict"] == "wrong"
-    assert "HTML page" in found["said"] and "HTML page" in told or found["said"] in told
+    assert ("HTML page" in found["said"] and "HTML page" in told) or found["said"] in told
 
 
 def test_doctor_and_run_refuse_a_proxy_that_is_none_and_quote_nothing(

@@ -120,7 +120,9 @@ def test_a_heartbeat_does_not_wait_for_a_silent_name_server(monkeypatch: pytest.
 def test_the_address_is_looked_for_twice_at_most(open_gateway: OpenGateway, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once before the first heartbeat and once more when one got through; then it is known, or known to be unknown."""
     asked: list[str] = []
-    monkeypatch.setattr("fsm_robot.gateway.http.identity_towards", lambda url: asked.append(url) or identity.Identity("m"))
+    monkeypatch.setattr(
+        "fsm_robot.gateway.http.identity_towards", lambda url: asked.append(url) or identity.Identity("m")
+    )
     reply = answer('{"HeartbeatErrorCode":0,"HasNewJob":0}')
     with RawServer(lambda c, r: None, lambda c, r: None, reply) as server:
         gateway = open_gateway(server.url)
@@ -134,7 +136,9 @@ def test_the_address_is_looked_for_twice_at_most(open_gateway: OpenGateway, monk
     assert asked == [server.url] * 2
 
 
-def test_the_address_is_that_of_the_way_to_the_proxy(open_gateway: OpenGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_address_is_that_of_the_way_to_the_proxy(
+    open_gateway: OpenGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Behind a proxy only the proxy can look the orchestrator's name up; asking for it costs seconds and tells nothing."""
     with RawServer(answer('{"HeartbeatErrorCode":0,"HasNewJob":0}')) as proxy:
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")

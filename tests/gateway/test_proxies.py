@@ -70,7 +70,9 @@ def test_no_proxy_is_read_as_curl_and_requests_users_expect(
     assert (open_gateway(url, verify=False).proxy is None) is direct
 
 
-@pytest.mark.parametrize("no_proxy", ["127.0.0.1", "*", "*,x", "127.0.0.0/8", "localhost,127.0.0.1", "x;127.0.0.1:PORT"])
+@pytest.mark.parametrize(
+    "no_proxy", ["127.0.0.1", "*", "*,x", "127.0.0.0/8", "localhost,127.0.0.1", "x;127.0.0.1:PORT"]
+)
 def test_the_server_is_asked_when_no_proxy_names_it(
     open_gateway: OpenGateway, monkeypatch: pytest.MonkeyPatch, no_proxy: str
 ) -> None:
@@ -127,7 +129,8 @@ BAD_PROXIES = {
 
 @pytest.mark.parametrize("proxy", BAD_PROXIES.values(), ids=BAD_PROXIES.keys())
 @pytest.mark.parametrize(
-    ("variable", "url"), [("HTTP_PROXY", "http://rpa.invalid"), ("https_proxy", "https://rpa.invalid"), ("ALL_PROXY", "http://rpa.invalid")]
+    ("variable", "url"),
+    [("HTTP_PROXY", "http://rpa.invalid"), ("https_proxy", "https://rpa.invalid"), ("ALL_PROXY", "http://rpa.invalid")],
 )
 def test_the_start_stops_when_the_address_of_the_proxy_is_none(
     monkeypatch: pytest.MonkeyPatch, variable: str, url: str, proxy: str
@@ -196,7 +199,9 @@ def test_the_login_reaches_the_proxy_and_nobody_else(
     assert "HTTP 502" in str(raised.value) or scheme == "https"
 
 
-def test_the_login_is_hidden_when_the_proxy_echoes_it(open_gateway: OpenGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_login_is_hidden_when_the_proxy_echoes_it(
+    open_gateway: OpenGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A proxy that quotes the request in its error page gives nothing away, in no form."""
 
     def echo(connection: socket.socket, request: Request) -> bytes:

@@ -107,7 +107,10 @@ def test_the_reason_and_what_to_do_are_told_when_tls_fails(
 
 @pytest.mark.parametrize(
     ("alert", "word"),
-    [(b"\x15\x03\x01\x00\x02\x02\x0a", "https:// into"), (answer("The plain HTTP request was sent to HTTPS port", "400 Bad"), "HTTPS")],
+    [
+        (b"\x15\x03\x01\x00\x02\x02\x0a", "https:// into"),
+        (answer("The plain HTTP request was sent to HTTPS port", "400 Bad"), "HTTPS"),
+    ],
     ids=["alert", "page"],
 )
 def test_plain_http_to_a_port_of_https_is_told(open_gateway: OpenGateway, alert: bytes, word: str) -> None:

@@ -34,7 +34,9 @@ KINDS = {"no_connection", "no_answer", "server_error", "throttled", "garbled", "
 # ---- whatever a call raises
 
 
-NUMBERS = st.sampled_from(["0", "5", "-1", "-ffff", "+5", "1_0", "9" * 400, "9" * 5000, "1e400", "0x10", "", " ", "²", "5, 7"])
+NUMBERS = st.sampled_from(
+    ["0", "5", "-1", "-ffff", "+5", "1_0", "9" * 400, "9" * 5000, "1e400", "0x10", "", " ", "²", "5, 7"]
+)
 DATES = st.sampled_from(
     [
         *(ENDLESS, "Fri, 01 Jan 0000 00:00:00 GMT", "Fri, 32 Jan 2020 00:00:00 GMT", "Fri, 01 Jan 9999 23:59:59 -9999"),
@@ -54,14 +56,26 @@ SENSIBLE = st.sampled_from(
      "application/json; charset=undefined", "x; charset=idna", "x; charset=\x00", "x; charset=utf\x00", "x; charset=mac", "http://[x", "//", "chunked, chunked"]
 )  # fmt: skip
 STATUS_LINES = st.one_of(
-    st.sampled_from([100, 101, 103, 200, 201, 204, 205, 300, 301, 304, 401, 404, 407, 408, 429, 500, 503, 599, 999]).map(
-        lambda status: f"HTTP/1.1 {status} X"
+    st.sampled_from(
+        [100, 101, 103, 200, 201, 204, 205, 300, 301, 304, 401, 404, 407, 408, 429, 500, 503, 599, 999]
+    ).map(lambda status: f"HTTP/1.1 {status} X"),
+    st.sampled_from(
+        [
+            "HTTP/1.1 200",
+            "HTTP/1.0 200 OK",
+            "HTTP/2 200 OK",
+            "HTTP/1.1 ²00 OK",
+            "HTTP/1.1 -20 OK",
+            "",
+            "HTTP/0.9 200 OK",
+        ]
     ),
-    st.sampled_from(["HTTP/1.1 200", "HTTP/1.0 200 OK", "HTTP/2 200 OK", "HTTP/1.1 ²00 OK", "HTTP/1.1 -20 OK", "", "HTTP/0.9 200 OK"]),
     TEXTS,
 )
 BODIES = st.one_of(
-    st.sampled_from([b"", JOB.encode(), JOB.encode("cp1251"), b'{"HeartbeatErrorCode":0,"HasNewJob":0}', b"\x1f\x8b", b"[" * 5000]),
+    st.sampled_from(
+        [b"", JOB.encode(), JOB.encode("cp1251"), b'{"HeartbeatErrorCode":0,"HasNewJob":0}', b"\x1f\x8b", b"[" * 5000]
+    ),
     st.lists(st.tuples(NUMBERS, st.binary(max_size=9)), max_size=4).map(
         lambda chunks: b"".join(size.encode() + b"\r\n" + data + b"\r\n" for size, data in chunks)
     ),
@@ -71,7 +85,11 @@ BODIES = st.one_of(
 
 @st.composite
 def strange_answers(draw: st.DrawFn) -> bytes:
-    heads = draw(st.lists(st.tuples(STATUS_LINES, st.lists(st.tuples(HEADERS, VALUES | SENSIBLE), max_size=4)), min_size=1, max_size=3))
+    heads = draw(
+        st.lists(
+            st.tuples(STATUS_LINES, st.lists(st.tuples(HEADERS, VALUES | SENSIBLE), max_size=4)), min_size=1, max_size=3
+        )
+    )
     text = ""
     for line, fields in heads:
         text += "\r\n".join([line, *(f"{name}: {value}" for name, value in fields), "", ""])
@@ -167,7 +185,9 @@ HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-@pytest.mark.parametrize("interim", [INTERIM, HINTS, CONTINUE, HINTS + INTERIM * 3 + CONTINUE + b"HTTP/1.1 199 X\r\nA: b\r\n\r\n"])
+@pytest.mark.parametrize(
+    "interim", [INTERIM, HINTS, CONTINUE, HINTS + INTERIM * 3 + CONTINUE + b"HTTP/1.1 199 X\r\nA: b\r\n\r\n"]
+)
 def test_interim_answers_are_passed_over(open_gateway: OpenGateway, interim: bytes) -> None:
     """A job, a claim and the next call each get their own answer, over the same connection."""
     with RawServer(interim + answer(JOB), interim + answer("[]"), NO_JOB) as server:
@@ -188,8 +208,6 @@ def test_an_answer_that_never_gets_past_its_interim_ones_costs_the_timeout(open_
         while True:
             connection.sendall(HINTS)
             request_gone.wait(0.01)
-
-    from threading import Event
 
     request_gone = Event()
     with RawServer(hints) as server, pytest.raises(GatewayError, match=r"within 0\.3 s"):
@@ -279,7 +297,10 @@ def test_204_ends_with_its_head_though_it_announces_chunks(open_gateway: OpenGat
 )
 def test_three_hundreds_are_told_apart(open_gateway: OpenGateway, status: str, kind: str, word: str) -> None:
     """Only a redirect is called one; a result is not given up for a cache in between."""
-    with RawServer(answer("", status, Location="https://elsewhere.invalid/")) as server, pytest.raises(GatewayError) as raised:
+    with (
+        RawServer(answer("", status, Location="https://elsewhere.invalid/")) as server,
+        pytest.raises(GatewayError) as raised,
+    ):
         open_gateway(server.url).announce(None)
 
     assert raised.value.kind == kind
@@ -329,7 +350,10 @@ def test_a_job_is_taken_when_it_is_written_in_windows_1251(open_gateway: OpenGat
 def test_an_odd_charset_costs_no_time(open_gateway: OpenGateway) -> None:
     """Python's own codecs that are no charsets are not used: some need minutes for a mebibyte."""
     body = b"\xff" + b"a" * 1_000_000
-    with RawServer(answer(body, Content_Type="text/plain; charset=punycode")) as server, pytest.raises(GatewayGarbledError):
+    with (
+        RawServer(answer(body, Content_Type="text/plain; charset=punycode")) as server,
+        pytest.raises(GatewayGarbledError),
+    ):
         open_gateway(server.url, timeout_s=5.0).announce(None)
 
 
@@ -342,8 +366,6 @@ def closing_soon(data: bytes, seconds: float) -> Reply:
     def reply(connection, request) -> None:
         connection.sendall(data)
         Event().wait(seconds)
-
-    from threading import Event
 
     return reply
 
