@@ -59,7 +59,7 @@ def address_towards(url: str) -> str:
         if not parts.hostname:
             return ""
         found = _addresses_of(parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
-    except (OSError, ValueError):  # ValueError: a host name that IDNA cannot encode
+    except (OSError, ValueError, RuntimeError):  # a host name that IDNA cannot encode; no thread to be had
         return ""
     for family, kind, protocol, _, address in found:
         try:
