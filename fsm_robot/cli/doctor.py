@@ -75,6 +75,9 @@ def _examine(config: Path) -> Iterator[Diagnosis]:
 
 
 def _network(settings: Settings) -> Iterator[Diagnosis]:
+    if problem := checks.proxy_problem(settings):
+        yield problem
+        return
     try:
         # What is less safe than it should be is one of the diagnoses.
         gateway = wiring.gateway_for(settings, wiring.redactor_for(settings), warn=_say_nothing)

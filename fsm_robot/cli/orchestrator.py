@@ -141,15 +141,15 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
         random.Random(arguments.seed),
         runs_page=_runs_page(arguments) if arguments.runs else None,
     )
-    # What cannot be served is said before anybody is told that it is.
-    for fault in ordered:
-        store.order_fault(fault)
-    in_force = ", ".join(fault.text for fault, _ in store.faults())
     leaving = threading.Event()
     for number in system.LEAVE_SIGNALS:
         # A server that was started with a signal ignored (nohup) leaves it ignored.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: leaving.set())
+    for fault in ordered:
+        store.order_fault(fault)
+    # What cannot be served is said before anybody is told that it is.
+    in_force = ", ".join(fault.text for fault, _ in store.faults())  # opens the file: without it nothing can be served
     with server:
         tell(f"listening at {server.url} ; Ctrl-C ends it, {shown(str(store.path))} keeps the jobs")
         if arguments.host not in LOOPBACK:
@@ -158,7 +158,7 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
             tell(f"misbehaving on order: {in_force} ; `fsm-robot orchestrator fault --clear` ends that")
         # Under Windows a wait without an end would not let Ctrl-C through.
         while not leaving.wait(0.5):
-            pass
+            store.check()
     return 0
 
 

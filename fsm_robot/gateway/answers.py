@@ -9,8 +9,14 @@ from __future__ import annotations
 import io
 import socket
 import time
-from http.client import HTTPResponse
+from collections.abc import Callable
+from http import HTTPStatus
+from http.client import HTTPException, HTTPResponse, parse_headers
 from typing import Any
+
+# Far above the largest answer that is read, however it is cut into chunks; a chunk of size -1 has no other end.
+LARGEST_BYTES = 16 << 20
+_WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
 class _DeadlineReader(io.RawIOBase):
@@ -21,27 +27,87 @@ class _DeadlineReader(io.RawIOBase):
         self._socket, self._raw = sock, raw
         self._timeout_s = sock.gettimeout() or 0.0
         self._deadline_s = time.monotonic() + self._timeout_s
+        self._left_bytes = LARGEST_BYTES
+        self._over = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
+        if self._over:
+            return 0
         left_s = self._deadline_s - time.monotonic()
         if left_s <= 0:
             raise TimeoutError(f"no complete answer within {self._timeout_s:g} s")
+        if self._left_bytes <= 0:
+            raise HTTPException(f"the answer goes on after {LARGEST_BYTES >> 20} MiB")
         self._socket.settimeout(left_s)
-        return self._raw.readinto(buffer)
+        count = self._raw.readinto(buffer)
+        self._left_bytes -= count or 0
+        return count
+
+    def end(self) -> None:
+        """Read nothing more from the socket."""
+        self._over = True
 
     def close(self) -> None:
         self._raw.close()
         super().close()
 
 
-def timed_response(sock: socket.socket, *args: Any, **kwargs: Any) -> HTTPResponse:
+class _AnswerReader(io.BufferedReader):
+    """Tells at its end whether the server has sent more than was read."""
+
+    def __init__(self, raw: _DeadlineReader, unread: Callable[[], None]) -> None:
+        super().__init__(raw)
+        self._limited, self._unread = raw, unread
+
+    def close(self) -> None:
+        if not self.closed:
+            # What is still on its way is seen before the connection is used again; what is in this buffer is not.
+            self._limited.end()
+            if self.peek(1):
+                self._unread()
+        super().close()
+
+
+class _Response(HTTPResponse):
+    """Passes over interim answers, and reads no body where the status says that there is none."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        # http.client passes over 100 alone, and takes 102 or 103 for the answer (RFC 9110, 15.2). This is also the
+        # way in which it reads the answer of a proxy that opens a tunnel.
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if status >= HTTPStatus.OK:
+                return version, status, reason
+            if status == HTTPStatus.SWITCHING_PROTOCOLS:
+                raise HTTPException("the server switches to another protocol, which nobody asked for (HTTP 101)")
+            parse_headers(self.fp)
+
+    def begin(self) -> None:
+        super().begin()
+        announced = [name for name in ("Transfer-Encoding", "Content-Length") if self.headers.get(name, "0") != "0"]
+        if self.status in _WITHOUT_BODY and announced:
+            # A body that must not be there may come or not, so nothing that follows on this connection can be believed.
+            for name in announced:
+                del self.headers[name]
+            self.chunked, self.length, self.will_close = False, 0, True
+        elif len(announced) > 1:
+            self.will_close = True  # RFC 9112, 6.3: whoever wrote this may mean another end than we do
+
+
+def timed_response(sock: socket.socket, unread: Callable[[], None], *args: Any, **kwargs: Any) -> HTTPResponse:
     """Return an answer to be read from `sock` within the timeout that it has now; made for `response_class`.
 
     At that moment it is the read timeout of the request, or the connect timeout while a proxy opens a tunnel.
+
+    Args:
+        sock: The connection.
+        unread: Called where the server has sent more than the answer.
+        args: Of `http.client.HTTPResponse`.
+        kwargs: The same.
     """
-    response = HTTPResponse(sock, *args, **kwargs)
-    response.fp = io.BufferedReader(_DeadlineReader(sock, response.fp.detach()))
+    response = _Response(sock, *args, **kwargs)
+    response.fp = _AnswerReader(_DeadlineReader(sock, response.fp.detach()), unread)
     return response

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import socket
-import ssl
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from http.client import BadStatusLine
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import attrs
 
-from fsm_robot.errors import GatewayError, GatewayRejectedError, GatewayUnreachableError
+from fsm_robot.errors import GatewayError, GatewayGarbledError, GatewayRejectedError, GatewayUnreachableError
 
 SHOWN_CHARACTERS = 200
 _BAD_VERBS = (404, 405)
 _NOT_ACTED = (408, 425, 429)
-_PROXY_LOGIN = 407
+_PROXY_LOGIN, _NOT_MODIFIED = 407, 304
+_REDIRECTS = (301, 302, 303, 307, 308)
+# The first bytes of a TLS alert, which is what an https port says to a plain request.
+_TLS_ALERT = "\x15\x03"
 
 
 @attrs.frozen
@@ -29,6 +33,7 @@ class Answer:
         location: Header `Location`, or empty.
         retry_after: Header `Retry-After`, or empty.
         date: Header `Date`, or empty.
+        charset: What the header `Content-Type` says that the text is written in, or empty.
     """
 
     status: int
@@ -37,6 +42,7 @@ class Answer:
     location: str = ""
     retry_after: str = ""
     date: str = ""
+    charset: str = ""
 
     @property
     def is_success(self) -> bool:
@@ -51,7 +57,7 @@ class Answer:
 
 def shown(content_type: str, text: str) -> str:
     """Return what a person needs to see of an answer that is not understood; `text` holds no secret any more."""
-    kind = content_type or "no content type"
+    kind = printable(content_type) or "no content type"
     return f"{kind}: {printable(text)}" if text else f"{kind}, empty"
 
 
@@ -78,7 +84,12 @@ def refusal(path: str, answer: Answer) -> GatewayError:
     if status in (401, 403):
         detail = f"the server refuses the credential (HTTP {status}); check robot_guid and auth_scheme ({answer.shown})"
         return GatewayRejectedError(path, "refused", detail, status)
-    if status < 400:
+    if status == _NOT_MODIFIED:
+        detail = (
+            "something before the server answers that nothing has changed (HTTP 304), which says nothing of the call"
+        )
+        return GatewayGarbledError(path, "garbled", f"{detail}; is there a cache that should not be there?")
+    if status in _REDIRECTS:
         return GatewayRejectedError(path, "rejected", _redirect(answer), status)
     return GatewayRejectedError(path, "rejected", f"the server refuses with HTTP {status} ({answer.shown})", status)
 
@@ -86,7 +97,9 @@ def refusal(path: str, answer: Answer) -> GatewayError:
 def _redirect(answer: Answer) -> str:
     try:
         parts = urlsplit(answer.location)
-        target = f"{parts.scheme}://{parts.hostname}" if parts.hostname else "another path of the same server"
+        target = (
+            printable(f"{parts.scheme}://{parts.hostname}") if parts.hostname else "another path of the same server"
+        )
     except ValueError:
         target = "an address that cannot be read"
     return (
@@ -100,18 +113,21 @@ def retry_after_s(header: str) -> float | None:
     text = header.strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])
-    if not text:
+    moment = moment_of(text)
+    return None if moment is None else max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def moment_of(header: str) -> datetime | None:
+    """Return the moment that an HTTP date names, in UTC where it names no zone; None where it is none."""
+    if not header:
         return None
-    from datetime import UTC, datetime
     from email.utils import parsedate_to_datetime
 
     try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+        moment = parsedate_to_datetime(header)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, ArithmeticError, TypeError, LookupError):
+        return None  # a year of eleven digits, a zone of a thousand hours, a day without a month
 
 
 class Way(NamedTuple):
@@ -142,29 +158,32 @@ def broken(
         redact: Takes the credential out of what the error says, which may quote the server.
         handed_over: Whether any of the request's body was given to the network. If not, it certainly did not arrive.
     """
+    from fsm_robot.gateway.tls_failures import is_refused_handshake  # a start that meets no failure needs no words
+
     causes = list(_causes(error))
     reason = printable(redact(_reason(causes)))
-    if handed_over:
+    if handed_over and not is_refused_handshake(causes):
         return GatewayUnreachableError(path, "no_answer", _no_answer(causes, reason, way))
-    return GatewayUnreachableError(path, "no_connection", _no_connection(causes, reason, way))
+    return GatewayUnreachableError(path, "no_connection", redact(_no_connection(causes, reason, way)))
 
 
 def _no_answer(causes: list[BaseException], reason: str, way: Way) -> str:
     if _timed_out(causes):
         what = f"no complete answer from {way} within {way.timeout_s:g} s"
-    else:
+    elif any(isinstance(cause, BadStatusLine) and str(cause).startswith(_TLS_ALERT) for cause in causes):
+        what = f"{way} answers with TLS: this port speaks https; write https:// into orchestrator.url"
+    elif any(isinstance(cause, OSError) for cause in causes):
         what = f"the connection to {way} broke before the answer was complete ({reason})"
+    else:
+        what = f"no answer from {way} that can be read ({reason})"
     return f"{what}; the request may have arrived"
 
 
 def _no_connection(causes: list[BaseException], reason: str, way: Way) -> str:
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-        return (
-            f"the TLS certificate of {way} is not trusted ({reason}); set orchestrator.verify to the file of the"
-            ' authority that issued it (verify = "company-ca.pem"), or to false to do without the check'
-        )
-    if any(isinstance(cause, ssl.SSLError) for cause in causes):
-        return f"no TLS connection to {way} ({reason}); does it speak https on this port?"
+    from fsm_robot.gateway.tls_failures import tls_problem
+
+    if problem := tls_problem(causes, str(way)):
+        return problem
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         return f"no connection to {way}: the name is not known ({reason}); check {way.settings}"
     if _timed_out(causes):
@@ -190,5 +209,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def _reason(causes: list[BaseException]) -> str:
     """Return what the innermost error says, without the object addresses that libraries print around it."""
     inner = next((cause for cause in reversed(causes) if isinstance(cause, OSError) and cause.strerror), causes[-1])
-    text = getattr(inner, "verify_message", "") or getattr(inner, "strerror", None) or str(inner)
-    return str(text) or type(inner).__name__
+    if getattr(inner, "library", None):  # OpenSSL's text has its file names and line numbers in it
+        return str(getattr(inner, "reason", "")).replace("_", " ").lower()
+    text = str(getattr(inner, "strerror", None) or inner)
+    name = type(inner).__name__
+    return text if isinstance(inner, OSError) and text else f"{name}: {text}" if text else name

@@ -1,15 +1,12 @@
-"""The three calls over HTTP. The only importer of requests; every method makes one attempt and repeats nothing."""
+"""The three calls over HTTP; every method makes one attempt and repeats nothing."""
 
 from __future__ import annotations
 
-import ssl
-import sys
 import warnings
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.client import HTTPException
-from typing import Any
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import attrs
@@ -17,86 +14,18 @@ import attrs
 from fsm_robot import __version__
 from fsm_robot.errors import BeatsEndedError, GatewayError
 from fsm_robot.gateway import failures, payloads
-from fsm_robot.gateway.answers import timed_response
+from fsm_robot.gateway.adapter import LARGEST_ANSWER_BYTES, Adapter, say_nothing_of_unchecked_certificates
 from fsm_robot.gateway.beats import BeatGate, FormBody
 from fsm_robot.gateway.failures import Answer
 from fsm_robot.gateway.identity import Identity, identity_towards
+from fsm_robot.gateway.proxies import Proxy, proxy_towards
 from fsm_robot.gateway.reading import Reading
 from fsm_robot.ports import ConsumeAnswer, HeartbeatAnswer, Job
 from fsm_robot.redact import Redactor
 
-
-@contextmanager
-def _without_character_detection() -> Iterator[None]:
-    """Keep the detection library out while requests is imported: it costs a tenth of that, and JSON needs no guess.
-
-    requests takes either library as optional since 2.32, and only warns.
-    """
-    kept_out = [name for name in ("charset_normalizer", "chardet") if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(kept_out))  # type: ignore[arg-type]  # None is how Python marks "not importable"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for name in kept_out:
-            sys.modules.pop(name, None)
-
-
-with _without_character_detection():
-    import requests
-    from requests.adapters import HTTPAdapter
-    from requests.utils import get_environ_proxies, select_proxy
-
-import urllib3  # noqa: E402  # after requests, which needs the block above
-from urllib3.connection import HTTPConnection, HTTPSConnection  # noqa: E402
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool  # noqa: E402
-from urllib3.exceptions import DecodeError, HTTPError, InsecureRequestWarning  # noqa: E402
-
-LARGEST_ANSWER_BYTES = 1024 * 1024
-_PIECE_BYTES = 64 * 1024
-_WIRE_ERRORS = (requests.RequestException, HTTPError, HTTPException, OSError)
-
-
-class _Connection(HTTPConnection):
-    response_class = staticmethod(timed_response)  # type: ignore[assignment]
-
-
-class _TlsConnection(HTTPSConnection):
-    response_class = staticmethod(timed_response)  # type: ignore[assignment]
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
-
-
-_POOL_CLASSES: dict[str, type[HTTPConnectionPool]] = {"http": _Pool, "https": _TlsPool}
-
-
-class _Adapter(HTTPAdapter):
-    """Connections of one thread: own TLS context, deadline over the whole answer, no retries."""
-
-    def __init__(self, context: ssl.SSLContext | None) -> None:
-        self._context = context
-        super().__init__(pool_connections=1, pool_maxsize=2, max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
-        self.poolmanager.pool_classes_by_scheme = _POOL_CLASSES
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **kwargs, ssl_context=self._context)
-        # A SOCKS proxy brings classes of its own, which open the connection in their own way.
-        if not proxy.lower().startswith("socks"):
-            manager.pool_classes_by_scheme = _POOL_CLASSES
-        return manager
-
-    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
-        """Leave everything to the context: requests would add certifi's list, or REQUESTS_CA_BUNDLE."""
+Value = TypeVar("Value")
+MOST_LOOKS = 2
+"""How often the robot asks for its own address in vain."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -125,20 +54,24 @@ class HttpGateway:
     redactor: Redactor = attrs.field(factory=Redactor)
     warn: Callable[[str], None] = attrs.field(default=warnings.warn, repr=False)
     _reading: Reading = attrs.field(init=False, repr=False)
-    _calls: _Adapter = attrs.field(init=False, repr=False)
-    _beats: _Adapter | None = attrs.field(default=None, init=False, repr=False)
+    _proxy: Proxy | None = attrs.field(default=None, init=False)
+    _calls: Adapter = attrs.field(init=False, repr=False)
+    _beats: Adapter | None = attrs.field(default=None, init=False, repr=False)
     _gate: BeatGate | None = attrs.field(default=None, init=False)
     _identity: Identity | None = attrs.field(default=None, init=False)
+    _looks: int = attrs.field(default=0, init=False)
+    _got_through: bool = attrs.field(default=False, init=False)
     _post_updates: bool = attrs.field(default=False, init=False)
-    _proxies: dict[str, str] | None = attrs.field(default=None, init=False, repr=False)
+    _lost_an_answer: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Read the certificates, so that a wrong file stops the start and not the first call."""
+        """Read proxy and certificates, so that a wrong address or file stops the start and not the first call."""
         self.url = self.url.rstrip("/")
-        self._reading = Reading(self.redactor)
+        self._proxy = proxy_towards(self.url)
+        self._reading = Reading(self.redactor, tuple(map(Redactor, self._proxy.secrets)) if self._proxy else ())
         self._calls = self._adapter()
         if self._speaks_tls and self.verify is False:
-            urllib3.disable_warnings(InsecureRequestWarning)  # said once, by us, in words that tell what to do
+            say_nothing_of_unchecked_certificates()
             self.warn(
                 "the server's certificate is not checked, so anyone on the network can read the robot's credential;"
                 ' set orchestrator.verify to true or to a file such as "company-ca.pem"'
@@ -149,8 +82,9 @@ class HttpGateway:
     def announce(self, last_job: Job | None) -> HeartbeatAnswer:
         """See `ports.Gateway.announce`."""
         body = FormBody(self._heartbeat(payloads.READY, last_job))
-        answer = self._ask(self._calls, "POST", payloads.HEARTBEAT_PATH, body)
-        return self._reading.value(payloads.heartbeat_answer, answer)
+        heard = self._ask(self._calls, "POST", payloads.HEARTBEAT_PATH, body, payloads.heartbeat_answer)
+        self._got_through = True
+        return heard
 
     def begin_beats(self, job: Job) -> None:
         """See `ports.Gateway.begin_beats`."""
@@ -167,12 +101,11 @@ class HttpGateway:
             raise BeatsEndedError(f"heartbeats for job {job.guid} have ended")
         body = FormBody(self._heartbeat(payloads.WORKING, job), gate)
         try:
-            answer = self._ask(adapter, "POST", payloads.HEARTBEAT_PATH, body)
+            return self._ask(adapter, "POST", payloads.HEARTBEAT_PATH, body, payloads.heartbeat_answer)
         except GatewayError as error:
             if gate.is_open:
                 raise
             raise BeatsEndedError(f"heartbeats for job {job.guid} ended while one was under way") from error
-        return self._reading.value(payloads.heartbeat_answer, answer)
 
     def end_beats(self) -> None:
         """See `ports.Gateway.end_beats`."""
@@ -183,10 +116,13 @@ class HttpGateway:
         """See `ports.Gateway.consume_job`.
 
         It goes out right after `announce`, over the same connection, so it is spared the ambiguous end of a
-        connection that the server closes after a long idle time.
+        connection that the server closes after a long idle time. Some servers close after milliseconds: once an answer
+        was lost it has a connection of its own. Not before, for over TLS that costs more than 2 ms.
         """
-        answer = self._ask(self._calls, "POST", payloads.CONSUME_PATH, FormBody(payloads.consume_form(self.robot_guid)))
-        return self._reading.value(payloads.consume_answer, answer)
+        if self._lost_an_answer:
+            self._calls.close()
+        body = FormBody(payloads.consume_form(self.robot_guid))
+        return self._ask(self._calls, "POST", payloads.CONSUME_PATH, body, payloads.consume_answer)
 
     def update_job(self, job_guid: str, status: int) -> None:
         """See `ports.Gateway.update_job`: PUT, and POST where the server does not take PUT."""
@@ -201,11 +137,14 @@ class HttpGateway:
 
     def look(self, path: str) -> Answer:
         """Ask with GET and the credential; return whatever the server answers. Raises `GatewayError`."""
-        return self._exchange(self._calls, "GET", path, FormBody(b""))
+        body = FormBody(b"")
+        with self._edge(path, body):
+            return self._exchange(self._calls, "GET", path, body)
 
-    def proxy(self) -> str:
-        """Return host and port of the proxy that leads to the orchestrator, or an empty text."""
-        return _proxy_name(self.url, self._environ_proxies())
+    @property
+    def proxy(self) -> Proxy | None:
+        """The proxy that leads to the orchestrator."""
+        return self._proxy
 
     def close(self) -> None:
         """See `ports.Gateway.close`."""
@@ -214,57 +153,49 @@ class HttpGateway:
         if self._beats is not None:
             self._beats.close()
 
-    def _environ_proxies(self) -> dict[str, str]:
-        # Looked up once: it reads the whole environment, and under Windows the registry.
-        if self._proxies is None:
-            self._proxies = get_environ_proxies(self.url)
-        return self._proxies
-
     # ---- one attempt
 
-    def _ask(self, adapter: _Adapter, method: str, path: str, body: FormBody) -> Answer:
-        """Return an answer with status 2xx."""
-        return self._reading.succeeded(path, self._exchange(adapter, method, path, body))
+    def _ask(
+        self,
+        adapter: Adapter,
+        method: str,
+        path: str,
+        body: FormBody,
+        parse: Callable[[bytes, payloads.Redact, str], Value],
+    ) -> Value:
+        """Return what an answer with status 2xx says."""
+        with self._edge(path, body):
+            answer = self._exchange(adapter, method, path, body)
+            return self._reading.value(parse, self._reading.succeeded(path, answer))
 
     def _update(self, method: str, content: bytes) -> Answer:
-        return self._exchange(self._calls, method, payloads.UPDATE_PATH, FormBody(content))
+        body = FormBody(content)
+        with self._edge(payloads.UPDATE_PATH, body):
+            return self._exchange(self._calls, method, payloads.UPDATE_PATH, body)
 
-    def _exchange(self, adapter: _Adapter, method: str, path: str, body: FormBody) -> Answer:
-        url = self.url + path
-        proxies = self._environ_proxies()
+    @contextmanager
+    def _edge(self, path: str, body: FormBody) -> Iterator[None]:
+        """Let nothing out but our own errors: a server can make the libraries below raise anything."""
         try:
-            request = requests.Request(method, url, headers=self._headers(), data=body).prepare()
-            response = adapter.send(
-                request,
-                stream=True,
-                timeout=(self.timeout_s, self.timeout_s),
-                verify=self.verify is not False,
-                proxies=proxies,
-            )
-            return self._received(path, response)
-        except _WIRE_ERRORS as error:
-            way = failures.Way(urlsplit(url).netloc, _proxy_name(url, proxies), self.timeout_s)
-            raise failures.broken(path, error, way, self.redactor.text, handed_over=body.handed_over) from error
+            yield
+        except (GatewayError, BeatsEndedError):
+            raise
+        except Exception as error:
+            way = failures.Way(urlsplit(self.url).netloc.rpartition("@")[2], str(self._proxy or ""), self.timeout_s)
+            failure = failures.broken(path, error, way, self._reading.redacted, handed_over=body.handed_over)
+            self._lost_an_answer = self._lost_an_answer or failure.kind == "no_answer"
+            raise failure from error
         finally:
             body.release()
 
-    def _received(self, path: str, response: requests.Response) -> Answer:
-        status, headers = response.status_code, response.headers
-        try:
-            data, complete = _body(response), True
-        except DecodeError:
-            data, complete = b"", False
-        except _WIRE_ERRORS:
-            if 200 <= status < 300:
-                raise
-            data, complete = b"", True  # the status says enough
-        finally:
-            response.raw.close()
-        told = (headers.get(name, "") for name in ("Content-Type", "Location", "Retry-After"))
-        answer = attrs.evolve(self._reading.answer(status, data, *told), date=headers.get("Date", ""))
-        if answer.is_success and not complete:
+    def _exchange(self, adapter: Adapter, method: str, path: str, body: FormBody) -> Answer:
+        received = adapter.exchange(method, self.url + path, self._headers(), body, self.timeout_s)
+        told = (received.headers.get(name, "") for name in ("Content-Type", "Location", "Retry-After"))
+        answer = self._reading.answer(received.status, received.data, *told)
+        answer = attrs.evolve(answer, date=received.headers.get("Date", ""))
+        if answer.is_success and not received.is_readable:
             raise self._reading.garbled(path, "the answer's compression cannot be undone", answer)
-        if answer.is_success and len(data) > LARGEST_ANSWER_BYTES:
+        if answer.is_success and len(received.data) > LARGEST_ANSWER_BYTES:
             raise self._reading.garbled(path, f"the answer is larger than {LARGEST_ANSWER_BYTES // 1024} KiB", answer)
         return answer
 
@@ -274,12 +205,12 @@ class HttpGateway:
     def _speaks_tls(self) -> bool:
         return self.url.lower().startswith("https:")
 
-    def _adapter(self) -> _Adapter:
+    def _adapter(self) -> Adapter:
         if not self._speaks_tls:
-            return _Adapter(None)
+            return Adapter(None, self._proxy)
         from fsm_robot.gateway.tls import context_for
 
-        return _Adapter(context_for(self.verify))
+        return Adapter(context_for(self.verify), self._proxy)
 
     def _headers(self) -> dict[str, str]:
         token = b64encode(self.robot_guid.encode()).decode()  # the bare GUID, without the colon of RFC 7617
@@ -293,28 +224,9 @@ class HttpGateway:
 
     def _heartbeat(self, status: int, job: Job | None) -> bytes:
         who = self._identity
-        if who is None or not who.ip:  # asked again while the network is not there yet
-            who = self._identity = identity_towards(self.url)
+        if who is None or (not who.ip and self._got_through and self._looks < MOST_LOOKS):
+            # Once, and once more when the network is certainly there: a name that is looked up in vain takes seconds,
+            # and nothing but a person's curiosity depends on the address.
+            self._looks += 1
+            who = self._identity = identity_towards(self.url if self._proxy is None else self._proxy.url)
         return payloads.heartbeat_form(self.robot_guid, status, job, machine=who.machine, ip=who.ip, mac=who.mac)
-
-
-def _body(response: requests.Response) -> bytes:
-    """Return the whole body; a little more than `LARGEST_ANSWER_BYTES` of one that is larger."""
-    data = bytearray()
-    for piece in response.raw.stream(_PIECE_BYTES, decode_content=True):
-        data += piece
-        if len(data) > LARGEST_ANSWER_BYTES:
-            return bytes(data)
-    return bytes(data)
-
-
-def _proxy_name(url: str, proxies: dict[str, str]) -> str:
-    """Return the proxy that leads to `url`, or empty; its address may hold a password and is cut down to the host."""
-    proxy = select_proxy(url, proxies)
-    if not proxy:
-        return ""
-    try:
-        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
-    except ValueError:
-        return "(its address cannot be read)"

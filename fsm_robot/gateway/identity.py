@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import threading
+from queue import Empty, SimpleQueue
+from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
@@ -13,6 +16,11 @@ if sys.platform == "win32":
     from fsm_robot.gateway._identity_windows import hardware_address
 else:
     from fsm_robot.gateway._identity_posix import hardware_address
+
+
+LONGEST_LOOK_S = 1.0
+"""How long a heartbeat may wait for the robot's own address: a name server that is silent takes many seconds."""
+_Found = list[tuple[Any, ...]]
 
 
 @attrs.frozen
@@ -50,9 +58,8 @@ def address_towards(url: str) -> str:
         parts = urlsplit(url)
         if not parts.hostname:
             return ""
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_DGRAM)
-    except (OSError, ValueError):  # ValueError: a host name that IDNA cannot encode
+        found = _addresses_of(parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
+    except (OSError, ValueError, RuntimeError):  # a host name that IDNA cannot encode; no thread to be had
         return ""
     for family, kind, protocol, _, address in found:
         try:
@@ -63,6 +70,31 @@ def address_towards(url: str) -> str:
         except OSError:
             continue
     return ""
+
+
+def _addresses_of(host: str, port: int) -> _Found:
+    """Return the addresses of `host`, or none where the name server does not say them soon. Raises `OSError`."""
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        pass  # a name
+    answer: SimpleQueue[_Found] = SimpleQueue()
+
+    def look() -> None:
+        found: _Found = []
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+        except (OSError, ValueError):
+            pass  # an unknown name, or one that IDNA cannot encode
+        finally:
+            answer.put(found)
+
+    # The system's resolver knows no timeout; a thread that it holds up is left behind, and says nothing to anybody.
+    threading.Thread(target=look, name="own address", daemon=True).start()
+    try:
+        return answer.get(timeout=LONGEST_LOOK_S)
+    except Empty:
+        return []
 
 
 def mac_of(ip: str) -> str:

@@ -31,6 +31,8 @@ _LONGEST_NUMBER = 20
 _MOST_WRAPPINGS = 3
 _BLANK_BYTES = b"\xef\xbb\xbf \t\r\n"
 _BLANKS = "\ufeff \t\r\n"
+# Python knows more codecs than there are charsets, and some of them take minutes for a mebibyte of nonsense.
+_CHARSETS = ("utf", "us-ascii", "iso", "latin", "cp", "win", "koi8", "ibm", "mac", "gb", "big5", "euc", "shift", "ms")
 
 
 def heartbeat_form(
@@ -61,17 +63,18 @@ def job_form(job_guid: str, status: int) -> bytes:
     return _form({"guid": job_guid, "status": status})
 
 
-def heartbeat_answer(data: bytes, redact: Redact = str) -> HeartbeatAnswer:
+def heartbeat_answer(data: bytes, redact: Redact = str, charset: str = "") -> HeartbeatAnswer:
     """Read the answer to a heartbeat.
 
     Args:
         data: The body.
         redact: Takes the credential out of ErrorText, before that is shortened: half a secret is not found any more.
+        charset: What the answer says that it is written in.
 
     Raises:
         GatewayGarbledError: It is no JSON object, or has no HeartbeatErrorCode.
     """
-    answer = _object(HEARTBEAT_PATH, data)
+    answer = _object(HEARTBEAT_PATH, data, charset)
     return HeartbeatAnswer(
         code=_code(HEARTBEAT_PATH, answer, "HeartbeatErrorCode"),
         error_text=_error_text(answer, redact),
@@ -80,19 +83,41 @@ def heartbeat_answer(data: bytes, redact: Redact = str) -> HeartbeatAnswer:
     )
 
 
-def consume_answer(data: bytes, redact: Redact = str) -> ConsumeAnswer:
+def consume_answer(data: bytes, redact: Redact = str, charset: str = "") -> ConsumeAnswer:
     """Read the answer to consumeNextJob.
 
     Args:
         data: The body.
         redact: As for `heartbeat_answer`.
+        charset: The same.
 
     Raises:
         GatewayGarbledError: It is no JSON object, has no ConsumeJobErrorCode, or says 0 without a usable job.
     """
-    answer = _object(CONSUME_PATH, data)
+    answer = _object(CONSUME_PATH, data, charset)
     code = _code(CONSUME_PATH, answer, "ConsumeJobErrorCode")
     return ConsumeAnswer(code, _error_text(answer, redact), _job(answer) if code == 0 else None)
+
+
+def charset_of(content_type: str) -> str:
+    """Return the charset that a header `Content-Type` declares, or empty where it declares none that is one."""
+    found = content_type.lower().partition("charset=")[2].partition(";")[0].strip(" \t\"'")
+    return found if found.removeprefix("x-").startswith(_CHARSETS) else ""
+
+
+def decoded(data: bytes, charset: str = "") -> str:
+    """Return the text of an answer, whatever it is written in: no text may cost the code beside it.
+
+    JSON is UTF-8, and what can be read as UTF-8 is: web servers declare a charset for everything that they pass on,
+    also for what is written in another one. Where it cannot, the declared charset counts, then U+FFFD for each byte.
+    """
+    own = json.detect_encoding(data)
+    for name in (own, charset):
+        try:
+            return data.decode(name)
+        except (LookupError, ValueError):
+            continue
+    return data.decode(own, "replace")
 
 
 def is_markup(data: bytes) -> bool:
@@ -100,18 +125,28 @@ def is_markup(data: bytes) -> bool:
     return data.lstrip(_BLANK_BYTES).startswith(b"<")
 
 
+def is_json(data: bytes, charset: str = "") -> bool:
+    """Return whether an answer is a JSON document of any kind."""
+    try:
+        json.loads(decoded(data, charset).strip(_BLANKS), strict=False)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _form(fields: Mapping[str, str | int]) -> bytes:
     # A lone surrogate, which JSON can carry, has no UTF-8 form: a question mark must not stop the robot.
     return urlencode(fields, errors="replace").encode("ascii")
 
 
-def _object(path: str, data: bytes) -> dict[str, Any]:
+def _object(path: str, data: bytes, charset: str) -> dict[str, Any]:
     if not data.strip(_BLANK_BYTES):
         raise _garbled(path, "the answer is empty")
     if is_markup(data):
         raise _garbled(path, "the answer is an HTML page; is this the Orchestrator, or a proxy in front of it?")
     try:
-        answer = json.loads(data.lstrip(_BLANK_BYTES))
+        # Not strict: a line break inside ErrorText is no reason to miss the order beside it.
+        answer = json.loads(decoded(data, charset).lstrip(_BLANKS), strict=False)
     except RecursionError:
         raise _garbled(path, "the answer is nested too deeply") from None
     except ValueError as error:
@@ -164,7 +199,7 @@ def _document(answer: Mapping[str, Any], key: str) -> Any:
             break
         content = content.strip(_BLANKS)
         try:
-            content = json.loads(content) if content else None
+            content = json.loads(content, strict=False) if content else None
         except RecursionError:
             raise _garbled(CONSUME_PATH, f"{key} is nested too deeply") from None
         except ValueError:

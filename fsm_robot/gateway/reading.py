@@ -17,27 +17,47 @@ Value = TypeVar("Value")
 
 @attrs.frozen
 class Reading:
-    """Reads answers for every gateway, whatever brought them."""
+    """Reads answers for every gateway, whatever brought them.
+
+    Attributes:
+        redactor: Takes out the robot's credential.
+        others: Take out what else may not be quoted: the login at the proxy.
+    """
 
     redactor: Redactor
+    others: tuple[Redactor, ...] = ()
+
+    def redacted(self, text: str) -> str:
+        """Return `text` without any secret."""
+        text = self.redactor.text(text)
+        for redactor in self.others:
+            text = redactor.text(text)
+        return text
 
     def answer(
-        self, status: int, data: bytes, content_type: str = "", location: str = "", retry_after: str = ""
+        self,
+        status: int,
+        data: bytes,
+        content_type: str = "",
+        location: str = "",
+        retry_after: str = "",
     ) -> Answer:
         """Return an answer whose `shown` text is fit for a log."""
-        text = self.redactor.data(data).decode("utf-8", "backslashreplace")
-        return Answer(status, data, failures.shown(content_type, text), location, retry_after)
+        charset = payloads.charset_of(content_type)
+        # Before and after it is decoded: a text in UTF-16 hides what stands in it from one of the two.
+        text = self.redacted(payloads.decoded(self.redactor.data(data), charset))
+        return Answer(status, data, failures.shown(content_type, text), location, retry_after, charset=charset)
 
     def succeeded(self, path: str, answer: Answer) -> Answer:
         """Return `answer` if its status is 2xx; raise what the status means otherwise."""
         if not answer.is_success:
-            raise self._redacted(failures.refusal(path, answer))
+            raise self._without_secrets(failures.refusal(path, answer))
         return answer
 
-    def value(self, parse: Callable[[bytes, payloads.Redact], Value], answer: Answer) -> Value:
+    def value(self, parse: Callable[[bytes, payloads.Redact, str], Value], answer: Answer) -> Value:
         """Return what the body says. Raises `GatewayGarbledError`."""
         try:
-            return parse(answer.data, self.redactor.text)
+            return parse(answer.data, self.redacted, answer.charset)
         except GatewayGarbledError as error:
             raise self.garbled(error.path, error.detail, answer) from None
 
@@ -49,12 +69,12 @@ class Reading:
 
     def garbled(self, path: str, detail: str, answer: Answer) -> GatewayGarbledError:
         """Return the error for a 200 that is not what the protocol says."""
-        told = self.redactor.text(f"{detail} (HTTP {answer.status}, {answer.shown})")
+        told = self.redacted(f"{detail} (HTTP {answer.status}, {answer.shown})")
         return GatewayGarbledError(path, "garbled", told)
 
-    def _redacted(self, error: GatewayError) -> GatewayError:
+    def _without_secrets(self, error: GatewayError) -> GatewayError:
         """Return `error` without the credential, which a server or a proxy may have echoed."""
-        detail = self.redactor.text(error.detail)
+        detail = self.redacted(error.detail)
         if detail == error.detail:
             return error
         if isinstance(error, GatewayRejectedError):

@@ -15,15 +15,17 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from fsm_robot.errors import GatewayError, RobotError
+from fsm_robot.errors import GatewayError, RobotError, SettingsError
 from fsm_robot.gateway.http import HttpGateway
+from fsm_robot.gateway.proxies import Proxy, proxy_towards
 from fsm_robot.gateway.tls import context_for
+from fsm_robot.gateway.tls_failures import tls_problem
 from fsm_robot.instance import holder
 from fsm_robot.operations.diagnosis import (
     Diagnosis,
     certificate_diagnosis,
     clock_diagnosis,
-    credential_diagnosis,
+    server_diagnoses,
     space_diagnosis,
 )
 from fsm_robot.settings import Settings
@@ -50,22 +52,29 @@ class Place:
     tls: bool
 
 
+def proxy_problem(settings: Settings) -> Diagnosis | None:
+    """Tell of a proxy whose address is none, with which no gateway is built."""
+    try:
+        proxy_towards(settings.orchestrator.url)
+    except SettingsError as error:
+        return Diagnosis(
+            "proxy", "wrong", str(error), "mend HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, or the system's settings"
+        )
+    return None
+
+
 def network_diagnoses(settings: Settings, gateway: HttpGateway, now: datetime) -> Iterator[Diagnosis]:
     """Look the name up, connect, verify, ask; what cannot work without the one before is not tried."""
-    proxy = gateway.proxy()
-    place = _place(settings.orchestrator.url)
+    proxy = gateway.proxy
     yield Diagnosis("proxy", "ok", f"calls go through {proxy}" if proxy else "none is in effect")
-    if proxy:
-        host, _, port = proxy.rpartition(":") if ":" in proxy else (proxy, "", "")
-        place = Place(host or proxy, int(port) if port.isdecimal() else 80, tls=False)
-    for check in (_name, _connection):
-        found = check(place, proxy)
+    place = _place(settings.orchestrator.url) if proxy is None else Place(proxy.host, proxy.port, tls=False)
+    checks = [_name, _connection, *([_certificate] if place.tls else [])]
+    for check in checks:
+        found = check(place, settings, now, proxy)
         yield found
         if found.verdict == "wrong":
             yield Diagnosis("server", "skipped", "was not asked: it cannot be reached")
             return
-    if place.tls:
-        yield _certificate(place, settings, now)
     yield from _answer(gateway, now)
 
 
@@ -146,7 +155,7 @@ def _place(url: str) -> Place:
     return Place(parts.hostname or "", parts.port or (443 if tls else 80), tls)
 
 
-def _name(place: Place, proxy: str) -> Diagnosis:
+def _name(place: Place, _settings: Settings, _now: datetime, proxy: Proxy | None) -> Diagnosis:
     what = "the proxy's name" if proxy else "the orchestrator's name"
     try:
         found = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
@@ -157,7 +166,7 @@ def _name(place: Place, proxy: str) -> Diagnosis:
     return Diagnosis("name", "ok", f"{place.host} is {addresses}")
 
 
-def _connection(place: Place, proxy: str) -> Diagnosis:
+def _connection(place: Place, _settings: Settings, _now: datetime, proxy: Proxy | None) -> Diagnosis:
     try:
         with socket.create_connection((place.host, place.port), LONGEST_WAIT_S):
             return Diagnosis("connection", "ok", f"{place.host}:{place.port} accepts connections")
@@ -167,7 +176,7 @@ def _connection(place: Place, proxy: str) -> Diagnosis:
         return Diagnosis("connection", "wrong", said, f"is {who} running, is the port right, does a firewall close it?")
 
 
-def _certificate(place: Place, settings: Settings, now: datetime) -> Diagnosis:
+def _certificate(place: Place, settings: Settings, now: datetime, _proxy: Proxy | None) -> Diagnosis:
     verify = settings.orchestrator.verify
     if verify is False:
         do = "set orchestrator.verify to true, or to the PEM file of the company's authority"
@@ -179,11 +188,22 @@ def _certificate(place: Place, settings: Settings, now: datetime) -> Diagnosis:
             context.wrap_socket(connection, server_hostname=place.host) as wrapped,
         ):
             told = wrapped.getpeercert() or {}
-    except (OSError, RobotError) as error:
-        do = "set orchestrator.verify to a PEM file with the authority that issued it, or install that authority"
-        return Diagnosis("certificate", "wrong", f"cannot be verified: {error}", do)
-    expires = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(told["notAfter"])), UTC)
-    return certificate_diagnosis(_issuer(told), expires, now)
+    except RobotError as error:
+        return Diagnosis("certificate", "wrong", str(error), "mend orchestrator.verify")
+    except (OSError, ValueError) as error:  # ValueError: a host name that no certificate can hold
+        # The words of `run`, which would fail in the same way.
+        said = tls_problem([error], f"{place.host}:{place.port}") or f"no TLS connection: {error}"
+        what, _, do = said.partition("; ")
+        return Diagnosis("certificate", "wrong", what, do or "ask who runs the server")
+    return certificate_diagnosis(_issuer(told), _expiry(told), now)
+
+
+def _expiry(certificate: Mapping[str, Any]) -> datetime | None:
+    """Return when a certificate ends; None where the system has checked it and shows nothing of it, as Windows does."""
+    try:
+        return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
+    except (KeyError, ValueError, OverflowError, OSError):
+        return None
 
 
 def _issuer(certificate: Mapping[str, Any]) -> str:
@@ -196,12 +216,13 @@ def _answer(gateway: HttpGateway, now: datetime) -> Iterator[Diagnosis]:
     try:
         answer = gateway.look(HARMLESS_PATH)
     except GatewayError as error:
-        yield Diagnosis("server", "wrong", str(error), "the address may be right and the service behind it not running")
+        what, _, do = error.detail.partition("; ")
+        do = (
+            do
+            if do and error.kind == "no_connection"
+            else "the address may be right and the service behind it not running"
+        )
+        yield Diagnosis("server", "wrong", what, do)
         return
-    if answer.status >= 500:
-        do = "tell who runs the server"
-        yield Diagnosis("server", "wrong", f"answers with HTTP {answer.status} ({answer.shown})", do)
-    else:
-        yield Diagnosis("server", "ok", f"speaks HTTP (status {answer.status})")
-        yield credential_diagnosis(answer.status)
+    yield from server_diagnoses(HARMLESS_PATH, answer)
     yield clock_diagnosis(answer.date, now)

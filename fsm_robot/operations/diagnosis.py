@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Literal
 
 import attrs
 
+from fsm_robot.gateway import failures, payloads
+from fsm_robot.gateway.failures import Answer
 from fsm_robot.wording import shown
 
 Verdict = Literal["ok", "warning", "wrong", "skipped"]
@@ -36,12 +38,9 @@ class Diagnosis:
 
 def clock_diagnosis(date: str, now: datetime) -> Diagnosis:
     """Compare the clock with the header `Date` of an answer."""
-    try:
-        server = parsedate_to_datetime(date)
-    except (TypeError, ValueError):
+    server = failures.moment_of(date)
+    if server is None:
         return Diagnosis("clock", "skipped", "the server's answer has no Date header to compare with")
-    if server.tzinfo is None:
-        server = server.replace(tzinfo=UTC)
     difference_s = (now - server).total_seconds()
     way = "ahead of" if difference_s > 0 else "behind"
     if abs(difference_s) > LARGEST_CLOCK_DIFFERENCE_S:
@@ -52,15 +51,47 @@ def clock_diagnosis(date: str, now: datetime) -> Diagnosis:
     return Diagnosis("clock", "ok", f"within {max(1, abs(difference_s)):.0f} s of the server's")
 
 
-def credential_diagnosis(status: int) -> Diagnosis:
-    """Judge the answer to a question that changes nothing."""
-    if status in (401, 403):
+def server_diagnoses(path: str, answer: Answer) -> Iterator[Diagnosis]:
+    """Judge server and credential by the answer to a question that changes nothing, as `run` would judge it.
+
+    Args:
+        path: Of the question.
+        answer: To it.
+    """
+    status = answer.status
+    is_page = payloads.is_markup(answer.data)
+    if answer.is_success:
+        yield from _success(answer, is_page)
+        return
+    refusal = failures.refusal(path, answer)
+    if refusal.kind == "refused":
         do = "check orchestrator.robot_guid and orchestrator.auth_scheme, and whether the robot exists on the server"
-        return Diagnosis("credential", "wrong", f"the server refuses it (HTTP {status})", do)
-    if 200 <= status < 300:
-        return Diagnosis("credential", "ok", "the server took it for a question that changes nothing")
+        yield Diagnosis("server", "ok", f"speaks HTTP (status {status})")
+        yield Diagnosis("credential", "wrong", f"the server refuses it (HTTP {status})", do)
+        return
+    if refusal.kind == "throttled":
+        yield Diagnosis("server", "warning", refusal.detail, "wait, and ask who runs the server when it goes on")
+    elif status < 400 or refusal.kind != "rejected":
+        what, _, do = refusal.detail.partition("; ")
+        yield Diagnosis("server", "wrong", what, do or "tell who runs the server")
+        return
+    elif is_page:
+        do = "see that orchestrator.url is the Orchestrator's, with its path; the first `fsm-robot run` shows it"
+        yield Diagnosis("server", "warning", f"answers with a page and HTTP {status} ({answer.shown})", do)
+    else:
+        yield Diagnosis("server", "ok", f"speaks HTTP (status {status})")
     said = f"cannot be told without announcing the robot: the server answers a harmless question with HTTP {status}"
-    return Diagnosis("credential", "skipped", said, "the first `fsm-robot run` shows it (exit code 3: refused)")
+    yield Diagnosis("credential", "skipped", said, "the first `fsm-robot run` shows it (exit code 3: refused)")
+
+
+def _success(answer: Answer, is_page: bool) -> Iterator[Diagnosis]:
+    if is_page or not payloads.is_json(answer.data, answer.charset):
+        what = "an HTML page" if is_page else "something that is no JSON"
+        do = "is this the Orchestrator, or the login page of a proxy before it? mend orchestrator.url or the proxy"
+        yield Diagnosis("server", "wrong", f"answers with {what} (HTTP {answer.status}, {answer.shown})", do)
+    else:
+        yield Diagnosis("server", "ok", f"speaks HTTP (status {answer.status})")
+        yield Diagnosis("credential", "ok", "the server took it for a question that changes nothing")
 
 
 def space_diagnosis(folder: str, free_bytes: int) -> Diagnosis:
@@ -73,8 +104,10 @@ def space_diagnosis(folder: str, free_bytes: int) -> Diagnosis:
     return Diagnosis("storage", "ok", said)
 
 
-def certificate_diagnosis(issuer: str, expires: datetime, now: datetime) -> Diagnosis:
-    """Judge the server's certificate, whose chain was verified."""
+def certificate_diagnosis(issuer: str, expires: datetime | None, now: datetime) -> Diagnosis:
+    """Judge the server's certificate, whose chain was verified; None where nobody tells when it expires."""
+    if expires is None:
+        return Diagnosis("certificate", "ok", "verified by the system's store")
     days = (expires - now).days
     said = f"verified, issued by {issuer}, valid for {days} more days"
     if days < SOON_DAYS:

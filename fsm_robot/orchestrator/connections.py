@@ -120,12 +120,14 @@ class BoundedHandler(BaseHTTPRequestHandler):
     """Requests of one connection, each within its time."""
 
     protocol_version = "HTTP/1.1"
+    default_request_version = "HTTP/1.0"  # of what cannot be read: it is answered with a head, too
     disable_nagle_algorithm = True
     server_version = "fsm-robot-orchestrator"
     sys_version = ""
     server: BoundedServer
     incoming: DeadlineReader
     buffered: io.BufferedReader
+    raw_requestline: bytes
 
     def setup(self) -> None:
         """Put a reader with a deadline in the place of the one that has none."""
@@ -142,6 +144,16 @@ class BoundedHandler(BaseHTTPRequestHandler):
             return
         self.incoming.allow(self.server.limits.request_s)
         super().handle_one_request()
+
+    def parse_request(self) -> bool:
+        """Read the head of a request; one of HTTP/0.9, which has none, is refused: it would be waited for in vain."""
+        words = self.raw_requestline.split()
+        if len(words) == 2 or (len(words) > 2 and words[-1].startswith(b"HTTP/0")):
+            self.requestline, self.request_version = "", self.default_request_version
+            self.command, self.path = "", ""
+            self.send_error(505, "HTTP/1.0 or HTTP/1.1 is needed")
+            return False
+        return super().parse_request()
 
     def log_message(self, format: str, *args: Any) -> None:
         """Print nothing: the calls are in the file, and a path may hold what is secret."""

@@ -27,6 +27,8 @@ KINDS: dict[str, str] = {
 # A fault that cannot strike would be used up by calls that it does nothing to.
 _STRIKES = {"duplicate": ("consume",), "code": ("heartbeat", "announce", "beat", "consume")}
 LONGEST_DELAY_S = 86_400
+LONGEST_SHOWN = 100
+LARGEST_NUMBER = 2**31 - 1
 SYNTAX = "ENDPOINT:KIND[:VALUE][*TIMES][~SECONDS][@PROBABILITY]"
 _PATTERN = re.compile(
     r"(?P<endpoint>[a-z]+):(?P<kind>[a-z-]+)(?::(?P<value>[0-9./]+))?"
@@ -75,24 +77,30 @@ class Fault:
         """
         match = _PATTERN.fullmatch(text.strip())
         if match is None:
-            raise FaultError(f"fault {text!r} is not of the form {SYNTAX}, such as heartbeat:status:503*3")
+            raise FaultError(f"fault {_short(text)} is not of the form {SYNTAX}, such as heartbeat:status:503*3")
         parts = match.groupdict()
         _known("endpoint", parts["endpoint"], ENDPOINTS)
         _known("kind", parts["kind"], tuple(KINDS))
         can_strike = _STRIKES.get(parts["kind"], ENDPOINTS)
         if parts["endpoint"] not in can_strike:
-            raise FaultError(f"fault {text!r}: {parts['kind']} is for {', '.join(can_strike)} only")
+            raise FaultError(f"fault {_short(text)}: {parts['kind']} is for {', '.join(can_strike)} only")
         value, retry_after_s = _value(text, parts["kind"], parts["value"])
         try:
             for_s = float(parts["for_s"]) if parts["for_s"] else None
             probability = float(parts["probability"]) if parts["probability"] else 1.0
         except ValueError:
-            raise FaultError(f"fault {text!r}: seconds and probability are numbers such as 2.5 and 0.3") from None
+            raise FaultError(f"fault {_short(text)}: seconds and probability are numbers such as 2.5 and 0.3") from None
         if not 0 < probability <= 1 or (parts["times"] and int(parts["times"]) < 1):
-            raise FaultError(f"fault {text!r}: a fault strikes at least once, with a probability above 0 and up to 1")
+            raise FaultError(
+                f"fault {_short(text)}: a fault strikes at least once, with a probability above 0 and up to 1"
+            )
         unbounded = parts["for_s"] or parts["probability"]
         times = int(parts["times"]) if parts["times"] else None if unbounded else 1
         return cls(text.strip(), parts["endpoint"], parts["kind"], value, retry_after_s, times, for_s, probability)
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…")
 
 
 def _known(what: str, word: str, known: tuple[str, ...]) -> None:
@@ -103,7 +111,7 @@ def _known(what: str, word: str, known: tuple[str, ...]) -> None:
 def _value(text: str, kind: str, value: str | None) -> tuple[float, int | None]:
     if kind not in ("delay", "status", "code"):
         if value is not None:
-            raise FaultError(f"fault {text!r}: {kind} takes no value")
+            raise FaultError(f"fault {_short(text)}: {kind} takes no value")
         return 0, None
     number, _, retry_after = (value or "").partition("/")
     try:
@@ -111,10 +119,12 @@ def _value(text: str, kind: str, value: str | None) -> tuple[float, int | None]:
         header = int(retry_after) if retry_after else None
     except ValueError:
         raise FaultError(
-            f"fault {text!r}: {kind} needs a number, such as {kind}:{503 if kind == 'status' else 2}"
+            f"fault {_short(text)}: {kind} needs a number, such as {kind}:{503 if kind == 'status' else 2}"
         ) from None
     if kind == "delay" and found > LONGEST_DELAY_S:
-        raise FaultError(f"fault {text!r}: a delay is at most {LONGEST_DELAY_S} s")
+        raise FaultError(f"fault {_short(text)}: a delay is at most {LONGEST_DELAY_S} s")
+    if max(found, header or 0) > LARGEST_NUMBER:
+        raise FaultError(f"fault {_short(text)}: a number is at most {LARGEST_NUMBER}")
     if kind == "status" and not 300 <= found <= 599:
-        raise FaultError(f"fault {text!r}: an HTTP status from 300 to 599 is needed")
+        raise FaultError(f"fault {_short(text)}: an HTTP status from 300 to 599 is needed")
     return found, header

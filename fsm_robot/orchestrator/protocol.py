@@ -128,7 +128,9 @@ def fields(content_type: str, body: bytes) -> dict[str, str]:
         else:
             text = body.decode("utf-8")
             pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_LARGEST_FIELD_COUNT)
-    except (ValueError, RecursionError) as error:
+        for text in (text for pair in pairs for text in pair):
+            text.encode()  # half a surrogate pair is no text, and nothing that is kept or sent could hold it
+    except (ValueError, RecursionError, LookupError, AttributeError, TypeError) as error:  # the last three: email
         raise GarbledRequestError(f"the body is not readable as {kind or 'a form'}") from error
     return {fold(name): value for name, value in pairs}
 

@@ -20,7 +20,7 @@ from fsm_robot.orchestrator.faults import Fault
 from fsm_robot.orchestrator.protocol import Answer, without_secrets
 from fsm_robot.orchestrator.rows import CallRow
 from fsm_robot.orchestrator.service import Call, Request, Service
-from fsm_robot.orchestrator.store import Store, StoreError
+from fsm_robot.orchestrator.store import Store
 
 LARGEST_BODY_BYTES = 1 << 20
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -130,10 +130,8 @@ class _Handler(BoundedHandler):
         path = self.path.partition("?")[0]
         shown, runs_page = page.FILES.get(path), self._orchestrator.runs_page
         shows_runs = runs_page is not None and path == page.RUNS
-        if (shown is not None or shows_runs) and self._is_foreign_name():
-            self._send(
-                _error(403, "this page is shown under the address that the server listens at, and no other name")
-            )
+        if self._is_foreign_name():
+            self._turn_away()
         elif shown is not None:
             self._send(_Reply(200, *shown(self._orchestrator.store, runs_page is not None), page.HEADERS))
         elif runs_page is not None and shows_runs:
@@ -143,7 +141,10 @@ class _Handler(BoundedHandler):
 
     def do_POST(self) -> None:  # noqa: N802
         """Answer a robot."""
-        self._call(self.path.partition("?")[0])
+        if self._is_foreign_name():
+            self._turn_away()
+        else:
+            self._call(self.path.partition("?")[0])
 
     do_HEAD = do_GET  # noqa: N815
     do_PUT = do_POST  # noqa: N815
@@ -156,7 +157,8 @@ class _Handler(BoundedHandler):
     def _is_foreign_name(self) -> bool:
         """Return whether a browser came here by a name that leads to this machine only because its owner says so.
 
-        Another site's page could otherwise read ours, by letting its own name point to the loopback address.
+        Another site's page could otherwise read ours, or take a robot's job, by letting its own name point to the
+        loopback address.
         """
         if self._orchestrator.host not in LOOPBACK:
             return False
@@ -165,6 +167,10 @@ class _Handler(BoundedHandler):
         except ValueError:
             return True
         return name is not None and name not in LOOPBACK
+
+    def _turn_away(self) -> None:
+        # 421 is no word on the credential, which a robot that was given such a name would look at in vain.
+        self._refuse(421, "this server answers under the address that it listens at, and under no other name")
 
     def _call(self, path: str) -> None:
         at, monotonic_s = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"), time.monotonic()
@@ -176,7 +182,7 @@ class _Handler(BoundedHandler):
         )
         try:
             fault, reply = self._acted(request, at, monotonic_s)
-        except StoreError as error:
+        except RobotError as error:  # of the file, or of a fault that an older version has left in it
             fault, reply = None, _error(500, str(error))
         if fault is not None and fault.kind == "delay":
             # In a thread of this connection; others are answered meanwhile.

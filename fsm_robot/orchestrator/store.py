@@ -87,6 +87,7 @@ class Store:
     path: Path = attrs.field(converter=Path)
     _lock: threading.RLock = attrs.field(factory=threading.RLock, init=False)
     _connection: sqlite3.Connection | None = attrs.field(default=None, init=False)
+    _file: tuple[int, int] = attrs.field(default=(0, 0), init=False)
     _salt: str = attrs.field(default="", init=False, repr=False)
 
     # ---- jobs
@@ -325,6 +326,15 @@ class Store:
 
     # ---- the file
 
+    def check(self) -> None:
+        """Raise `StoreError` where the file that is open is no longer the one that others find under its name."""
+        with self._lock:
+            if self._connection is not None and _identity(self.path) != self._file:
+                raise StoreError(
+                    f"{self.path}: was deleted or replaced while it was in use; start `fsm-robot orchestrator serve`"
+                    " again: what is enqueued from now on goes into the new file, and what was in the old one is gone"
+                )
+
     def close(self) -> None:
         """Close the file; the next use opens it again."""
         with self._lock:
@@ -418,15 +428,27 @@ class Store:
             db.execute("COMMIT")
 
     def _open(self) -> sqlite3.Connection:
+        self.check()
         if self._connection is None:
+            self._refuse_remains()
             db = sqlite3.connect(self.path, timeout=BUSY_WAIT_S, isolation_level=None, check_same_thread=False)
             try:
                 self._prepare(db)
             except (sqlite3.Error, StoreError):
                 db.close()
                 raise
-            self._connection = db
+            self._connection, self._file = db, _identity(self.path)
         return self._connection
+
+    def _refuse_remains(self) -> None:
+        """Refuse to make the file anew beside what belongs to the old one, which somebody still has open."""
+        remains = [path for path in (Path(f"{self.path}-wal"), Path(f"{self.path}-shm")) if path.exists()]
+        if remains and not self.path.exists():
+            raise StoreError(
+                f"{self.path}: was deleted while a `serve` or another command had it open ({remains[0].name} is still"
+                " there), and no server would see what is put into a new one; end that server, delete"
+                f" {' and '.join(path.name for path in remains)}, and start it again"
+            )
 
     def _prepare(self, db: sqlite3.Connection) -> None:
         db.row_factory = sqlite3.Row
@@ -459,6 +481,14 @@ def _use_write_ahead_log(db: sqlite3.Connection) -> None:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline_s:
                 raise
         never.wait(LOOK_AGAIN_S)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_dev, found.st_ino)
 
 
 def _task_text(task: Mapping[str, Any]) -> str:

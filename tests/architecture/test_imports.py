@@ -60,8 +60,14 @@ ALLOWED = {
         "journal",
         "settings",
         "instance",
-        "gateway.http",
-        "gateway.tls",
+        *(
+            "gateway.http",
+            "gateway.tls",
+            "gateway.failures",
+            "gateway.payloads",
+            "gateway.proxies",
+            "gateway.tls_failures",
+        ),
         "worker.names",
         "worker.job_folder",
         "_posix",
@@ -84,8 +90,8 @@ ALLOWED = {
     "__main__": ("cli",),
 }
 ONLY_IMPORTERS = {
-    "requests": {"gateway/http.py"},
-    "urllib3": {"gateway/http.py"},
+    "requests": {"gateway/adapter.py"},
+    "urllib3": {"gateway/adapter.py"},
     "loguru": {"logs.py"},
     "transitions": {"machine/core.py"},
     "yaml": {"machine/document.py"},
@@ -103,6 +109,7 @@ PURE_FILES = [
     PACKAGE / "gateway" / "payloads.py",
     PACKAGE / "gateway" / "reading.py",
     PACKAGE / "gateway" / "retry.py",
+    PACKAGE / "gateway" / "tls_failures.py",
     PACKAGE / "journal" / "record.py",
     PACKAGE / "journal" / "crash.py",
     PACKAGE / "journal" / "unsettled.py",
@@ -215,12 +222,13 @@ def test_catch_all_swallows_nothing() -> None:
             last = node.body[-1]
             if catches_all and not (isinstance(last, ast.Raise) and last.exc is None):
                 found.add(path.relative_to(PACKAGE).as_posix())
-    # The command line's exit code, what ends a run outside its loop, whatever a callback raises, the error of a user's
-    # module while it is imported, and a script's own traceback; what the robot of a simulated world raises is a finding.
-    # No thread ends unseen, and no heartbeat is the last one, whatever they raise.
+    # The command line's exit code, what ends a run outside its loop, whatever a callback raises, the kinds of failure of a
+    # call, the error of a user's module while it is imported, and a script's own traceback; what the robot of a simulated
+    # world raises is a finding. No thread ends unseen, and no heartbeat is the last one, whatever they raise.
     assert sorted(found) == [
         "cli/__init__.py",
         "cli/run.py",
+        "gateway/http.py",
         "pulse.py",
         "runner.py",
         "simulator/world.py",

@@ -359,6 +359,78 @@ def test_doctor_looks_at_the_proxy_that_is_in_effect(
     assert proxy.requests[0].line.startswith("GET http://orchestrator.invalid:4500/")
 
 
+@pytest.mark.parametrize(
+    ("name", "wants_client", "word"),
+    [
+        ("expired", False, "expired"),
+        ("elsewhere", False, "another name"),
+        ("alone", False, "itself"),
+        ("server", True, "client certificate"),
+    ],
+)
+def test_doctor_tells_what_is_wrong_with_tls_in_the_words_of_a_run(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    certificates: Certificates,
+    name: str,
+    wants_client: bool,
+    word: str,
+) -> None:
+    """The reason, and what to do about it, in the line of the certificate or of the server."""
+    context = certificates.serving(getattr(certificates, name), wants_client=wants_client)
+    with RawServer(answer("[]"), tls=context) as server:
+        settings(tmp_path, server.url, f"verify = {json.dumps(str(certificates.authority))}")
+        found = doctor(tmp_path, capsys, exit_code=1)
+    wrong = [entry for entry in found.values() if entry["verdict"] == "wrong"]
+
+    assert len(wrong) == 1
+    assert word in wrong[0]["said"]
+    assert wrong[0]["do"]
+    assert "credential" not in found
+
+
+NOT_OK = {
+    "moved": answer("", "301 Moved Permanently", Location="https://127.0.0.1/"),
+    "login page": answer("<html><form>password</form></html>", Content_Type="text/html"),
+    "proxy login": answer("", "407 Proxy Authentication Required"),
+    "not modified": answer("", "304 Not Modified"),
+}
+
+
+@pytest.mark.parametrize("reply", NOT_OK.values(), ids=NOT_OK.keys())
+def test_doctor_and_run_say_the_same(
+    robot_folder: RobotFolder, capsys: pytest.CaptureFixture[str], reply: bytes
+) -> None:
+    """Where `run` ends without a job, `doctor` finds a fault, and what it says stands in the robot's log."""
+    robot_folder.script("x", "pass")
+    with RawServer(reply) as server:
+        robot_folder.settings(server.url)
+        found = doctor(robot_folder.path, capsys, exit_code=1)["server"]
+        robot_folder.start()
+        until(lambda: "HTTP" in robot_folder.log())
+
+    told = next(line for line in robot_folder.log().splitlines() if "HTTP" in line)
+    assert found["verdict"] == "wrong"
+    assert ("HTML page" in found["said"] and "HTML page" in told) or found["said"] in told
+
+
+def test_doctor_and_run_refuse_a_proxy_that_is_none_and_quote_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One sentence, exit code 2 of `run`, and no piece of the password."""
+    monkeypatch.setenv("HTTP_PROXY", "http://user:geheim/wort@127.0.0.1:99999")
+    settings(tmp_path, "http://orchestrator.invalid:4500")
+    found = doctor(tmp_path, capsys, exit_code=1)
+
+    assert found["proxy"]["verdict"] == "wrong"
+    assert main(["run", "--config", str(tmp_path / "robot.toml")]) == 2
+    told = json.dumps(found) + "".join(capsys.readouterr())
+    assert "HTTP_PROXY" in told
+    assert "Traceback" not in told
+    assert not any(piece in told for piece in ("geheim", "wort@", "99999"))
+    assert not any("geheim" in path.read_text(errors="replace") for path in tmp_path.rglob("*") if path.is_file())
+
+
 WRONG = {
     "settings": ('[orchestrator]\nurl = "ftp://x"\n', "settings"),
     "interpreter": ('[scripts]\npython = "no-such-python"\n', "interpreter"),

@@ -139,7 +139,7 @@ def test_runs_are_shown_under_the_own_address_only(tmp_path: Path) -> None:
     """Another site's page that lets its name point here gets nothing of the journals; without --runs there is none."""
     with Orchestrator(Store(tmp_path / "o.sqlite"), runs_page=lambda: "<p>runs</p>") as server:
         asked = urllib.request.Request(f"{server.url}/runs", headers={"Host": "evil.example"})
-        with pytest.raises(urllib.error.HTTPError, match="403"):
+        with pytest.raises(urllib.error.HTTPError, match="421"):
             urllib.request.urlopen(asked, timeout=10)
         assert served(f"{server.url}/runs") == (200, "<p>runs</p>")
         server.runs_page = None

@@ -57,8 +57,8 @@ class RawServer:
         heads: Number of request heads seen, also those whose body never came.
     """
 
-    def __init__(self, *replies: Reply, tls: ssl.SSLContext | None = None) -> None:
-        self.replies, self.tls = replies, tls
+    def __init__(self, *replies: Reply, tls: ssl.SSLContext | None = None, at_once: bytes = b"") -> None:
+        self.replies, self.tls, self.at_once = replies, tls, at_once
         self.requests: list[Request] = []
         self.heads = 0
         self.stopping = threading.Event()
@@ -105,10 +105,30 @@ class RawServer:
 
     def _talk(self, plain: socket.socket, number: int) -> None:
         with contextlib.suppress(OSError, ValueError), plain:
-            connection = self.tls.wrap_socket(plain, server_side=True) if self.tls else plain
+            if self.at_once:  # to whatever comes first
+                plain.recv(1 << 16)
+                plain.sendall(self.at_once)
+                return
+            connection = self._wrapped(plain) if self.tls else plain
             with connection, connection.makefile("rb") as stream:
                 while self._one(connection, stream, number):
                     pass
+
+    def _wrapped(self, plain: socket.socket) -> ssl.SSLSocket:
+        """Return the connection after the handshake; one that fails is told of before it is closed, as servers do."""
+        assert self.tls is not None
+        wrapped = self.tls.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
+        try:
+            wrapped.do_handshake()
+        except ssl.SSLError:
+            # Closing on what the client still sends would reset the connection, and the alert with it.
+            with contextlib.suppress(OSError), socket.socket(fileno=wrapped.detach()) as raw:
+                raw.shutdown(socket.SHUT_WR)
+                raw.settimeout(2.0)
+                while raw.recv(1 << 16):
+                    pass
+            raise
+        return wrapped
 
     def _one(self, connection, stream, number: int) -> bool:
         line = stream.readline().decode().strip()

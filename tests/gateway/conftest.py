@@ -14,6 +14,22 @@ from tests.conftest import need
 
 GUID = "cf93e78e-095d-40cc-905e-e62650189b56"
 TOKEN = "Y2Y5M2U3OGUtMDk1ZC00MGNjLTkwNWUtZTYyNjUwMTg5YjU2"  # the vendor's own sample
+HERE = "IP:127.0.0.1,DNS:localhost"
+# `openssl x509` cannot set the moment from which on a certificate is valid, `openssl ca` can.
+AUTHORITY = """
+[ca]
+default_ca = one
+[one]
+database = index.txt
+serial = serial
+new_certs_dir = .
+certificate = ca.pem
+private_key = ca.key
+default_md = sha256
+policy = any
+[any]
+commonName = supplied
+"""
 OpenGateway = Callable[..., HttpGateway]
 
 
@@ -35,17 +51,26 @@ def open_gateway() -> Iterator[OpenGateway]:
 
 @attrs.frozen
 class Certificates:
-    """PEM files: an authority, its certificates for 127.0.0.1 and for another host, and an authority that signed nothing."""
+    """PEM files: an authority, its certificates for 127.0.0.1 and for another host, and an authority that signed nothing.
+
+    `expired` and `early` are for 127.0.0.1 at another time, `alone` is signed by nobody but itself.
+    """
 
     authority: Path
     server: Path
     elsewhere: Path
     stranger: Path
+    expired: Path
+    early: Path
+    alone: Path
 
-    def serving(self, certificate: Path) -> ssl.SSLContext:
+    def serving(self, certificate: Path, *, wants_client: bool = False) -> ssl.SSLContext:
         """Return what a server with that certificate needs."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+        if wants_client:
+            context.load_verify_locations(self.authority)
+            context.verify_mode = ssl.CERT_REQUIRED
         return context
 
 
@@ -55,9 +80,15 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     folder = tmp_path_factory.mktemp("tls")
     for name in ("ca", "stranger"):
         _openssl(folder, "req", "-x509", "-keyout", f"{name}.key", "-out", f"{name}.pem", "-subj", f"/CN=Test {name}")
-    _issue(folder, "server", "IP:127.0.0.1,DNS:localhost")
+    _issue(folder, "server", HERE)
     _issue(folder, "elsewhere", "IP:192.0.2.1,DNS:elsewhere.invalid")
-    return Certificates(*(folder / f"{name}.pem" for name in ("ca", "server", "elsewhere", "stranger")))
+    _issue_for(folder, "expired", "20200101000000Z", "20200201000000Z")
+    _issue_for(folder, "early", "20900101000000Z", "20900201000000Z")
+    _openssl(
+        folder, "req", "-x509", "-keyout", "alone.key", "-out", "alone.pem", "-subj", "/CN=alone", "-addext", f"subjectAltName={HERE}"
+    )  # fmt: skip
+    names = ("ca", "server", "elsewhere", "stranger", "expired", "early", "alone")
+    return Certificates(*(folder / f"{name}.pem" for name in names))
 
 
 def _issue(folder: Path, name: str, names: str) -> None:
@@ -66,6 +97,17 @@ def _issue(folder: Path, name: str, names: str) -> None:
     _run(
         folder, "x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
         "-days", "3", "-extfile", f"{name}.ext", "-out", f"{name}.pem",
+    )  # fmt: skip
+
+
+def _issue_for(folder: Path, name: str, start: str, end: str) -> None:
+    _openssl(folder, "req", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+    (folder / "authority.cnf").write_text(AUTHORITY)
+    (folder / "index.txt").touch()
+    (folder / "serial").write_text("1000\n" if not (folder / "serial").exists() else (folder / "serial").read_text())
+    _run(
+        folder, "ca", "-batch", "-notext", "-config", "authority.cnf", "-startdate", start, "-enddate", end,
+        "-extfile", "server.ext", "-in", f"{name}.csr", "-out", f"{name}.pem",
     )  # fmt: skip
 
 

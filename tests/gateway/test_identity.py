@@ -5,11 +5,17 @@ from __future__ import annotations
 import re
 import socket
 import sys
+import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fsm_robot.errors import GatewayError
 from fsm_robot.gateway import identity
+from tests.fakes.raw_server import RawServer, answer
+from tests.gateway.conftest import OpenGateway
 
 
 def test_the_machine_is_named_as_windows_does_when_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,3 +92,56 @@ def test_the_heartbeat_goes_out_when_nothing_is_known(monkeypatch: pytest.Monkey
     monkeypatch.setattr(identity, "hardware_address", fail)
 
     assert identity.identity_towards("http://orchestrator") == identity.Identity()
+
+
+def test_a_heartbeat_does_not_wait_for_a_silent_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The resolver knows no timeout; the look for the own address has one, and what comes too late is nobody's."""
+    hangs, asked = threading.Event(), threading.Event()
+    real = socket.getaddrinfo
+
+    def silent(host: str, *args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("flags"):
+            return real(host, *args, **kwargs)
+        asked.set()
+        hangs.wait(60)
+        raise OSError("no name server")
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    monkeypatch.setattr(identity, "LONGEST_LOOK_S", 0.05)
+    started_s = time.monotonic()
+
+    assert identity.address_towards("http://rpa.example.com") == ""
+
+    assert time.monotonic() - started_s < 30
+    assert asked.is_set()
+    hangs.set()
+
+
+def test_the_address_is_looked_for_twice_at_most(open_gateway: OpenGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once before the first heartbeat and once more when one got through; then it is known, or known to be unknown."""
+    asked: list[str] = []
+    monkeypatch.setattr(
+        "fsm_robot.gateway.http.identity_towards", lambda url: asked.append(url) or identity.Identity("m")
+    )
+    reply = answer('{"HeartbeatErrorCode":0,"HasNewJob":0}')
+    with RawServer(lambda c, r: None, lambda c, r: None, reply) as server:
+        gateway = open_gateway(server.url)
+        for _ in range(2):
+            with pytest.raises(GatewayError):
+                gateway.announce(None)
+        assert asked == [server.url]
+        for _ in range(5):
+            gateway.announce(None)
+
+    assert asked == [server.url] * 2
+
+
+def test_the_address_is_that_of_the_way_to_the_proxy(
+    open_gateway: OpenGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a proxy only the proxy can look the orchestrator's name up; asking for it costs seconds and tells nothing."""
+    with RawServer(answer('{"HeartbeatErrorCode":0,"HasNewJob":0}')) as proxy:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
+        open_gateway("http://orchestrator.invalid").announce(None)
+
+    assert proxy.requests[0].form["IP"] == "127.0.0.1"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fsm_robot.errors import GatewayUnreachableError, SettingsError
+from fsm_robot.errors import GatewayError, GatewayUnreachableError, SettingsError
 from tests.fakes.raw_server import RawServer, answer, drop
 from tests.gateway.conftest import GUID, Certificates, OpenGateway
 
@@ -58,10 +58,77 @@ def test_nothing_is_sent_when_the_server_is_not_trusted(
 def test_nothing_is_sent_when_the_name_does_not_fit(open_gateway: OpenGateway, certificates: Certificates) -> None:
     """A certificate for another host is not accepted, though a trusted authority signed it."""
     context = certificates.serving(certificates.elsewhere)
-    with RawServer(NO_JOB, tls=context) as server, pytest.raises(GatewayUnreachableError, match="not trusted"):
+    with RawServer(NO_JOB, tls=context) as server, pytest.raises(GatewayUnreachableError, match="for another name"):
         open_gateway(server.url, verify=str(certificates.authority)).announce(None)
 
     assert server.heads == 0
+
+
+REASONS = {
+    "expired": (["has expired", "renew", "clock"], "expired", {}),
+    "not valid yet": (["is not valid yet", "clock"], "early", {}),
+    "another name": (["for another name", "127.0.0.1", "orchestrator.url"], "elsewhere", {}),
+    "signed by itself": (["signed by nobody but itself", "orchestrator.verify"], "alone", {}),
+    "unknown authority": (["not trusted", 'verify = "company-ca.pem"'], "server", {"verify": "stranger"}),
+    "client certificate": (["wants a client certificate", "this robot has none"], "server", {"wants_client": True}),
+    "old versions only": (["no version of TLS in common", "TLS 1.2"], "server", {"oldest": True}),
+    "no cipher in common": (["refuses the TLS handshake", "cipher"], "server", {"ciphers": True}),
+}
+
+
+def serving(certificates: Certificates, name: str, how: dict[str, object]) -> ssl.SSLContext:
+    context = certificates.serving(getattr(certificates, name), wants_client=bool(how.get("wants_client")))
+    if how.get("oldest"):
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+        context.set_ciphers("ALL:@SECLEVEL=0")
+    if how.get("ciphers"):
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256")  # the key is none of RSA
+    return context
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(("words", "name", "how"), REASONS.values(), ids=REASONS.keys())
+def test_the_reason_and_what_to_do_are_told_when_tls_fails(
+    open_gateway: OpenGateway, certificates: Certificates, words: list[str], name: str, how: dict[str, object]
+) -> None:
+    """Each way to fail has a sentence of its own, without OpenSSL's file names; the server certainly did not act."""
+    verify = str(certificates.stranger if how.get("verify") else certificates.authority)
+    with RawServer(NO_JOB, tls=serving(certificates, name, how)) as server:
+        with pytest.raises(GatewayUnreachableError) as raised:
+            open_gateway(server.url, verify=verify).announce(None)
+
+    told = str(raised.value)
+    assert all(word in told for word in words), told
+    assert "_ssl.c" not in told
+    assert raised.value.kind == "no_connection"
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("alert", "word"),
+    [
+        (b"\x15\x03\x01\x00\x02\x02\x0a", "https:// into"),
+        (answer("The plain HTTP request was sent to HTTPS port", "400 Bad"), "HTTPS"),
+    ],
+    ids=["alert", "page"],
+)
+def test_plain_http_to_a_port_of_https_is_told(open_gateway: OpenGateway, alert: bytes, word: str) -> None:
+    """Some servers say it with the bytes of TLS, some with a page; the sentence says what to write."""
+    with RawServer(NO_JOB, at_once=alert) as server, pytest.raises(GatewayError) as raised:
+        open_gateway(server.url, timeout_s=3.0).announce(None)
+
+    assert word in str(raised.value)
+
+
+def test_https_to_a_port_of_plain_http_is_told(open_gateway: OpenGateway) -> None:
+    """A server that answers the handshake with a page of its own does not speak TLS there."""
+    refusal = answer("what is this?", "400 Bad Request")
+    with RawServer(NO_JOB, at_once=refusal) as server, pytest.raises(GatewayUnreachableError) as raised:
+        open_gateway(server.url.replace("http:", "https:"), timeout_s=3.0).announce(None)
+
+    assert "does not speak https" in str(raised.value)
+    assert "http:// into orchestrator.url" in str(raised.value)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there the system's store can be replaced for a test")

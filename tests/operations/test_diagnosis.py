@@ -4,14 +4,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from fsm_robot.errors import GatewayError
+from fsm_robot.gateway.reading import Reading
 from fsm_robot.operations.diagnosis import (
     Diagnosis,
     certificate_diagnosis,
     clock_diagnosis,
-    credential_diagnosis,
     report,
+    server_diagnoses,
     space_diagnosis,
 )
+from fsm_robot.redact import Redactor
 
 NOW = datetime(2026, 11, 23, 10, 0, 0, tzinfo=UTC)
 
@@ -25,6 +28,8 @@ NOW = datetime(2026, 11, 23, 10, 0, 0, tzinfo=UTC)
         ("Mon, 23 Nov 2026 10:00:00 -0000", "ok", "within"),
         ("", "skipped", "no Date"),
         ("yesterday", "skipped", "no Date"),
+        ("Fri, 01 Jan 99999999999 00:00:00 GMT", "skipped", "no Date"),
+        ("Fri, 01 Jan 0001 00:00:00 +2359", "warning", "ahead of"),
     ],
 )
 def test_clock_is_compared_with_the_servers(date: str, verdict: str, said: str) -> None:
@@ -35,13 +40,53 @@ def test_clock_is_compared_with_the_servers(date: str, verdict: str, said: str) 
     assert said in found.said
 
 
-@pytest.mark.parametrize(
-    ("status", "verdict"),
-    [(200, "ok"), (204, "ok"), (401, "wrong"), (403, "wrong"), (404, "skipped"), (405, "skipped"), (302, "skipped")],
-)
-def test_credential_is_judged_only_where_the_server_judged_it(status: int, verdict: str) -> None:
-    """A server without the harmless question says nothing about the credential."""
-    assert credential_diagnosis(status).verdict == verdict
+PAGE, JSON, NOTHING = b"<!DOCTYPE html><html>Log in</html>", b"[]", b""
+HTTPS = "https://rpa.example"
+JUDGED = [
+    # status, body, header Location, verdict on the server, on the credential
+    (200, JSON, "", "ok", "ok"), (200, PAGE, "", "wrong", ""), (200, b"<br />\n<b>Fatal error</b>", "", "wrong", ""),
+    (200, b"welcome", "", "wrong", ""), (200, NOTHING, "", "wrong", ""), (204, NOTHING, "", "wrong", ""),
+    (301, PAGE, HTTPS, "wrong", ""), (302, NOTHING, "/login", "wrong", ""), (308, NOTHING, HTTPS, "wrong", ""),
+    (304, NOTHING, "", "wrong", ""), (300, JSON, "", "wrong", ""),
+    (401, JSON, "", "ok", "wrong"), (403, PAGE, "", "ok", "wrong"), (407, PAGE, "", "wrong", ""),
+    (404, JSON, "", "ok", "skipped"), (405, NOTHING, "", "ok", "skipped"), (404, PAGE, "", "warning", "skipped"),
+    (400, JSON, "", "ok", "skipped"), (429, JSON, "", "warning", "skipped"), (408, NOTHING, "", "warning", "skipped"),
+    (500, PAGE, "", "wrong", ""), (502, JSON, "", "wrong", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "data", "location", "server", "credential"), JUDGED)
+def test_server_is_judged_as_a_run_would_judge_it(
+    status: int, data: bytes, location: str, server: str, credential: str
+) -> None:
+    """Where the calls of a run would fail, nothing is called ok; where a person can do something, it is said."""
+    reading = Reading(Redactor())
+    answer = reading.answer(status, data, "text/html", location)
+    found = {each.name: each for each in server_diagnoses("/api/folders/list", answer)}
+
+    assert found["server"].verdict == server
+    assert found["credential"].verdict == credential if credential else "credential" not in found
+    assert all(each.do for each in found.values() if each.verdict != "ok")
+
+
+@pytest.mark.parametrize(("status", "data", "location", "server", "credential"), JUDGED)
+def test_doctor_never_says_ok_where_a_run_would_fail(
+    status: int, data: bytes, location: str, server: str, credential: str
+) -> None:
+    """The same answer to a heartbeat: what a run could not work with has no line that says ok for the credential."""
+    reading = Reading(Redactor())
+    answer = reading.answer(status, data, "text/html", location)
+    try:
+        reading.updated(answer)
+    except GatewayError as error:
+        runs = False
+        final = error.kind in ("refused", "garbled", "server_error", "no_connection")
+    else:
+        runs, final = True, False
+    found = [each.verdict for each in server_diagnoses("/api/folders/list", answer)]
+
+    assert runs or "ok" not in found[1:]
+    assert not final or "wrong" in found
 
 
 @pytest.mark.parametrize(("free_mib", "verdict"), [(10_000, "ok"), (100, "warning"), (10, "wrong")])
@@ -57,6 +102,11 @@ def test_certificate_that_expires_soon_is_told(days: int, verdict: str) -> None:
 
     assert found.verdict == verdict
     assert f"{days} more days" in found.said
+
+
+def test_certificate_that_the_system_checked_is_told_without_its_dates() -> None:
+    """Windows verifies it and shows nothing of it to Python."""
+    assert certificate_diagnosis("", None, NOW).verdict == "ok"
 
 
 def test_report_has_what_to_do_below_what_was_found() -> None:

@@ -205,7 +205,7 @@ def test_stop_waits_for_a_call_that_is_being_written_down(tmp_path: Path, monkey
     ("host", "status"),
     [
         ("127.0.0.1:4500", 200), ("localhost", 200), ("[::1]:4500", 200), ("LOCALHOST:1", 200),
-        ("evil.example:4500", 403), ("127.0.0.1.evil.example", 403), ("[", 403),
+        ("evil.example:4500", 421), ("127.0.0.1.evil.example", 421), ("[", 421),
     ],
 )  # fmt: skip
 def test_page_is_not_shown_to_another_site(serve: Serve, host: str, status: int) -> None:

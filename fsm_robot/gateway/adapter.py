@@ -1,0 +1,179 @@
+"""One exchange over HTTP: a request that is sent once, an answer that is read whole. The only importer of requests."""
+
+from __future__ import annotations
+
+import ssl
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.client import HTTPResponse
+from typing import Any
+
+import attrs
+
+from fsm_robot.gateway.answers import timed_response
+from fsm_robot.gateway.beats import FormBody
+from fsm_robot.gateway.proxies import Proxy
+
+
+@contextmanager
+def _without_character_detection() -> Iterator[None]:
+    """Keep the detection library out while requests is imported: it costs a tenth of that, and JSON needs no guess.
+
+    requests takes either library as optional since 2.32, and only warns.
+    """
+    kept_out = [name for name in ("charset_normalizer", "chardet") if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(kept_out))  # type: ignore[arg-type]  # None is how Python marks "not importable"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for name in kept_out:
+            sys.modules.pop(name, None)
+
+
+with _without_character_detection():
+    import requests
+    from requests.adapters import HTTPAdapter
+
+import urllib3  # noqa: E402  # after requests, which needs the block above
+from urllib3.connection import HTTPConnection, HTTPSConnection  # noqa: E402
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool  # noqa: E402
+from urllib3.exceptions import DecodeError, InsecureRequestWarning  # noqa: E402
+
+LARGEST_ANSWER_BYTES = 1024 * 1024
+_PIECE_BYTES = 64 * 1024
+
+
+class _Careful:
+    """Mixed into a connection: one that has brought more than was read is never used again."""
+
+    sock: Any
+    _has_unread = False
+
+    def connect(self) -> None:
+        self._has_unread = False
+        super().connect()  # type: ignore[misc]
+
+    def response_class(self, sock: Any, *args: Any, **kwargs: Any) -> HTTPResponse:
+        return timed_response(sock, self._left_unread, *args, **kwargs)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether urllib3 may use the connection again."""
+        # TLS opens a record whole: what of it was not read is in no socket any more, where urllib3 looks.
+        pending = getattr(self.sock, "pending", None)
+        return not self._has_unread and not (pending is not None and pending()) and super().is_connected  # type: ignore[misc]
+
+    def _left_unread(self) -> None:
+        self._has_unread = True
+
+
+class _Connection(_Careful, HTTPConnection):  # type: ignore[misc]
+    pass
+
+
+class _TlsConnection(_Careful, HTTPSConnection):  # type: ignore[misc]
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+_POOL_CLASSES: dict[str, type[HTTPConnectionPool]] = {"http": _Pool, "https": _TlsPool}
+
+
+@attrs.frozen
+class Received:
+    """An answer as it came.
+
+    Attributes:
+        status: HTTP status.
+        headers: By name, in any case.
+        data: The body; a little more than `LARGEST_ANSWER_BYTES` of one that is larger.
+        is_readable: Whether the body's compression could be undone.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    data: bytes = attrs.field(repr=False)
+    is_readable: bool = True
+
+
+class Adapter(HTTPAdapter):
+    """Connections of one thread: own TLS context, own proxy, deadline over the whole answer, no retries."""
+
+    def __init__(self, context: ssl.SSLContext | None, proxy: Proxy | None) -> None:
+        self._context, self._proxy = context, proxy
+        super().__init__(pool_connections=1, pool_maxsize=2, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Use connections that read with a deadline."""
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
+        self.poolmanager.pool_classes_by_scheme = _POOL_CLASSES
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Use them behind a proxy too."""
+        manager = super().proxy_manager_for(proxy, **kwargs, ssl_context=self._context)
+        # A SOCKS proxy brings classes of its own, which open the connection in their own way.
+        if self._proxy is None or not self._proxy.is_socks:
+            manager.pool_classes_by_scheme = _POOL_CLASSES
+        return manager
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:
+        """Return the login at the proxy; its address holds none, and requests would write it in Latin-1."""
+        del proxy
+        login = "" if self._proxy is None else self._proxy.authorization
+        return {"Proxy-Authorization": login} if login else {}
+
+    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
+        """Leave everything to the context: requests would add certifi's list, or REQUESTS_CA_BUNDLE."""
+
+    def exchange(self, method: str, url: str, headers: Mapping[str, str], body: FormBody, timeout_s: float) -> Received:
+        """Send a request once and return its answer; raises whatever the libraries below raise."""
+        request = requests.Request(method, url, headers=dict(headers), data=body).prepare()
+        response = self.send(
+            request,
+            stream=True,
+            timeout=(timeout_s, timeout_s),
+            verify=self._context is None or self._context.verify_mode is not ssl.CERT_NONE,
+            proxies=self._proxies(),
+        )
+        status = response.status_code
+        try:
+            return Received(status, response.headers, _body(response))
+        except DecodeError:
+            return Received(status, response.headers, b"", is_readable=False)
+        except Exception:
+            if not 200 <= status < 300:
+                return Received(status, response.headers, b"")  # the status says enough
+            raise
+        finally:
+            response.raw.close()
+
+    def _proxies(self) -> dict[str, str]:
+        if self._proxy is None:
+            return {}
+        return {"all": self._proxy.url_for_socks if self._proxy.is_socks else self._proxy.url}
+
+
+def say_nothing_of_unchecked_certificates() -> None:
+    """Keep urllib3 from a warning at each call; the gateway has said it once, in words that tell what to do."""
+    urllib3.disable_warnings(InsecureRequestWarning)
+
+
+def _body(response: requests.Response) -> bytes:
+    """Return the whole body; a little more than `LARGEST_ANSWER_BYTES` of one that is larger."""
+    data = bytearray()
+    for piece in response.raw.stream(_PIECE_BYTES, decode_content=True):
+        data += piece
+        if len(data) > LARGEST_ANSWER_BYTES:
+            return bytes(data)
+    return bytes(data)
