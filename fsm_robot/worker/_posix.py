@@ -106,11 +106,6 @@ def adopt_orphans() -> str:
     return "" if prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 else "processes may escape, prctl refuses"
 
 
-def watch_argument(stop_flag: str) -> str:  # noqa: ARG001 - the twin needs it
-    """Return how the script host learns of a stop."""
-    return "signal"
-
-
 def start(command: Sequence[str], environment: Mapping[str, str], directory: str, output: int) -> Tree:
     """Start a script in a session of its own, with stdout and stderr going to the descriptor `output`.
 

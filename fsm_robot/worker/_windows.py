@@ -152,11 +152,6 @@ def adopt_orphans() -> str:
     return _bound_to_robot()
 
 
-def watch_argument(stop_flag: str) -> str:
-    """Return how the script host learns of a stop: it looks for the flag."""
-    return stop_flag
-
-
 def open_pipe() -> tuple[int, int]:
     """Return both ends of a pipe, with room enough that a chatty script waits seldom; no child inherits them."""
     reader, writer = _winapi.CreatePipe(None, _PIPE_BYTES)

@@ -16,6 +16,7 @@ import attrs
 from fsm_robot.errors import ScriptNotStartedError
 from fsm_robot.ports import Ending, Job
 from fsm_robot.redact import Redactor
+from fsm_robot.worker.environment import script_environment
 from fsm_robot.worker.job_folder import JobFolder, folder_name
 from fsm_robot.worker.names import resolve_script
 from fsm_robot.worker.output import Output
@@ -26,7 +27,6 @@ if sys.platform == "win32":
 else:
     from fsm_robot.worker import _posix as system
 
-HOST = Path(__file__).with_name("start_host.py")
 RUNNING_NAME = "running.json"
 KILL_PATIENCE_S = 10.0
 """How long a killed tree gets to be gone; the system takes milliseconds unless a process hangs in a driver."""
@@ -108,9 +108,9 @@ class ScriptWorker:
 
     def _start(self, script: Sequence[str], folder: JobFolder, output: Output, run_token: str) -> system.Tree:
         writer = output.open(system.open_pipe)
-        command = [self.python, str(HOST), system.watch_argument(str(folder.stop_flag)), *script]
         try:
-            tree = system.start(command, self._environment(folder, run_token), str(self.scripts_directory), writer)
+            environment = {**script_environment(os.environ, folder), system.RUN_TOKEN: run_token}
+            tree = system.start([self.python, *script], environment, str(self.scripts_directory), writer)
             self._let_run(tree, run_token)
         except BaseException:
             output.finish(OUTPUT_PATIENCE_S)
@@ -130,17 +130,6 @@ class ScriptWorker:
             tree.reap()
             tree.close()
             raise
-
-    def _environment(self, folder: JobFolder, run_token: str) -> dict[str, str]:
-        # The robot's own variables stay behind: one of them may be the credential.
-        inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith("FSM_ROBOT_")}
-        return {
-            **inherited,
-            "FSM_ROBOT_JOB": str(folder.job_file),
-            system.RUN_TOKEN: run_token,
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONIOENCODING": "utf-8",
-        }
 
     def _note(self, run_token: str, tree: system.Tree) -> None:
         """Write down, for a later life of the robot, which process the script is."""
@@ -253,8 +242,9 @@ class _Running:
             if timer is not None:
                 timer.cancel()
         self.output.finish(OUTPUT_PATIENCE_S)
+        reason = self._reason()
         self._clear()
-        self.ended(Ending(self._outcome(), self._reason(), self.exit_code, survivors, leftovers, self.folder.output))
+        self.ended(Ending(self._outcome(), reason, self.exit_code, survivors, leftovers, self.folder.output))
 
     def _clear(self) -> None:
         self.tree.close()
@@ -276,7 +266,7 @@ class _Running:
         if self.exit_code is None or self.exit_code == 0:
             return ""
         how = system.died_of(self.exit_code) or f"exit code {self.exit_code}"
-        said = self.output.last_line()
+        said = self.folder.told_exception(self.output.redactor) or self.output.last_line()
         return f"{how}: {said}" if said else how
 
 

@@ -60,6 +60,7 @@ ALLOWED = {
         "instance",
         "gateway.http",
         "gateway.tls",
+        "worker.interpreter",
         "worker.names",
         "worker.job_folder",
         "_posix",
@@ -212,6 +213,6 @@ def test_catch_all_swallows_nothing() -> None:
             last = node.body[-1]
             if catches_all and not (isinstance(last, ast.Raise) and last.exc is None):
                 found.add(path.relative_to(PACKAGE).as_posix())
-    # The command line's exit code, the error of a user's module while it is imported, and a script's own traceback;
+    # The command line's exit code, the error of a user's module while it is imported, the text of a script's exception;
     # what the robot of a simulated world raises is a finding.
     assert sorted(found) == ["cli/__init__.py", "simulator/world.py", "wiring.py", "worker/host.py"]
