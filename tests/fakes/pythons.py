@@ -20,11 +20,17 @@ def python(version: str) -> str:
     """Return the path of a Python, such as `3.8`; skips the test where there is none, and fails it in CI."""
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
         return sys.executable
-    places = sorted(
-        Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions").glob(f"{version}.*/bin/python")
-    )
-    for found in filter(None, [*map(str, places), shutil.which(f"python{version}")]):
-        if subprocess.run([found, "-c", "import ssl, ctypes"], capture_output=True, check=False).returncode == 0:
+    for found in (*_of_pyenv(version), shutil.which(f"python{version}")):
+        if (
+            found
+            and subprocess.run([found, "-c", "import ssl, ctypes"], capture_output=True, check=False).returncode == 0
+        ):
             return found
     give_up = pytest.fail if os.environ.get("CI") == "true" and os.name == "posix" else pytest.skip
     return give_up(f"there is no Python {version} on this machine")
+
+
+def _of_pyenv(version: str) -> list[str]:
+    name, folder = ("bin/python", ".pyenv") if os.name == "posix" else ("python.exe", ".pyenv/pyenv-win")
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / folder)
+    return sorted(map(str, (root / "versions").glob(f"{version}.*/{name}")))
