@@ -135,6 +135,20 @@ def test_reason_is_the_exception_whatever_is_printed_last(runs: Runs, text: str,
     assert [file.name for file in runs.job_folder.iterdir()] == ["output.log"]
 
 
+def test_stop_is_for_the_script_and_not_for_a_child_with_the_same_command_line(runs: Runs) -> None:
+    """A script that starts itself once more is not taken for a wrapper before it."""
+    runs.start(
+        "if sys.argv[1:]: time.sleep(600)\nchild = subprocess.Popen([sys.executable, __file__, 'child'])\n"
+        "try:\n    time.sleep(0.5); started(); child.wait()\nfinally:\n    print('asked', child.poll()); child.kill()"
+    )
+    runs.started()
+
+    runs.worker.ask_to_stop()
+
+    assert runs.ending().outcome == "stopped"
+    assert "asked None" in runs.output()
+
+
 @pytest.mark.skipif(os.name != "posix", reason="fork is POSIX's")
 def test_reason_is_not_the_exception_of_a_forked_child(runs: Runs) -> None:
     """It ends with the script's hooks, but is not the script."""
@@ -305,14 +319,14 @@ def test_script_has_a_process_group_of_its_own(runs: Runs) -> None:
 
 @pytest.mark.parametrize("order", ["ask_to_stop", "kill"])
 def test_script_that_had_ended_keeps_its_own_outcome(runs: Runs, monkeypatch: pytest.MonkeyPatch, order: str) -> None:
-    """The order comes after the exit, and before the watcher has taken note of it."""
-    wait, go_on = supervisor.system.Tree.wait, threading.Event()
+    """The order comes after the exit, and before anybody has been told of it."""
+    exited, go_on = supervisor._Running.exited, threading.Event()
 
-    def held(tree: Any) -> None:
-        wait(tree)
+    def held(running: Any, exit_code: int | None) -> None:
         go_on.wait(PATIENCE_S)
+        exited(running, exit_code)
 
-    monkeypatch.setattr(supervisor.system.Tree, "wait", held)
+    monkeypatch.setattr(supervisor._Running, "exited", held)
     runs.start("print('done')")
     running = runs.worker._running
     assert running is not None
