@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import socket
 import ssl
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -29,6 +28,7 @@ from fsm_robot.operations.diagnosis import (
     space_diagnosis,
 )
 from fsm_robot.settings import Settings
+from fsm_robot.worker.interpreter import look_at
 from fsm_robot.worker.names import script_names
 
 if sys.platform == "win32":
@@ -39,7 +39,6 @@ else:
 # The one documented question that changes nothing and has no GUID in its address, where servers and proxies log it.
 HARMLESS_PATH = "/api/folders/list"
 LONGEST_WAIT_S = 10.0
-INTERPRETER_WAIT_S = 30.0
 MOST_NAMES = 5
 
 
@@ -100,23 +99,12 @@ def scripts_diagnosis(settings: Settings) -> Diagnosis:
 
 
 def interpreter_diagnosis(settings: Settings) -> Diagnosis:
-    """Start the interpreter of the scripts once."""
-    python, do = settings.scripts_python, "mend scripts.python: the path of a python or python.exe"
-    question = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
-    try:
-        done = subprocess.run(
-            [python, "-c", question],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=INTERPRETER_WAIT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return Diagnosis("interpreter", "wrong", f"{python} cannot be started: {error}", do)
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip()[-200:]
-        return Diagnosis("interpreter", "wrong", f"{python} ends with exit code {done.returncode}: {said}", do)
-    return Diagnosis("interpreter", "ok", f"{python}, Python {done.stdout.decode(errors='replace').strip()[:20]}")
+    """Start the interpreter of the scripts once, as for a script."""
+    python = settings.scripts_python
+    found = look_at(python)
+    if found.problem:
+        return Diagnosis("interpreter", "wrong", found.problem, found.remedy)
+    return Diagnosis("interpreter", "ok", f"{python}, Python {found.version}")
 
 
 def storage_diagnosis(settings: Settings) -> Diagnosis:

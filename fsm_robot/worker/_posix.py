@@ -41,6 +41,7 @@ import attrs
 
 from fsm_robot import threads
 from fsm_robot.worker import _cgroup
+from fsm_robot.worker.environment import HOST_VARIABLE
 from fsm_robot.worker.process import Note, Process
 
 RUN_TOKEN = "FSM_ROBOT_RUN_TOKEN"  # noqa: S105 - the name of a variable
@@ -396,28 +397,27 @@ class Tree:
     def _host(self) -> int:
         """Return the process that runs the script host: the script's own, or what a wrapper before it has started.
 
-        Each step of the way executes a command line of its own with the host's path in it; a child that was only forked
-        has the line of its parent.
+        Each step of the way executes a command line of its own with the script's path in it; a child that was only
+        forked has the line of its parent, and one that the script has started lacks the host's variable.
         """
         processes = _processes()
         pid, line = self.pid, _command_line(self.pid)
         while True:
             below = [each.pid for each in processes.values() if each.parent == pid]
             lines = ((child, _command_line(child)) for child in below)
-            found = next(((child, its) for child, its in lines if self._marker in its and its != line), None)
+            found = next(((child, its) for child, its in lines if its != line and self._is_step(child, its)), None)
             if found is None:
                 return pid
             pid, line = found
+
+    def _is_step(self, pid: int, line: Sequence[bytes]) -> bool:
+        mark = f"{HOST_VARIABLE}=".encode()
+        return self._marker in line and any(each.startswith(mark) for each in _environment(pid))
 
     def _to_own_group(self, number: int) -> None:
         with self._children._lock:
             if self.pid and not self._reaped:
                 _signal(self.pid, number, group=True)
-
-
-def watch_argument(stop_flag: str) -> str:  # noqa: ARG001 - the twin needs it
-    """Return how the script host learns of a stop."""
-    return "signal"
 
 
 def created_at(pid: int) -> str:

@@ -246,11 +246,6 @@ class Tree:
         return not self._closed
 
 
-def watch_argument(stop_flag: str) -> str:
-    """Return how the script host learns of a stop: it looks for the flag."""
-    return stop_flag
-
-
 def open_pipe() -> tuple[int, int]:
     """Return both ends of a pipe, with room enough that a chatty script waits seldom; no child inherits them."""
     reader, writer = _winapi.CreatePipe(None, _PIPE_BYTES)

@@ -1,74 +1,73 @@
-"""Runs a script as if it had been started directly, but so that it can be asked to stop.
+"""What the robot needs inside a script's Python: that it can be asked to stop, and `fsm_robot.job`.
 
-`python start_host.py WATCH SCRIPT [ARGUMENT…]` runs it in the script's own interpreter. `WATCH` is how a stop arrives:
-`signal` where the robot sends SIGTERM, or the path of a file whose appearance means it. Nothing is imported that a bare
-interpreter has not loaded anyway: this is part of what every job costs.
+Python itself runs the script, as it would without a robot; this runs before it, while `site` sets the interpreter up
+(`site/sitecustomize.py` says how it gets there). So names, frames, tracebacks, exit codes and the order of the end need
+no imitation. The rejected way was a program that executes the script: its frames and its handling of the end show.
 
-A handler that the script has installed (SIGTERM, or SIGBREAK under Windows) runs; without one the main thread gets
-KeyboardInterrupt, so that `finally` and `with` do their work.
+Nothing of the scripts folder can be imported yet at that time, and what is done later lives on modules that are part of
+the interpreter: no file can shadow those. Written for Python 3.8 and later.
+
+A handler that the script has installed (SIGTERM, or SIGBREAK under Windows) runs when it is asked to stop; without one
+the main thread gets KeyboardInterrupt, so that `finally` and `with` do their work.
 """
 
+import _signal  # the module behind `signal`, which would load enum
+import _thread
+import os
 import sys
+import time
 
+try:
+    import posix as system
+except ImportError:
+    import nt as system
+
+VARIABLE = "FSM_ROBOT_HOST"
+"""Names the job's folder, to the script's own Python only: it is taken away, so the children do not listen."""
+STOP_NAME = "stop"
+EXCEPTION_NAME = "exception.txt"
+LONGEST_EXCEPTION = 1 << 16
 LOOK_EVERY_S = 0.1
-WAKE_TIMES = 5
+PAUSES_S = (0, *[LOOK_EVERY_S] * 4)
+_sleep = time.sleep  # a script may put another one into its place
 
 
-def main() -> None:
-    """Become the script."""
-    watch, script, *arguments = sys.argv[1:]
-    folder, file = _places(script)
-    sys.argv = [script, *arguments]
-    if not sys.flags.safe_path:
-        sys.path[0] = folder
-    _offer_job_module()
-    _listen(watch)
-    module = _main_module(file)
-    try:
-        with open(file, "rb") as stream:
-            text = stream.read()
-        exec(compile(text, file, "exec", dont_inherit=True), module.__dict__)
-    except SystemExit:
-        raise  # the interpreter prints its text and takes its code
-    except BaseException as error:
-        # Our own frames are no part of the script's traceback.
-        trace = error.__traceback__
-        while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
-            trace = trace.tb_next
-        sys.excepthook(type(error), error.with_traceback(trace), trace)
-        # 130 is what a shell shows for a program that Ctrl-C has ended.
-        sys.exit(130 if isinstance(error, KeyboardInterrupt) else 1)
+def begin() -> None:
+    """Prepare this Python for its script."""
+    sys.meta_path.append(_JobModule(os.path.join(os.path.dirname(os.path.dirname(__file__)), "job.py")))
+    folder = os.environ.pop(VARIABLE, "")
+    if folder:
+        listen = _watch if sys.platform == "win32" else _wait_for_signal
+        listen(os.path.join(folder, STOP_NAME))
+        _tell_exception(os.path.join(folder, EXCEPTION_NAME))
 
 
-def _places(script: str) -> tuple:
-    import os  # loaded by every interpreter at its start
-
-    if os.path.isdir(script):
-        return script, os.path.join(script, "__main__.py")
-    return os.path.dirname(script), script
+# ---- asked to stop, by a signal
 
 
-def _main_module(file: str) -> object:
-    """Return a fresh `__main__`: pickle, multiprocessing's spawn, inspect and pdb all look it up in `sys.modules`."""
-    module = type(sys)("__main__")
-    module.__file__ = file
-    module.__cached__ = None
-    module.__annotations__ = {}
-    module.__builtins__ = sys.modules["builtins"]
-    module.__loader__ = type(__loader__)("__main__", file)
-    sys.modules["__main__"] = module
-    return module
+class _Asked:
+    """The handler of SIGTERM: KeyboardInterrupt where the robot has asked, the usual end where somebody else has.
+
+    Which of them is decided while Python looks for what to call. What it then calls is not written in Python, so no
+    frame of ours stands in the traceback.
+    """
+
+    def __init__(self, flag: str) -> None:
+        self._flag = flag
+
+    @property
+    def __call__(self) -> object:
+        return _signal.default_int_handler if _exists(self._flag) else _end
 
 
-def _listen(watch: str) -> None:
-    import _signal  # the module behind `signal`, which would load enum
+def _end(number: int, _frame: object) -> None:
+    _signal.signal(number, _signal.SIG_DFL)
+    system.kill(system.getpid(), number)
 
-    if watch != "signal":
-        _start_watcher(watch)
-        return
-    import os
 
-    _signal.signal(_signal.SIGTERM, _signal.default_int_handler)
+def _wait_for_signal(flag: str) -> None:
+    asked = _Asked(flag)
+    _signal.signal(_signal.SIGTERM, asked)
     masks = []
 
     # A forked child ends on `terminate()` as it would without us; one that is executed anew does so anyway. Python
@@ -80,68 +79,156 @@ def _listen(watch: str) -> None:
         _signal.pthread_sigmask(_signal.SIG_SETMASK, masks.pop())
 
     def in_child() -> None:
-        if _signal.getsignal(_signal.SIGTERM) is _signal.default_int_handler:
+        if _signal.getsignal(_signal.SIGTERM) is asked:
             _signal.signal(_signal.SIGTERM, _signal.SIG_DFL)
         in_parent()
 
     os.register_at_fork(before=before, after_in_parent=in_parent, after_in_child=in_child)
 
 
-def _start_watcher(flag: str) -> None:
+def _exists(path: str) -> bool:
+    try:
+        system.stat(path)
+    except OSError:
+        return False
+    return True
+
+
+# ---- asked to stop, by a file
+
+
+def _watch(flag: str) -> None:
     """Look for the flag in a thread: a console event needs a console, hits others too, and kills without a handler."""
-    import _thread
-    import os
-    import time
+    folders = list(sys.path)  # before the scripts folder is among them
+    main = _thread.get_ident()
 
     def look() -> None:
-        while not os.path.exists(flag):
-            time.sleep(LOOK_EVERY_S)
-        import signal
-
-        handled = callable(signal.getsignal(signal.SIGBREAK))
+        while not _exists(flag):
+            _sleep(LOOK_EVERY_S)
+        handled = callable(_signal.getsignal(_signal.SIGBREAK))
         # The C function, not `_thread.interrupt_main`: that one does not wake a main thread that sleeps.
-        signal.raise_signal(signal.SIGBREAK if handled else signal.SIGINT)
-        for _ in range(WAKE_TIMES):
-            _wake_main_thread()
-            time.sleep(LOOK_EVERY_S)
+        _signal.raise_signal(_signal.SIGBREAK if handled else _signal.SIGINT)
+        try:
+            wake = _alarm_clock(folders)
+        except (ImportError, AttributeError, OSError):
+            return  # not this interpreter's way: the handler runs when the sleep is over
+        for pause_s in PAUSES_S:
+            _sleep(pause_s)
+            if not _would_break(sys._current_frames().get(main)):
+                wake()
 
     _thread.start_new_thread(look, ())
 
 
-def _wake_main_thread() -> None:
-    """Let a `time.sleep` of the main thread look for signals; it goes on sleeping afterwards if a handler returns.
+def _would_break(frame: object) -> bool:
+    """Return whether the main thread is in a wait that does not go on after it was woken but fails: multiprocessing's.
+
+    A wait cannot begin between this look and the waking: just after a sleep a thread keeps the interpreter for 5 ms.
+    """
+    return frame is not None and any(name.endswith("WaitForMultipleObjects") for name in frame.f_code.co_names)
+
+
+def _alarm_clock(folders: list) -> object:
+    """Return what lets a `time.sleep` of the main thread look for signals; it sleeps on if a handler returns.
 
     Python does that for SIGINT only, and misses it where the signal comes right before the sleep.
     """
+    ctypes = _ctypes_module(folders)
+    number = type("number", (ctypes._SimpleCData,), {"_type_": "P"})
+    # FUNCFLAG_PYTHONAPI: no other thread of Python runs meanwhile.
+    flags = ctypes.FUNCFLAG_PYTHONAPI
+    find_type = type("find", (ctypes.CFuncPtr,), {"_flags_": flags | ctypes.FUNCFLAG_CDECL, "_restype_": number})
+    set_type = type("set", (ctypes.CFuncPtr,), {"_flags_": flags, "_restype_": number})
+    find = find_type(("_PyOS_SigintEvent", _Library(sys.dllhandle)))
+    set_event = set_type(("SetEvent", _Library(ctypes.LoadLibrary("kernel32.dll", 0))))
+    return lambda: set_event(number(find()))
+
+
+class _Library:
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+
+def _ctypes_module(folders: list) -> object:
+    """Return Python's own `_ctypes`, from where Python keeps it, and leave no trace of it.
+
+    `import` would find a file of that name beside the script first.
+    """
+    kept = sys.modules.get("_ctypes")
+    if hasattr(kept, "CFuncPtr") and hasattr(kept, "LoadLibrary"):
+        return kept
+    machinery = sys.modules["_frozen_importlib_external"]
+    loader = machinery.ExtensionFileLoader, sys.modules["_imp"].extension_suffixes()
+    for folder in folders:
+        spec = machinery.FileFinder(folder, loader).find_spec("_ctypes")
+        if spec is not None and spec.loader is not None:
+            break
+    else:
+        raise ImportError("_ctypes")
     try:
-        import ctypes
+        return sys.modules["_frozen_importlib"]._load(spec)
+    finally:
+        if kept is None:
+            sys.modules.pop("_ctypes", None)
+        else:
+            sys.modules["_ctypes"] = kept
 
-        find = ctypes.pythonapi._PyOS_SigintEvent
-        find.restype = ctypes.c_void_p
-        ctypes.windll.kernel32.SetEvent(ctypes.c_void_p(find()))
-    except (ImportError, AttributeError):
-        return  # not this interpreter's way: the handler runs when the sleep is over
+
+# ---- why it failed
 
 
-def _offer_job_module() -> None:
-    """Let the script `import fsm_robot.job` where its interpreter does not have the package; an installed one wins."""
-    import os
+def _tell_exception(file: str) -> None:
+    """Leave the exception that ended the script for the robot: what is printed last may be something else.
 
-    job_file = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "job.py")
-    sys.meta_path.append(_JobModule(job_file))
+    Registered first, so it is called after everything that the script has registered.
+    """
+    import atexit  # part of the interpreter; it stays, for up to 3.9 another instance of it would replace this one
+
+    pid = system.getpid()
+
+    def at_end() -> None:
+        error = getattr(sys, "last_value", None)
+        if error is None or system.getpid() != pid:  # a forked child ends as well
+            return
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+        try:
+            descriptor = system.open(file, flags, 0o600)
+            system.write(descriptor, _shown(error).encode("utf-8", "backslashreplace")[:LONGEST_EXCEPTION])
+            system.close(descriptor)
+        except OSError:
+            return  # the last line that was printed serves as well
+
+    atexit.register(at_end)
+
+
+def _shown(error: BaseException) -> str:
+    """Return an exception as the last line of a traceback has it."""
+    kind = type(error)
+    name = getattr(kind, "__qualname__", kind.__name__)
+    if kind.__module__ not in ("__main__", "builtins"):
+        name = "%s.%s" % (kind.__module__, name)
+    try:
+        text = str(error)
+    except Exception:
+        text = "<exception str() failed>"
+    return "%s: %s" % (name, text) if text else name
+
+
+# ---- fsm_robot.job
 
 
 class _JobModule:
-    """Finds `fsm_robot.job` and nothing else."""
+    """Finds `fsm_robot.job` and nothing else, where the interpreter lacks the package: an installed one wins."""
 
     def __init__(self, job_file: str) -> None:
         self.job_file = job_file
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> object:
         """Return where the module is; see `importlib.abc.MetaPathFinder`."""
-        machinery = sys.modules["_frozen_importlib_external"]
         if name == "fsm_robot":
             spec = sys.modules["_frozen_importlib"].ModuleSpec(name, None, is_package=True)
             spec.submodule_search_locations = []
             return spec
-        return machinery.spec_from_file_location(name, self.job_file) if name == "fsm_robot.job" else None
+        if name == "fsm_robot.job":
+            return sys.modules["_frozen_importlib_external"].spec_from_file_location(name, self.job_file)
+        return None

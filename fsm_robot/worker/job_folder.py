@@ -22,7 +22,10 @@ else:
 
 OUTPUT_NAME = "output.log"
 JOB_NAME = "job.json"
-STOP_NAME = "stop"
+STOP_NAME = "stop"  # this and the two below: as in host.py, which imports nothing
+EXCEPTION_NAME = "exception.txt"
+LONGEST_EXCEPTION = 1 << 16
+LONGEST_REASON = 1000
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -54,11 +57,16 @@ class JobFolder:
         """Exists once the script should stop."""
         return self.path / STOP_NAME
 
+    @property
+    def exception(self) -> Path:
+        """What ended the script, once the script host has left it."""
+        return self.path / EXCEPTION_NAME
+
     def create(self, job: Job, redactor: Redactor) -> None:
         """Write what the script is told, readable for this account only. Raises `OSError`."""
         self.path.mkdir(parents=True, exist_ok=True)
-        self.stop_flag.unlink(missing_ok=True)
-        self.job_file.unlink(missing_ok=True)
+        for file in (self.stop_flag, self.job_file, self.exception):
+            file.unlink(missing_ok=True)
         documents: dict[str, Any] = {key: job.documents.get(key) for key in ("job", "process_version", "task")}
         text = json.dumps({**documents, "stop_flag": str(self.stop_flag)}, ensure_ascii=True)
         descriptor = system.create_private(str(self.job_file))
@@ -69,8 +77,21 @@ class JobFolder:
         """Let `fsm_robot.job.stop_requested` say yes. Raises `OSError`."""
         self.stop_flag.touch()
 
+    def told_exception(self, redactor: Redactor) -> str:
+        """Return the exception that ended the script, in one line and without the secret; empty where none is told."""
+        try:
+            data = self.exception.read_bytes()
+        except OSError:
+            return ""  # it ended in another way, or could not write it down
+        if len(data) >= LONGEST_EXCEPTION:  # the host has cut it, maybe in the midst of the secret
+            data = data[: len(data) - redactor.held_back(data)]
+        text = redactor.data(data).decode(errors="replace")
+        line = " ".join(text.split())
+        return line if len(line) <= LONGEST_REASON else f"{line[:LONGEST_REASON]}…"
+
     def clear(self, *, keep_job_file: bool) -> None:
         """Remove what only the running script needed. Raises `OSError`."""
         self.stop_flag.unlink(missing_ok=True)
+        self.exception.unlink(missing_ok=True)
         if not keep_job_file:
             self.job_file.unlink(missing_ok=True)

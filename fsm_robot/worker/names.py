@@ -38,7 +38,7 @@ def resolve_script(name: str, directory: Path) -> Path:
         directory: The scripts folder.
 
     Returns:
-        An absolute path inside `directory` without any link left in it.
+        An absolute path inside `directory`, by the name that was asked for: a link that stays inside keeps its own.
 
     Raises:
         ScriptRefusedError: The name leads nowhere, or out of the folder.
@@ -133,19 +133,25 @@ def _inside(name: str, candidate: Path, root: Path) -> Path | None:
         return None
     if not stat.S_ISREG(mode):
         raise ScriptRefusedError(name, "it is no regular file")
+    found = _own_name(candidate, real)
     if candidate.name != FOLDER_SCRIPT:
-        return real
-    return _folder(name, candidate, real, root)
+        return found
+    return _folder(name, found, real, root)
+
+
+def _own_name(candidate: Path, real: Path) -> Path:
+    """Return the name of a link, for a script asks what it was called by; another one as the disk spells it."""
+    return real if os.path.normcase(candidate) == os.path.normcase(real) else candidate
 
 
 def _folder(name: str, candidate: Path, real: Path, root: Path) -> Path:
     """Return what to run for `__main__.py`: its folder, unless the name itself says `__main__`."""
     if name.replace("\\", "/").rsplit("/", 1)[-1].lower() in ("__main__", FOLDER_SCRIPT):
-        return real
+        return candidate
     folder = candidate.parent.resolve(strict=True)
     if real.parent != folder or folder == root:
         raise ScriptRefusedError(name, f"its {FOLDER_SCRIPT} is a link")
-    return folder
+    return candidate.parent
 
 
 def _nearest(parts: list[str], root: Path) -> str:

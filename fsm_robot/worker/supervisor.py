@@ -17,6 +17,7 @@ from fsm_robot import threads
 from fsm_robot.errors import ScriptNotStartedError
 from fsm_robot.ports import Ending, Job
 from fsm_robot.redact import Redactor
+from fsm_robot.worker.environment import script_environment
 from fsm_robot.worker.job_folder import JobFolder, folder_name
 from fsm_robot.worker.names import resolve_script
 from fsm_robot.worker.output import Output
@@ -27,7 +28,6 @@ if sys.platform == "win32":
 else:
     from fsm_robot.worker import _posix as system
 
-HOST = Path(__file__).with_name("start_host.py")
 RUNNING_NAME = "running.json"
 KILL_PATIENCE_S = 10.0
 """How long a killed tree gets to be gone; the system takes milliseconds unless a process hangs in a driver."""
@@ -138,12 +138,12 @@ class ScriptWorker:
         if self._running is not None and self._running.given_up:
             self._given_up.append(self._running)
         self._running, folder, tree = running, running.folder, running.tree
-        watch = system.watch_argument(str(folder.stop_flag))
         try:
             folder.create(job, self.redactor)
             writer = running.output.open(system.open_pipe)
-            command = [self.python, str(HOST), watch, str(script), *self.arguments(job)]
-            tree.start(command, self._environment(folder, run_token), str(self.scripts_directory), writer)
+            command = [self.python, str(script), *self.arguments(job)]
+            environment = {**script_environment(os.environ, folder), system.RUN_TOKEN: run_token}
+            tree.start(command, environment, str(self.scripts_directory), writer)
             # What runs is written down first: it can then be found by a later life of the robot.
             self._note(tree.note())
             tree.resume()
@@ -153,17 +153,6 @@ class ScriptWorker:
             self._running = None
             raise
         running.tell("started")
-
-    def _environment(self, folder: JobFolder, run_token: str) -> dict[str, str]:
-        # The robot's own variables stay behind: one of them may be the credential.
-        inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith("FSM_ROBOT_")}
-        return {
-            **inherited,
-            "FSM_ROBOT_JOB": str(folder.job_file),
-            system.RUN_TOKEN: run_token,
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONIOENCODING": "utf-8",
-        }
 
     def _note(self, note: Note) -> None:
         """Write down, for a later life of the robot, which process the script is."""
@@ -339,14 +328,15 @@ class _Running:
         return None
 
     def _settle(self, survivors: tuple[str, ...]) -> None:
+        self.output.finish(OUTPUT_PATIENCE_S)
+        reason = self._reason()
         self._complete(survivors)
         if not self.withdrawn:
             code = self.tree.exit_code
-            self.ended(Ending(self._outcome(), self._reason(), code, survivors, self.left, self.folder.output))
+            self.ended(Ending(self._outcome(), reason, code, survivors, self.left, self.folder.output))
         self.over.set()
 
     def _complete(self, survivors: tuple[str, ...]) -> None:
-        self.output.finish(OUTPUT_PATIENCE_S)
         if not survivors:
             self.tree.close()
         if self.output.problem and not self.withdrawn:
@@ -370,7 +360,7 @@ class _Running:
         if code is None:
             return "" if self.given_up else "the system does not tell its exit code, another part of the robot took it"
         how = system.died_of(code) or f"exit code {code}"
-        said = self.output.last_line()
+        said = self.folder.told_exception(self.output.redactor) or self.output.last_line()
         return f"{how}: {said}" if said else how
 
 

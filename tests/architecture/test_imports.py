@@ -68,6 +68,7 @@ ALLOWED = {
             "gateway.proxies",
             "gateway.tls_failures",
         ),
+        "worker.interpreter",
         "worker.names",
         "worker.job_folder",
         "_posix",
@@ -223,7 +224,7 @@ def test_catch_all_swallows_nothing() -> None:
             if catches_all and not (isinstance(last, ast.Raise) and last.exc is None):
                 found.add(path.relative_to(PACKAGE).as_posix())
     # The command line's exit code, what ends a run outside its loop, whatever a callback raises, the kinds of failure of a
-    # call, the error of a user's module while it is imported, and a script's own traceback; what the robot of a simulated
+    # call, the error of a user's module while it is imported, and the text of a script's exception; what the robot of a simulated
     # world raises is a finding. No thread ends unseen, and no heartbeat is the last one, whatever they raise.
     assert sorted(found) == [
         "cli/__init__.py",

@@ -131,6 +131,34 @@ def test_link_is_refused_when_it_leaves_the_folder(scripts: Path, tmp_path: Path
         resolve_script("trick/outside" if link == "folder" else "trick", scripts)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="making a link needs a right there that tests do not have")
+@pytest.mark.parametrize(
+    ("link", "target", "name"),
+    [
+        ("again.py", "hello.py", "again"),
+        ("sub/again.py", "../hello.py", "sub/again"),
+        ("more", "sub", "more/deep/x"),
+        ("app", "pack", "app"),
+        ("app", "pack", "app/__main__"),
+    ],
+)
+def test_link_that_stays_inside_keeps_its_own_name(scripts: Path, link: str, target: str, name: str) -> None:
+    """A script asks what it was called by; what it leads to was looked at."""
+    (scripts / link).symlink_to(target)
+
+    found = resolve_script(name, scripts)
+
+    assert found.relative_to(scripts).as_posix().removesuffix(".py") == name
+    assert found.resolve() != found
+    assert found.resolve().is_relative_to(scripts)
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="needs a folder that does not tell capitals from small letters")
+def test_name_in_other_capitals_leads_to_the_name_on_the_disk(scripts: Path) -> None:
+    """What is no link is called as it is spelled there."""
+    assert resolve_script("HELLO", scripts).name == "hello.py"
+
+
 def test_scripts_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     """The reason is the folder, not the script."""
     with pytest.raises(ScriptRefusedError, match="scripts folder"):

@@ -102,6 +102,80 @@ def test_outcome_and_reason_follow_from_how_the_script_ends(
     assert (ending.leftovers, ending.survivors) == ((), ())
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("import atexit; atexit.register(print, 'bye')\nraise KeyError('iban')", "KeyError: 'iban'"),
+        ("e = ValueError('no IBAN'); e.add_note('look into row 3'); raise e", "ValueError: no IBAN"),
+        (
+            "raise ExceptionGroup('two rows', [ValueError(1), KeyError(2)])",
+            "ExceptionGroup: two rows (2 sub-exceptions)",
+        ),
+        (
+            "sys.excepthook = lambda *_: print('sorry')\nraise OSError(2, 'нет', 'файл')",
+            "FileNotFoundError: [Errno 2] нет: 'файл'",
+        ),
+        ("import json; json.loads('x')", "json.decoder.JSONDecodeError: Expecting value: line 1 column 1 (char 0)"),
+        ("raise RuntimeError('first\\n\\nsecond')", "RuntimeError: first second"),
+        ("class E(Exception):\n    def __str__(self): 1 / 0\nraise E", "E: <exception str() failed>"),
+        ("raise KeyError", "KeyError"),
+        ("raise ValueError('\\ud800')", "ValueError: \\ud800"),
+        (f"raise ValueError('{GUID}')", "ValueError: ***"),
+        (f"raise ValueError('x' * 65500 + '{GUID}')", f"ValueError: {'x' * 988}…"),
+        ("import multiprocessing as m\nif __name__ == '__main__':\n    raise SystemExit('text')", "text"),
+    ],
+)
+def test_reason_is_the_exception_whatever_is_printed_last(runs: Runs, text: str, said: str) -> None:
+    """Not what an atexit hook, a note or the frame of a group has printed; in one line and without the credential."""
+    runs.start(text)
+
+    ending = runs.ending()
+
+    assert (ending.outcome, ending.reason) == ("failed", f"exit code 1: {said}")
+    assert [file.name for file in runs.job_folder.iterdir()] == ["output.log"]
+
+
+def test_stop_is_for_the_script_and_not_for_a_child_with_the_same_command_line(runs: Runs) -> None:
+    """A script that starts itself once more is not taken for a wrapper before it."""
+    runs.start(
+        "if sys.argv[1:]: time.sleep(600)\nchild = subprocess.Popen([sys.executable, __file__, 'child'])\n"
+        "try:\n    time.sleep(0.5); started(); child.wait()\nfinally:\n    print('asked', child.poll()); child.kill()"
+    )
+    runs.started()
+
+    runs.worker.ask_to_stop()
+
+    assert runs.ending().outcome == "stopped"
+    assert "asked None" in runs.output()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="fork is POSIX's")
+def test_reason_is_not_the_exception_of_a_forked_child(runs: Runs) -> None:
+    """It ends with the script's hooks, but is not the script."""
+    runs.start("if os.fork() == 0: raise KeyError('child')\nos.wait(); print('the end'); sys.exit(3)")
+
+    assert runs.ending().reason == "exit code 3: the end"
+
+
+def test_cut_in_the_midst_of_the_credential_shows_no_piece_of_it(runs: Runs) -> None:
+    """The host cuts a very long message, and knows no secret."""
+    runs.start(f"raise ValueError('\\n' * {(1 << 16) - len('ValueError: ') - 20} + '{GUID}')")
+
+    assert runs.ending().reason == "exit code 1: ValueError:"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the exit code of Windows is a number of its own")
+def test_script_that_is_ended_by_a_signal_says_so(runs: Runs) -> None:
+    """A SIGTERM that it sends itself is no stop, and ends it as by hand; an uncaught interrupt ends by SIGINT."""
+    runs.start(
+        "import signal\ntry: os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)\nfinally: print('not reached')"
+    )
+
+    ending = runs.ending()
+
+    assert (ending.outcome, ending.exit_code, ending.reason) == ("failed", -15, "ended by SIGTERM")
+
+
 def test_script_is_told_its_job_and_nothing_of_the_robot(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     """Parameters come through fsm_robot.job; the credential is in no variable; input is at its end; the folder is the scripts'."""
     monkeypatch.setenv("FSM_ROBOT_ORCHESTRATOR_ROBOT_GUID", GUID)
