@@ -13,9 +13,10 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable
+from types import FrameType
 
-LEAVE_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Signals that tell the robot to leave politely."""
+_LEAVE_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What asks a process to leave politely."""
 _LONGEST_S = 30.0
 
 
@@ -39,6 +40,21 @@ def leaving_hindrance(how: str) -> str:
     if how == "log_off" and not (os.environ.get("XDG_SESSION_ID") and shutil.which("loginctl")):
         return "there is no session of its own to log off"
     return ""
+
+
+def listen(tell: Callable[[str], None]) -> None:
+    """Let `tell` know from now on how this process is asked to leave: Ctrl-C, and what the system sends.
+
+    `tell` runs between any two steps of the main thread, so it must not wait for a lock.
+    """
+
+    def heard(number: int, _frame: FrameType | None) -> None:
+        tell(signal.Signals(number).name)
+
+    for number in _LEAVE_SIGNALS:
+        # A process that was started with a signal ignored (nohup) leaves it ignored.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, heard)
 
 
 def watch_session(tell: Callable[[str], None], over: threading.Event) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from fsm_robot.errors import SettingsError
@@ -139,11 +138,8 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
         random.Random(arguments.seed),
         runs_page=_runs_page(arguments) if arguments.runs else None,
     )
-    leaving = threading.Event()
-    for number in system.LEAVE_SIGNALS:
-        # A server that was started with a signal ignored (nohup) leaves it ignored.
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, lambda *_: leaving.set())
+    leaving: SimpleQueue[str] = SimpleQueue()
+    system.listen(leaving.put)
     for fault in ordered:
         store.order_fault(fault)
     with server:
@@ -154,9 +150,7 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
             )
         if in_force := ", ".join(fault.text for fault, _ in store.faults()):
             print(f"misbehaving on order: {in_force} ; `fsm-robot orchestrator fault --clear` ends that", flush=True)
-        # Under Windows a wait without an end would not let Ctrl-C through.
-        while not leaving.wait(0.5):
-            pass
+        leaving.get()
     return 0
 
 

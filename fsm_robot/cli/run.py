@@ -5,15 +5,12 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-import signal
 import sys
 import threading
 from pathlib import Path
-from types import FrameType
 
 from fsm_robot import settings as settings_module
 from fsm_robot.clock import SystemClock
-from fsm_robot.inbox import QueueInbox
 from fsm_robot.instance import only_instance
 
 if sys.platform == "win32":
@@ -47,11 +44,12 @@ def run(arguments: argparse.Namespace) -> int:
         robot = wiring.robot_for(settings, log, when_idle=when_idle)
         gc.enable()
         over = threading.Event()
-        _leave_on_signals(robot.inbox)
+        system.listen(robot.inbox.tell_to_leave)
         system.watch_session(robot.inbox.tell_to_leave, over)
         try:
             exit_code = robot.runner.run()
         finally:
+            robot.inbox.close()
             robot.gateway.close()
             over.set()
         if not robot.callbacks.storage_broken:
@@ -60,13 +58,3 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{robot.runner.machine.state}: {jobs} job{'' if jobs == 1 else 's'} done, exit code {exit_code}")
         log.close()
         return exit_code
-
-
-def _leave_on_signals(inbox: QueueInbox) -> None:
-    def handler(number: int, _frame: FrameType | None) -> None:
-        inbox.tell_to_leave(signal.Signals(number).name)
-
-    for number in system.LEAVE_SIGNALS:
-        # A robot that was started with a signal ignored (nohup) leaves it ignored.
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, handler)
