@@ -33,6 +33,11 @@ def leave_session(how: str) -> str:
     return done.stderr.decode(errors="replace").strip()[-300:] if done.returncode else ""
 
 
+def may_log_off(*, scheduled: bool) -> bool:  # noqa: ARG001 - the twin needs it
+    """Return whether the session may be ended that nobody has asked to end: here it is seldom the robot's own."""
+    return False
+
+
 def leaving_hindrance(how: str) -> str:
     """Return why `leave_session` cannot do it, empty where nothing speaks against it."""
     if how == "disconnect":

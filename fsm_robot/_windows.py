@@ -43,6 +43,15 @@ def leave_session(how: str) -> str:
     return "" if done else str(ctypes.WinError(ctypes.get_last_error()))
 
 
+def may_log_off(*, scheduled: bool) -> bool:
+    """Return whether the session may be ended that nobody has asked to end: not where a person is at the keyboard.
+
+    Who starts the robot by hand does it in a console. Its window is no sign of one: it has none in some terminals.
+    """
+    kernel32 = ctypes.WinDLL("kernel32")
+    return scheduled or not kernel32.GetConsoleProcessList(ctypes.byref(wintypes.DWORD()), 1)
+
+
 def leaving_hindrance(how: str) -> str:  # noqa: ARG001 - the twin needs it
     """Return why `leave_session` cannot do it: an account may always leave its own session."""
     return ""

@@ -123,9 +123,10 @@ class SessionSettings:
     """`[session]`: what happens when nothing is left to do."""
 
     when_idle: str = _key(
-        "log_off" if sys.platform == "win32" else "exit",
-        "log_off, disconnect or exit",
-        _one_of("log_off", "disconnect", "exit"),
+        "auto",
+        "log_off, disconnect, exit, or auto: log_off under Windows where the installed task started the robot or there"
+        " is no console, else exit",
+        _one_of("auto", "log_off", "disconnect", "exit"),
     )
     idle_wait_s: float = _key(
         0.0, "how long to go on asking for a job before that; the vendor's visual robots wait 90", _between(0, 86400)

@@ -23,6 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_config(parser)
     parser.add_argument("--no-log-off", action="store_true", help="stay logged on whatever session.when_idle says")
+    parser.add_argument(
+        "--scheduled", action="store_true", help="the system's scheduler starts it: see session.when_idle = auto"
+    )
     parser.add_argument("--quiet", action="store_true", help="write the log to robot.log only")
 
 
@@ -41,6 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
 
         log = wiring.log_for(settings, console=not arguments.quiet)
         when_idle = "exit" if arguments.no_log_off else settings.session.when_idle
+        if when_idle == "auto":
+            when_idle = "log_off" if system.may_log_off(scheduled=arguments.scheduled) else "exit"
         robot = wiring.robot_for(settings, log, when_idle=when_idle)
         gc.enable()
         over = threading.Event()
