@@ -109,7 +109,9 @@ class ScriptsSettings:
     """`[scripts]`: what is run and how."""
 
     directory: str = _key("scripts", "folder of the scripts, relative to robot.toml", _without_nul)
-    python: str = _key("", "interpreter for the scripts; empty: the robot's own", _without_nul)
+    python: str = _key(
+        "", "interpreter for the scripts, a path or a name on PATH; empty: the robot's own", _without_nul
+    )
     stop_grace_s: float = _key(60.0, "time a script gets to leave after a polite stop", _between(0, 86400))
     keep_job_files: bool = _key(False, "keep the job's JSON file after the job, for debugging")
     legacy_argument: bool = _key(False, "pass processVersionGUID|jobGUID||settings.txt, as the vendor's framework does")
@@ -190,9 +192,11 @@ class Settings:
 
     @property
     def scripts_python(self) -> str:
-        """The interpreter that runs the scripts."""
-        if self.scripts.python:
-            return self.scripts.python
+        """The interpreter that runs the scripts: a path, or a bare name, which the system looks up on PATH."""
+        python = self.scripts.python
+        if python:
+            is_bare = os.path.basename(python) == python and not python.startswith("~")
+            return python if is_bare else str(self.path(python))
         # Under pythonw a script's children would each open a console window of their own.
         folder, name = os.path.split(sys.executable)
         return os.path.join(folder, "python.exe") if name.lower() == "pythonw.exe" else sys.executable

@@ -107,7 +107,11 @@ def interpreter_diagnosis(settings: Settings) -> Diagnosis:
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip()[-200:]
         return Diagnosis("interpreter", "wrong", f"{python} ends with exit code {done.returncode}: {said}", do)
-    return Diagnosis("interpreter", "ok", f"{python}, Python {done.stdout.decode(errors='replace').strip()[:20]}")
+    version = done.stdout.decode(errors="replace").strip()
+    if not version.replace(".", "").isdecimal():
+        # cmd.exe takes any arguments, does nothing, and ends well: so would each job.
+        return Diagnosis("interpreter", "wrong", f"{python} is no Python: it answers {version[-200:]!r}", do)
+    return Diagnosis("interpreter", "ok", f"{python}, Python {version}")
 
 
 def storage_diagnosis(settings: Settings) -> Diagnosis:

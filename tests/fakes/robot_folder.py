@@ -54,10 +54,9 @@ class RobotFolder:
         (self.path / "robot.toml").write_text("\n".join(lines), encoding="utf-8")
 
     def start(self, *arguments: str, how: Mapping[str, Any] | None = None, **environment: str) -> subprocess.Popen[str]:
-        options: dict[str, Any] = {"stdin": subprocess.DEVNULL, **(how or {})}
+        options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "cwd": self.path, **(how or {})}
         process: subprocess.Popen[str] = subprocess.Popen(
             [sys.executable, "-I", "-m", "fsm_robot", "run", "--config", str(self.path / "robot.toml"), *arguments],
-            cwd=self.path,
             env={**{k: v for k, v in os.environ.items() if not k.startswith("FSM_ROBOT")}, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -164,8 +164,7 @@ def check_code_pages() -> None:
         [wine(), str(PYTHON), "-I", "-c", question],
         env=environment(),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         check=False,
     )
