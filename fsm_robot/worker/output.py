@@ -17,7 +17,7 @@ from typing import BinaryIO
 import attrs
 
 from fsm_robot.redact import Redactor
-from fsm_robot.worker.decoding import decoded
+from fsm_robot.worker.decoding import last_line
 
 BLOCK_BYTES = 256 * 1024
 LONGEST_TAIL_BYTES = 4 << 20
@@ -154,8 +154,8 @@ class Output:
     def last_line(self) -> str:
         """Return the last line that is not blank, without the secret."""
         data = self.redactor.data(self._ring.last(LONGEST_LINE_BYTES))
-        last = next((line for line in reversed(data.splitlines()) if line.strip()), b"")
-        return decoded(last, self.legacy_encodings).strip()
+        # Once more as text: in UTF-16 the secret is other bytes.
+        return self.redactor.text(last_line(data, self.legacy_encodings))
 
     # ---- the pump, in a thread of its own
 
