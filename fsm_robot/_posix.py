@@ -20,6 +20,16 @@ _LEAVE_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LONGEST_S = 30.0
 
 
+def set_inherited_right() -> None:
+    """Undo what the starter of this process may have done to its signals, which scripts would inherit too.
+
+    An ignored SIGCHLD makes the system throw exit codes away, and a blocked signal never arrives. A leave signal that
+    is ignored stays so: that is how `nohup` says that the process shall outlive its terminal.
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
 def leave_session(how: str) -> str:
     """End (`log_off`) the session that the robot runs in, no other; return what went wrong."""
     hindrance = leaving_hindrance(how)

@@ -28,6 +28,10 @@ _SYNCHRONIZE, _WAIT_TIMEOUT, _ACCESS_DENIED = 0x00100000, 0x102, 5
 _UOI_FLAGS, _WSF_VISIBLE = 1, 1
 
 
+def set_inherited_right() -> None:
+    """Undo what the starter of this process may have done to its signals: here nothing of the kind is inherited."""
+
+
 def leave_session(how: str) -> str:
     """End (`log_off`) or leave (`disconnect`) the session that the robot runs in, no other; return what went wrong.
 

@@ -25,10 +25,9 @@ from fsm_robot.machine.definition import CallbackSpec, Definition
 from fsm_robot.machine.events import Event
 from fsm_robot.patience import Patience
 from fsm_robot.ports import ConsumeAnswer, Ending, Gateway, HeartbeatAnswer, Inbox, Job, Ledger, Past, Timers, Worker
-from fsm_robot.pulse import Pulse
+from fsm_robot.pulse import HEARTBEAT, Pulse
 
 IN_PROGRESS = 8
-HEARTBEAT = "/api/robot/heartbeat"
 CONSUME = "/api/robot/consumeNextJob"
 OUTCOMES = ("succeeded", "failed", "refused", "not_started", "lost", "stopped", "stop_ran_out", "aborted")
 """How a job can end; each needs a job status in the machine file."""
@@ -180,13 +179,13 @@ class Callbacks:
         try:
             if self.storage_broken:
                 raise ScriptNotStartedError("the journal cannot be written, so the script is not started")
+            self._get_ready(job, job_run)
             self.worker.start(job, self.run_token, lambda ending: self._script_ended(ending, job_run))
         except (ScriptRefusedError, ScriptNotStartedError) as error:
             self.outcome = "refused" if isinstance(error, ScriptRefusedError) else "not_started"
             self.log.error("script not started", job=job.guid, reason=str(error))
             return Event("script_not_started", {"outcome": self.outcome})
         self.log.info("script started", job=job.guid, script=job.script_name)
-        self.pulse.start(job, job_run)
         return None
 
     def ask_script_to_stop(self, step: Step) -> None:
@@ -247,12 +246,22 @@ class Callbacks:
         self.leave()
 
     def close(self) -> None:
-        """End everything that still runs: the robot itself has failed."""
-        self.pulse.stop()
-        self._end_grace()
-        self.worker.kill("aborted")
+        """End everything that still runs: the robot itself has failed. The script comes first, whatever else fails."""
+        try:
+            self.worker.close()
+        finally:
+            self.pulse.stop()
+            self._end_grace()
 
     # ---- pieces
+
+    def _get_ready(self, job: Job, job_run: int) -> None:
+        """Take what heartbeats and the grace time need: a script may use up whatever the account may have."""
+        try:
+            self.timers.prepare(2)
+        except OSError as error:
+            raise ScriptNotStartedError(f"the script is not started, {error}") from error
+        self.pulse.start(job, job_run)
 
     def _end_grace(self) -> None:
         if self._cancel_grace is not None:

@@ -6,12 +6,13 @@ does not even come to the thread that waits.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
 import attrs
+
+from fsm_robot import threads
 
 
 @attrs.frozen(eq=False)
@@ -40,24 +41,36 @@ class Caller:
     """
 
     _asked: SimpleQueue[tuple[Callable[[], Any], Woken] | None] = attrs.field(factory=SimpleQueue)
-    _thread: threading.Thread | None = None
+    _under_way: Woken | None = None
+    _begun: bool = False
 
     def begin(self, call: Callable[[], Any], woken: Woken) -> None:
-        """Let the call be made; what comes of it is put into `woken`."""
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=_make_calls, args=[self._asked], name="calls", daemon=True)
-            self._thread.start()
+        """Let the call be made; what comes of it is put into `woken`.
+
+        Raises:
+            OSError: The system has no thread for it.
+        """
+        if not self._begun:
+            threads.start("calls", self._make_calls, self._failed)
+            self._begun = True
         self._asked.put((call, woken))
 
     def end(self) -> None:
         """Let the thread end, after the call that it makes now."""
         self._asked.put(None)
 
+    # ---- in its thread
 
-def _make_calls(asked: SimpleQueue[tuple[Callable[[], Any], Woken] | None]) -> None:
-    while order := asked.get():
-        call, woken = order
-        try:
-            woken.put(Came(call()))
-        except BaseException as error:  # it belongs to the thread that waits, and ends this one's turn only
-            woken.put(Came(error=error))
+    def _make_calls(self) -> None:
+        while order := self._asked.get():
+            call, self._under_way = order
+            came = Came(call())
+            self._under_way.put(came)
+            self._under_way = None
+
+    def _failed(self, error: BaseException) -> bool:
+        """Hand what was raised to who waits for the call, and go on with the next one."""
+        if self._under_way is not None:
+            self._under_way.put(Came(error=error))
+            self._under_way = None
+        return True

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -27,13 +27,16 @@ from fsm_robot.logs import Log
 from fsm_robot.machine.core import RobotMachine
 from fsm_robot.machine.definition import Definition
 from fsm_robot.patience import Patience
-from fsm_robot.ports import Ending, Job, Unsettled, Worker
+from fsm_robot.ports import Ending, Job, Unsettled
 from fsm_robot.pulse import Pulse
 from fsm_robot.redact import Redactor
 from fsm_robot.runner import Runner
 from fsm_robot.session import Session
 from fsm_robot.settings import Settings
 from fsm_robot.timers import ThreadTimers
+
+if TYPE_CHECKING:
+    from fsm_robot.worker.supervisor import ScriptWorker
 
 SHORTEST_USUAL_INTERVAL_S = 10.0
 
@@ -71,7 +74,7 @@ def machine_for(settings: Settings, *, cached: bool) -> tuple[Definition, type[C
 def robot_for(settings: Settings, log: Log, *, when_idle: str) -> Robot:
     """Build a robot; nothing is sent and nothing is written yet."""
     definition, callbacks_class = machine_for(settings, cached=True)
-    redactor, clock, timers, inbox = redactor_for(settings), SystemClock(), ThreadTimers(), QueueInbox()
+    redactor, clock, timers, inbox = redactor_for(settings), SystemClock(), ThreadTimers(log.write), QueueInbox()
     gateway = gateway_for(settings, redactor, log.warning)
     worker = _LateWorker(settings, redactor, log)
     if settings.heartbeat.interval_s < SHORTEST_USUAL_INTERVAL_S:
@@ -81,7 +84,7 @@ def robot_for(settings: Settings, log: Log, *, when_idle: str) -> Robot:
         )
     contact_lost_after_s = settings.heartbeat.disconnect_after_s if settings.heartbeat.on_disconnect == "stop" else None
     beats = definition.callback("run_script")
-    session = Session(log, when_idle, settings.session.log_off_command, lambda: not worker.busy)
+    session = Session(log, when_idle, settings.session.log_off_command, worker.is_idle)
     journal_directory = settings.storage_directory / "journal"
     ledger = JobLedger(settings.storage_directory / "jobs" / "ledger.jsonl")
     callbacks = callbacks_class(
@@ -156,19 +159,11 @@ class _LateWorker:
     settings: Settings
     redactor: Redactor
     log: Log
-    busy: bool = False
-    _worker: Worker | None = None
+    _worker: ScriptWorker | None = None
 
     def start(self, job: Job, run_token: str, ended: Callable[[Ending], None]) -> None:
         """See `ports.Worker.start`."""
-
-        def over(ending: Ending) -> None:
-            # Survivors are still running: the account must not be logged off over them.
-            self.busy = bool(ending.survivors)
-            ended(ending)
-
-        self._built().start(job, run_token, over)
-        self.busy = True
+        self._built().start(job, run_token, ended)
 
     def ask_to_stop(self) -> None:
         """See `ports.Worker.ask_to_stop`."""
@@ -176,8 +171,17 @@ class _LateWorker:
 
     def kill(self, outcome: str) -> None:
         """See `ports.Worker.kill`."""
-        if self.busy:
-            self._built().kill(outcome)
+        if self._worker is not None:
+            self._worker.kill(outcome)
+
+    def close(self) -> None:
+        """See `ports.Worker.close`."""
+        if self._worker is not None:
+            self._worker.close()
+
+    def is_idle(self) -> bool:
+        """Return whether nothing of any job is alive."""
+        return self._worker is None or self._worker.is_idle()
 
     def end_remains(self, run_token: str) -> tuple[str, ...]:
         """See `ports.Worker.end_remains`."""
@@ -191,7 +195,7 @@ class _LateWorker:
 
         return [legacy.argument(job.process_version_guid, job.guid, legacy.settings_file())]
 
-    def _built(self) -> Worker:
+    def _built(self) -> ScriptWorker:
         if self._worker is None:
             import gc
 

@@ -67,6 +67,9 @@ class FakeTimers:
     _entries: list[tuple[float, int, Callable[[], float | None]]] = attrs.field(factory=list)
     _count: int = 0
 
+    def prepare(self, calls: int) -> None:
+        """See `ports.Timers.prepare`: the clock needs nothing."""
+
     def after(self, wait_s: float, action: Callable[[], float | None]) -> Callable[[], None]:
         """See `ports.Timers.after`."""
         self._count += 1
@@ -246,6 +249,10 @@ class FakeWorker:
         """See `ports.Worker.kill`."""
         self.done.append(("kill", outcome))
         self._end(attrs.evolve(self.on_kill, outcome=outcome) if self.on_kill else None)
+
+    def close(self) -> None:
+        """See `ports.Worker.close`."""
+        self.kill("aborted")
 
     def end_remains(self, run_token: str) -> tuple[str, ...]:
         """See `ports.Worker.end_remains`."""
