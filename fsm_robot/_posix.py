@@ -13,7 +13,8 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable
-from types import FrameType
+
+from fsm_robot import threads
 
 _LEAVE_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What asks a process to leave politely."""
@@ -60,16 +61,24 @@ def leaving_hindrance(how: str) -> str:
 def listen(tell: Callable[[str], None]) -> None:
     """Let `tell` know from now on how this process is asked to leave: Ctrl-C, and what the system sends.
 
-    `tell` runs between any two steps of the main thread, so it must not wait for a lock.
+    `tell` runs in a thread of its own. Python's own handlers run in the main thread between two steps, and one whose
+    signal came just before that began to wait for a lock runs when the wait is over: with the next event, or never.
     """
+    # A process that was started with a signal ignored (nohup) leaves it ignored.
+    numbers = [number for number in _LEAVE_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
 
-    def heard(number: int, _frame: FrameType | None) -> None:
-        tell(signal.Signals(number).name)
+    def pass_on() -> None:
+        while told := os.read(reader, 64):
+            for number in filter(numbers.__contains__, told):
+                tell(signal.Signals(number).name)
 
-    for number in _LEAVE_SIGNALS:
-        # A process that was started with a signal ignored (nohup) leaves it ignored.
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, heard)
+    threads.start("signals", pass_on, lambda _error: True)
+    # Python writes the number there at once, in whatever thread a signal comes; only for those with a handler.
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    for number in numbers:
+        signal.signal(number, lambda _number, _frame: None)
 
 
 def watch_session(tell: Callable[[str], None], over: threading.Event) -> None:

@@ -1,7 +1,7 @@
 """The one inbox: heartbeat, script, timers and signals post here; only the owner thread takes.
 
 Whatever the owner thread waits for, it waits in a `SimpleQueue` that who tells it to leave puts something into. So no
-signal has to end a wait: under Windows none can, Ctrl-C comes there in a thread of the system's.
+signal has to end a wait: under Windows none can, elsewhere one that comes just before the wait does not.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ ALLOWED = {
     "testing": (*PURE, "testing", "journal", "machine_file", "logs", "patience", "pulse", "callbacks", "runner"),
     "instance": ("_posix", "_windows"),
     "session": ("logs", "_posix", "_windows"),
-    "_posix": (),
+    "_posix": ("threads",),
     "_windows": ("_session_end", "_private_file"),
     "_session_end": (),
     "_private_file": (),

@@ -25,9 +25,9 @@ DEAF = (
 )
 
 
-def calls_of(folder: RobotFolder, *wanted: str) -> int:
-    """Return how many calls with one of these statuses have arrived; an order to consume has none."""
-    return sum(status in wanted for _, status in folder.calls())
+def came(folder: RobotFolder, path: str, status: str) -> bool:
+    """Return whether a call of this kind has arrived."""
+    return any(each.endswith(path) and status == told for each, told in folder.calls())
 
 
 def test_ctrl_c_during_a_job_stops_it_and_the_second_one_aborts_it(robot_folder: RobotFolder) -> None:
@@ -65,7 +65,7 @@ def test_ctrl_c_between_two_questions_of_an_idle_robot_ends_it(robot_folder: Rob
     """It waits two minutes for a job, and leaves at once."""
     robot_folder.settings(session={"idle_wait_s": HANGS_S}, heartbeat={"interval_s": HANGS_S})
     process = start_in_console(robot_folder)
-    until(lambda: calls_of(robot_folder, "2") == 1, "the first heartbeat")
+    until(lambda: came(robot_folder, "/heartbeat", "2"), "the first heartbeat")
     time.sleep(0.3)  # its answer, too, has to be there: the pause behind it is what is ended here
 
     press_ctrl_c(process)
@@ -78,7 +78,7 @@ def test_ctrl_c_while_the_first_heartbeat_hangs_ends_the_robot(robot_folder: Rob
     robot_folder.settings(orchestrator={"timeout_s": HANGS_S})
     robot_folder.store.order_fault(Fault.parse(f"announce:delay:{HANGS_S:g}"))
     process = start_in_console(robot_folder)
-    until(lambda: calls_of(robot_folder, "2") == 1, "the first heartbeat")
+    until(lambda: came(robot_folder, "/heartbeat", "2"), "the first heartbeat")
 
     press_ctrl_c(process)
 
@@ -90,7 +90,7 @@ def test_ctrl_c_while_a_job_is_being_handed_out_loses_no_job(robot_folder: Robot
     robot_folder.store.enqueue(robot_folder.script("x", "open('ran', 'w')"))
     robot_folder.store.order_fault(Fault.parse("consume:delay:3"))
     process = start_in_console(robot_folder)
-    until(lambda: any(path.endswith("consumeNextJob") for path, _ in robot_folder.calls()), "the order to consume")
+    until(lambda: any(path.endswith("/consumeNextJob") for path, _ in robot_folder.calls()), "the order to consume")
 
     press_ctrl_c(process)
 
@@ -116,7 +116,7 @@ def test_ctrl_c_while_a_report_hangs_waits_and_the_next_one_keeps_it_for_the_nex
         until((robot_folder.path / "scripts" / "started").exists)
         press_ctrl_c(process)
         until(lambda: "script is asked to stop" in robot_folder.log(), "the stop")
-    until(lambda: calls_of(robot_folder, "3" if presses_before else "4") >= 1, "the report")
+    until(lambda: came(robot_folder, "/update", "3" if presses_before else "4"), "the report")
 
     if not presses_before:
         press_ctrl_c(process)
