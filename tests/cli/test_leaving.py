@@ -87,8 +87,9 @@ def test_ctrl_c_while_the_first_heartbeat_hangs_ends_the_robot(robot_folder: Rob
 
 def test_ctrl_c_while_a_job_is_being_handed_out_loses_no_job(robot_folder: RobotFolder) -> None:
     """The answer may hold a job: it is waited for, and the job that it holds is reported and not started."""
+    robot_folder.settings(orchestrator={"timeout_s": HANGS_S})
     robot_folder.store.enqueue(robot_folder.script("x", "open('ran', 'w')"))
-    robot_folder.store.order_fault(Fault.parse("consume:delay:3"))
+    robot_folder.store.order_fault(Fault.parse("consume:delay:12"))
     process = start_in_console(robot_folder)
     until(lambda: any(path.endswith("/consumeNextJob") for path, _ in robot_folder.calls()), "the order to consume")
 
