@@ -14,8 +14,10 @@ import subprocess
 import threading
 from collections.abc import Callable
 
-LEAVE_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Signals that tell the robot to leave politely."""
+from fsm_robot import threads
+
+_LEAVE_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What asks a process to leave politely."""
 _LONGEST_S = 30.0
 _HIGHEST_STANDARD = 2
 
@@ -43,6 +45,11 @@ def leave_session(how: str) -> str:
     return done.stderr.decode(errors="replace").strip()[-300:] if done.returncode else ""
 
 
+def may_log_off(*, scheduled: bool) -> bool:  # noqa: ARG001 - the twin needs it
+    """Return whether the session may be ended that nobody has asked to end: here it is seldom the robot's own."""
+    return False
+
+
 def leaving_hindrance(how: str) -> str:
     """Return why `leave_session` cannot do it, empty where nothing speaks against it."""
     if how == "disconnect":
@@ -50,6 +57,29 @@ def leaving_hindrance(how: str) -> str:
     if how == "log_off" and not (os.environ.get("XDG_SESSION_ID") and shutil.which("loginctl")):
         return "there is no session of its own to log off"
     return ""
+
+
+def listen(tell: Callable[[str], None]) -> None:
+    """Let `tell` know from now on how this process is asked to leave: Ctrl-C, and what the system sends.
+
+    `tell` runs in a thread of its own. Python's own handlers run in the main thread between two steps, and one whose
+    signal came just before that began to wait for a lock runs when the wait is over: with the next event, or never.
+    """
+    # A process that was started with a signal ignored (nohup) leaves it ignored.
+    numbers = [number for number in _LEAVE_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+
+    def pass_on() -> None:
+        while told := os.read(reader, 64):
+            for number in filter(numbers.__contains__, told):
+                tell(signal.Signals(number).name)
+
+    threads.start("signals", pass_on, lambda _error: True)
+    # Python writes the number there at once, in whatever thread a signal comes; only for those with a handler.
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    for number in numbers:
+        signal.signal(number, lambda _number, _frame: None)
 
 
 def watch_session(tell: Callable[[str], None], over: threading.Event) -> None:

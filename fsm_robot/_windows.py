@@ -9,14 +9,14 @@ assert sys.platform == "win32", "imported on Windows only"  # and type-checked f
 import ctypes
 import msvcrt
 import os
-import signal
 import threading
 from collections.abc import Callable
 from ctypes import wintypes
 
-LEAVE_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGBREAK)
-"""Signals that tell the robot to leave politely."""
-
+_CONSOLE_SIGNALS = {0: "SIGINT", 1: "SIGBREAK"}
+"""What the console sends for Ctrl-C and Ctrl-Break, and what Python calls it."""
+_ConsoleHandler = ctypes.WINFUNCTYPE(wintypes.BOOL, wintypes.DWORD)
+_handlers: list[object] = []
 # Far behind the content: a locked region cannot be read by others, and they want to read who holds it.
 _LOCKED_BYTE = 1 << 30
 _EWX_LOGOFF, _EWX_FORCE = 0x0, 0x4
@@ -47,9 +47,36 @@ def leave_session(how: str) -> str:
     return "" if done else str(ctypes.WinError(ctypes.get_last_error()))
 
 
+def may_log_off(*, scheduled: bool) -> bool:
+    """Return whether the session may be ended that nobody has asked to end: not where a person is at the keyboard.
+
+    Who starts the robot by hand does it in a console. Its window is no sign of one: it has none in some terminals.
+    """
+    kernel32 = ctypes.WinDLL("kernel32")
+    return scheduled or not kernel32.GetConsoleProcessList(ctypes.byref(wintypes.DWORD()), 1)
+
+
 def leaving_hindrance(how: str) -> str:  # noqa: ARG001 - the twin needs it
     """Return why `leave_session` cannot do it: an account may always leave its own session."""
     return ""
+
+
+def listen(tell: Callable[[str], None]) -> None:
+    """Let `tell` know from now on how this process is asked to leave: Ctrl-C and Ctrl-Break.
+
+    `tell` runs in a thread of the system's. Python's own handlers run in the main thread between two steps, and none
+    comes while that waits for a lock or a socket, which Windows cannot interrupt.
+    """
+
+    def heard(event: int) -> bool:
+        if event in _CONSOLE_SIGNALS:
+            tell(_CONSOLE_SIGNALS[event])
+        return event in _CONSOLE_SIGNALS
+
+    handler = _ConsoleHandler(heard)
+    # Windows may call it until the process ends, so it has to live as long.
+    _handlers.append(handler)
+    ctypes.WinDLL("kernel32").SetConsoleCtrlHandler(handler, True)
 
 
 def watch_session(tell: Callable[[str], None], over: threading.Event) -> None:

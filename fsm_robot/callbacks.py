@@ -11,12 +11,19 @@ from typing import Any
 import attrs
 
 from fsm_robot.codes import event_for
-from fsm_robot.errors import GatewayError, GatewayGarbledError, JournalError, ScriptNotStartedError, ScriptRefusedError
+from fsm_robot.errors import (
+    GatewayError,
+    GatewayGarbledError,
+    JournalError,
+    LeavingError,
+    ScriptNotStartedError,
+    ScriptRefusedError,
+)
 from fsm_robot.logs import Log
 from fsm_robot.machine.core import Step
 from fsm_robot.machine.definition import CallbackSpec, Definition
 from fsm_robot.machine.events import Event
-from fsm_robot.patience import LeavingError, Patience
+from fsm_robot.patience import Patience
 from fsm_robot.ports import ConsumeAnswer, Ending, Gateway, HeartbeatAnswer, Inbox, Job, Ledger, Past, Timers, Worker
 from fsm_robot.pulse import HEARTBEAT, Pulse
 
@@ -134,7 +141,7 @@ class Callbacks:
         spec = self._spec(step)
         try:
             answer = self.patience.linger(
-                lambda: self.patience.ask(spec, lambda: self._announced(spec)),
+                lambda: self.patience.ask(spec, lambda: self._announced(spec), "until_told"),
                 lambda answer: event_for(spec, _heartbeat_fields(answer)) == "no_job",
                 self.idle_wait_s,
                 self.idle_interval_s,
@@ -244,7 +251,8 @@ class Callbacks:
         status = self.definition.outcomes[self.outcome]
         data = {"job": job.guid, "outcome": self.outcome, "status": status}
         try:
-            self.patience.ask(self._spec(step), lambda: self.gateway.update_job(job.guid, status))
+            # Not before it was told again: a status that is on its way is worth a wait. It may be sent twice.
+            self.patience.ask(self._spec(step), lambda: self.gateway.update_job(job.guid, status), "until_told_again")
         except LeavingError:
             self.log.error("result not delivered, it is kept and sent at the next start", **data)
             return Event("interrupted", data)

@@ -18,6 +18,10 @@ FailureKind = Literal["no_connection", "no_answer", "server_error", "throttled",
 """
 
 
+class LeavingError(Exception):
+    """The robot was told to leave while it waited: for an answer, or for the next try."""
+
+
 class RobotError(Exception):
     """Base of all errors that fsm_robot raises on purpose."""
 

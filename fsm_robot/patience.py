@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import TypeVar
 
 import attrs
 
-from fsm_robot.errors import GatewayError
+from fsm_robot.errors import GatewayError, LeavingError
 from fsm_robot.gateway.retry import retry_wait_s, worth_another
 from fsm_robot.logs import Log
 from fsm_robot.machine.definition import CallbackSpec
-from fsm_robot.ports import Clock, Inbox
-
-Answer = TypeVar("Answer")
-
-
-class LeavingError(Exception):
-    """The robot was told to leave while it waited for the next try."""
+from fsm_robot.ports import Answer, Clock, Inbox, Wait
 
 
 @attrs.define(eq=False, repr=False)
@@ -30,19 +23,20 @@ class Patience:
     log: Log
     fraction: Callable[[], float] = random.random
 
-    def ask(self, spec: CallbackSpec, call: Callable[[], Answer]) -> Answer:
+    def ask(self, spec: CallbackSpec, call: Callable[[], Answer], how_long: Wait = "to_the_end") -> Answer:
         """Return what `call` returns.
 
         Raises:
             GatewayError: The last failure, when the policy of `spec` allows no further try.
-            LeavingError: The robot was told to leave during a pause.
+            LeavingError: The robot was told to leave during a pause, or while it waited for an answer that is not
+                worth it; `how_long` says so.
         """
         policy = spec.retry
         started_s, attempt = self.clock.monotonic(), 0
         while True:
             attempt += 1
             try:
-                return call()
+                return self.inbox.wait_for(call, how_long)
             except GatewayError as error:
                 wait_s = retry_wait_s(attempt, error, policy, self.fraction()) if policy else 0.0
                 if not worth_another(error, policy, self.clock.monotonic() - started_s, wait_s):

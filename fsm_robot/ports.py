@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import attrs
 
 from fsm_robot.machine.core import Step
 from fsm_robot.machine.events import Event
+
+Answer = TypeVar("Answer")
+Wait = Literal["to_the_end", "until_told", "until_told_again"]
+"""How long the answer to a call is waited for by a robot that is told to leave.
+
+`to_the_end`: whatever happens, for the answer may hold a job, or is an order to the orchestrator that must not arrive
+late. `until_told`: not at all, the call changes nothing. `until_told_again`: until one word more comes than the one
+that asks it to leave politely.
+"""
+
+
+def words_until(how_long: Wait, told: int) -> float:
+    """Return how often in all the robot must be told to leave before it waits no longer; so far it was `told` times."""
+    if how_long == "to_the_end":
+        return math.inf
+    # One that was told to leave, and to hurry, while its script ran still tries to deliver what came of it.
+    return 1 if how_long == "until_told" else max(2, told + 1)
 
 
 @attrs.frozen
@@ -212,6 +230,13 @@ class Inbox(Protocol):
 
     def leaving(self) -> bool:
         """Whether the robot has been told to leave (Ctrl-C, SIGTERM, session ending)."""
+
+    def wait_for(self, call: Callable[[], Answer], how_long: Wait) -> Answer:
+        """Return what a call of the gateway returns, or raise what it raises.
+
+        Raises:
+            LeavingError: The robot was told to leave, and `how_long` says to wait no longer.
+        """
 
 
 class Timers(Protocol):

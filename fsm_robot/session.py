@@ -37,7 +37,7 @@ class Session:
         """Log the account off if that is wanted and safe; say in the log what was decided and why."""
         if self.when_idle == "exit":
             self.log.debug(
-                "the account stays logged on", because="session.when_idle is exit, or --no-log-off was given"
+                "the account stays logged on", because="session.when_idle says so, or --no-log-off was given"
             )
             return
         if not self.tree_is_empty():

@@ -130,7 +130,7 @@ class ScriptsSettings:
     """`[scripts]`: what is run and how."""
 
     directory: str = _key("scripts", "folder of the scripts, relative to robot.toml", _path)
-    python: str = _key("", "interpreter for the scripts; empty: the robot's own", _path)
+    python: str = _key("", "interpreter for the scripts, a path or a name on PATH; empty: the robot's own", _path)
     stop_grace_s: float = _key(60.0, "time a script gets to leave after a polite stop", _between(0, 86400))
     keep_job_files: bool = _key(False, "keep the job's JSON file after the job, for debugging")
     legacy_argument: bool = _key(False, "pass processVersionGUID|jobGUID||settings.txt, as the vendor's framework does")
@@ -144,9 +144,10 @@ class SessionSettings:
     """`[session]`: what happens when nothing is left to do."""
 
     when_idle: str = _key(
-        "log_off" if sys.platform == "win32" else "exit",
-        "log_off, disconnect or exit",
-        _one_of("log_off", "disconnect", "exit"),
+        "auto",
+        "log_off, disconnect, exit, or auto: log_off under Windows where the installed task started the robot or there"
+        " is no console, else exit",
+        _one_of("auto", "log_off", "disconnect", "exit"),
     )
     idle_wait_s: float = _key(
         0.0, "how long to go on asking for a job before that; the vendor's visual robots wait 90", _between(0, 86400)
@@ -210,9 +211,11 @@ class Settings:
 
     @property
     def scripts_python(self) -> str:
-        """The interpreter that runs the scripts."""
-        if self.scripts.python:
-            return self.scripts.python
+        """The interpreter that runs the scripts: a path, or a bare name, which the system looks up on PATH."""
+        python = self.scripts.python
+        if python:
+            is_bare = os.path.basename(python) == python and not python.startswith("~")
+            return python if is_bare else str(self.path(python))
         # Under pythonw a script's children would each open a console window of their own.
         folder, name = os.path.split(sys.executable)
         return os.path.join(folder, "python.exe") if name.lower() == "pythonw.exe" else sys.executable

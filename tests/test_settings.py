@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -222,3 +223,31 @@ def test_whole_number_in_the_environment_is_read_as_one(tmp_path: Path) -> None:
     assert problems(tmp_path, GOOD, {"FSM_ROBOT_STORAGE_KEEP_RUNS": "many"}) == [
         "environment: FSM_ROBOT_STORAGE_KEEP_RUNS: storage.keep_runs: must be a whole number"
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("", sys.executable),
+        ("python3.8", "python3.8"),
+        ("py.exe", "py.exe"),
+        ("./python", "{base}/python"),
+        ("venv/bin/python", "{base}/venv/bin/python"),
+        ("../shared/python", "{parent}/shared/python"),
+        ("~/py/python", "{home}/py/python"),
+        ("~", "{home}"),
+    ],
+)
+def test_interpreter_of_the_scripts_starts_at_the_file_unless_it_is_a_bare_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str, expected: str
+) -> None:
+    """Wherever the robot is started; a bare name is left to the system, which looks it up on PATH."""
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    base = tmp_path / "robot"
+    base.mkdir()
+    monkeypatch.chdir(tmp_path)
+    settings = load(toml(base, f'{GOOD}[scripts]\npython = "{written}"\n'), {})
+
+    wanted = expected.format(base=base, parent=tmp_path, home=tmp_path / "home")
+    assert settings.scripts_python == (str(Path(wanted)) if "/" in wanted else wanted)

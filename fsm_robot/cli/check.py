@@ -80,6 +80,13 @@ def _places(settings: Settings) -> list[str]:
         problems.append(f"storage.directory: {nearest} is a file, and a folder is needed; name another one")
     elif not os.access(nearest, os.W_OK):
         problems.append(f"storage.directory: {nearest} cannot be written by this account; the robot would take no job")
+    if settings.scripts.python:
+        # Started once, for that alone shows it: a path may lead to something else, and cmd.exe takes everything.
+        from fsm_robot.operations.checks import interpreter_diagnosis
+
+        found = interpreter_diagnosis(settings)
+        if found.verdict == "wrong":
+            problems.append(f"scripts.python: {found.said}; {found.do}")
     if problems:
         raise SettingsError(problems)
     warnings = surroundings.warnings(str(scripts), settings.scripts_python)

@@ -143,7 +143,9 @@ def _taken_over(arguments: argparse.Namespace) -> dict[tuple[str, str], Any]:
         path = Path(arguments.from_settings) if arguments.from_settings else legacy.settings_file()
         found = legacy.read(path)
         values["orchestrator", "url"], values["orchestrator", "robot_guid"] = found.url, found.robot_guid
-        values["session", "when_idle"] = "log_off" if found.log_off else "exit"
+        if not found.log_off:
+            # Else it is left out: then the scheduled robot logs off, and one that a person starts at a keyboard stays.
+            values["session", "when_idle"] = "exit"
         # Its scripts look for their only argument; others do not mind it.
         values["scripts", "legacy_argument"] = True
         print(f"took over {path}: host, GUID, log-off flag {int(found.log_off)}")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from fsm_robot.cli.streams import complain, print_json, tell
@@ -26,6 +25,7 @@ else:
     from fsm_robot import _posix as system
 
 LARGEST_COUNT = 100_000
+CHECK_EVERY_S = 0.5
 SHOWN_RUNS = 100
 DEFAULT_PORT = 4500
 STANDINGS: Mapping[str, str] = {
@@ -141,11 +141,8 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
         random.Random(arguments.seed),
         runs_page=_runs_page(arguments) if arguments.runs else None,
     )
-    leaving = threading.Event()
-    for number in system.LEAVE_SIGNALS:
-        # A server that was started with a signal ignored (nohup) leaves it ignored.
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, lambda *_: leaving.set())
+    leaving: SimpleQueue[str] = SimpleQueue()
+    system.listen(leaving.put)
     for fault in ordered:
         store.order_fault(fault)
     # What cannot be served is said before anybody is told that it is.
@@ -156,10 +153,17 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
             complain(f"warning: {arguments.host} can be reached by others, and this server trusts everybody")
         if in_force:
             tell(f"misbehaving on order: {in_force} ; `fsm-robot orchestrator fault --clear` ends that")
-        # Under Windows a wait without an end would not let Ctrl-C through.
-        while not leaving.wait(0.5):
+        while not _told_to_leave(leaving):
             store.check()
     return 0
+
+
+def _told_to_leave(leaving: SimpleQueue[str]) -> bool:
+    try:
+        leaving.get(timeout=CHECK_EVERY_S)
+    except Empty:
+        return False
+    return True
 
 
 def _runs_page(arguments: argparse.Namespace) -> Callable[[], str]:

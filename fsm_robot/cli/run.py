@@ -5,20 +5,17 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from fsm_robot import settings as settings_module
 from fsm_robot.cli import streams
 from fsm_robot.clock import SystemClock
 from fsm_robot.errors import RobotError, RunError
-from fsm_robot.inbox import QueueInbox
 from fsm_robot.instance import only_instance
 
 if TYPE_CHECKING:
@@ -38,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_config(parser)
     parser.add_argument("--no-log-off", action="store_true", help="stay logged on whatever session.when_idle says")
+    parser.add_argument(
+        "--scheduled", action="store_true", help="the system's scheduler starts it: see session.when_idle = auto"
+    )
     parser.add_argument("--quiet", action="store_true", help="write the log to robot.log only")
 
 
@@ -58,23 +58,33 @@ def run(arguments: argparse.Namespace) -> int:
 
         log = wiring.log_for(settings, console=not arguments.quiet)
         try:
-            return _run(settings, log, no_log_off=arguments.no_log_off)
+            return _run(settings, log, when_idle=_when_idle(settings, arguments))
         finally:
             log.close()
 
 
-def _run(settings: Settings, log: Log, *, no_log_off: bool) -> int:
+def _when_idle(settings: Settings, arguments: argparse.Namespace) -> str:
+    if arguments.no_log_off:
+        return "exit"
+    when_idle = settings.session.when_idle
+    if when_idle == "auto":
+        return "log_off" if system.may_log_off(scheduled=arguments.scheduled) else "exit"
+    return when_idle
+
+
+def _run(settings: Settings, log: Log, *, when_idle: str) -> int:
     from fsm_robot import wiring
 
     with _written_down(log):
-        robot = wiring.robot_for(settings, log, when_idle="exit" if no_log_off else settings.session.when_idle)
+        robot = wiring.robot_for(settings, log, when_idle=when_idle)
     gc.enable()
     over = threading.Event()
-    _leave_on_signals(robot.inbox)
+    system.listen(robot.inbox.tell_to_leave)
     system.watch_session(robot.inbox.tell_to_leave, over)
     try:
         exit_code = robot.runner.run()
     finally:
+        robot.inbox.close()
         robot.gateway.close()
         over.set()
     with _written_down(log):
@@ -100,13 +110,3 @@ def _written_down(log: Log) -> Iterator[None]:
     except Exception as error:
         log.crash(error, "the run failed")
         raise RunError(log.redact(f"{type(error).__name__}: {error}")) from error
-
-
-def _leave_on_signals(inbox: QueueInbox) -> None:
-    def handler(number: int, _frame: FrameType | None) -> None:
-        inbox.tell_to_leave(signal.Signals(number).name)
-
-    for number in system.LEAVE_SIGNALS:
-        # A robot that was started with a signal ignored (nohup) leaves it ignored.
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, handler)

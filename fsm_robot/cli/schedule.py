@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from pathlib import Path
@@ -48,11 +49,10 @@ def run(arguments: argparse.Namespace) -> int:
     plan = _plan(arguments)
     if arguments.action == "show":
         documents = system.documents(plan)
-        print(
+        _show(
             "\n".join(f"# {place}\n{text}" for place, text in documents.items())
             if len(documents) > 1
-            else next(iter(documents.values())),
-            end="",
+            else next(iter(documents.values()))
         )
         return 0
     if arguments.action == "check":
@@ -61,6 +61,15 @@ def run(arguments: argparse.Namespace) -> int:
         return SettingsError.exit_code if found else 0
     print("\n".join(system.install(plan) if arguments.action == "install" else system.remove(plan)))
     return 0
+
+
+def _show(text: str) -> None:
+    """Print a document; into a file or a pipe so that the scheduler itself can read it."""
+    if system.FILE_ENCODING and sys.stdout is not None and not sys.stdout.isatty():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.replace("\n", os.linesep).encode(system.FILE_ENCODING))
+    else:
+        print(text, end="")
 
 
 def _plan(arguments: argparse.Namespace) -> Plan:

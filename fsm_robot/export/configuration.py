@@ -12,9 +12,6 @@ import attrs
 
 from fsm_robot.settings import ENVIRONMENT_PREFIX, SECTIONS
 
-# The default of this key differs between systems, and a page cannot.
-SYSTEM_DEFAULTS = {("session", "when_idle"): '"log_off" on Windows, else "exit"'}
-
 
 def robot_toml(values: Mapping[tuple[str, str], Any]) -> str:
     """Return a commented robot.toml: keys in `values` are set, all others are there as comments with their default."""
@@ -42,8 +39,7 @@ def page() -> str:
     for section, kind in SECTIONS.items():
         rows = ["| key | default | meaning |", "| --- | --- | --- |"]
         for field in attrs.fields(kind):
-            default = SYSTEM_DEFAULTS.get((section, field.name), _toml(_default(field)))
-            rows.append(f"| `{field.name}` | `{default}` | {field.metadata['help']} |")
+            rows.append(f"| `{field.name}` | `{_toml(_default(field))}` | {field.metadata['help']} |")
         parts += [f"## `[{section}]`", "\n".join(rows)]
     return "\n\n".join(parts) + "\n"
 

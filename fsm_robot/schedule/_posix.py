@@ -16,6 +16,8 @@ from fsm_robot.errors import ScheduleError
 from fsm_robot.schedule.plan import Plan
 from fsm_robot.schedule.units import crontab_line, service, timer
 
+FILE_ENCODING = ""
+"""What a document is written in: as this program prints everything."""
 _PATIENCE_S = 30.0
 
 

@@ -16,6 +16,8 @@ from fsm_robot.schedule._accounts import is_same_account
 from fsm_robot.schedule.plan import Plan
 from fsm_robot.schedule.task_xml import differences, task_xml
 
+FILE_ENCODING = "utf-16"
+"""What a document is written in, with its mark: the scheduler takes it, and the document declares it."""
 _PATIENCE_S = 60.0
 _MARKS = (b"\xff\xfe", b"\xfe\xff")
 _STORE = "\\windowsapps\\"
@@ -54,7 +56,7 @@ def install(plan: Plan) -> list[str]:
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "task.xml")
-        file.write_text(task_xml(plan), encoding="utf-16")
+        file.write_text(task_xml(plan), encoding=FILE_ENCODING)
         done = _schtasks("/Create", "/TN", plan.name, "/XML", str(file), "/F")
     if done.returncode:
         raise ScheduleError(f"the task was not registered: {_said(done)}; try it from a prompt run as administrator")

@@ -32,4 +32,4 @@ class Plan:
     @property
     def arguments(self) -> tuple[str, ...]:
         """What the interpreter gets; `-I` keeps the account's own Python variables and folders out."""
-        return ("-I", "-m", "fsm_robot", "run", "--quiet", "--config", self.config)
+        return ("-I", "-m", "fsm_robot", "run", "--scheduled", "--quiet", "--config", self.config)

@@ -8,12 +8,12 @@ from typing import Any
 
 import attrs
 
-from fsm_robot.errors import BeatsEndedError, GatewayError
+from fsm_robot.errors import BeatsEndedError, GatewayError, LeavingError
 from fsm_robot.gateway import payloads
 from fsm_robot.gateway.reading import Reading
 from fsm_robot.logs import Log, story_of
 from fsm_robot.machine.events import Event
-from fsm_robot.ports import ConsumeAnswer, HeartbeatAnswer, Job
+from fsm_robot.ports import Answer, ConsumeAnswer, HeartbeatAnswer, Job, Wait, words_until
 from fsm_robot.redact import Redactor
 from fsm_robot.simulator.disk import SimulatedDisk
 from fsm_robot.simulator.network import Flight, Network
@@ -84,6 +84,19 @@ class LifeInbox:
     def leaving(self) -> bool:
         """See `ports.Inbox.leaving`."""
         return self.told_to_leave > 0
+
+    def wait_for(self, call: Callable[[], Answer], how_long: Wait) -> Answer:
+        """See `ports.Inbox.wait_for`: what a call did is done, also where nobody has waited for the answer."""
+        enough = words_until(how_long, self.told_to_leave)
+        try:
+            answer = call()
+        except GatewayError:
+            if self.told_to_leave >= enough:
+                raise LeavingError from None
+            raise
+        if self.told_to_leave >= enough:
+            raise LeavingError
+        return answer
 
 
 @attrs.define

@@ -20,7 +20,7 @@ from fsm_robot.machine.core import RobotMachine, Step
 from fsm_robot.machine.definition import Definition
 from fsm_robot.machine.events import Event
 from fsm_robot.patience import Patience
-from fsm_robot.ports import ConsumeAnswer, Ending, HeartbeatAnswer, Job, Journal, Ledger, Past, Unsettled
+from fsm_robot.ports import Answer, ConsumeAnswer, Ending, HeartbeatAnswer, Job, Journal, Ledger, Past, Unsettled, Wait
 from fsm_robot.pulse import Pulse
 from fsm_robot.runner import Runner
 
@@ -134,6 +134,10 @@ class FakeInbox:
     def leaving(self) -> bool:
         """See `ports.Inbox.leaving`."""
         return self.left
+
+    def wait_for(self, call: Callable[[], Answer], how_long: Wait) -> Answer:
+        """See `ports.Inbox.wait_for`."""
+        return call()
 
 
 @attrs.define

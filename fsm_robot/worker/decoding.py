@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
+import re
+from codecs import BOM_UTF16_LE
 from collections.abc import Sequence
 from itertools import pairwise
 
 _LETTERS = frozenset("абвгдежзийклмнопрстуфхцчшщъыьэюяёАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯЁ")
 _RARE = frozenset("ЁёЪъ")
+# Of one or two bytes a character; in UTF-16 a Cyrillic letter may hold the byte of a line's end, before a 4.
+_LINE_END = re.compile(rb"(?:\r\0?)?\n(?!\x04)\0?|\r(?!\x04)\0?")
+_HIGH_BYTES = (0, 4)
+"""Of Latin and of Cyrillic letters in UTF-16; no text in another encoding has these bytes."""
+
+
+def last_line(data: bytes, legacy_encodings: Sequence[str]) -> str:
+    """Return the last line that is not blank, or empty; the beginning of `data` may be cut anywhere."""
+    for line in reversed(_LINE_END.split(data)):
+        text = decoded(line, legacy_encodings).strip("\0\ufeff \t\v\f")
+        if text:
+            return text
+    return ""
 
 
 def decoded(data: bytes, legacy_encodings: Sequence[str]) -> str:
     """Return `data` as text; what no encoding explains is shown as a replacement character.
 
     Every byte means something in cp866 and in cp1251. The wrong one of the two makes signs and frames of letters, so
-    the one with the most Cyrillic letters is taken, the first one where they are equal.
+    the one with the most Cyrillic letters is taken, the first one where they are equal. UTF-16 comes from programs of
+    Windows that think that they write a file.
     """
+    if _is_utf16(data):
+        return data[len(data) % 2 :].removeprefix(BOM_UTF16_LE).decode("utf-16-le", errors="replace")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         texts = [data.decode(encoding, errors="replace") for encoding in legacy_encodings]
     return max(texts, key=_likelihood, default=data.decode("utf-8", errors="replace"))
+
+
+def _is_utf16(data: bytes) -> bool:
+    high = data[len(data) % 2 :][1::2]
+    return data.startswith(BOM_UTF16_LE) or (len(high) > 0 and 2 * sum(map(high.count, _HIGH_BYTES)) >= len(high))
 
 
 def _likelihood(text: str) -> int:

@@ -25,7 +25,7 @@ import attrs
 
 from fsm_robot import threads
 from fsm_robot.redact import Redactor
-from fsm_robot.worker.decoding import decoded
+from fsm_robot.worker.decoding import last_line
 
 if sys.platform == "win32":
     from fsm_robot.worker import _windows as system
@@ -209,9 +209,8 @@ class Output:
         """Return the last line that is not blank, without the secret."""
         with self._lock:
             data = self._ring.last(LONGEST_LINE_BYTES)
-        data = self.redactor.data(data)
-        last = next((line for line in reversed(data.splitlines()) if line.strip()), b"")
-        return decoded(last, self.legacy_encodings).strip()
+        # Once more as text: in UTF-16 the secret is other bytes.
+        return self.redactor.text(last_line(self.redactor.data(data), self.legacy_encodings))
 
     # ---- the pump, in a thread of its own
 

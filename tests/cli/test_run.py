@@ -118,7 +118,7 @@ def test_refused_name_executes_nothing_and_fails(robot_folder: RobotFolder) -> N
     [
         pytest.param(
             signal.SIGINT,
-            marks=pytest.mark.skipif(os.name != "posix", reason="needs a console; Wine delivers no event"),
+            marks=pytest.mark.skipif(os.name != "posix", reason="a key in a console there: test_leaving.py"),
         ),
         signal.SIGTERM,
     ],

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import codecs
+import locale
 import os
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -11,15 +14,19 @@ from tests.fakes.waiting import GUID
 
 
 def schedule(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    done = as_bytes(folder, *arguments, **environment)
+    marked = done.stdout.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    out = done.stdout.decode("utf-16" if marked else locale.getencoding())
+    return subprocess.CompletedProcess(done.args, done.returncode, out, done.stderr.decode(locale.getencoding()))
+
+
+def as_bytes(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [sys.executable, "-m", "fsm_robot", "schedule", *arguments],
         cwd=folder,
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
         timeout=90,
         check=False,
     )
@@ -36,10 +43,25 @@ def test_show_prints_what_install_would_write(folder: Path) -> None:
     done = schedule(folder, "show", "--every", "15")
 
     assert done.returncode == 0, done.stderr
-    assert "-I -m fsm_robot run --quiet --config" in done.stdout
+    assert "-I -m fsm_robot run --scheduled --quiet --config" in done.stdout
     assert "robot.toml" in done.stdout
     assert ("<Interval>PT15M</Interval>" if os.name == "nt" else "OnUnitInactiveSec=15min") in done.stdout
     assert GUID not in done.stdout
+
+
+@pytest.mark.skipif(os.name != "nt", reason="the Task Scheduler is Windows's")
+def test_show_into_a_file_is_what_it_declares(tmp_path: Path) -> None:
+    """`show > task.xml`: UTF-16 with its mark, as the declaration says and as the scheduler's own files are."""
+    folder = tmp_path / "Роботы & счета"
+    folder.mkdir()
+    (folder / "robot.toml").write_text(f'[orchestrator]\nurl = "http://127.0.0.1:1"\nrobot_guid = "{GUID}"\n')
+
+    done = as_bytes(folder, "show")
+
+    assert done.returncode == 0, done.stderr
+    task = ElementTree.fromstring(done.stdout)
+    place = "{http://schemas.microsoft.com/windows/2004/02/mit/task}"
+    assert task.findtext(f"{place}Actions/{place}Exec/{place}WorkingDirectory") == str(folder)
 
 
 def test_check_says_that_nothing_is_installed(folder: Path) -> None:

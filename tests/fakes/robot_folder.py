@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import locale
 import os
 import subprocess
 import sys
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,16 +53,17 @@ class RobotFolder:
             lines += [f"{key} = {_toml(value)}" for key, value in values.items()]
         (self.path / "robot.toml").write_text("\n".join(lines), encoding="utf-8")
 
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
+    def start(self, *arguments: str, how: Mapping[str, Any] | None = None, **environment: str) -> subprocess.Popen[str]:
+        options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "cwd": self.path, **(how or {})}
+        process: subprocess.Popen[str] = subprocess.Popen(
             [sys.executable, "-I", "-m", "fsm_robot", "run", "--config", str(self.path / "robot.toml"), *arguments],
-            cwd=self.path,
             env={**{k: v for k, v in os.environ.items() if not k.startswith("FSM_ROBOT")}, **environment},
-            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            encoding="utf-8",
+            # What a program prints is in the system's own encoding: under Windows the ANSI code page.
+            encoding=locale.getencoding(),
+            **options,
         )
         self.processes.append(process)
         return process

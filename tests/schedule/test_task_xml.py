@@ -140,7 +140,7 @@ def test_task_says_what_a_robot_needs() -> None:
     assert (leaves["DisallowStartIfOnBatteries"], leaves["StopIfGoingOnBatteries"]) == ("false", "false")
     assert leaves["StateChange"] == "RemoteConnect"
     assert leaves["Command"] == PLAN.python
-    assert leaves["Arguments"] == '-I -m fsm_robot run --quiet --config "C:\\Роботы & Co\\robot.toml"'
+    assert leaves["Arguments"] == '-I -m fsm_robot run --scheduled --quiet --config "C:\\Роботы & Co\\robot.toml"'
     assert leaves["WorkingDirectory"] == PLAN.folder
     assert leaves["UserId"] == PLAN.account
 

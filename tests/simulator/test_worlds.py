@@ -56,7 +56,7 @@ def test_almost_every_transition_is_taken_in_a_run_of_this_size(tally: Tally, se
     """What the simulator never enters, it cannot prove: only edges of a few milliseconds may be missed by a seed."""
     keys = {edge.key for edge in setup.definition.transitions}
 
-    assert len(keys - tally.transitions) <= 4
+    assert len(keys - tally.transitions) <= 5
 
 
 def test_small_worlds_with_a_crash_before_every_effect_break_no_promise(setup: Setup) -> None:

