@@ -77,7 +77,12 @@ def try_lock(descriptor: int) -> bool:
 
 def sync_directory(path: str) -> None:
     """Return when the names of the files in a folder survive a power loss."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:
+        # A folder that may be passed but not read (0711) cannot be opened for that: then everything is synced.
+        os.sync()
+        return
     try:
         os.fsync(descriptor)
     finally:

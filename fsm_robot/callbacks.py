@@ -128,7 +128,7 @@ class Callbacks:
 
     def consume_job(self, step: Step) -> Event:
         """Take the job that was announced."""
-        if self.storage_broken:
+        if not self._could_keep_a_job():
             return Event("storage_unusable")
         if self.inbox.leaving():
             return Event("interrupted")
@@ -280,6 +280,13 @@ class Callbacks:
         self.log.info("job taken", job=job.guid, script=job.script_name)
         kept = {"task": job.documents.get("task")} if self.keep_task else {}
         return Event(name, {**self._job_data(), "task_sha256": digest, **kept})
+
+    def _could_keep_a_job(self) -> bool:
+        try:
+            self.ledger.make_ready()
+        except JournalError as error:
+            self.storage_broke(error)
+        return not self.storage_broken
 
     def _already_had(self, job_guid: str) -> bool:
         try:

@@ -21,7 +21,7 @@ from fsm_robot.inbox import QueueInbox
 from fsm_robot.journal.file import JournalFile
 from fsm_robot.journal.identity import robot_identity
 from fsm_robot.journal.ledger import JobLedger
-from fsm_robot.journal.look_back import find_outcome, find_unsettled
+from fsm_robot.journal.look_back import find_outcome, find_unsettled, jobs_in
 from fsm_robot.journal.record import FORMAT
 from fsm_robot.logs import Log
 from fsm_robot.machine.core import RobotMachine
@@ -83,7 +83,11 @@ def robot_for(settings: Settings, log: Log, *, when_idle: str) -> Robot:
     beats = definition.callback("run_script")
     session = Session(log, when_idle, settings.session.log_off_command, lambda: not worker.busy)
     journal_directory = settings.storage_directory / "journal"
-    ledger = JobLedger(settings.storage_directory / "jobs" / "ledger.jsonl")
+    ledger = JobLedger(
+        settings.storage_directory / "jobs" / "ledger.jsonl",
+        from_journals=lambda: jobs_in(journal_directory),
+        warn=log.error,
+    )
     callbacks = callbacks_class(
         definition=definition,
         gateway=gateway,

@@ -64,7 +64,7 @@ class JournalFile:
         if len(self._waiting) < _MOST_WAITING:
             self._waiting.append(("step", step_values(step, self.clock.utc_now(), now_s - self._started_s)))
         self._flush(sync=True)
-        if "job" in step.event.data:
+        if step.callback == "consume_job" or "job" in step.event.data:
             self._keep_name()
 
     def end(self, exit_code: int) -> None:
@@ -128,10 +128,11 @@ class JournalFile:
         return self._file
 
     def _keep_name(self) -> None:
-        """Sync the folder once, with the first step that speaks of a job.
+        """Sync the folder once, with the first step that speaks of a job, or right before one is asked for.
 
         A power loss may take a new file's name away although its content was synced. Before there is a job, nothing
-        is lost with the file, and a wake-up that finds none does not pay for it.
+        is lost with the file, and a wake-up that finds none does not pay for it. A folder that cannot be synced must
+        show itself while the job is still the orchestrator's.
         """
         if self._name_is_safe:
             return

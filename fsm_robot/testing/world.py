@@ -291,6 +291,9 @@ class FakeLedger:
         """See `ports.Ledger.add`."""
         self.jobs[job_guid] = outcome or self.jobs.get(job_guid, "")
 
+    def make_ready(self) -> None:
+        """See `ports.Ledger.make_ready`."""
+
 
 @attrs.define
 class FakePast:
