@@ -46,7 +46,13 @@ class Robot:
     callbacks: Callbacks
     inbox: QueueInbox
     gateway: HttpGateway
+    journal: JournalFile
     log: Log
+
+    @property
+    def idle_run(self) -> Path | None:
+        """The journal of a run that has had no job so far; None after the first job."""
+        return None if self.callbacks.job else self.journal.path
 
 
 def redactor_for(settings: Settings) -> Redactor:
@@ -112,14 +118,23 @@ def robot_for(settings: Settings, log: Log, *, when_idle: str) -> Robot:
         redactor,
         make_room=lambda: machine_file.give_up_cache(settings.storage_directory),
     )
-    return Robot(Runner(RobotMachine(definition), journal, callbacks, inbox, log), callbacks, inbox, gateway, log)
+    runner = Runner(RobotMachine(definition), journal, callbacks, inbox, log)
+    return Robot(runner, callbacks, inbox, gateway, journal, log)
 
 
-def prune(settings: Settings, log: Log) -> None:
-    """Delete the old runs that the settings do not keep; the run of this process has ended."""
-    from fsm_robot.journal.pruning import Kept, prune_runs
+def prune(settings: Settings, log: Log, idle_run: Path | None) -> None:
+    """Delete the old runs that the settings do not keep; the run of this process has ended.
+
+    `idle_run` is its journal if it had no job, and else None.
+    """
+    from fsm_robot.journal.pruning import Kept, mark_idle, prune_runs
 
     storage = settings.storage_directory
+    if idle_run is not None:
+        try:
+            mark_idle(idle_run)
+        except OSError as error:  # somebody reads it, on Windows: it is looked into when such runs are many
+            log.debug("the journal of a run without a job was not marked", error=str(error))
 
     def folder_of(job_guid: str) -> Path:
         from fsm_robot.worker.job_folder import folder_name
@@ -128,7 +143,7 @@ def prune(settings: Settings, log: Log) -> None:
 
     deleted = prune_runs(
         storage / "journal",
-        Kept(settings.storage.keep_runs, settings.storage.keep_runs_days),
+        Kept(settings.storage.keep_runs, settings.storage.keep_runs_days, settings.storage.keep_idle_runs),
         SystemClock().utc_now(),
         ledger=JobLedger(storage / "jobs" / "ledger.jsonl"),
         folder_of=folder_of,

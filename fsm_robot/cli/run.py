@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
             robot.gateway.close()
             over.set()
         if not robot.callbacks.storage_broken:
-            wiring.prune(settings, log)
+            wiring.prune(settings, log, robot.idle_run)
         jobs = robot.callbacks.jobs_done
         print(f"{robot.runner.machine.state}: {jobs} job{'' if jobs == 1 else 's'} done, exit code {exit_code}")
         log.close()

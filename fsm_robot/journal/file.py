@@ -20,6 +20,8 @@ from fsm_robot.ports import AppendedFile, Clock, Disk
 from fsm_robot.redact import Redactor
 
 SUFFIX = ".jsonl"
+IDLE = ".idle"
+"""Stands before the suffix in the name of a run that had no job, from its end on: a listing tells which runs count."""
 SYSTEM_DISK = SystemDisk()
 # A file that somebody put beside the journals is none of them.
 _NAME = re.compile(r"[0-9]{1,18}-.*\.jsonl")
@@ -153,6 +155,11 @@ def journals(directory: Path, disk: Disk = SYSTEM_DISK) -> list[Path]:
 def journal_names(directory: Path, disk: Disk = SYSTEM_DISK) -> list[str]:
     """Return the names of the robot's own journals in its folder, oldest run first; an absent folder has none."""
     return sorted(filter(_NAME.fullmatch, disk.names(directory)), key=lambda name: (_number(name), name))
+
+
+def run_name(path: Path) -> str:
+    """Return what a run is called: the name of its journal, which is the same during the run and behind it."""
+    return path.name.removesuffix(SUFFIX).removesuffix(IDLE)
 
 
 def _number(name: str) -> int:
