@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from fsm_robot.errors import InstanceRunningError, JournalError
@@ -23,35 +23,35 @@ PID = re.compile(r"pid (\d{1,9})\b")
 
 @contextmanager
 def only_instance(robot_guid: str, storage: Path, started_at: str) -> Iterator[None]:
-    """Hold both locks while the robot runs.
+    """Hold both locks while the robot runs; what goes wrong in the run itself passes through as it is.
 
     Raises:
         InstanceRunningError: Another process has one of them; the message names its pid and start.
         JournalError: The lock file cannot be made.
     """
-    digest = hashlib.sha256(b"fsm_robot instance\n" + robot_guid.lower().encode()).hexdigest()[:24]
-    held: list[int] = []
-    name = 0
-    try:
-        storage.mkdir(parents=True, exist_ok=True)
-        for path in (str(storage / "robot.lock"), f"{system.account_file(digest)}.lock"):
-            held.append(system.open_lock_file(path))
-            if not system.try_lock(held[-1]):
-                raise InstanceRunningError(f"this robot already runs: {_note(held[-1])} holds {path}")
-            os.ftruncate(held[-1], 0)
-            os.write(held[-1], f"pid {os.getpid()}, started {started_at}".encode())
-        # Locked files may lie on a share that knows no locks; the system's own list of names does not.
-        name = system.take_name(f"fsm_robot-{digest}")
-        if not name:
-            raise InstanceRunningError("this robot already runs in this session, under another account's files")
+    with ExitStack() as held:
+        try:
+            _take(robot_guid, storage, started_at, held)
+        except OSError as error:
+            raise JournalError(f"{storage}: the lock of this robot cannot be taken: {error}") from error
         yield
-    except OSError as error:
-        raise JournalError(f"{storage}: the lock of this robot cannot be taken: {error}") from error
-    finally:
-        for descriptor in held:
-            os.close(descriptor)
-        if name:
-            system.free_name(name)
+
+
+def _take(robot_guid: str, storage: Path, started_at: str, held: ExitStack) -> None:
+    digest = hashlib.sha256(b"fsm_robot instance\n" + robot_guid.lower().encode()).hexdigest()[:24]
+    storage.mkdir(parents=True, exist_ok=True)
+    for path in (str(storage / "robot.lock"), f"{system.account_file(digest)}.lock"):
+        descriptor = system.open_lock_file(path)
+        held.callback(os.close, descriptor)
+        if not system.try_lock(descriptor):
+            raise InstanceRunningError(f"this robot already runs: {_note(descriptor)} holds {path}")
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"pid {os.getpid()}, started {started_at}".encode())
+    # Locked files may lie on a share that knows no locks; the system's own list of names does not.
+    name = system.take_name(f"fsm_robot-{digest}")
+    if not name:
+        raise InstanceRunningError("this robot already runs in this session, under another account's files")
+    held.callback(system.free_name, name)
 
 
 def holder(storage: Path) -> int | None:
