@@ -29,7 +29,7 @@ def leave_session(how: str) -> str:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_LONGEST_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
-    return done.stderr.decode(errors="replace").strip()[-300:] if done.returncode else ""
+    return done.stderr.decode(errors="replace").strip() if done.returncode else ""
 
 
 def leaving_hindrance(how: str) -> str:

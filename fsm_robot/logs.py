@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from fsm_robot.redact import cut
+
 if TYPE_CHECKING:
     from loguru import Logger
 
@@ -63,7 +65,7 @@ class Log:
             return
         if self._logger is None:
             self._logger = self._open()
-        self._logger.bind(story=self.redact(story_of(sentence, values))).log(level.upper(), "")
+        self._logger.bind(story=story_of(sentence, values, self.redact)).log(level.upper(), "")
 
     def close(self) -> None:
         """Finish all lines."""
@@ -101,15 +103,15 @@ class Log:
             logger.bind(story=f"robot.log cannot be written, this run is only told here: {error}").warning("")
 
 
-def story_of(sentence: str, values: dict[str, Any]) -> str:
+def story_of(sentence: str, values: dict[str, Any], redact: Callable[[str], str] = str) -> str:
     """Return one line whatever the values hold: a line break in a script's message must not fake a log line."""
-    shown = [f"{key}={_plain(value)}" for key, value in values.items() if value not in (None, "", ())]
-    return sentence if not shown else f"{sentence}: {' '.join(shown)}"
+    shown = [f"{key}={_plain(value, redact)}" for key, value in values.items() if value not in (None, "", ())]
+    # The whole line too: what a warning says comes as the sentence.
+    return redact(sentence if not shown else f"{sentence}: {' '.join(shown)}")
 
 
-def _plain(value: Any) -> str:
-    text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    text = text[:LONGEST_VALUE]
+def _plain(value: Any, redact: Callable[[str], str]) -> str:
+    text = cut(", ".join(map(str, value)) if isinstance(value, tuple) else str(value), LONGEST_VALUE, redact)
     if not text.isprintable():
         text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
     return f'"{text}"' if " " in text or not text else text

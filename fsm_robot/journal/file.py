@@ -64,7 +64,9 @@ class JournalFile:
         now_s = self.clock.monotonic()
         self._started_s = now_s if self._started_s is None else self._started_s
         if len(self._waiting) < _MOST_WAITING:
-            self._waiting.append(("step", step_values(step, self.clock.utc_now(), now_s - self._started_s)))
+            self._waiting.append(
+                ("step", step_values(step, self.clock.utc_now(), now_s - self._started_s, self.redactor.text))
+            )
         self._flush(sync=True)
         if step.callback == "consume_job" or "job" in step.event.data:
             self._keep_name()

@@ -26,6 +26,7 @@ from fsm_robot.operations.diagnosis import (
     credential_diagnosis,
     space_diagnosis,
 )
+from fsm_robot.redact import Redactor, cut
 from fsm_robot.settings import Settings
 from fsm_robot.worker.names import script_names
 
@@ -37,6 +38,7 @@ else:
 # The one documented question that changes nothing and has no GUID in its address, where servers and proxies log it.
 HARMLESS_PATH = "/api/folders/list"
 LONGEST_WAIT_S = 10.0
+LONGEST_SAID = 200
 INTERPRETER_WAIT_S = 30.0
 MOST_NAMES = 5
 
@@ -105,7 +107,8 @@ def interpreter_diagnosis(settings: Settings) -> Diagnosis:
     except (OSError, subprocess.TimeoutExpired) as error:
         return Diagnosis("interpreter", "wrong", f"{python} cannot be started: {error}", do)
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip()[-200:]
+        redact = Redactor.for_guid(settings.orchestrator.robot_guid).text
+        said = cut(done.stderr.decode(errors="replace").strip(), LONGEST_SAID, redact, end=True)
         return Diagnosis("interpreter", "wrong", f"{python} ends with exit code {done.returncode}: {said}", do)
     return Diagnosis("interpreter", "ok", f"{python}, Python {done.stdout.decode(errors='replace').strip()[:20]}")
 

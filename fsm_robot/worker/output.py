@@ -153,7 +153,8 @@ class Output:
 
     def last_line(self) -> str:
         """Return the last line that is not blank, without the secret."""
-        data = self.redactor.data(self._ring.last(LONGEST_LINE_BYTES))
+        # More than is shown, so that no secret is cut before it is looked for.
+        data = self.redactor.data(self._ring.last(LONGEST_LINE_BYTES + self.redactor.longest))[-LONGEST_LINE_BYTES:]
         last = next((line for line in reversed(data.splitlines()) if line.strip()), b"")
         return decoded(last, self.legacy_encodings).strip()
 
