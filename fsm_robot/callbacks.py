@@ -18,10 +18,9 @@ from fsm_robot.machine.definition import CallbackSpec, Definition
 from fsm_robot.machine.events import Event
 from fsm_robot.patience import LeavingError, Patience
 from fsm_robot.ports import ConsumeAnswer, Ending, Gateway, HeartbeatAnswer, Inbox, Job, Ledger, Past, Timers, Worker
-from fsm_robot.pulse import Pulse
+from fsm_robot.pulse import HEARTBEAT, Pulse
 
 IN_PROGRESS = 8
-HEARTBEAT = "/api/robot/heartbeat"
 CONSUME = "/api/robot/consumeNextJob"
 OUTCOMES = ("succeeded", "failed", "refused", "not_started", "lost", "stopped", "stop_ran_out", "aborted")
 """How a job can end; each needs a job status in the machine file."""
@@ -95,6 +94,7 @@ class Callbacks:
         ended = self.worker.end_remains(left.run_token) if left.run_token else ()
         if ended:
             self.log.warning("ended what the last run left running", processes=ended)
+        self._tidy(left.job_guid)
         self.job, self.run_token = Job(left.job_guid, left.script_name), left.run_token
         self.outcome = left.outcome or "lost"
         data = {**self._job_data(), "outcome": self.outcome, "ended": list(ended)}
@@ -173,13 +173,13 @@ class Callbacks:
         try:
             if self.storage_broken:
                 raise ScriptNotStartedError("the journal cannot be written, so the script is not started")
+            self._get_ready(job, job_run)
             self.worker.start(job, self.run_token, lambda ending: self._script_ended(ending, job_run))
         except (ScriptRefusedError, ScriptNotStartedError) as error:
             self.outcome = "refused" if isinstance(error, ScriptRefusedError) else "not_started"
             self.log.error("script not started", job=job.guid, reason=str(error))
             return Event("script_not_started", {"outcome": self.outcome})
         self.log.info("script started", job=job.guid, script=job.script_name)
-        self.pulse.start(job, job_run)
         return None
 
     def ask_script_to_stop(self, step: Step) -> None:
@@ -239,12 +239,22 @@ class Callbacks:
         self.leave()
 
     def close(self) -> None:
-        """End everything that still runs: the robot itself has failed."""
-        self.pulse.stop()
-        self._end_grace()
-        self.worker.kill("aborted")
+        """End everything that still runs: the robot itself has failed. The script comes first, whatever else fails."""
+        try:
+            self.worker.close()
+        finally:
+            self.pulse.stop()
+            self._end_grace()
 
     # ---- pieces
+
+    def _get_ready(self, job: Job, job_run: int) -> None:
+        """Take what heartbeats and the grace time need: a script may use up whatever the account may have."""
+        try:
+            self.timers.prepare(2)
+        except OSError as error:
+            raise ScriptNotStartedError(f"the script is not started, {error}") from error
+        self.pulse.start(job, job_run)
 
     def _end_grace(self) -> None:
         if self._cancel_grace is not None:
@@ -280,6 +290,12 @@ class Callbacks:
         self.log.info("job taken", job=job.guid, script=job.script_name)
         kept = {"task": job.documents.get("task")} if self.keep_task else {}
         return Event(name, {**self._job_data(), "task_sha256": digest, **kept})
+
+    def _tidy(self, job_guid: str) -> None:
+        try:
+            self.past.tidy(job_guid)
+        except OSError as error:
+            self.log.warning("the parameters of a job stay on disk, delete them", job=job_guid, error=str(error))
 
     def _could_keep_a_job(self) -> bool:
         try:

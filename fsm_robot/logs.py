@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from fsm_robot.log_file import LogFile
 from fsm_robot.redact import cut
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 LEVELS = ("debug", "info", "warning", "error")
 CONSOLE_FORMAT = "<dim>{time:HH:mm:ss}</dim> <level>{level: <7}</level> {extra[story]}"
 FILE_FORMAT = "{time:YYYY-MM-DDTHH:mm:ss.SSSZ} {level: <7} {process} {extra[story]}"
-LARGEST_FILE = "10 MB"
-KEPT_FILES = 5
 LONGEST_VALUE = 2000
 
 
@@ -42,6 +41,7 @@ class Log:
     redact: Callable[[str], str]
     console: bool = True
     _logger: Logger | None = None
+    _file: LogFile | None = None
 
     def debug(self, sentence: str, **values: Any) -> None:
         """Write what only a search for a fault needs."""
@@ -73,6 +73,9 @@ class Log:
             self._logger.complete()
             self._logger.remove()
             self._logger = None
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def _open(self) -> Logger:
         from loguru import logger
@@ -88,17 +91,11 @@ class Log:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # One writer at a time: the instance lock is held before the first line.
-            logger.add(
-                path,
-                format=FILE_FORMAT,
-                level="DEBUG",
-                rotation=LARGEST_FILE,
-                retention=KEPT_FILES,
-                encoding="utf-8",
-                errors="backslashreplace",
-                backtrace=False,
-                diagnose=False,
-            )
+            file = LogFile(path)
+            file.open()
+            # Not loguru's own file: it loses every further line when a full one cannot be renamed.
+            logger.add(file.write, format=FILE_FORMAT, level="DEBUG", backtrace=False, diagnose=False)
+            self._file = file
         except OSError as error:
             logger.bind(story=f"robot.log cannot be written, this run is only told here: {error}").warning("")
 

@@ -81,7 +81,8 @@ class Ending:
         outcome: One of the names under `outcomes:` in the machine file: `succeeded`, `failed`, `stopped`,
             `stop_ran_out`, `aborted`, `refused`, `not_started`, `lost`.
         reason: One sentence for the log: the last line of the output, the signal, why it was refused.
-        exit_code: The script's own; negative is a POSIX signal; None where no process was started.
+        exit_code: The script's own; negative is a POSIX signal; None where no process was started, where it could not
+            be ended, or where the system does not tell.
         survivors: Processes that were still there after the kill, as "pid 12 (name)".
         leftovers: Processes that the script left running and that were ended, same form.
         output_path: The job's own log file, or None where nothing was started.
@@ -120,6 +121,9 @@ class Worker(Protocol):
         A script that had already ended keeps its own outcome. Idempotent.
         """
 
+    def close(self) -> None:
+        """End what runs now and return when it is gone, or after a bounded time: the robot itself has failed."""
+
     def end_remains(self, run_token: str) -> tuple[str, ...]:
         """End what an earlier life of the robot left running under `run_token`; return what was ended."""
 
@@ -153,6 +157,9 @@ class Past(Protocol):
 
     def outcome(self, job_guid: str) -> str:
         """Return how a job ended, or empty where no journal tells. Raises `JournalError`."""
+
+    def tidy(self, job_guid: str) -> None:
+        """Remove what only the running script of a job needed, such as its parameters. Raises `OSError`."""
 
 
 class Ledger(Protocol):
@@ -223,13 +230,22 @@ class Inbox(Protocol):
 class Timers(Protocol):
     """Time that passes beside the owner thread."""
 
+    def prepare(self, calls: int) -> None:
+        """Get ready what `calls` calls of `after` at a time need, so that none of them needs anything of the system.
+
+        Raises:
+            OSError: The system does not give it.
+        """
+
     def after(self, wait_s: float, action: Callable[[], float | None]) -> Callable[[], None]:
         """Call `action` in `wait_s`, not in the owner thread, and again in as many seconds as it answers, until None.
 
-        An action that makes a call of the gateway makes it before anything else, and one at most.
+        An action that makes a call of the gateway makes it before anything else, and one at most. One that raises
+        something is called again after the same wait.
 
         Returns:
-            What cancels it: once that has returned, `action` does not begin any more. It waits for nothing.
+            What cancels it: once that has returned, `action` does not begin any more. It does not wait for one that
+            is under way.
         """
 
 

@@ -8,12 +8,14 @@ from collections.abc import Callable
 import attrs
 
 from fsm_robot.codes import event_for
-from fsm_robot.errors import BeatsEndedError, GatewayError
+from fsm_robot.errors import BeatsEndedError, GatewayError, GatewayUnreachableError
 from fsm_robot.gateway.retry import retry_wait_s
 from fsm_robot.logs import Log
 from fsm_robot.machine.definition import CallbackSpec, RetryPolicy
 from fsm_robot.machine.events import Event
 from fsm_robot.ports import Clock, Gateway, HeartbeatAnswer, Inbox, Job, Timers
+
+HEARTBEAT = "/api/robot/heartbeat"
 
 
 @attrs.define(eq=False, repr=False)
@@ -72,6 +74,9 @@ class _Beats:
             return None
         except GatewayError as error:
             return self._missed(error)
+        # Whatever it is, the next one must go out: the order to abort may be in its answer.
+        except Exception as error:
+            return self._missed(GatewayUnreachableError(HEARTBEAT, "no_answer", repr(error)))
         return self._heard(answer)
 
     def _heard(self, answer: HeartbeatAnswer) -> float:

@@ -3,22 +3,127 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 import attrs
 
+from fsm_robot import threads
 
-@attrs.frozen(eq=False, repr=False)
+SHORTEST_AGAIN_S = 0.05
+BEGINNING_S = 0.05
+"""How long cancelling waits for an action that has just begun: to show its first effect takes it far less."""
+
+Action = Callable[[], float | None]
+
+
+@attrs.define(eq=False, repr=False)
 class ThreadTimers:
-    """`ports.Timers` with a thread per call of `after`: an action that hangs holds up nobody else."""
+    """`ports.Timers` with a thread per call of `after`: an action that hangs holds up nobody else.
 
-    def after(self, wait_s: float, action: Callable[[], float | None]) -> Callable[[], None]:
+    A thread whose call is over waits for the next one, so the calls that a job needs can be made ready before it.
+
+    Attributes:
+        log: Writes a line: level, sentence, values.
+    """
+
+    log: Callable[..., None]
+    _idle: list[_Seat] = attrs.field(factory=list)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock)
+
+    def prepare(self, calls: int) -> None:
+        """See `ports.Timers.prepare`."""
+        while len(self._idle) < calls:
+            self._sit_down(_Seat(self._sit_down, self.log))
+
+    def after(self, wait_s: float, action: Action) -> Callable[[], None]:
         """See `ports.Timers.after`."""
-        cancelled = threading.Event()
-        threading.Thread(target=_repeat, args=(wait_s, action, cancelled), name="timer", daemon=True).start()
-        return cancelled.set
+        with self._lock:
+            seat = self._idle.pop() if self._idle else None
+        return (seat or _Seat(self._sit_down, self.log)).take(_Call(action, wait_s, time.monotonic() + wait_s))
+
+    def _sit_down(self, seat: _Seat) -> None:
+        with self._lock:
+            self._idle.append(seat)
 
 
-def _repeat(wait_s: float | None, action: Callable[[], float | None], cancelled: threading.Event) -> None:
-    while wait_s is not None and not cancelled.wait(wait_s):
-        wait_s = action()
+@attrs.define(eq=False, repr=False)
+class _Call:
+    action: Action
+    wait_s: float
+    due_s: float
+    running: bool = False
+    over: bool = False
+
+
+@attrs.define(eq=False, repr=False)
+class _Seat:
+    """A thread, and the call that it has now."""
+
+    free: Callable[[_Seat], None]
+    log: Callable[..., None]
+    call: _Call | None = None
+    changed: threading.Condition = attrs.field(factory=threading.Condition)
+
+    def __attrs_post_init__(self) -> None:
+        """Begin to wait for a call. Raises `OSError`: there is no thread left."""
+        threads.start("timer", self._serve, self._failed)
+
+    def take(self, call: _Call) -> Callable[[], None]:
+        """Begin a call; return what cancels it."""
+        with self.changed:
+            self.call = call
+            self.changed.notify_all()
+        return lambda: self._cancel(call)
+
+    def _cancel(self, call: _Call) -> None:
+        with self.changed:
+            call.over = True
+            self.changed.notify_all()
+            # Between the decision to begin and the first effect of the action lies a moment that no flag can show.
+            if call.running:
+                self.changed.wait_for(lambda: not call.running, BEGINNING_S)
+
+    def _serve(self) -> None:
+        while True:
+            call = self._due()
+            try:
+                wait_s = call.action()
+            finally:
+                with self.changed:
+                    call.running = False
+                    self.changed.notify_all()
+            self._next(call, wait_s)
+
+    def _due(self) -> _Call:
+        """Return a call whose time has come and which nobody has cancelled."""
+        with self.changed:
+            while True:
+                call = self.call
+                if call is not None and call.over:
+                    self.call = call = None
+                    self.free(self)
+                if call is None:
+                    self.changed.wait()
+                elif (left_s := call.due_s - time.monotonic()) > 0:
+                    self.changed.wait(min(left_s, threading.TIMEOUT_MAX))
+                else:
+                    call.running = True
+                    return call
+
+    def _next(self, call: _Call, wait_s: float | None) -> None:
+        with self.changed:
+            if wait_s is None:
+                call.over = True
+            else:
+                call.wait_s, call.due_s = wait_s, time.monotonic() + wait_s
+
+    def _failed(self, error: BaseException) -> bool:
+        # Whoever waits for what the action brings would wait for ever without another call. It comes after the same
+        # wait as before, never sooner: it may have sent a heartbeat before it failed.
+        call = self.call
+        if call is not None:
+            again_s = max(call.wait_s, SHORTEST_AGAIN_S)
+            call.due_s = time.monotonic() + again_s
+            self.log("error", "a timer's action failed, it is called again", wait_s=again_s, error=repr(error))
+        return True

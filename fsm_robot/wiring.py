@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -27,13 +27,16 @@ from fsm_robot.logs import Log
 from fsm_robot.machine.core import RobotMachine
 from fsm_robot.machine.definition import Definition
 from fsm_robot.patience import Patience
-from fsm_robot.ports import Ending, Job, Unsettled, Worker
+from fsm_robot.ports import Ending, Job, Unsettled
 from fsm_robot.pulse import Pulse
 from fsm_robot.redact import Redactor
 from fsm_robot.runner import Runner
 from fsm_robot.session import Session
 from fsm_robot.settings import Settings
 from fsm_robot.timers import ThreadTimers
+
+if TYPE_CHECKING:
+    from fsm_robot.worker.supervisor import ScriptWorker
 
 SHORTEST_USUAL_INTERVAL_S = 10.0
 
@@ -77,7 +80,7 @@ def machine_for(settings: Settings, *, cached: bool) -> tuple[Definition, type[C
 def robot_for(settings: Settings, log: Log, *, when_idle: str) -> Robot:
     """Build a robot; nothing is sent and nothing is written yet."""
     definition, callbacks_class = machine_for(settings, cached=True)
-    redactor, clock, timers, inbox = redactor_for(settings), SystemClock(), ThreadTimers(), QueueInbox()
+    redactor, clock, timers, inbox = redactor_for(settings), SystemClock(), ThreadTimers(log.write), QueueInbox()
     gateway = gateway_for(settings, redactor, log.warning)
     worker = _LateWorker(settings, redactor, log)
     if settings.heartbeat.interval_s < SHORTEST_USUAL_INTERVAL_S:
@@ -87,7 +90,7 @@ def robot_for(settings: Settings, log: Log, *, when_idle: str) -> Robot:
         )
     contact_lost_after_s = settings.heartbeat.disconnect_after_s if settings.heartbeat.on_disconnect == "stop" else None
     beats = definition.callback("run_script")
-    session = Session(log, when_idle, settings.session.log_off_command, lambda: not worker.busy)
+    session = Session(log, when_idle, settings.session.log_off_command, worker.is_idle)
     journal_directory = settings.storage_directory / "journal"
     ledger = JobLedger(
         settings.storage_directory / "jobs" / "ledger.jsonl",
@@ -103,7 +106,7 @@ def robot_for(settings: Settings, log: Log, *, when_idle: str) -> Robot:
         timers=timers,
         log=log,
         ledger=ledger,
-        past=_Past(journal_directory, ledger, log),
+        past=_Past(journal_directory, ledger, log, settings.scripts.keep_job_files),
         patience=Patience(inbox, clock, log),
         leave=session.leave,
         stop_grace_s=settings.scripts.stop_grace_s,
@@ -158,6 +161,7 @@ class _Past:
     directory: Path
     ledger: JobLedger
     log: Log
+    keep_job_files: bool
 
     def unsettled(self) -> Unsettled | None:
         """Return the job that earlier runs left open, or None."""
@@ -167,6 +171,13 @@ class _Past:
         """Return how a job ended, or empty where no journal tells."""
         return find_outcome(self.directory, job_guid)
 
+    def tidy(self, job_guid: str) -> None:
+        """Remove what only the running script of a job needed; `scripts.keep_job_files` keeps it."""
+        from fsm_robot.worker.job_folder import JobFolder, folder_name
+
+        if not self.keep_job_files:
+            JobFolder(self.directory.parent / "jobs" / folder_name(job_guid)).clear(keep_job_file=False)
+
 
 @attrs.define(eq=False, repr=False)
 class _LateWorker:
@@ -175,19 +186,11 @@ class _LateWorker:
     settings: Settings
     redactor: Redactor
     log: Log
-    busy: bool = False
-    _worker: Worker | None = None
+    _worker: ScriptWorker | None = None
 
     def start(self, job: Job, run_token: str, ended: Callable[[Ending], None]) -> None:
         """See `ports.Worker.start`."""
-
-        def over(ending: Ending) -> None:
-            # Survivors are still running: the account must not be logged off over them.
-            self.busy = bool(ending.survivors)
-            ended(ending)
-
-        self._built().start(job, run_token, over)
-        self.busy = True
+        self._built().start(job, run_token, ended)
 
     def ask_to_stop(self) -> None:
         """See `ports.Worker.ask_to_stop`."""
@@ -195,8 +198,17 @@ class _LateWorker:
 
     def kill(self, outcome: str) -> None:
         """See `ports.Worker.kill`."""
-        if self.busy:
-            self._built().kill(outcome)
+        if self._worker is not None:
+            self._worker.kill(outcome)
+
+    def close(self) -> None:
+        """See `ports.Worker.close`."""
+        if self._worker is not None:
+            self._worker.close()
+
+    def is_idle(self) -> bool:
+        """Return whether nothing of any job is alive."""
+        return self._worker is None or self._worker.is_idle()
 
     def end_remains(self, run_token: str) -> tuple[str, ...]:
         """See `ports.Worker.end_remains`."""
@@ -210,7 +222,7 @@ class _LateWorker:
 
         return [legacy.argument(job.process_version_guid, job.guid, legacy.settings_file())]
 
-    def _built(self) -> Worker:
+    def _built(self) -> ScriptWorker:
         if self._worker is None:
             import gc
 

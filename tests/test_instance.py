@@ -15,7 +15,7 @@ def test_an_error_of_the_run_is_not_taken_for_one_of_the_lock(tmp_path: Path) ->
     """What a run raises passes through as it is, and the locks are free behind it."""
     guid = str(uuid.uuid4())
 
-    with pytest.raises(FileNotFoundError, match="prices.csv"), only_instance(guid, tmp_path, MOMENT):
+    with pytest.raises(FileNotFoundError, match=r"prices\.csv"), only_instance(guid, tmp_path, MOMENT):
         raise FileNotFoundError("prices.csv")
 
     with only_instance(guid, tmp_path, MOMENT):

@@ -67,7 +67,7 @@ def started() -> Iterator[Callable[..., tuple[Pulse, QueueInbox]]]:
 
     def start(server: Server, interval_s: float = 0.05, lost_after_s: float | None = None) -> tuple[Pulse, QueueInbox]:
         inbox = QueueInbox()
-        pulse = Pulse(server, inbox, SystemClock(), ThreadTimers(), Lines().log(), SPEC, interval_s, lost_after_s)  # type: ignore[arg-type]
+        pulse = Pulse(server, inbox, SystemClock(), ThreadTimers(print), Lines().log(), SPEC, interval_s, lost_after_s)  # type: ignore[arg-type]
         pulse.start(JOB, 3)
         pulses.append(pulse)
         return pulse, inbox

@@ -18,7 +18,7 @@ def test_action_comes_after_its_wait_and_not_in_the_thread_that_asked() -> None:
     ran: SimpleQueue[tuple[float, int]] = SimpleQueue()
     before = time.monotonic()
 
-    ThreadTimers().after(0.05, lambda: ran.put((time.monotonic(), threading.get_ident())))
+    ThreadTimers(print).after(0.05, lambda: ran.put((time.monotonic(), threading.get_ident())))
 
     at, thread = ran.get(timeout=PATIENCE_S)
     assert at - before >= 0.05 - CLOCK_STEP_S
@@ -34,7 +34,7 @@ def test_action_comes_again_after_what_it_answers_until_it_answers_none() -> Non
         ran.put(time.monotonic())
         return answers.pop(0)
 
-    ThreadTimers().after(0.0, act)
+    ThreadTimers(print).after(0.0, act)
 
     stamps = [ran.get(timeout=PATIENCE_S) for _ in range(3)]
     assert all(later - earlier >= 0.05 - CLOCK_STEP_S for earlier, later in itertools.pairwise(stamps))
@@ -53,9 +53,9 @@ def test_cancelled_action_does_not_begin_and_cancelling_waits_for_nothing() -> N
         release.wait(PATIENCE_S)
         return 0.0
 
-    never = ThreadTimers().after(0.1, lambda: ran.append(2))
+    never = ThreadTimers(print).after(0.1, lambda: ran.append(2))
     never()
-    cancel = ThreadTimers().after(0.0, act)
+    cancel = ThreadTimers(print).after(0.0, act)
     assert hanging.wait(PATIENCE_S)
 
     before = time.monotonic()

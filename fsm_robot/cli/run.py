@@ -37,6 +37,7 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the robot and return the exit code of the process."""
+    system.set_inherited_right()
     settings = settings_module.load(Path(arguments.config).absolute())
     with only_instance(settings.orchestrator.robot_guid, settings.storage_directory, SystemClock().utc_now()):
         # Imported behind the lock: a second start has to be told off, not to be made ready.

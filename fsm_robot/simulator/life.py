@@ -97,6 +97,9 @@ class LifeTimers:
     schedule: Schedule
     life: Life
 
+    def prepare(self, calls: int) -> None:
+        """See `ports.Timers.prepare`: the queue of virtual time needs nothing."""
+
     def after(self, wait_s: float, action: Callable[[], float | None]) -> Callable[[], None]:
         """See `ports.Timers.after`."""
         waiting: list[Entry] = []

@@ -154,6 +154,10 @@ class SimulatedWorker:
         self.processes.note("killed", tree.job_guid, 0, outcome)
         self.processes.kill(tree, outcome)
 
+    def close(self) -> None:
+        """See `ports.Worker.close`."""
+        self.kill("aborted")
+
     def end_remains(self, run_token: str) -> tuple[str, ...]:
         """See `ports.Worker.end_remains`."""
         self.effect("end_remains")

@@ -298,6 +298,9 @@ class _Past:
         """See `ports.Past.outcome`."""
         return find_outcome(STORAGE / "journal", job_guid, self.disk)
 
+    def tidy(self, job_guid: str) -> None:
+        """See `ports.Past.tidy`: a simulated script has no files."""
+
 
 @attrs.define
 class NotedJournal:

@@ -67,6 +67,9 @@ class FakeTimers:
     _entries: list[tuple[float, int, Callable[[], float | None]]] = attrs.field(factory=list)
     _count: int = 0
 
+    def prepare(self, calls: int) -> None:
+        """See `ports.Timers.prepare`: the clock needs nothing."""
+
     def after(self, wait_s: float, action: Callable[[], float | None]) -> Callable[[], None]:
         """See `ports.Timers.after`."""
         self._count += 1
@@ -243,6 +246,10 @@ class FakeWorker:
         self.done.append(("kill", outcome))
         self._end(attrs.evolve(self.on_kill, outcome=outcome) if self.on_kill else None)
 
+    def close(self) -> None:
+        """See `ports.Worker.close`."""
+        self.kill("aborted")
+
     def end_remains(self, run_token: str) -> tuple[str, ...]:
         """See `ports.Worker.end_remains`."""
         self.done.append(("end_remains", run_token))
@@ -301,6 +308,7 @@ class FakePast:
 
     left: Unsettled | None = None
     outcomes: dict[str, str] = attrs.field(factory=dict)
+    tidied: list[str] = attrs.field(factory=list)
 
     def unsettled(self) -> Unsettled | None:
         """See `ports.Past.unsettled`."""
@@ -309,6 +317,10 @@ class FakePast:
     def outcome(self, job_guid: str) -> str:
         """See `ports.Past.outcome`."""
         return self.outcomes.get(job_guid, "")
+
+    def tidy(self, job_guid: str) -> None:
+        """See `ports.Past.tidy`."""
+        self.tidied.append(job_guid)
 
 
 @attrs.define

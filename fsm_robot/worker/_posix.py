@@ -1,9 +1,20 @@
-"""The process tree of a script under POSIX; `_windows.py` has the same names.
+"""The processes below the robot under POSIX; `_windows.py` has the same names.
 
 How nothing gets away: under Linux the robot is the subreaper of everything below it, so a process whose parent ends
-becomes a child of the robot and not of init, whatever session, group or environment it has given itself. The tree is
-then all that descends from the robot. What an earlier life of the robot has left is no descendant any more; it is known
-by the run token in its environment, or by the pid and creation time of the script itself.
+becomes a child of the robot and not of init, whatever session, group or environment it has given itself. Whatever a
+script has started is then below a child of the robot, and there is no such child exactly when the system says so.
+
+How that is proved: `waitid` answers ECHILD when the robot has no child at all. Where it has children that are not the
+job's (a callback's own, those of a job that could not be killed), the list of all processes is read while nobody is
+reaped. Numbers of processes are given in rising order, so a process that hands over to a child and ends cannot slip
+past a reader that goes upwards, except where the numbers begin anew, and that is looked for. A list by itself would
+prove nothing.
+
+Whose an ended child is: a script runs in a session of its own, and nobody can enter the session of somebody else, so
+what is in the robot's session was started by a callback, and belongs to it.
+
+What an earlier life of the robot has left is no descendant any more; it is known by its control group, by the run token
+in its environment, by its session, and by the pid and creation time of the script itself.
 
 Where there is no /proc (other systems than Linux) only the script's process group is seen.
 """
@@ -15,119 +26,392 @@ import sys
 assert sys.platform != "win32", "imported on other systems than Windows"  # and type-checked for them only
 
 import ctypes
+import errno
+import gc
 import os
+import select
 import signal
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
 import attrs
 
-from fsm_robot.worker.process import Process
+from fsm_robot import threads
+from fsm_robot.worker import _cgroup
+from fsm_robot.worker.process import Note, Process
 
 RUN_TOKEN = "FSM_ROBOT_RUN_TOKEN"  # noqa: S105 - the name of a variable
 _PR_SET_CHILD_SUBREAPER = 36
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
+_ANOTHERS_S = 0.02
+"""How soon to look again while an ended child waits for the callback that started it."""
+_STOP_ROUNDS = 20
+"""How often one `kill` looks for processes that are not stopped yet: each round finds what the last one had born."""
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
+class Children:
+    """Every process that this one has started for a job or has adopted, for as long as it lives: the only reaper.
+
+    Attributes:
+        weakness: Why processes may get away here, or empty.
+    """
+
+    weakness: str = ""
+    _trees: list[Tree] = attrs.field(factory=list)
+    _lock: threading.RLock = attrs.field(factory=threading.RLock)  # while it is held nobody is reaped
+    _more: threading.Event = attrs.field(factory=threading.Event)
+
+    def tree(self, run_token: str, exited: Callable[[int | None], None], log: Callable[..., None]) -> Tree:
+        """Return the tree of a job, which has no process yet.
+
+        Args:
+            run_token: Mark in the environment of the tree.
+            exited: Is told the exit code of the script's own process, or None if the system does not know it. It comes
+                from another thread, and may come twice.
+            log: Writes a line: level, sentence, values.
+        """
+        with self._lock:
+            strangers = [*_direct(), *_direct(ended=True)]
+            known = frozenset((each.pid, each.created) for each in strangers)
+            tree = Tree(self, run_token, exited, log, self.weakness, known)
+            self._trees.append(tree)
+        if strangers:
+            names = tuple(map(str, strangers))
+            log("info", "child processes of the robot that are not this job's are left alone", processes=names)
+        return tree
+
+    def _begin(self) -> None:
+        """Adopt and reap from now on. Raises `OSError`: there is no thread left."""
+        _wait_for_children_again()
+        self.weakness = _adopt_orphans()
+        threads.start("reaper", self._reap, self._reaper_failed)
+
+    def _has_another(self, tree: Tree, session: int, run_token: str) -> bool:
+        """Return whether a process of this session, or with this mark, belongs to a job that could not be ended."""
+        others = [each for each in self._trees if each is not tree]
+        return any(session in each._sessions or run_token == each._run_token for each in others)
+
+    def _forget(self, tree: Tree) -> None:
+        """End the supervision of a tree that is empty."""
+        with self._lock:
+            if tree in self._trees:
+                self._trees.remove(tree)
+
+    def _collect(self) -> bool:
+        """Reap what has ended and is ours; return False where all that has ended is somebody else's."""
+        with self._lock:
+            while (ended := _ended_child()) is not None:
+                if not self._take_in(ended):
+                    break
+            else:
+                return True
+            # It hides what has ended behind it.
+            waiting = _direct(ended=True)
+            ours = self._ours_of(waiting)
+            for each in ours:
+                if (found := _ended_child(each.pid)) is None or not self._take_in(found):
+                    _reap(each.pid)
+            return bool(ours)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+            except ChildProcessError:
+                self._none_is_left()
+                self._more.wait()
+                self._more.clear()
+                continue
+            if not self._collect():
+                self._more.wait(_ANOTHERS_S)
+
+    def _reaper_failed(self, error: BaseException) -> bool:
+        for tree in self._trees:
+            tree._log("error", "looking after processes failed, it begins anew", error=repr(error))
+        threading.Event().wait(_ANOTHERS_S)
+        return True
+
+    def _none_is_left(self) -> None:
+        """Tell of scripts whose end somebody else has taken: else they would be waited for, for ever."""
+        with self._lock:
+            # Looked at again: a script may have been started in between.
+            gone = [tree for tree in self._trees if tree.pid and not tree.ended] if _has_no_child() else []
+            for tree in gone:
+                tree._has_been_reaped()
+                tree._has_ended(None)
+
+    def _take_in(self, ended: os.waitid_result) -> bool:
+        """Reap an ended child if it is ours."""
+        pid = ended.si_pid
+        tree = next((each for each in self._trees if each.pid == pid and not each._reaped), None)
+        if tree is not None:
+            # Known before it is reaped: nothing that happens in between can lose it.
+            tree._has_ended(ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status)
+            _reap(pid)
+            tree._has_been_reaped()
+            return True
+        if self._has_session(_session(pid)):
+            _reap(pid)
+            return True
+        return False
+
+    def _has_session(self, session: int) -> bool:
+        return any(session in tree._sessions for tree in self._trees)
+
+    def _ours_of(self, ended: Iterable[Process]) -> list[Process]:
+        """Return those ended children that are scripts, or were adopted from a job."""
+        scripts = [tree.pid for tree in self._trees if not tree._reaped]
+        held = _Held()
+        return [each for each in ended if each.pid in scripts or self._is_adopted(each, held)]
+
+    def _is_adopted(self, process: Process, held: _Held) -> bool:
+        session = _session(process.pid)
+        if not self._trees or session in (0, os.getsid(0)):
+            return False
+        if self._has_session(session):
+            return True
+        known = (process.pid, process.created)
+        return not any(known in tree._strangers for tree in self._trees) and process.pid not in held
+
+
+@cache
+def children() -> Children:
+    """Return the one owner of this process's children. Raises `OSError`: there is no thread left."""
+    made = Children()
+    made._begin()
+    return made
+
+
+@attrs.define(eq=False, repr=False)
 class Tree:
     """A script's process and everything that it has started.
 
     Attributes:
-        created: When the script's own process was created, in the system's own words.
         weakness: Why not everything that the script starts is seen, or empty.
+        created: When the script's own process was created, in the system's own words.
+        ended: Whether the script's own process has ended.
+        exit_code: Its exit code, negative for a signal; None where that is not known.
     """
 
-    _popen: subprocess.Popen[bytes]
-    _strangers: frozenset[tuple[int, str]]
-    created: str
-    weakness: str = ""
+    _children: Children
+    _run_token: str
+    _exited: Callable[[int | None], None]
+    _log: Callable[..., None]
+    weakness: str
+    _strangers: frozenset[tuple[int, str]]  # children of the robot, by pid and creation time, that were there before
+    created: str = ""
+    ended: bool = False
+    _reaped: bool = False
+    exit_code: int | None = None
+    _popen: subprocess.Popen[bytes] | None = None
+    _sessions: set[int] = attrs.field(factory=set)  # the script's own, and what its processes made and were seen in
+    _group: _cgroup.ControlGroup | None = None
+    _marker: bytes = b""
 
     @property
     def pid(self) -> int:
-        """Number of the script's own process."""
-        return self._popen.pid
+        """Number of the script's own process, 0 before it was started."""
+        return self._popen.pid if self._popen is not None else 0
+
+    def note(self) -> Note:
+        """Return what a later life of the robot needs to find this tree."""
+        return Note(self._run_token, self.pid, self.created, self._group.path if self._group is not None else "")
+
+    def start(self, command: Sequence[str], environment: Mapping[str, str], directory: str, output: int) -> None:
+        """Start the script in a session of its own, with stdout and stderr going to the descriptor `output`.
+
+        Args:
+            command: Interpreter, script host, and what the host is told.
+            environment: All variables of the script, the run token among them.
+            directory: Working directory.
+            output: Descriptor.
+
+        Raises:
+            OSError: The system could not start it.
+        """
+        self._marker = os.fsencode(command[1])
+        self._group = _cgroup.make(self._run_token)
+        # Under the lock: a script that ends at once must not be reaped before it is known.
+        with self._children._lock:
+            self._popen = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=environment,
+                cwd=directory,
+                start_new_session=True,
+            )
+            self._sessions.add(self.pid)
+            # An interpreter needs far longer to start than this call.
+            if self._group is not None and not self._group.add(self.pid):
+                self._group.remove()
+                self._group = None
+            self.created = created_at(self.pid)
+        self._children._more.set()
 
     def resume(self) -> None:
         """Let the script run; here it does so from its start, and is found by its run token if nobody wrote it down."""
 
-    def wait(self) -> None:
-        """Wait until the script's own process has ended; it is not reaped, so its pid stays its own."""
-        try:
-            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-        except ChildProcessError:
-            return  # reaped already
+    def _has_ended(self, exit_code: int | None) -> None:
+        """Take note of the end of the script's own process; for the reaper."""
+        if not self.ended:
+            self.exit_code, self.ended = exit_code, True
+        self._exited(self.exit_code)
+
+    def _has_been_reaped(self) -> None:
+        """Take note that its number is free; for the reaper."""
+        self._reaped = True
+        if self._popen is not None:
+            # Else `subprocess` would wait for this number itself some day, whoever has it then.
+            self._popen.returncode = self.exit_code if self.exit_code is not None else -1
 
     def has_exited(self) -> bool:
-        """Return whether the script's own process has ended."""
-        try:
-            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
-        except ChildProcessError:
+        """Return whether the script's own process has ended, also where the reaper has not seen it yet."""
+        if self.ended or not self.pid:
             return True
-
-    def reap(self) -> int:
-        """Return the exit code of an ended script, negative for a signal."""
-        return self._popen.wait()
+        try:
+            return _ended_child(self.pid) is not None
+        except ChildProcessError:
+            # Somebody else has reaped it, and knows how it ended; we do not.
+            with self._children._lock:
+                if not self.ended:
+                    self._has_been_reaped()
+                    self._has_ended(None)
+            return True
 
     def interrupt(self) -> str:
         """Ask the script to stop; return how. The host makes it a KeyboardInterrupt where the script has no handler."""
-        _signal(self.pid, signal.SIGTERM)
+        _signal(self._host(), signal.SIGTERM)
         return "SIGTERM"
 
     def interrupt_again(self) -> str:
         """Ask in a second way; return how, or empty. A signal reaches every program, so there is none."""
         return ""
 
-    def kill(self) -> None:
-        """Kill everything that is alive now; what is started at this moment needs another call."""
-        if not self.has_exited():
-            _signal(self.pid, signal.SIGKILL, group=True)
-        kill(self.others())
-        if not self.has_exited():
-            _signal(self.pid, signal.SIGKILL)
+    def kill(self) -> list[Process]:
+        """Stop, then kill everything that is alive now, and return it; what is started meanwhile needs another call.
+
+        What is stopped first starts nothing any more, so a tree that grows while it is killed comes to its end.
+        """
+        self._to_own_group(signal.SIGSTOP)
+        stopped: dict[tuple[int, str], Process] = {}
+        for _ in range(_STOP_ROUNDS):
+            new = [each for each in self._stop_direct() if (each.pid, each.created) not in stopped]
+            new += [each for each in self._members() if (each.pid, each.created) not in stopped]
+            if not new:
+                break
+            _send(new, signal.SIGSTOP)
+            stopped.update({(each.pid, each.created): each for each in new})
+        if self._group is not None:
+            self._group.kill()
+        self._to_own_group(signal.SIGKILL)
+        kill(stopped.values())
+        return list(stopped.values())
 
     def others(self) -> list[Process]:
-        """Return what else is alive of the tree."""
-        below = [each for each in _children() if each.pid != self.pid]
-        return [each for each in below if (each.pid, each.created) not in self._strangers and not _reaped(each)]
+        """Return what else is alive of the tree, as far as the list of processes shows it."""
+        return [each for each in self._members() if each.pid != self.pid]
+
+    def is_empty(self) -> bool:
+        """Return whether it is proved that nothing of the tree is alive; see the head of this file."""
+        if not self.has_exited():
+            return False
+        self._children._collect()
+        if _has_no_child():
+            return not _only_group_is_seen() or not _group_is_alive(self.pid)
+        return not self.doubt() and self._only_strangers_live()
+
+    def doubt(self) -> str:
+        """Return why it cannot be proved here that a tree is empty, or empty."""
+        if _has_no_child() or _shows_processes():
+            return ""
+        return "/proc does not show the processes of this system, and the robot has children of its own"
 
     def close(self) -> None:
-        """Give the system back what the tree has taken: nothing here, once it is reaped."""
+        """Give the system back what the tree has taken, once it is empty."""
+        if self._group is not None:
+            self._group.remove()
+        self._children._forget(self)
 
+    def _only_strangers_live(self) -> bool:
+        """Return whether no child is alive but those that are not the job's; see the head of this file."""
+        with self._children._lock:
+            before = _last_pid()
+            held = _Held()
+            mine = any(self._is_mine(each, held) for each in _direct())
+            if mine or _last_pid() < before:
+                return False
+            # What has ended in between may have handed over; when it is reaped another look tells.
+            return not self._children._ours_of(_direct(ended=True))
 
-def adopt_orphans() -> str:
-    """Make the robot the parent of whatever loses its own; return why that is not so, or empty."""
-    prctl = getattr(ctypes.CDLL(None), "prctl", None)
-    if prctl is None:
-        return ""  # not Linux: there the process group is all that is seen, as the head of this file says
-    return "" if prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 else "processes may escape, prctl refuses"
+    def _stop_direct(self) -> Iterator[Process]:
+        """Stop the robot's own children of this tree, the youngest first and each as soon as it is seen.
+
+        A process that starts its successor and ends lives for milliseconds: all that is below it, and the rest of the
+        list, has to wait.
+        """
+        held = _Held()
+        for each in _direct():
+            if self._is_mine(each, held):
+                _send([each], signal.SIGSTOP)
+                yield each
+
+    def _members(self) -> list[Process]:
+        processes, held = _processes(), _Held()
+        own = {each.pid for each in processes.values() if each.parent == os.getpid() and self._is_mine(each, held)}
+        members = [processes[pid] for pid in own]
+        members += _below(processes, own)
+        return [each for each in members if _stat(str(each.pid)).state not in ("", "Z", "X")]
+
+    def _is_mine(self, process: Process, held: _Held) -> bool:
+        """Return whether a living child of the robot belongs to this tree."""
+        if process.pid == self.pid and not self._reaped:
+            return True
+        session = _session(process.pid)
+        if (process.pid, process.created) in self._strangers or session in (0, os.getsid(0)):
+            return False
+        if session in self._sessions:
+            return True
+        token = _token(process.pid)
+        if self._children._has_another(self, session, token):
+            return False
+        if token != self._run_token and process.pid in held:
+            return False
+        self._sessions.add(session)
+        return True
+
+    def _host(self) -> int:
+        """Return the process that runs the script host: the script's own, or what a wrapper before it has started.
+
+        Each step of the way executes a command line of its own with the host's path in it; a child that was only forked
+        has the line of its parent.
+        """
+        processes = _processes()
+        pid, line = self.pid, _command_line(self.pid)
+        while True:
+            below = [each.pid for each in processes.values() if each.parent == pid]
+            lines = ((child, _command_line(child)) for child in below)
+            found = next(((child, its) for child, its in lines if self._marker in its and its != line), None)
+            if found is None:
+                return pid
+            pid, line = found
+
+    def _to_own_group(self, number: int) -> None:
+        with self._children._lock:
+            if self.pid and not self._reaped:
+                _signal(self.pid, number, group=True)
 
 
 def watch_argument(stop_flag: str) -> str:  # noqa: ARG001 - the twin needs it
     """Return how the script host learns of a stop."""
     return "signal"
-
-
-def start(command: Sequence[str], environment: Mapping[str, str], directory: str, output: int) -> Tree:
-    """Start a script in a session of its own, with stdout and stderr going to the descriptor `output`.
-
-    Raises:
-        OSError: The system could not start it.
-    """
-    strangers = frozenset((each.pid, each.created) for each in _children())
-    popen = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        env=environment,
-        cwd=directory,
-        start_new_session=True,
-    )
-    return Tree(popen, strangers, created_at(popen.pid))
 
 
 def created_at(pid: int) -> str:
@@ -141,38 +425,59 @@ def is_alive(process: Process) -> bool:
     return _stat(str(process.pid)).state not in ("", "Z", "X") and created_at(process.pid) == process.created
 
 
-def remains(run_token: str, pid: int, created: str) -> list[Process]:
-    """Return what an earlier life has left: by run token, by the script's pid and creation time, and what descends.
+def remains(left: Note) -> list[Process]:
+    """Return what an earlier life has left: by run token, session, the script's pid and creation time, and descent.
 
-    A process whose number was given away again is not among them.
+    A process whose number was given away again is not among them, and neither is this one with all that is below it,
+    which may carry the token when a script has started the robot.
     """
     processes = _processes()
-    mark = f"{RUN_TOKEN}={run_token}".encode()
-    roots = {each.pid for each in processes.values() if run_token and mark in _environment(each.pid)}
-    found = processes.get(pid)
-    if found is not None and created and found.created == created:
-        roots.add(pid)
-    roots.discard(os.getpid())
-    alive = {each.pid: each for each in _below(processes, roots)}
-    alive.update({root: processes[root] for root in roots})
-    return [each for each in alive.values() if _stat(str(each.pid)).state not in ("", "Z")]
+    mark = f"{RUN_TOKEN}={left.run_token}".encode()
+    roots = {each.pid for each in processes.values() if left.run_token and mark in _environment(each.pid)}
+    roots |= _of_the_script(processes, left)
+    if (group := _cgroup.left_behind(left.group, left.run_token)) is not None:
+        roots |= group.members() & processes.keys()
+    found = {root: processes[root] for root in roots}
+    found.update({each.pid: each for each in _below(processes, roots)})
+    if os.getpid() in found:
+        for pid in (os.getpid(), *(each.pid for each in _below(processes, {os.getpid()}))):
+            found.pop(pid, None)
+    return [each for each in found.values() if _stat(str(each.pid)).state not in ("", "Z")]
+
+
+def end_group(left: Note) -> None:
+    """Kill the control group that an earlier life has left, if there is one."""
+    group = _cgroup.left_behind(left.group, left.run_token)
+    if group is not None:
+        group.kill()
+        group.remove()
 
 
 def kill(processes: Iterable[Process]) -> None:
     """Kill these processes, and none that has got one of their numbers since."""
-    for process in processes:
+    _send(processes, signal.SIGKILL)
+
+
+def write_within(descriptor: int, data: bytes, patience_s: float) -> bool:
+    """Write a few bytes into a pipe; return False where it had no room for so long.
+
+    A script may have made its output non-blocking, and what it has is what we have.
+    """
+    deadline_s = time.monotonic() + patience_s
+    while True:
+        room = select.poll()
+        room.register(descriptor, select.POLLOUT)
+        left_s = deadline_s - time.monotonic()
+        if left_s < 0 or not room.poll(left_s * 1000):
+            return False
         try:
-            descriptor = os.pidfd_open(process.pid)
+            # Poll promises room for PIPE_BUF bytes, so this comes back, and all or nothing is written.
+            os.write(descriptor, data)
+        except BlockingIOError:
+            continue
         except OSError:
-            continue  # gone
-        try:
-            # The descriptor holds this very process, so the look and the signal mean the same one.
-            if created_at(process.pid) == process.created:
-                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-        except OSError:
-            continue  # gone, or another account's: it stays alive and is named as a survivor
-        finally:
-            os.close(descriptor)
+            return False
+        return True
 
 
 def open_pipe() -> tuple[int, int]:
@@ -202,12 +507,31 @@ def legacy_encodings() -> tuple[str, ...]:
     return ()
 
 
+@attrs.define(eq=False)
+class _Held:
+    """The processes that a part of this program has started itself and has not waited for yet, as `subprocess` knows.
+
+    Asked only about children in sessions that nobody knows. There is no list of them, so all objects are looked at,
+    once and not before somebody asks.
+    """
+
+    _pids: frozenset[int] | None = None
+
+    def __contains__(self, pid: int) -> bool:
+        """Return whether one of them has this number."""
+        if self._pids is None:
+            popens = (each for each in gc.get_objects() if issubclass(type(each), subprocess.Popen))
+            self._pids = frozenset(getattr(each, "pid", 0) for each in popens if each.returncode is None)
+        return pid in self._pids
+
+
 @attrs.frozen
 class _Stat:
     state: str = ""
     parent: int = 0
     created: str = ""
     name: str = ""
+    session: int = 0
 
 
 @cache
@@ -229,7 +553,7 @@ def _stat(pid: str) -> _Stat:
     # The name stands in brackets and may hold blanks and brackets itself.
     before, _, after = data.rpartition(")")
     values = after.split()
-    return _Stat(values[0], int(values[1]), values[19], before.partition("(")[2])
+    return _Stat(values[0], int(values[1]), values[19], before.partition("(")[2], int(values[3]))
 
 
 def _environment(pid: int) -> list[bytes]:
@@ -242,17 +566,21 @@ def _environment(pid: int) -> list[bytes]:
 
 def _processes() -> dict[int, Process]:
     """Return every process of the system, ended ones that nobody has reaped included."""
-    try:
-        names = os.listdir("/proc")
-    except OSError:
-        return {}
-    stats = ((name, _stat(name)) for name in names if name.isdecimal())
+    stats = ((name, _stat(name)) for name in _numbers())
     boot = _boot_id()
     return {
         int(name): Process(int(name), f"{boot}:{stat.created}", stat.name, stat.parent)
         for name, stat in stats
         if stat.state
     }
+
+
+def _numbers() -> list[str]:
+    """Return the numbers of all processes, in rising order as the system reads them."""
+    try:
+        return [name for name in os.listdir("/proc") if name.isdecimal()]
+    except OSError:
+        return []
 
 
 def _below(processes: Mapping[int, Process], roots: set[int]) -> Iterator[Process]:
@@ -268,9 +596,34 @@ def _below(processes: Mapping[int, Process], roots: set[int]) -> Iterator[Proces
                 waiting.append(process.pid)
 
 
-def _children() -> list[Process]:
-    """Return everything that is below the robot."""
-    return [] if _has_no_child() else list(_below(_processes(), {os.getpid()}))
+def _of_the_script(processes: Mapping[int, Process], left: Note) -> set[int]:
+    """Return the script's own process, and what is still in its session.
+
+    A session keeps the number of the process that has made it, and nobody gets that number before the session is empty.
+    Where somebody has it who is not the script, the session is his.
+    """
+    if not left.created:
+        return set()
+    script = processes.get(left.pid)
+    if script is not None and script.created != left.created:
+        return set()
+    boot, _, ticks = left.created.rpartition(":")
+    members = (each for each in processes.values() if _session(each.pid) == left.pid and _is_own_account(each.pid))
+    found = {each.pid for each in members if each.created.rpartition(":")[0] == boot}
+    found = {pid for pid in found if int(processes[pid].created.rpartition(":")[2]) >= int(ticks)}
+    return found | ({left.pid} if script is not None else set())
+
+
+def _direct(*, ended: bool = False) -> list[Process]:
+    """Return the robot's own children, the living or the ended ones, the youngest first."""
+    if _has_no_child():
+        return []
+    found = []
+    for name in sorted(_numbers(), key=int, reverse=True):
+        stat = _stat(name)
+        if stat.parent == os.getpid() and (stat.state in ("Z", "X")) == ended:
+            found.append(Process(int(name), f"{_boot_id()}:{stat.created}", stat.name, stat.parent))
+    return found
 
 
 def _has_no_child() -> bool:
@@ -282,16 +635,116 @@ def _has_no_child() -> bool:
     return False
 
 
-def _reaped(process: Process) -> bool:
-    """Return whether a process has ended; if it is a child of ours it is reaped."""
-    if _stat(str(process.pid)).state not in ("", "Z"):
+def _ended_child(pid: int = 0) -> os.waitid_result | None:
+    """Return an ended child that nobody has reaped, any or this one, and leave it so.
+
+    Raises:
+        ChildProcessError: This one is no child of ours, or was reaped.
+    """
+    try:
+        return os.waitid(os.P_PID if pid else os.P_ALL, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+    except ChildProcessError:
+        if pid:
+            raise
+        return None
+
+
+def _reap(pid: int) -> None:
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return  # somebody was faster
+
+
+def _session(pid: int) -> int:
+    """Return the session of a process, ended ones included, or 0. It needs no /proc."""
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return 0
+
+
+def _is_own_account(pid: int) -> bool:
+    try:
+        return os.stat(f"/proc/{pid}").st_uid == os.geteuid()
+    except OSError:
         return False
-    if process.parent == os.getpid():
-        try:
-            os.waitpid(process.pid, os.WNOHANG)
-        except ChildProcessError:
-            return True
+
+
+def _token(pid: int) -> str:
+    start = f"{RUN_TOKEN}=".encode()
+    return next((os.fsdecode(each[len(start) :]) for each in _environment(pid) if each.startswith(start)), "")
+
+
+def _command_line(pid: int) -> list[bytes]:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as stream:
+            return stream.read().split(b"\0")
+    except OSError:
+        return []
+
+
+def _last_pid() -> int:
+    """Return the number that was given to the youngest process of the system."""
+    try:
+        with open("/proc/loadavg", "rb") as stream:
+            return int(stream.read().split()[4])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _shows_processes() -> bool:
+    return bool(_stat(str(os.getpid())).state)
+
+
+def _only_group_is_seen() -> bool:
+    """Return whether orphans of a script do not come to the robot here."""
+    return getattr(ctypes.CDLL(None), "prctl", None) is None
+
+
+def _group_is_alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
     return True
+
+
+def _wait_for_children_again() -> None:
+    """Let children be waited for: whoever starts the robot may have had the system throw their ends away."""
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+@cache
+def _adopt_orphans() -> str:
+    """Make the robot the parent of whatever loses its own; return why that is not so, or empty."""
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is None:
+        return "only the process group of the script is seen by this system"
+    return "" if prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 else "processes may escape, prctl refuses"
+
+
+def _send(processes: Iterable[Process], number: int) -> None:
+    """Send a signal to these processes, and to none that has got one of their numbers since."""
+    for process in processes:
+        try:
+            descriptor = os.pidfd_open(process.pid)
+        except OSError as error:
+            # Ending a job must not depend on a free descriptor; then the number has to do.
+            if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSYS) and is_alive(process):
+                _signal(process.pid, number)
+            continue
+        try:
+            # The descriptor holds this very process, so the look and the signal mean the same one.
+            if created_at(process.pid) == process.created:
+                signal.pidfd_send_signal(descriptor, number)
+        except OSError:
+            continue  # gone, or another account's: it stays alive and is named as a survivor
+        finally:
+            os.close(descriptor)
 
 
 def _signal(pid: int, number: int, *, group: bool = False) -> None:

@@ -19,14 +19,15 @@ import msvcrt
 import os
 import subprocess
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import PureWindowsPath
 
 import attrs
 
+from fsm_robot import threads
 from fsm_robot.worker import _win32 as windows
-from fsm_robot.worker.process import Process
+from fsm_robot.worker.process import Note, Process
 
 RUN_TOKEN = "FSM_ROBOT_RUN_TOKEN"  # noqa: S105 - the name of a variable
 _PIPE_BYTES = 1 << 20
@@ -47,41 +48,116 @@ _DEADLY_CODES = {
 }
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
+class Children:
+    """Every process that the robot has started for a job, for as long as the robot lives.
+
+    Attributes:
+        weakness: Why processes may get away here, or empty.
+    """
+
+    weakness: str = ""
+
+    def tree(self, run_token: str, exited: Callable[[int | None], None], log: Callable[..., None]) -> Tree:
+        """Return the tree of a job, which has no process yet, but what its end needs.
+
+        Args:
+            run_token: Mark in the environment of the tree.
+            exited: Is told the exit code of the script's own process, or None if the system does not know it. It comes
+                from another thread, and may come twice.
+            log: Writes a line: level, sentence, values.
+
+        Raises:
+            OSError: There is no thread left.
+        """
+        tree = Tree(run_token, exited, log, self.weakness)
+        threads.start("script's end", tree._wait, tree._failed)
+        return tree
+
+
+@cache
+def children() -> Children:
+    """Return the one owner of this process's children. Raises `OSError`: there is no thread left."""
+    return Children(_bound_to_robot())
+
+
+@attrs.define(eq=False, repr=False)
 class Tree:
     """A script's process and everything that it has started.
 
     Attributes:
-        created: When the script's own process was created, in the system's own words.
         weakness: Why not everything that the script starts is seen, or empty.
+        created: When the script's own process was created, in the system's own words.
+        ended: Whether the script's own process has ended.
+        exit_code: Its exit code; None where that is not known.
     """
 
-    _popen: subprocess.Popen[bytes]
-    _job: windows.JobObject | None
-    created: str
-    weakness: str = ""
+    _run_token: str
+    _exited: Callable[[int | None], None]
+    _log: Callable[..., None]
+    weakness: str
+    created: str = ""
+    ended: bool = False
+    exit_code: int | None = None
+    _popen: subprocess.Popen[bytes] | None = None
+    _job: windows.JobObject | None = None
+    _closed: bool = False
+    _begun: threading.Event = attrs.field(factory=threading.Event)
     _lock: threading.Lock = attrs.field(factory=threading.Lock)
 
     @property
     def pid(self) -> int:
-        """Number of the script's own process, or of the launcher that stands before it (venv, `py.exe`)."""
-        return self._popen.pid
+        """Number of the script's own process, or of the launcher before it (venv, `py.exe`); 0 before the start."""
+        return self._popen.pid if self._popen is not None else 0
+
+    def note(self) -> Note:
+        """Return what a later life of the robot needs to find this tree."""
+        return Note(self._run_token, self.pid, self.created)
+
+    def start(self, command: Sequence[str], environment: Mapping[str, str], directory: str, output: int) -> None:
+        """Create the script's process, suspended, with stdout and stderr going to the descriptor `output`.
+
+        It has a console of its own without a window: events of the robot's console do not reach it, none pops up when
+        the robot has no console, and its own children find one.
+
+        Args:
+            command: Interpreter, script host, and what the host is told.
+            environment: All variables of the script, the run token among them.
+            directory: Working directory.
+            output: Descriptor.
+
+        Raises:
+            OSError: The system could not start it.
+        """
+        flags = (
+            windows.CREATE_SUSPENDED
+            | subprocess.CREATE_NO_WINDOW
+            | subprocess.CREATE_NEW_PROCESS_GROUP
+            | subprocess.NORMAL_PRIORITY_CLASS
+        )
+        # With close_fds, which is the default, the child gets a list of exactly these three handles.
+        self._popen = popen = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=environment,
+            cwd=directory,
+            creationflags=flags,
+        )
+        self._job, weakness = _job_for(popen)
+        self.weakness = self.weakness or weakness
+        self.created = str(windows.created(_handle_of(popen)))
+        self._begun.set()
 
     def resume(self) -> None:
         """Let the script run; until then it has not executed anything. Raises `OSError`."""
+        assert self._popen is not None, "resume comes after start"
         windows.resume(_handle_of(self._popen))
-
-    def wait(self) -> None:
-        """Wait until the script's own process has ended; its number stays its own until it is reaped."""
-        self._popen.wait()
 
     def has_exited(self) -> bool:
         """Return whether the script's own process has ended."""
-        return self._popen.poll() is not None
-
-    def reap(self) -> int:
-        """Return the exit code of an ended script."""
-        return self._popen.wait()
+        return self.ended or self._popen is None or self._popen.poll() is not None
 
     def interrupt(self) -> str:
         """Ask the script to stop; return how. The host looks for the stop flag and acts inside the script's process."""
@@ -110,8 +186,9 @@ class Tree:
             return f"a console event could not be sent: {error}"
         return "a console event (CTRL_BREAK)" if done.returncode == 0 else "a console event could not be sent"
 
-    def kill(self) -> None:
-        """Kill everything that is alive now; what is started at this moment needs another call."""
+    def kill(self) -> list[Process]:
+        """Kill everything that is alive now, and return it; what is started meanwhile needs another call."""
+        alive = [*_look(self.pid), *self.others()] if self.pid else []
         with self._lock:
             if self._job is not None:
                 try:
@@ -119,10 +196,11 @@ class Tree:
                 except OSError:
                     pass  # one by one, then
                 else:
-                    return
-        kill(self.others())
-        if not self.has_exited():
+                    return alive
+        kill(alive)
+        if self._popen is not None and self._popen.poll() is None:
             self._popen.kill()
+        return alive
 
     def others(self) -> list[Process]:
         """Return what else is alive of the tree."""
@@ -135,21 +213,37 @@ class Tree:
                     pids = []
                 found = [each for pid in pids if pid != self.pid for each in _look(pid)]
             else:
-                found = list(_below({self.pid: self.created}))
+                found = list(_below({self.pid: self.created})) if self.created else []
         # The window behind a console belongs to the system, and goes with the last program that uses the console.
         return [each for each in found if each.name.lower() not in _CONSOLE_HOSTS]
 
+    def is_empty(self) -> bool:
+        """Return whether nothing of the tree is alive: where it has a job object, by the system's own count."""
+        return self.has_exited() and not self.others()
+
+    def doubt(self) -> str:
+        """Return why it cannot be proved here that a tree is empty, or empty: a job object always proves it."""
+        return ""
+
     def close(self) -> None:
         """Give the system back what the tree has taken; ends what is still alive of it."""
+        self._closed = True
+        self._begun.set()
         with self._lock:
             if self._job is not None:
                 self._job.close()
                 self._job = None
 
+    def _wait(self) -> None:
+        self._begun.wait()
+        if self._popen is not None:
+            code = self._popen.wait()
+            self.exit_code, self.ended = code, True
+            self._exited(code)
 
-def adopt_orphans() -> str:
-    """Bind everything that the robot starts to the robot's own life, once; return why that is not so, or empty."""
-    return _bound_to_robot()
+    def _failed(self, error: BaseException) -> bool:
+        self._log("error", "looking after the script's process failed, it begins anew", error=repr(error))
+        return not self._closed
 
 
 def watch_argument(stop_flag: str) -> str:
@@ -166,35 +260,6 @@ def open_pipe() -> tuple[int, int]:
     )
 
 
-def start(command: Sequence[str], environment: Mapping[str, str], directory: str, output: int) -> Tree:
-    """Create a script's process, suspended, with stdout and stderr going to the descriptor `output`.
-
-    It has a console of its own without a window: events of the robot's console do not reach it, none pops up when the
-    robot has no console, and its own children find one.
-
-    Raises:
-        OSError: The system could not start it.
-    """
-    flags = (
-        windows.CREATE_SUSPENDED
-        | subprocess.CREATE_NO_WINDOW
-        | subprocess.CREATE_NEW_PROCESS_GROUP
-        | subprocess.NORMAL_PRIORITY_CLASS
-    )
-    # With close_fds, which is the default, the child gets a list of exactly these three handles.
-    popen = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        env=environment,
-        cwd=directory,
-        creationflags=flags,
-    )
-    job, weakness = _job_for(popen)
-    return Tree(popen, job, str(windows.created(_handle_of(popen))), weakness)
-
-
 def created_at(pid: int) -> str:
     """Return when a process was created, in the system's own words, or empty where that is not known."""
     with windows.opened(pid) as handle:
@@ -207,16 +272,31 @@ def is_alive(process: Process) -> bool:
     return any(each.created == process.created for each in _look(process.pid))
 
 
-def remains(run_token: str, pid: int, created: str) -> list[Process]:  # noqa: ARG001 - the twin needs it
+def remains(left: Note) -> list[Process]:
     """Return what an earlier life has left: by the script's pid and creation time, and what descends.
 
     In the usual case that is nothing: the system ends a script together with the robot that runs it.
-    A process whose number was given away again is not among them.
+    A process whose number was given away again is not among them, and neither is this one.
     """
-    if not created:
+    if not left.created:
         return []
-    found = [each for each in _look(pid) if each.created == created]
-    return [*found, *_below({pid: created})] if found or not _look(pid) else []
+    there = list(_look(left.pid))
+    script = [each for each in there if each.created == left.created]
+    alive = [*script, *_below({left.pid: left.created})] if script or not there else []
+    return [each for each in alive if each.pid != os.getpid()]
+
+
+def end_group(left: Note) -> None:
+    """End what else an earlier life has left: a job object ends with the robot, so there is nothing."""
+
+
+def write_within(descriptor: int, data: bytes, patience_s: float) -> bool:  # noqa: ARG001 - the twin needs it
+    """Write a few bytes into a pipe; return False where that failed. The pump always makes room."""
+    try:
+        os.write(descriptor, data)
+    except OSError:
+        return False
+    return True
 
 
 def kill(processes: Iterable[Process]) -> None:

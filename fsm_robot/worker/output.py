@@ -1,27 +1,45 @@
 """What a script prints -> a file that is bounded, in bytes of any encoding, with its head and its tail kept.
 
-The script writes into a pipe that is always emptied, whatever the disk does, so it never blocks. The head goes to the
-file at once. What comes after it stays in a ring in memory; a script that goes quiet after a flood is the one that a
-person wants to look at, so the ring is also written beside the file from time to time.
+Two threads share the work, since a disk may hang and a script must not hang with it. The pump empties the script's
+pipe into a ring in memory and touches no disk. The writer takes the head of the stream out of the ring and into the
+file. What comes after the head stays in the ring until the end; a script that goes quiet after a flood is the one that
+a person wants to look at, so the ring is also written beside the file from time to time.
+
+Where the disk is slower than the script, the pump waits for the writer, for `STALL_S` all in all; then the head ends
+where it has got to, and the script goes on.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
 import attrs
 
+from fsm_robot import threads
 from fsm_robot.redact import Redactor
 from fsm_robot.worker.decoding import decoded
+from fsm_robot.worker.job_folder import private_file
+
+if sys.platform == "win32":
+    from fsm_robot.worker import _windows as system
+else:
+    from fsm_robot.worker import _posix as system
 
 BLOCK_BYTES = 256 * 1024
 LONGEST_TAIL_BYTES = 4 << 20
 PREVIEW_EVERY_S = 2.0
+STALL_S = 1.0
+"""How long the writer may keep the pump waiting, all in all: longer than a disk takes that is only busy."""
+OPEN_S = 5.0
+"""How long the file may take to be opened before the script starts without one."""
 LONGEST_LINE_BYTES = 4096
 PREVIEW_NAME = "output.tail.log"
 
@@ -40,7 +58,7 @@ class _Ring:
         if self._filled == BLOCK_BYTES:
             # Besides the block that is being filled, the others must hold everything that `last` may be asked for.
             full = len(self._blocks) * BLOCK_BYTES >= self.size + BLOCK_BYTES
-            self._blocks.append(self._blocks.popleft() if full else bytearray(BLOCK_BYTES))
+            self._blocks.append(self._blocks.popleft() if full else self._new_block())
             self._filled = 0
         return memoryview(self._blocks[-1])[self._filled :]
 
@@ -58,8 +76,22 @@ class _Ring:
             self._filled = BLOCK_BYTES
         self._filled -= count
 
+    def _new_block(self) -> bytearray:
+        try:
+            return bytearray(BLOCK_BYTES)
+        except MemoryError:
+            if not self._blocks:
+                raise
+            # A shorter tail, where memory is short: the script must go on.
+            return self._blocks.popleft()
+
+    @property
+    def held(self) -> int:
+        """How many of the last bytes are there."""
+        return min(self.total, len(self._blocks) * BLOCK_BYTES - (BLOCK_BYTES - self._filled))
+
     def last(self, count: int) -> bytes:
-        """Return the last `count` bytes, or as many as are held: `size` of them always are."""
+        """Return the last `count` bytes, or as many as are held: `size` of them are, unless memory was short."""
         count = min(count, self.total)
         pieces, end = [], self._filled
         for block in reversed(self._blocks):
@@ -113,91 +145,190 @@ class Output:
     problem: str = ""
     _head_taken: int = 0
     _dropped: int = 0
-    _reader: int = -1
+    _head_over: bool = False
+    _stalled_s: float = 0.0
+    _stream: FileIO | None = None
     _writer: int = -1
     _mark: bytes = b""
     _head: _Cleaned | None = None
     _ring: _Ring = attrs.field(init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock)
-    _thread: threading.Thread | None = None
-    _preview: threading.Timer | None = None
-    _finished: bool = False
+    _news: threading.Condition = attrs.field(init=False)
+    _opened: threading.Event = attrs.field(factory=threading.Event)
+    _refused: OSError | None = None
+    _pumped: threading.Event = attrs.field(factory=threading.Event)
+    _preview_s: float | None = None
+    _finishing: bool = False
+    _written: threading.Event = attrs.field(factory=threading.Event)
 
     def __attrs_post_init__(self) -> None:
         """Divide the limit: half for the tail, which is in memory and therefore has a limit of its own."""
         self._ring = _Ring(max(1, min(self.limit_bytes // 2, LONGEST_TAIL_BYTES)))
+        self._news = threading.Condition(self._lock)
 
     def open(self, pipe: Callable[[], tuple[int, int]] = os.pipe) -> int:
         """Begin, with both ends of a new pipe; return the descriptor that the script writes to. Raises `OSError`."""
-        self._head = _Cleaned(self.path.open("wb", buffering=0), self.redactor)
-        self._reader, self._writer = pipe()
-        self._thread = threading.Thread(target=self._empty_the_pipe, name="output", daemon=True)
-        self._thread.start()
+        try:
+            threads.start("output file", self._write_out, self._writer_failed)
+            if not self._opened.wait(OPEN_S):
+                self.problem = f"the output is not kept, {self.path} could not be opened within {OPEN_S:g} s"
+            if self._refused is not None:
+                raise self._refused
+            reader, self._writer = pipe()
+            self._stream = FileIO(reader, "rb")
+            threads.start("output", self._empty_the_pipe, self._pump_failed)
+        except OSError:
+            self._pumped.set()
+            self.finish(0.0)
+            raise
         return self._writer
 
     def finish(self, patience_s: float) -> None:
-        """Complete the file, with all that was printed until now.
+        """Complete the file, with all that was printed until now; takes twice `patience_s` at most.
 
         The end of the pipe is not waited for: a process that got away may hold it open for ever. A mark that we
         write into it ourselves comes out behind everything that was there before.
         """
         mark = os.urandom(16)
-        self._mark = mark
-        os.write(self._writer, mark)
-        assert self._thread is not None, "finish comes after open"
-        self._thread.join(patience_s)
-        os.close(self._writer)
         with self._lock:
-            self._finished = True
-            self._complete()
+            self._mark = mark
+        if self._writer >= 0:
+            if not self._pumped.is_set() and system.write_within(self._writer, mark, patience_s):
+                self._pumped.wait(patience_s)
+            writer, self._writer = self._writer, -1
+            os.close(writer)
+        with self._news:
+            self._finishing = True
+            self._news.notify_all()
+        if not self._written.wait(patience_s) and not self.problem:
+            self.problem = f"the end of the output is not kept: the disk has not taken it within {patience_s:g} s"
 
     def last_line(self) -> str:
         """Return the last line that is not blank, without the secret."""
-        # More than is shown, so that no secret is cut before it is looked for.
-        data = self.redactor.data(self._ring.last(LONGEST_LINE_BYTES + self.redactor.longest))[-LONGEST_LINE_BYTES:]
+        with self._lock:
+            # More than is shown, so that no secret is cut before it is looked for.
+            data = self._ring.last(LONGEST_LINE_BYTES + self.redactor.longest)
+        data = self.redactor.data(data)[-LONGEST_LINE_BYTES:]
         last = next((line for line in reversed(data.splitlines()) if line.strip()), b"")
         return decoded(last, self.legacy_encodings).strip()
 
     # ---- the pump, in a thread of its own
 
     def _empty_the_pipe(self) -> None:
-        room = self._ring.room()
-        with open(self._reader, "rb", buffering=0) as stream:
-            while count := stream.readinto(room):
-                with self._lock:
-                    if self._finished or self._take(count):
-                        return
-                    # Under the lock as well: it moves the blocks that somebody may be reading.
-                    room = self._ring.room()
+        assert self._stream is not None, "the pump comes after the pipe"
+        with self._lock:
+            # Under the lock: it moves the blocks that somebody may be reading.
+            room = self._ring.room()
+        while count := self._stream.readinto(room):
+            with self._news:
+                if self._finishing or self._take(count):
+                    break
+                self._wait_for_the_writer()
+                room = self._ring.room()
+        self._pumped.set()
+        self._stream.close()
+
+    def _pump_failed(self, error: BaseException) -> bool:
+        self.problem = self.problem or f"a piece of the output may be missing: {error!r}"
+        # Without the pump the script would block as soon as the pipe is full.
+        return not self._pumped.is_set() and not self._finishing
 
     def _take(self, count: int) -> bool:
         """Take what was read; return whether the mark has come."""
         self._ring.add(count)
-        unsure, ended = 0, False
+        ended = False
         if self._mark:
             # It is set before it is written, so no byte of it is in a block that was read before.
-            unsure = len(self._mark) - 1
-            recent = self._ring.last(count + unsure)
+            recent = self._ring.last(count + len(self._mark) - 1)
             place = recent.find(self._mark)
             if ended := place >= 0:
                 self._ring.take_back(len(recent) - place)
-        self._fill_the_head(unsure)
-        if self._ring.total > self._head_bytes and self._preview is None:
-            self._preview = threading.Timer(PREVIEW_EVERY_S, self._write_preview)
-            self._preview.daemon = True
-            self._preview.start()
+        # Behind the head it looks by itself from time to time; waking it for each read would cost half of the speed.
+        if self._preview_s is None or not (self._head_over or self._head_taken == self._head_bytes):
+            self._news.notify()
         return ended
+
+    def _wait_for_the_writer(self) -> None:
+        """Let the writer catch up before what it has not written yet is overwritten; not for long."""
+        safe = max(self._ring.size, BLOCK_BYTES)
+        while (
+            self._ring.total - self._head_taken > safe
+            and self._head_waits()
+            and self._stalled_s < STALL_S
+            and not self._finishing
+        ):
+            began_s = time.monotonic()
+            self._news.wait(STALL_S - self._stalled_s)
+            self._stalled_s += time.monotonic() - began_s
+
+    # ---- the writer, in another one
+
+    def _write_out(self) -> None:
+        if self._head is None:
+            self._open_file()
+        while self._refused is None and not self._finish_is_due():
+            piece = self._next_piece()
+            if piece:
+                self._write(piece)
+        self._complete()
+        self._written.set()
+
+    def _open_file(self) -> None:
+        try:
+            self._head = _Cleaned(private_file(self.path), self.redactor)
+        except OSError as error:
+            self._refused = error
+        finally:
+            self._opened.set()
+
+    def _writer_failed(self, error: BaseException) -> bool:
+        self.problem = self.problem or f"the output is not kept any more: {error!r}"
+        self._opened.set()
+        self._written.set()
+        if self._head is not None:
+            self._head.file.close()
+        return False
+
+    def _finish_is_due(self) -> bool:
+        with self._lock:
+            return self._finishing and not self._head_waits()
+
+    def _next_piece(self) -> bytes:
+        """Wait for something to do; return the next piece of the head, or nothing after a preview was written."""
+        with self._news:
+            while not (waits := self._head_waits()) and not self._finishing:
+                # Only what is not in the head is shown beside it.
+                hidden = self._ring.total > self._head_taken
+                if hidden and self._preview_s is None:
+                    self._preview_s = time.monotonic() + PREVIEW_EVERY_S
+                left_s = self._preview_s - time.monotonic() if self._preview_s is not None else None
+                if left_s is not None and left_s <= 0:
+                    break
+                self._news.wait(left_s)
+            if waits:
+                piece = self._ring.last(self._ring.total - self._head_taken)[:waits]
+                self._head_taken += waits
+                # The pump may be waiting for exactly this.
+                self._news.notify()
+                return piece
+            tail = b"" if self._finishing else self._behind_the_head()
+        self._write_preview(tail)
+        return b""
+
+    def _head_waits(self) -> int:
+        """Return how many bytes of the head are in the ring and not in the file yet; the head may end early."""
+        behind = self._ring.total - self._head_taken
+        if self.problem or behind > self._ring.held:
+            self._head_over = True  # the pump has overtaken the writer: the rest is a part of the tail, or left out
+        if self._head_over:
+            return 0
+        # What may be the beginning of the end mark is not the script's.
+        unsure = len(self._mark) - 1 if self._mark and not self._pumped.is_set() else 0
+        return max(0, min(behind - unsure, self._head_bytes - self._head_taken))
 
     @property
     def _head_bytes(self) -> int:
         return self.limit_bytes - self._ring.size
-
-    def _fill_the_head(self, unsure: int) -> None:
-        behind = self._ring.total - self._head_taken
-        count = min(behind - unsure, self._head_bytes - self._head_taken)
-        if count > 0:
-            self._head_taken += count
-            self._write(self._ring.last(behind)[:count])
 
     def _write(self, data: bytes) -> None:
         if self._head is None or self.problem:
@@ -212,7 +343,7 @@ class Output:
     def _behind_the_head(self) -> bytes:
         """Return the tail, behind a line that tells how much is missing before it."""
         behind = self._ring.total - self._head_taken
-        if behind <= self._ring.size:
+        if behind <= min(self._ring.size, self._ring.held):
             return self._ring.last(behind)
         tail = self._ring.last(self._ring.size)
         # A cut line, and with it a piece of a secret that would not be recognised, is left out.
@@ -224,27 +355,25 @@ class Output:
             + tail
         )
 
-    def _write_preview(self) -> None:
-        with self._lock:
-            self._preview = None
-            if self._finished or self.problem:
-                return
-            tail = self._behind_the_head()
+    def _write_preview(self, tail: bytes) -> None:
+        self._preview_s = None
+        if not tail or self.problem:
+            return
         try:
-            with (self.path.parent / PREVIEW_NAME).open("wb", buffering=0) as file:
+            with private_file(self.path.parent / PREVIEW_NAME) as file:
                 _in_pieces(_Cleaned(file, self.redactor), tail)
         except OSError:
             return  # it is only for who looks; the file itself will tell its own problem
 
     def _complete(self) -> None:
-        if self._preview is not None:
-            self._preview.cancel()
         head = self._head
         if head is None:
             return
         try:
             if not self.problem:
-                _in_pieces(head, self._behind_the_head())
+                with self._lock:
+                    tail = self._behind_the_head()
+                _in_pieces(head, tail)
                 head.finish()
             (self.path.parent / PREVIEW_NAME).unlink(missing_ok=True)
         except OSError as error:

@@ -1,4 +1,4 @@
-"""A process that is alive, as both systems tell it."""
+"""Processes, as both systems tell of them."""
 
 from __future__ import annotations
 
@@ -23,3 +23,20 @@ class Process:
 
     def __str__(self) -> str:
         return f"pid {self.pid} ({self.name})"
+
+
+@attrs.frozen
+class Note:
+    """What is written down of a script's process before it runs, so that a later life of the robot can end it.
+
+    Attributes:
+        run_token: Mark in the environment of the script and of what it starts.
+        pid: Number of the script's own process.
+        created: When that was created, in the system's own words.
+        group: What else the system keeps the tree together by, or empty.
+    """
+
+    run_token: str
+    pid: int = 0
+    created: str = ""
+    group: str = ""

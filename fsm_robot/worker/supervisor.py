@@ -1,4 +1,4 @@
-"""Start, watch, stop and kill one script with everything that it starts."""
+"""Start, watch, stop and kill scripts with everything that they start, for as long as the robot lives."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from queue import Empty, SimpleQueue
 
 import attrs
 
+from fsm_robot import threads
 from fsm_robot.errors import ScriptNotStartedError
 from fsm_robot.ports import Ending, Job
 from fsm_robot.redact import Redactor
 from fsm_robot.worker.job_folder import JobFolder, folder_name
 from fsm_robot.worker.names import resolve_script
 from fsm_robot.worker.output import Output
-from fsm_robot.worker.process import Process
+from fsm_robot.worker.process import Note, Process
 
 if sys.platform == "win32":
     from fsm_robot.worker import _windows as system
@@ -36,6 +37,11 @@ OUTPUT_PATIENCE_S = 5.0
 ASK_AGAIN_S = 3.0
 """How long a script gets to follow the first way of asking before the system's second one, where it has one."""
 LOOK_FIRST_S, LOOK_LONGEST_S = 0.002, 0.05
+LOOK_ANYWAY_S = 1.0
+"""How often a script is looked at although nobody said that it has ended: a callback may have taken its end away."""
+MOST_FAILURES = 5
+MOST_NAMES = 20
+"""How many processes are named in a log line."""
 
 
 @attrs.define
@@ -62,39 +68,47 @@ class ScriptWorker:
     log: Callable[..., None]
     arguments: Callable[[Job], Sequence[str]] = lambda _: ()
     _running: _Running | None = None
+    _given_up: list[_Running] = attrs.field(factory=list)
 
     def start(self, job: Job, run_token: str, ended: Callable[[Ending], None]) -> None:
         """See `ports.Worker.start`."""
         script = resolve_script(job.script_name, self.scripts_directory)
-        if problem := system.adopt_orphans():
-            self.log("warning", "supervision of scripts is weaker here", reason=problem)
         folder = JobFolder(self.jobs_directory / folder_name(job.guid))
         output = Output(folder.output, self.output_limit_bytes, self.redactor, system.legacy_encodings())
         try:
-            folder.create(job, self.redactor)
-            tree = self._start([str(script), *self.arguments(job)], folder, output, run_token)
+            self._start(self._prepared(folder, output, run_token, ended), job, script, run_token)
         except (OSError, ValueError) as error:
             raise ScriptNotStartedError(f"{script} cannot be started by {self.python}: {error}") from error
-        self._running = _Running(tree, folder, output, self.keep_job_files, self.log, ended)
-        threading.Thread(target=self._running.watch, name="script", daemon=True).start()
 
     def ask_to_stop(self) -> None:
         """See `ports.Worker.ask_to_stop`."""
         if self._running is not None:
-            self._running.ask_to_stop()
+            self._running.tell("stop")
 
     def kill(self, outcome: str) -> None:
         """See `ports.Worker.kill`."""
         if self._running is not None:
-            self._running.kill(outcome)
+            self._running.tell("kill", outcome)
+
+    def close(self) -> None:
+        """See `ports.Worker.close`."""
+        self.kill("aborted")
+        if self._running is not None:
+            self._running.over.wait(KILL_PATIENCE_S + 2 * OUTPUT_PATIENCE_S)
+
+    def is_idle(self) -> bool:
+        """Return whether nothing of any job is alive, those that could not be ended included."""
+        if self._running is not None and not self._running.over.is_set():
+            return False
+        return all(each.tree.is_empty() for each in (*self._given_up, self._running) if each and each.given_up)
 
     def end_remains(self, run_token: str) -> tuple[str, ...]:
         """See `ports.Worker.end_remains`."""
-        pid, created = self._last_script(run_token)
+        left = self._noted(run_token)
         ended: dict[tuple[int, str], Process] = {}
         deadline_s = time.monotonic() + KILL_PATIENCE_S
         for _ in _looks():
-            ended.update({(each.pid, each.created): each for each in system.remains(run_token, pid, created)})
+            ended.update({(each.pid, each.created): each for each in system.remains(left)})
             # What is being killed loses its marks before it is gone, so everything that was found is looked at again.
             remains = [each for each in ended.values() if system.is_alive(each)]
             if not remains:
@@ -103,33 +117,42 @@ class ScriptWorker:
                 return tuple(
                     f"{each}, which could not be ended" if each in remains else str(each) for each in ended.values()
                 )
+            system.end_group(left)
             system.kill(remains)
         raise AssertionError("looking never ends by itself")
 
-    def _start(self, script: Sequence[str], folder: JobFolder, output: Output, run_token: str) -> system.Tree:
-        writer = output.open(system.open_pipe)
-        command = [self.python, str(HOST), system.watch_argument(str(folder.stop_flag)), *script]
+    def _prepared(self, folder: JobFolder, output: Output, run_token: str, ended: Callable[[Ending], None]) -> _Running:
+        """Make everything that a stop or a kill needs: the script may use up whatever the account may have."""
+        running = _Running(folder, output, self.keep_job_files, self.log, ended)
+        running.tree = system.children().tree(run_token, running.exited, self.log)
         try:
-            tree = system.start(command, self._environment(folder, run_token), str(self.scripts_directory), writer)
-            self._let_run(tree, run_token)
-        except BaseException:
-            output.finish(OUTPUT_PATIENCE_S)
-            folder.clear(keep_job_file=False)
+            threads.start("script", running.live, running.failed)
+        except OSError:
+            running.tree.close()
             raise
-        return tree
+        if running.tree.weakness:
+            self.log("warning", "a script may leave processes that are not seen", reason=running.tree.weakness)
+        return running
 
-    def _let_run(self, tree: system.Tree, run_token: str) -> None:
-        """Write the process down first: what runs can then be found by a later life of the robot."""
+    def _start(self, running: _Running, job: Job, script: Path, run_token: str) -> None:
+        if self._running is not None and self._running.given_up:
+            self._given_up.append(self._running)
+        self._running, folder, tree = running, running.folder, running.tree
+        watch = system.watch_argument(str(folder.stop_flag))
         try:
-            if tree.weakness:
-                self.log("warning", "the script may leave processes that are not seen", reason=tree.weakness)
-            self._note(run_token, tree)
+            folder.create(job, self.redactor)
+            writer = running.output.open(system.open_pipe)
+            command = [self.python, str(HOST), watch, str(script), *self.arguments(job)]
+            tree.start(command, self._environment(folder, run_token), str(self.scripts_directory), writer)
+            # What runs is written down first: it can then be found by a later life of the robot.
+            self._note(tree.note())
             tree.resume()
         except BaseException:
-            tree.kill()
-            tree.reap()
-            tree.close()
+            running.tell("withdraw")
+            running.over.wait(KILL_PATIENCE_S + 2 * OUTPUT_PATIENCE_S)
+            self._running = None
             raise
+        running.tell("started")
 
     def _environment(self, folder: JobFolder, run_token: str) -> dict[str, str]:
         # The robot's own variables stay behind: one of them may be the credential.
@@ -142,126 +165,194 @@ class ScriptWorker:
             "PYTHONIOENCODING": "utf-8",
         }
 
-    def _note(self, run_token: str, tree: system.Tree) -> None:
+    def _note(self, note: Note) -> None:
         """Write down, for a later life of the robot, which process the script is."""
-        entry = {"run_token": run_token, "pid": tree.pid, "created": tree.created}
         try:
-            (self.jobs_directory / RUNNING_NAME).write_text(json.dumps(entry), encoding="ascii")
+            (self.jobs_directory / RUNNING_NAME).write_text(json.dumps(attrs.asdict(note)), encoding="ascii")
         except OSError as error:
             # Its run token tells it as well.
             self.log("warning", "the script's process could not be written down", error=str(error))
 
-    def _last_script(self, run_token: str) -> tuple[int, str]:
+    def _noted(self, run_token: str) -> Note:
+        """Return what an earlier life has written down of the script with this token."""
         try:
             entry = json.loads((self.jobs_directory / RUNNING_NAME).read_bytes())
             if entry["run_token"] == run_token:
-                return int(entry["pid"]), str(entry["created"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return 0, ""  # not there or torn
-        return 0, ""
+                return Note(run_token, int(entry["pid"]), str(entry["created"]), str(entry.get("group", "")))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return Note(run_token)  # not there or torn
+        return Note(run_token)
 
 
 @attrs.define(eq=False)
 class _Running:
-    """A script from its start to its settled ending."""
+    """The run of one script, from before its start to its settled ending, in a thread of its own.
 
-    tree: system.Tree
+    Orders of the owner thread and the end of the script arrive as words in one queue, and nobody else touches the
+    state. Whatever fails, the thread goes on with the next word or look.
+
+    Attributes:
+        left: What the script left running, once that was killed.
+        ended_s: When the script's own process had ended, on the monotonic clock.
+        killing_s: Since when everything of the tree is killed.
+        over: Set when `ended` has been told, or when the start was withdrawn.
+    """
+
     folder: JobFolder
     output: Output
     keep_job_file: bool
     log: Callable[..., None]
     ended: Callable[[Ending], None]
-    lock: threading.Lock = attrs.field(factory=threading.Lock)
+    tree: system.Tree = attrs.field(init=False)
+    words: SimpleQueue[tuple[str, str]] = attrs.field(factory=SimpleQueue)
+    over: threading.Event = attrs.field(factory=threading.Event)
+    given_up: bool = False
+    began: bool = False
+    withdrawn: bool = False
     asked: bool = False
     killed: str = ""
-    exit_code: int | None = None
-    settled: bool = False
-    give_up: threading.Timer | None = None
-    second: threading.Timer | None = None
+    left: tuple[str, ...] = ()
+    ended_s: float | None = None
+    killing_s: float | None = None
+    ask_again_s: float | None = None
+    failures: int = 0
+    pause_s: float = LOOK_FIRST_S
 
-    def watch(self) -> None:
-        """Wait for the script's own process, end what it leaves, complete its output, tell how it ended."""
-        self.tree.wait()
-        with self.lock:
-            # The one point that settles the race between an order and the natural end.
-            self.exit_code = self.tree.reap()
-        left = self._leftovers() if not self.killed else ()
-        self._settle(left, self._emptied())
+    # ---- from other threads
 
-    def ask_to_stop(self) -> None:
-        with self.lock:
-            if self.asked or self.killed or self._over():
-                return
-            self.asked = True
-            try:
-                self.folder.raise_stop_flag()
-            except OSError as error:
-                self.log("warning", "the stop flag cannot be raised, the script is interrupted only", error=str(error))
-            self.log("info", "the script is interrupted", by=self.tree.interrupt())
-            self.second = threading.Timer(ASK_AGAIN_S, self._ask_again)
-            self.second.daemon = True
-            self.second.start()
+    def tell(self, word: str, outcome: str = "") -> None:
+        """Give an order; what came first is obeyed first."""
+        self.words.put((word, outcome))
+
+    def exited(self, exit_code: int | None) -> None:
+        """Take note that the script's own process has ended."""
+        self.words.put(("exited", ""))
+
+    # ---- the thread
+
+    def live(self) -> None:
+        """Obey and look until the ending is told."""
+        while not self.over.is_set():
+            self._obey(*self._next_word())
+            self._look()
+
+    def failed(self, error: BaseException) -> bool:
+        """Go on after something that nobody foresaw; after too much of it, end the job with what is known."""
+        self.failures += 1
+        if self.over.is_set():
+            return False
+        self.log("error", "the supervision of the script failed, it goes on", error=repr(error), failures=self.failures)
+        if self.failures >= MOST_FAILURES and self.killing_s is None:
+            # It cannot be supervised, so it must not go on.
+            self.killing_s = time.monotonic()
+            self.killed = self.killed or ("" if self.tree.has_exited() else "aborted")
+        if self.failures > 2 * MOST_FAILURES and self.tree.has_exited() and not self.withdrawn:
+            # The outcome counts more than the rest of it.
+            self.ended(Ending(self._outcome(), exit_code=self.tree.exit_code, output_path=self.folder.output))
+            self.over.set()
+        return True
+
+    def _next_word(self) -> tuple[str, str]:
+        try:
+            return self.words.get(timeout=self._wait_s())
+        except Empty:
+            return "", ""
+
+    def _wait_s(self) -> float:
+        if self.ended_s is None and self.killing_s is None:
+            if self.ask_again_s is None:
+                return LOOK_ANYWAY_S
+            return min(LOOK_ANYWAY_S, max(0.0, self.ask_again_s - time.monotonic()))
+        pause_s, self.pause_s = self.pause_s, min(2 * self.pause_s, LOOK_LONGEST_S)
+        return pause_s
+
+    def _obey(self, word: str, outcome: str) -> None:
+        match word:
+            case "started":
+                self.began = True
+            case "stop":
+                self._ask_to_stop()
+            case "kill":
+                self._kill(outcome)
+            case "withdraw":
+                self.withdrawn, self.killing_s = True, time.monotonic()
+
+    def _ask_to_stop(self) -> None:
+        if self.asked or self.killed or self.tree.has_exited():
+            return
+        self.asked = True
+        try:
+            self.folder.raise_stop_flag()
+        except OSError as error:
+            self.log("warning", "the stop flag cannot be raised, the script is interrupted only", error=str(error))
+        self.log("info", "the script is interrupted", by=self.tree.interrupt())
+        self.ask_again_s = time.monotonic() + ASK_AGAIN_S
+
+    def _kill(self, outcome: str) -> None:
+        if self.killing_s is not None:
+            return
+        # The one point that settles the race between an order and the natural end.
+        if not self.tree.has_exited():
+            self.killed = outcome
+        self.killing_s, self.pause_s = time.monotonic(), LOOK_FIRST_S
+
+    def _look(self) -> None:
+        """Do what is due now."""
+        if self.ask_again_s is not None and time.monotonic() >= self.ask_again_s:
+            self._ask_again()
+        if self.ended_s is None and (self.began or self.withdrawn) and self.tree.has_exited():
+            self.ended_s = time.monotonic()
+        if self.killing_s is not None:
+            self._go_on_killing(self.killing_s)
+        elif self.ended_s is not None:
+            self._wait_for_the_rest(self.ended_s)
 
     def _ask_again(self) -> None:
-        if self.killed or self._over():
-            return
-        if how := self.tree.interrupt_again():
+        self.ask_again_s = None
+        if not self.killed and not self.tree.has_exited() and (how := self.tree.interrupt_again()):
             self.log("info", "the script is interrupted once more", by=how)
 
-    def kill(self, outcome: str) -> None:
-        with self.lock:
-            if self.killed or self._over():
-                return
-            self.killed = outcome
+    def _wait_for_the_rest(self, ended_s: float) -> None:
+        """Let what the script has started end too; not for long, unless the whole tree was asked to stop."""
+        if self.tree.is_empty():
+            self._settle(())
+        elif not self.asked and time.monotonic() - ended_s > LEFTOVER_PATIENCE_S:
+            self.killing_s, self.pause_s = time.monotonic(), LOOK_FIRST_S
+
+    def _go_on_killing(self, killing_s: float) -> None:
+        """Kill until it is proved that nothing is left, or until nobody can say so."""
+        killed = [str(each) for each in self.tree.kill()]
+        if not self.killed:
+            self.left = tuple(dict.fromkeys([*self.left, *killed]))[:MOST_NAMES]
+        if self.tree.is_empty():
+            return self._settle(())
+        others = tuple(map(str, self.tree.others()))
+        gone = self.tree.has_exited()
+        if gone and not others and (doubt := self.tree.doubt()):
+            self.log("warning", "it cannot be proved that nothing of the script is left", reason=doubt)
+            return self._settle(())
+        if time.monotonic() - killing_s > KILL_PATIENCE_S:
             # A process that hangs in the system does not end by being killed; the job must not hang with it.
-            self.give_up = threading.Timer(KILL_PATIENCE_S, self._give_up)
-            self.give_up.daemon = True
-            self.give_up.start()
-        self.tree.kill()
+            self.given_up = True
+            script = () if gone else (f"pid {self.tree.pid} (the script)",)
+            self._settle((*script, *others) or ("a process that could not be seen",))
+        return None
 
-    def _over(self) -> bool:
-        return self.exit_code is not None or self.tree.has_exited()
+    def _settle(self, survivors: tuple[str, ...]) -> None:
+        self._complete(survivors)
+        if not self.withdrawn:
+            code = self.tree.exit_code
+            self.ended(Ending(self._outcome(), self._reason(), code, survivors, self.left, self.folder.output))
+        self.over.set()
 
-    def _leftovers(self) -> tuple[str, ...]:
-        deadline_s = time.monotonic() + LEFTOVER_PATIENCE_S
-        for _ in _looks():
-            others = self.tree.others()
-            if not others or time.monotonic() > deadline_s:
-                return tuple(map(str, others))
-        return ()
-
-    def _emptied(self) -> tuple[str, ...]:
-        """Kill until nothing is left; return who would not go."""
-        deadline_s = time.monotonic() + KILL_PATIENCE_S
-        for _ in _looks():
-            others = self.tree.others()
-            if not others or time.monotonic() > deadline_s:
-                return tuple(map(str, others))
-            self.tree.kill()
-        return ()
-
-    def _give_up(self) -> None:
-        if self.exit_code is None:
-            self._settle((), (f"pid {self.tree.pid} (the script)", *map(str, self.tree.others())))
-
-    def _settle(self, leftovers: tuple[str, ...], survivors: tuple[str, ...]) -> None:
-        with self.lock:
-            if self.settled:
-                return
-            self.settled = True
-        for timer in (self.give_up, self.second):
-            if timer is not None:
-                timer.cancel()
+    def _complete(self, survivors: tuple[str, ...]) -> None:
         self.output.finish(OUTPUT_PATIENCE_S)
-        self._clear()
-        self.ended(Ending(self._outcome(), self._reason(), self.exit_code, survivors, leftovers, self.folder.output))
-
-    def _clear(self) -> None:
-        self.tree.close()
+        if not survivors:
+            self.tree.close()
         if self.output.problem:
             self.log("warning", self.output.problem, file=self.folder.output)
         try:
-            self.folder.clear(keep_job_file=self.keep_job_file)
+            self.folder.clear(keep_job_file=self.keep_job_file and not self.withdrawn)
         except OSError as error:
             self.log("warning", "the files of the job cannot be removed", error=str(error))
 
@@ -270,18 +361,21 @@ class _Running:
             return self.killed
         if self.asked:
             return "stopped"
-        return "succeeded" if self.exit_code == 0 else "failed"
+        return "succeeded" if self.tree.exit_code == 0 else "failed"
 
     def _reason(self) -> str:
-        if self.exit_code is None or self.exit_code == 0:
+        code = self.tree.exit_code
+        if code == 0:
             return ""
-        how = system.died_of(self.exit_code) or f"exit code {self.exit_code}"
+        if code is None:
+            return "" if self.given_up else "the system does not tell its exit code, another part of the robot took it"
+        how = system.died_of(code) or f"exit code {code}"
         said = self.output.last_line()
         return f"{how}: {said}" if said else how
 
 
-def _looks() -> Any:
-    """Yield for ever, with a pause before each but the first: a tree cannot be waited for in one piece."""
+def _looks() -> Iterator[None]:
+    """Yield for ever, with a pause before each but the first: what is not our child cannot be waited for."""
     pause_s = LOOK_FIRST_S
     never = threading.Event()
     while True:

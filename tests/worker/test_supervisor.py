@@ -245,14 +245,14 @@ def test_script_has_a_process_group_of_its_own(runs: Runs) -> None:
 
 @pytest.mark.parametrize("order", ["ask_to_stop", "kill"])
 def test_script_that_had_ended_keeps_its_own_outcome(runs: Runs, monkeypatch: pytest.MonkeyPatch, order: str) -> None:
-    """The order comes after the exit, and before the watcher has taken note of it."""
-    wait, go_on = supervisor.system.Tree.wait, threading.Event()
+    """The order comes after the exit, and before anybody has been told of it."""
+    exited, go_on = supervisor._Running.exited, threading.Event()
 
-    def held(tree: Any) -> None:
-        wait(tree)
+    def held(running: Any, exit_code: int | None) -> None:
         go_on.wait(PATIENCE_S)
+        exited(running, exit_code)
 
-    monkeypatch.setattr(supervisor.system.Tree, "wait", held)
+    monkeypatch.setattr(supervisor._Running, "exited", held)
     runs.start("print('done')")
     running = runs.worker._running
     assert running is not None
