@@ -41,7 +41,7 @@ def test_full_log_that_another_program_holds_goes_on_and_is_turned_later(
         return real(path, target)
 
     monkeypatch.setattr(Path, "rename", rename)
-    log = LogFile(tmp_path / "robot.log", largest_bytes=1000)
+    log = LogFile(tmp_path / "robot.log", largest_bytes=1000, kept=100)
     line = "x" * 99 + "\n"
     for _ in range(50):
         log.write(line)
