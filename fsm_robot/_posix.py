@@ -10,6 +10,7 @@ import fcntl
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import threading
 from collections.abc import Callable
@@ -42,7 +43,7 @@ def leave_session(how: str) -> str:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_LONGEST_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
-    return done.stderr.decode(errors="replace").strip()[-300:] if done.returncode else ""
+    return done.stderr.decode(errors="replace").strip() if done.returncode else ""
 
 
 def may_log_off(*, scheduled: bool) -> bool:  # noqa: ARG001 - the twin needs it
@@ -86,9 +87,42 @@ def watch_session(tell: Callable[[str], None], over: threading.Event) -> None:
     """Let `tell` know when the session ends: here that arrives as SIGHUP or SIGTERM."""
 
 
-def account_file(name: str) -> str:
-    """Return a path that is the same for every process of this account, whatever its environment says."""
-    return f"/tmp/fsm_robot-{os.getuid()}-{name}"  # noqa: S108 - opened without following links
+def account_folder() -> str:
+    """Return a folder that is the same for every process of this account, and that no other one can look into.
+
+    Whatever the environment says. Empty where none can be had: another account has made folders of these names.
+    """
+    uid = os.getuid()
+    places = [f"/tmp/fsm_robot-{uid}", f"/var/tmp/fsm_robot-{uid}", *_in_home(uid)]  # noqa: S108 - looked at first
+    # One that is there already comes first: the process that made it may hold a lock in it.
+    return next((place for place in places if _is_ours(place, uid)), "") or next(
+        (place for place in places if _made(place) or _is_ours(place, uid)), ""
+    )
+
+
+def _in_home(uid: int) -> list[str]:
+    import pwd
+
+    try:
+        return [os.path.join(pwd.getpwuid(uid).pw_dir, ".fsm_robot")]
+    except KeyError:
+        return []  # an account without an entry, as in a container
+
+
+def _is_ours(path: str, uid: int) -> bool:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == uid and not found.st_mode & 0o077
+
+
+def _made(path: str) -> bool:
+    try:
+        os.mkdir(path, 0o700)
+    except OSError:
+        return False
+    return True
 
 
 def browsers() -> list[str]:
@@ -118,7 +152,12 @@ def try_lock(descriptor: int) -> bool:
 
 def sync_directory(path: str) -> None:
     """Return when the names of the files in a folder survive a power loss."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:
+        # A folder that may be passed but not read (0711) cannot be opened for that: then everything is synced.
+        os.sync()
+        return
     try:
         os.fsync(descriptor)
     finally:
@@ -177,3 +216,25 @@ def create_private(path: str) -> int:
         OSError: It is there already, or cannot be made.
     """
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+
+def open_private(path: str, flags: int) -> int:
+    """Open a file to write, made for this account only if it is not there; with O_APPEND or O_TRUNC in `flags`.
+
+    One that is there already is for this account only from now on, whoever could read it before.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, 0o600)
+    found = os.fstat(descriptor)
+    if found.st_mode & 0o077 and found.st_uid == os.geteuid() and stat.S_ISREG(found.st_mode):
+        os.fchmod(descriptor, 0o600)
+    return descriptor
+
+
+def put_in_place(new: str, path: str) -> None:
+    """Give a whole file its name, unless there is one of that name: then that one stays. `new` is gone."""
+    try:
+        os.link(new, path)
+    except FileExistsError:
+        pass  # another process was first
+    finally:
+        os.unlink(new)

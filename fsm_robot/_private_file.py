@@ -19,10 +19,14 @@ class _Attributes(ctypes.Structure):
     _fields_ = (("size", wintypes.DWORD), ("descriptor", wintypes.LPVOID), ("inherit", wintypes.BOOL))
 
 
-def create(path: str) -> int:
-    """Create the file and return its handle. Raises `OSError`: it is there already, or cannot be made."""
+def create(path: str, *, administrators: bool = False) -> int:
+    """Create the file and return its handle; `administrators` may open it too, to see what a robot does.
+
+    Raises:
+        OSError: It is there already, or cannot be made.
+    """
     kernel32 = _kernel32()
-    descriptor = _descriptor()
+    descriptor = _descriptor(administrators)
     attributes = _Attributes(ctypes.sizeof(_Attributes), descriptor, False)
     try:
         handle = kernel32.CreateFileW(path, _GENERIC_WRITE, _SHARE_READ, ctypes.byref(attributes), _CREATE_NEW, 0, None)
@@ -51,9 +55,10 @@ def account_sid() -> str:
     return sid
 
 
-def _descriptor() -> wintypes.LPVOID:
+def _descriptor(administrators: bool) -> wintypes.LPVOID:
     # Protected: nothing is inherited from the folder, which others of the machine may be allowed to read.
-    text = f"D:P(A;;0x{_FULL_ACCESS:x};;;{account_sid()})(A;;0x{_FULL_ACCESS:x};;;SY)"
+    accounts = [account_sid(), "SY", *(["BA"] if administrators else [])]
+    text = "D:P" + "".join(f"(A;;0x{_FULL_ACCESS:x};;;{account})" for account in accounts)
     descriptor = wintypes.LPVOID()
     _must(
         _advapi32().ConvertStringSecurityDescriptorToSecurityDescriptorW(

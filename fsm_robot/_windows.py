@@ -85,9 +85,11 @@ def watch_session(tell: Callable[[str], None], over: threading.Event) -> None:
     threading.Thread(target=_watch_session, args=[tell, over], name="session", daemon=True).start()
 
 
-def account_file(name: str) -> str:
-    """Return a path that is the same for every process of this account, whatever its environment says."""
-    return os.path.join(os.path.expanduser("~"), "AppData", "Local", f"fsm_robot-{name}")
+def account_folder() -> str:
+    """Return a folder that is the same for every process of this account, and that no other one can look into."""
+    folder = os.path.join(os.path.expanduser("~"), "AppData", "Local", "fsm_robot")
+    os.makedirs(folder, exist_ok=True)
+    return folder
 
 
 def browsers() -> list[str]:
@@ -211,6 +213,25 @@ def create_private(path: str) -> int:
     from fsm_robot import _private_file
 
     return msvcrt.open_osfhandle(_private_file.create(path), os.O_WRONLY | os.O_BINARY | os.O_NOINHERIT)
+
+
+def open_private(path: str, flags: int) -> int:
+    """Open a file to write, made for this account, the system and administrators if it is not there; see the twin."""
+    from fsm_robot import _private_file
+
+    try:
+        handle = _private_file.create(path, administrators=True)
+    except FileExistsError:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_BINARY | os.O_NOINHERIT | flags, 0o600)
+    return msvcrt.open_osfhandle(handle, os.O_WRONLY | os.O_BINARY | os.O_NOINHERIT | (flags & os.O_APPEND))
+
+
+def put_in_place(new: str, path: str) -> None:
+    """Give a whole file its name, unless there is one of that name: then that one stays. `new` is gone."""
+    try:
+        os.rename(new, path)
+    except FileExistsError:
+        os.unlink(new)  # another process was first
 
 
 def _watch_session(tell: Callable[[str], None], over: threading.Event) -> None:

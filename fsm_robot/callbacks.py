@@ -122,6 +122,7 @@ class Callbacks:
         ended = self.worker.end_remains(left.run_token) if left.run_token else ()
         if ended:
             self.log.warning("ended what the last run left running", processes=ended)
+        self._tidy(left.job_guid)
         self.job, self.run_token = Job(left.job_guid, left.script_name), left.run_token
         self.outcome = left.outcome or "lost"
         data = {**self._job_data(), "outcome": self.outcome, "ended": list(ended)}
@@ -155,7 +156,7 @@ class Callbacks:
 
     def consume_job(self, step: Step) -> Event:
         """Take the job that was announced."""
-        if self.storage_broken:
+        if not self._could_keep_a_job():
             return Event("storage_unusable")
         if self.inbox.leaving():
             return Event("interrupted")
@@ -318,6 +319,19 @@ class Callbacks:
         self.log.info("job taken", job=job.guid, script=job.script_name)
         kept = {"task": job.documents.get("task")} if self.keep_task else {}
         return Event(name, {**self._job_data(), "task_sha256": digest, **kept})
+
+    def _tidy(self, job_guid: str) -> None:
+        try:
+            self.past.tidy(job_guid)
+        except OSError as error:
+            self.log.warning("the parameters of a job stay on disk, delete them", job=job_guid, error=str(error))
+
+    def _could_keep_a_job(self) -> bool:
+        try:
+            self.ledger.make_ready()
+        except JournalError as error:
+            self.storage_broke(error)
+        return not self.storage_broken
 
     def _already_had(self, job_guid: str) -> bool:
         try:

@@ -13,6 +13,8 @@ if sys.platform == "win32":
 else:
     from fsm_robot import _posix as system
 
+TRIAL_NAME, TRIAL_BYTES = "trial", 64 * 1024
+
 
 @attrs.frozen(eq=False, repr=False)
 class AppendedFile:
@@ -55,6 +57,18 @@ class SystemDisk:
         path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         return AppendedFile(os.open(path, flags | (os.O_EXCL if new else 0), 0o600))
+
+    def try_room(self, directory: Path) -> None:
+        """See `ports.Disk.try_room`. Tried, not asked: a quota or a right that is missing shows itself in no number."""
+        trial = directory / TRIAL_NAME
+        trial.mkdir(mode=0o700, exist_ok=True)  # one that a crash left is taken away with this
+        file = self.append(trial / "file")
+        try:
+            file.write(bytes(TRIAL_BYTES))
+        finally:
+            file.close()
+            (trial / "file").unlink()
+            trial.rmdir()
 
     def sync_names(self, directory: Path) -> None:
         """See `ports.Disk.sync_names`."""

@@ -86,7 +86,7 @@ class ScriptRefusedError(WorkerError):
 
     def __init__(self, name: str, reason: str) -> None:
         self.name, self.reason = name, reason
-        super().__init__(f"script name {name[:200]!r} refused: {reason}")
+        super().__init__(f"script name {name!r} refused: {reason}")
 
 
 class ScriptNotStartedError(WorkerError):

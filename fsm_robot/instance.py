@@ -18,6 +18,7 @@ else:
     from fsm_robot import _posix as system
 
 LONGEST_NOTE = 200
+SALT_BYTES = 16
 PID = re.compile(r"pid (\d{1,9})\b")
 
 
@@ -38,9 +39,11 @@ def only_instance(robot_guid: str, storage: Path, started_at: str) -> Iterator[N
 
 
 def _take(robot_guid: str, storage: Path, started_at: str, held: ExitStack) -> None:
-    digest = hashlib.sha256(b"fsm_robot instance\n" + robot_guid.lower().encode()).hexdigest()[:24]
-    storage.mkdir(parents=True, exist_ok=True)
-    for path in (str(storage / "robot.lock"), f"{system.account_file(digest)}.lock"):
+    storage.parent.mkdir(parents=True, exist_ok=True)
+    storage.mkdir(mode=0o700, exist_ok=True)
+    folder = system.account_folder()
+    name = _name_of(robot_guid, folder)
+    for path in (str(storage / "robot.lock"), *([os.path.join(folder, f"{name}.lock")] if folder else [])):
         descriptor = system.open_lock_file(path)
         held.callback(os.close, descriptor)
         if not system.try_lock(descriptor):
@@ -48,10 +51,34 @@ def _take(robot_guid: str, storage: Path, started_at: str, held: ExitStack) -> N
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"pid {os.getpid()}, started {started_at}".encode())
     # Locked files may lie on a share that knows no locks; the system's own list of names does not.
-    name = system.take_name(f"fsm_robot-{digest}")
-    if not name:
-        raise InstanceRunningError("this robot already runs in this session, under another account's files")
-    held.callback(system.free_name, name)
+    taken = system.take_name(f"fsm_robot-{name}")
+    if not taken:
+        raise InstanceRunningError("this robot already runs in this session, on another storage folder")
+    held.callback(system.free_name, taken)
+
+
+def _name_of(robot_guid: str, folder: str) -> str:
+    """Return what the robot is called among the locks of this account: nobody else can guess it, or learn from it."""
+    salt = _salt(folder) if folder else os.urandom(SALT_BYTES)
+    return hashlib.sha256(salt + robot_guid.lower().encode()).hexdigest()[:24]
+
+
+def _salt(folder: str) -> bytes:
+    path = os.path.join(folder, "salt")
+    new = f"{path}.{os.getpid()}"
+    for _ in range(2):
+        try:
+            with open(path, "rb") as stream:
+                salt = stream.read(SALT_BYTES)
+        except FileNotFoundError:
+            salt = b""
+        if len(salt) == SALT_BYTES:
+            return salt
+        # Whole at once, or two robots that start together for the first time would have two names.
+        with open(system.open_private(new, os.O_TRUNC), "wb") as stream:
+            stream.write(os.urandom(SALT_BYTES))
+        system.put_in_place(new, path)
+    raise OSError(f"{path}: is no salt; delete it")
 
 
 def holder(storage: Path) -> int | None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from fsm_robot.log_file import LogFile
+from fsm_robot.redact import cut
 from fsm_robot.wording import shown
 
 if TYPE_CHECKING:
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
 LEVELS = ("debug", "info", "warning", "error")
 CONSOLE_FORMAT = "<dim>{time:HH:mm:ss}</dim> <level>{level: <7}</level> {extra[story]}"
 FILE_FORMAT = "{time:YYYY-MM-DDTHH:mm:ss.SSSZ} {level: <7} {process} {extra[story]}"
-LARGEST_FILE = "10 MB"
-KEPT_FILES = 5
 LONGEST_VALUE = 2000
 
 
@@ -42,6 +42,7 @@ class Log:
     redact: Callable[[str], str]
     console: bool = True
     _logger: Logger | None = None
+    _file: LogFile | None = None
 
     def debug(self, sentence: str, **values: Any) -> None:
         """Write what only a search for a fault needs."""
@@ -65,7 +66,7 @@ class Log:
             return
         if self._logger is None:
             self._logger = self._open()
-        self._logger.bind(story=self.redact(story_of(sentence, values))).log(level.upper(), "")
+        self._logger.bind(story=story_of(sentence, values, self.redact)).log(level.upper(), "")
 
     def crash(self, cause: BaseException | None, sentence: str, **values: Any) -> None:
         """Write the traceback of `cause`, if there is one, then the sentence, into the file alone.
@@ -90,6 +91,9 @@ class Log:
             self._logger.complete()
             self._logger.remove()
             self._logger = None
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def _open(self) -> Logger:
         from loguru import logger
@@ -109,32 +113,26 @@ class Log:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # One writer at a time: the instance lock is held before the first line.
-            logger.add(
-                path,
-                format=FILE_FORMAT,
-                level="DEBUG",
-                rotation=LARGEST_FILE,
-                retention=KEPT_FILES,
-                encoding="utf-8",
-                errors="backslashreplace",
-                backtrace=False,
-                diagnose=False,
-            )
+            file = LogFile(path)
+            file.open()
+            # Not loguru's own file: it loses every further line when a full one cannot be renamed.
+            logger.add(file.write, format=FILE_FORMAT, level="DEBUG", backtrace=False, diagnose=False)
+            self._file = file
         except OSError as error:
             logger.bind(story=f"robot.log cannot be written, this run is only told here: {error}").warning("")
 
 
-def story_of(sentence: str, values: dict[str, Any]) -> str:
+def story_of(sentence: str, values: dict[str, Any], redact: Callable[[str], str] = str) -> str:
     """Return one line whatever the values hold: a line break in a script's message must not fake a log line."""
-    shown = [f"{key}={_plain(value)}" for key, value in values.items() if value not in (None, "", ())]
-    return sentence if not shown else f"{sentence}: {' '.join(shown)}"
+    shown = [f"{key}={_plain(value, redact)}" for key, value in values.items() if value not in (None, "", ())]
+    # The whole line too: what a warning says comes as the sentence.
+    return redact(sentence if not shown else f"{sentence}: {' '.join(shown)}")
 
 
 def _for_console(record: Record) -> bool:
     return "file_only" not in record["extra"]
 
 
-def _plain(value: Any) -> str:
-    text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    text = shown(text[:LONGEST_VALUE])
+def _plain(value: Any, redact: Callable[[str], str]) -> str:
+    text = shown(cut(", ".join(map(str, value)) if isinstance(value, tuple) else str(value), LONGEST_VALUE, redact))
     return f'"{text}"' if " " in text or not text else text

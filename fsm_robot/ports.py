@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -176,6 +176,9 @@ class Past(Protocol):
     def outcome(self, job_guid: str) -> str:
         """Return how a job ended, or empty where no journal tells. Raises `JournalError`."""
 
+    def tidy(self, job_guid: str) -> None:
+        """Remove what only the running script of a job needed, such as its parameters. Raises `OSError`."""
+
 
 class Ledger(Protocol):
     """Which jobs this robot has already had. Writing may raise `JournalError`."""
@@ -188,6 +191,22 @@ class Ledger(Protocol):
 
     def add(self, job_guid: str, outcome: str = "") -> None:
         """Write that the job was taken, or how it ended; the latter is on disk when this returns."""
+
+    def make_ready(self) -> None:
+        """Return when the next job could be kept: called before one is asked for. Raises `JournalError`."""
+
+
+class JobIndex(Protocol):
+    """Every job of the list of jobs but the newest ones. Every method may raise `OSError`."""
+
+    def exists(self) -> bool:
+        """Return whether it was ever made and is still there."""
+
+    def outcome(self, job_guid: str) -> str | None:
+        """Return how a job ended, an empty text where that is not known, None where the job is not in it."""
+
+    def take_over(self, entries: Iterable[tuple[str, str]]) -> None:
+        """Return when job and outcome (empty: not known) of all entries are on disk, or fail and have none of them."""
 
 
 class Journal(Protocol):
@@ -288,6 +307,9 @@ class Disk(Protocol):
 
     def append(self, path: Path, *, new: bool = False) -> AppendedFile:
         """Open a file, for this account only, and the folders above it; `new` refuses one that is there already."""
+
+    def try_room(self, directory: Path) -> None:
+        """Make a folder with a file in a folder, as a job needs them, and take them away again."""
 
     def sync_names(self, directory: Path) -> None:
         """Return when the names of the files in a folder survive a power loss, as far as the system can promise it."""

@@ -1,31 +1,74 @@
-"""Keeps the robot's GUID out of everything that is written: it is the password.
+r"""Keeps the robot's GUID out of everything that is written: it is the password.
 
-Found in any upper and lower case, with and without dashes, percent-encoded, as hex of its ASCII bytes, and in base64,
-also inside longer base64 text; each of them in one byte per character or in UTF-16.
+Found in any upper and lower case, with and without dashes, as hex of its ASCII bytes, and in base64, also inside longer
+base64 text; each of them in one byte per character or in UTF-16, and percent-encoded or in escapes (`\u0030`,
+`\x30`), whole or in part.
+
+A text is redacted first, and cut or escaped then: of a secret that was cut nothing is recognised any more. See `cut`.
 """
 
 from __future__ import annotations
 
 import re
 from binascii import b2a_base64
+from bisect import bisect_left
+from collections.abc import Callable
 from functools import cached_property
 
 import attrs
 
 REPLACEMENT = "***"
-# UTF-16 puts a NUL between two ASCII characters, in either byte order.
-_GAP = r"\x00?"
+# UTF-16 puts a NUL between two ASCII characters, in either byte order; three, where it is UTF-16 with escaped NULs.
+_GAP = r"\x00{0,3}"
 _WIDE_REPLACEMENT = "*\0*\0*"
-# Every character that a form of a secret can end with; a chunk that ends with another one needs no search.
-_LAST_BYTES = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+/_=%-\0")
+# Every character that a form of a secret can hold: behind the last other one, and only there, one may have begun.
+_BYTES = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+/_=%-\\\0"
 _BASE64_CHAR = "[A-Za-z0-9+/_-]"
 
+# JSON within JSON doubles the backslash. `\0` is how C writes a NUL.
+_NUL, _SLASH, _DIGIT = r"\x00?", r"(?:\\\x00?){1,4}", "[0-9A-Fa-f]"
+_ESCAPE = re.compile(rf"(?:%|{_SLASH}(?:u{_NUL}0{_NUL}0|x)){_NUL}({_DIGIT}){_NUL}({_DIGIT})|{_SLASH}0")
+_BROKEN_ESCAPE = re.compile(rf"(?:%{_NUL}|{_SLASH}(?:u{_NUL}(?:0{_NUL}){{0,2}}|x{_NUL})?)(?:{_DIGIT}{_NUL})?\Z")
+_SIGNS = {"%": ("%0", "%2", "%3", "%4", "%6"), "\\": ("\\u00", "\\x0", "\\x2", "\\x3", "\\x4", "\\x6", "\\0")}
+"""What the escape of a digit, a letter or a NUL begins with: a text without one needs no search for them."""
+
 _Spelling = tuple[str, ...]
-"""One character's pattern after the other, such as `("%", "3", "0")`."""
+"""One character's pattern after the other, such as `("O", "g")`."""
 
 
 _Place = tuple[tuple[_Spelling, ...], bool]
 """One place in a form of the secret: the ways to spell it, and whether it may be missing."""
+
+
+@attrs.frozen
+class _Unescaped:
+    """A text whose escapes were replaced by what they mean, and where each of them stood.
+
+    Attributes:
+        plain: The text.
+        places: Of each escape, its place in `plain`, in order.
+        behind: Of each escape, how much longer everything up to its end was.
+    """
+
+    plain: str
+    places: list[int]
+    behind: list[int]
+
+    def place(self, place: int) -> int:
+        """Return where in the text as it was the character at a place of `plain` begins."""
+        before = bisect_left(self.places, place)
+        return place + (self.behind[before - 1] if before else 0)
+
+
+def _unescaped(text: str) -> _Unescaped:
+    pieces, places, behind, end, longer = [], list[int](), list[int](), 0, 0
+    for found in _ESCAPE.finditer(text):
+        pieces += [text[end : found.start()], chr(int(found[1] + found[2], 16)) if found[1] else "\0"]
+        places.append(found.start() - longer)
+        longer += found.end() - found.start() - 1
+        behind.append(longer)
+        end = found.end()
+    return _Unescaped("".join([*pieces, text[end:]]), places, behind)
 
 
 @attrs.frozen(
@@ -45,13 +88,19 @@ class Redactor:
         """Return `text` without the secret."""
         if not self._secret or not self._suspicious(text):
             return text
-        return self._text_pattern.sub(lambda match: _replacement(match.group()), text)
+        found, cleaned, end = _unescaped(text), "", 0
+        for match in self._pattern.finditer(found.plain):
+            start = found.place(match.start())
+            cleaned += text[end:start]
+            end = found.place(match.end())
+            cleaned += _replacement(text[start:end])
+        return cleaned + text[end:]
 
     def data(self, data: bytes) -> bytes:
         """Return `data` without the secret."""
-        if not self._secret or not self._suspicious_data(data):
-            return data
-        return self._data_pattern.sub(lambda match: _replacement(match.group().decode("latin-1")).encode(), data)
+        text = data.decode("latin-1")
+        cleaned = self.text(text)
+        return data if cleaned is text else cleaned.encode("latin-1")
 
     def held_back(self, data: bytes) -> int:
         """Return how many bytes at the end of `data` must wait for more, as they may be the beginning of the secret.
@@ -59,28 +108,28 @@ class Redactor:
         Cutting `data` there, redacting the front and keeping the rest for the next call gives the same text as
         redacting everything at once.
         """
-        if not self._secret or not data or data[-1] not in _LAST_BYTES:
+        recent = data[-self.longest :]
+        unsure = recent[len(recent.rstrip(_BYTES)) :].decode("latin-1")
+        if not self._secret or not unsure:
             return 0
-        found = self._beginning_pattern.search(data, max(0, len(data) - self._longest))
-        cut = found.start() if found else len(data)
+        broken = _BROKEN_ESCAPE.search(unsure)
+        whole = _unescaped(unsure[: broken.start()] if broken else unsure)
+        begun = self._beginning_pattern.search(whole.plain)
+        cut = begun.start() if begun else len(whole.plain)
         # A whole secret may straddle the cut, for a GUID can begin as it ends: then it waits as well.
-        for match in self._data_pattern.finditer(data, max(0, cut - self._longest)):
+        for match in self._pattern.finditer(whole.plain):
             if match.start() < cut < match.end():
                 cut = match.start()
-        return len(data) - cut
+        return len(unsure) - whole.place(cut)
 
     def _suspicious(self, text: str) -> bool:
         """Return whether a search is worth while: the patterns are built only for the rare text that needs them."""
-        if "%" in text or "\0" in text:
+        if "\0" in text:
             return True
         folded = text.lower()
-        return any(map(folded.__contains__, self._needles))
-
-    def _suspicious_data(self, data: bytes) -> bool:
-        if b"%" in data or b"\0" in data:
-            return True
-        folded = data.lower()
-        return any(map(folded.__contains__, self._data_needles))
+        return any(sign in folded and any(map(folded.__contains__, _SIGNS[sign])) for sign in _SIGNS) or any(
+            map(folded.__contains__, self._needles)
+        )
 
     @cached_property
     def _needles(self) -> tuple[str, ...]:
@@ -89,10 +138,6 @@ class Redactor:
         cores = [core.lower() for core, _ in _base64_cores(self._secret)]
         hexed = [_hex(variant) for variant in _case_variants(self._secret)]
         return tuple(dict.fromkeys([plain, *cores, *hexed]))
-
-    @cached_property
-    def _data_needles(self) -> tuple[bytes, ...]:
-        return tuple(needle.encode() for needle in self._needles)
 
     @cached_property
     def _forms(self) -> list[list[_Place]]:
@@ -106,21 +151,27 @@ class Redactor:
         return "|".join(_whole_pattern(form) for form in self._forms)
 
     @cached_property
-    def _text_pattern(self) -> re.Pattern[str]:
+    def _pattern(self) -> re.Pattern[str]:
         return re.compile(self._source)
 
     @cached_property
-    def _data_pattern(self) -> re.Pattern[bytes]:
-        return re.compile(self._source.encode())
-
-    @cached_property
-    def _beginning_pattern(self) -> re.Pattern[bytes]:
-        return re.compile("|".join(_beginning_pattern(form) for form in self._forms).encode())
+    def _beginning_pattern(self) -> re.Pattern[str]:
+        return re.compile("|".join(_beginning_pattern(form) for form in self._forms))
 
     @property
-    def _longest(self) -> int:
-        # The longest form is percent-encoded UTF-16: three characters for one, two bytes each.
-        return 6 * len(self._secret) + 2
+    def longest(self) -> int:
+        """How many characters the secret can take at most, in whatever form."""
+        # The longest form: escapes with four backslashes in UTF-16, and one for each NUL between two characters.
+        return 40 * len(self._secret)
+
+
+def cut(text: str, longest: int, redact: Callable[[str], str], *, end: bool = False) -> str:
+    """Return the beginning of `text`, or with `end` its end, in at most `longest` characters, without the secret.
+
+    Whatever cuts a text from outside calls this: a cut before the redactor leaves 35 of 36 characters of a GUID.
+    """
+    clean = redact(text)
+    return clean[-longest:] if end else clean[:longest]
 
 
 def _replacement(found: str) -> str:
@@ -151,13 +202,7 @@ def _base64_cores(secret: str) -> list[tuple[str, bool]]:
 
 
 def _plain_form(secret: str) -> list[_Place]:
-    return [(_spellings(character), character == "-") for character in secret]
-
-
-def _spellings(character: str) -> tuple[_Spelling, ...]:
-    cases = dict.fromkeys([character.lower(), character.upper()])
-    percent = [("%", *map(_any_case, _hex(case))) for case in cases]
-    return ((_any_case(character),), *percent)
+    return [(((_any_case(character),),), character == "-") for character in secret]
 
 
 def _hex_form(variant: str) -> list[_Place]:

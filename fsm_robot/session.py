@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from fsm_robot.logs import Log
+from fsm_robot.redact import cut
 
 if sys.platform == "win32":
     from fsm_robot import _windows as system
@@ -16,6 +17,7 @@ else:
     from fsm_robot import _posix as system
 
 LONGEST_S = 30.0
+LONGEST_PROBLEM = 300
 
 
 @attrs.define(eq=False, repr=False)
@@ -46,6 +48,7 @@ class Session:
         self.log.info("nothing is left to do, the session is left", how=self.when_idle, command=" ".join(self.command))
         problem = self._run() if self.command else system.leave_session(self.when_idle)
         if problem:
+            problem = cut(problem, LONGEST_PROBLEM, self.log.redact, end=True)
             self.log.error("the account stays logged on, the session could not be left", problem=problem)
 
     def _run(self) -> str:
@@ -55,5 +58,5 @@ class Session:
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             return str(error)
-        text = (done.stderr or done.stdout).decode(errors="replace").strip()[-300:]
+        text = (done.stderr or done.stdout).decode(errors="replace").strip()
         return f"exit code {done.returncode}: {text}" if done.returncode else ""

@@ -161,9 +161,10 @@ class StorageSettings:
 
     directory: str = _key("state", "journal, job folders, lock and log, relative to robot.toml", _path)
     keep_runs: int = _key(
-        1000, "journals of runs that are kept, with the folders of their jobs", _whole_between(10, 100_000)
+        1000, "journals of runs with jobs that are kept, with the folders of their jobs", _whole_between(10, 100_000)
     )
     keep_runs_days: float = _key(90.0, "days after which they are deleted anyway", _between(1, 36500))
+    keep_idle_runs: int = _key(100, "journals of runs without a job that are kept", _whole_between(10, 100_000))
     keep_task: bool = _key(False, "write the Task into the journal; by default only its SHA-256 is there")
 
 

@@ -21,7 +21,7 @@ from fsm_robot.inbox import QueueInbox
 from fsm_robot.journal.file import JournalFile
 from fsm_robot.journal.identity import robot_identity
 from fsm_robot.journal.ledger import JobLedger
-from fsm_robot.journal.look_back import find_outcome, find_unsettled
+from fsm_robot.journal.look_back import find_outcome, find_unsettled, jobs_in
 from fsm_robot.journal.record import FORMAT
 from fsm_robot.logs import Log
 from fsm_robot.machine.core import RobotMachine
@@ -49,7 +49,13 @@ class Robot:
     callbacks: Callbacks
     inbox: QueueInbox
     gateway: HttpGateway
+    journal: JournalFile
     log: Log
+
+    @property
+    def idle_run(self) -> Path | None:
+        """The journal of a run that has had no job so far; None after the first job."""
+        return None if self.callbacks.job else self.journal.path
 
 
 def redactor_for(settings: Settings) -> Redactor:
@@ -86,7 +92,11 @@ def robot_for(settings: Settings, log: Log, *, when_idle: str) -> Robot:
     beats = definition.callback("run_script")
     session = Session(log, when_idle, settings.session.log_off_command, worker.is_idle)
     journal_directory = settings.storage_directory / "journal"
-    ledger = JobLedger(settings.storage_directory / "jobs" / "ledger.jsonl")
+    ledger = JobLedger(
+        settings.storage_directory / "jobs" / "ledger.jsonl",
+        from_journals=lambda: jobs_in(journal_directory),
+        warn=log.error,
+    )
     callbacks = callbacks_class(
         definition=definition,
         gateway=gateway,
@@ -96,7 +106,7 @@ def robot_for(settings: Settings, log: Log, *, when_idle: str) -> Robot:
         timers=timers,
         log=log,
         ledger=ledger,
-        past=_Past(journal_directory, ledger, log),
+        past=_Past(journal_directory, ledger, log, settings.scripts.keep_job_files),
         patience=Patience(inbox, clock, log),
         leave=session.leave,
         stop_grace_s=settings.scripts.stop_grace_s,
@@ -111,14 +121,23 @@ def robot_for(settings: Settings, log: Log, *, when_idle: str) -> Robot:
         redactor,
         make_room=lambda: machine_file.give_up_cache(settings.storage_directory),
     )
-    return Robot(Runner(RobotMachine(definition), journal, callbacks, inbox, log), callbacks, inbox, gateway, log)
+    runner = Runner(RobotMachine(definition), journal, callbacks, inbox, log)
+    return Robot(runner, callbacks, inbox, gateway, journal, log)
 
 
-def prune(settings: Settings, log: Log) -> None:
-    """Delete the old runs that the settings do not keep; the run of this process has ended."""
-    from fsm_robot.journal.pruning import Kept, prune_runs
+def prune(settings: Settings, log: Log, idle_run: Path | None) -> None:
+    """Delete the old runs that the settings do not keep; the run of this process has ended.
+
+    `idle_run` is its journal if it had no job, and else None.
+    """
+    from fsm_robot.journal.pruning import Kept, mark_idle, prune_runs
 
     storage = settings.storage_directory
+    if idle_run is not None:
+        try:
+            mark_idle(idle_run)
+        except OSError as error:  # somebody reads it, on Windows: it is looked into when such runs are many
+            log.debug("the journal of a run without a job was not marked", error=str(error))
 
     def folder_of(job_guid: str) -> Path:
         from fsm_robot.worker.job_folder import folder_name
@@ -127,7 +146,7 @@ def prune(settings: Settings, log: Log) -> None:
 
     deleted = prune_runs(
         storage / "journal",
-        Kept(settings.storage.keep_runs, settings.storage.keep_runs_days),
+        Kept(settings.storage.keep_runs, settings.storage.keep_runs_days, settings.storage.keep_idle_runs),
         SystemClock().utc_now(),
         ledger=JobLedger(storage / "jobs" / "ledger.jsonl"),
         folder_of=folder_of,
@@ -142,6 +161,7 @@ class _Past:
     directory: Path
     ledger: JobLedger
     log: Log
+    keep_job_files: bool
 
     def unsettled(self) -> Unsettled | None:
         """Return the job that earlier runs left open, or None."""
@@ -150,6 +170,13 @@ class _Past:
     def outcome(self, job_guid: str) -> str:
         """Return how a job ended, or empty where no journal tells."""
         return find_outcome(self.directory, job_guid)
+
+    def tidy(self, job_guid: str) -> None:
+        """Remove what only the running script of a job needed; `scripts.keep_job_files` keeps it."""
+        from fsm_robot.worker.job_folder import JobFolder, folder_name
+
+        if not self.keep_job_files:
+            JobFolder(self.directory.parent / "jobs" / folder_name(job_guid)).clear(keep_job_file=False)
 
 
 @attrs.define(eq=False, repr=False)

@@ -250,7 +250,7 @@ CODE = [
     Mutant(
         "a broken disk takes jobs: consume",
         CALLBACKS,
-        '        if self.storage_broken:\n            return Event("storage_unusable")\n        if self.inbox',
+        '        if not self._could_keep_a_job():\n            return Event("storage_unusable")\n        if self.inbox',
         "        if self.inbox",
     ),
     Mutant(
@@ -365,11 +365,16 @@ CODE = [
     Mutant(
         "the ledger goes on behind a torn line", LEDGER, 'start = b"" if self._ends_whole() else b"\\n"', 'start = b""'
     ),
+    Mutant("the index is not asked", LEDGER, " or self._indexed(job_guid) is not None", ""),
+    Mutant("the ledger is cut and nothing handed over", LEDGER, "        self.index.take_over(entries)\n", ""),
+    Mutant(
+        "the ledger is cut while a job is open", LEDGER, "        if _last_open(entries):\n            return\n", ""
+    ),
     Mutant(
         "the ledger keeps the first outcome",
         LEDGER,
-        "reversed(outcomes)",
-        "iter(outcomes)",
+        "reversed(self._outcomes(job_guid))",
+        "iter(self._outcomes(job_guid))",
     ),
     Mutant(
         "a consumed job opens nothing",

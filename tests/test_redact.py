@@ -21,6 +21,10 @@ def percent(text: str) -> str:
     return "".join(f"%{ord(character):02X}" for character in text)
 
 
+def escaped(text: str, how: str = "\\u{:04x}") -> str:
+    return "".join(how.format(ord(character)) for character in text)
+
+
 FORMS = {
     "as it is": GUID,
     "upper case": GUID.upper(),
@@ -30,6 +34,14 @@ FORMS = {
     "hex of its bytes": GUID.encode().hex(),
     "hex of its bytes, upper case": GUID.upper().encode().hex().upper(),
     "percent-encoded": percent(GUID),
+    "JSON escapes": escaped(GUID),
+    "JSON escapes, upper case": escaped(GUID.upper(), "\\u{:04X}"),
+    "JSON within JSON": escaped(GUID, "\\\\u{:04x}"),
+    "byte escapes": escaped(GUID, "\\x{:02x}"),
+    "UTF-16 as a repr": "\\x00".join(GUID),
+    "UTF-16 as JSON": "\\u0000".join(GUID),
+    "UTF-16 as C": "\\0".join(GUID),
+    "UTF-16, percent-encoded": "%00".join(map(percent, GUID)),
     "percent-encoded dashes": GUID.replace("-", "%2d"),
     "base64": base64.b64encode(GUID.encode()).decode(),
     "base64 of upper case": base64.b64encode(GUID.upper().encode()).decode(),

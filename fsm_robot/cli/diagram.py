@@ -26,7 +26,7 @@ from fsm_robot.export.statistics import run_statistics
 from fsm_robot.export.svg import svg
 from fsm_robot.export.words import Words, words
 from fsm_robot.export.xml_in import Element
-from fsm_robot.journal.file import SUFFIX, journals, read_journal
+from fsm_robot.journal.file import journals, read_journal, run_name
 from fsm_robot.journal.record import Reading
 from fsm_robot.journal.replay import Divergence, replay
 from fsm_robot.journal.taken import Taken, taken_in
@@ -167,7 +167,7 @@ def _run(path: Path) -> Run:
         raise SettingsError(f"--runs {path}: is no journal of a robot: {problem or 'it is empty'}")
     if problem:
         complain(f"{path}: {problem}; only what stands before it counts")
-    return Run(path.name.removesuffix(SUFFIX), records, problem)
+    return Run(run_name(path), records, problem)
 
 
 def _journals(name: str) -> list[Path]:

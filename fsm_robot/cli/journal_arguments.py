@@ -13,7 +13,7 @@ import attrs
 from fsm_robot.cli.streams import complain
 from fsm_robot.errors import JournalError, SettingsError
 from fsm_robot.export.activities import Run, robot_name
-from fsm_robot.journal.file import journals, read_journal
+from fsm_robot.journal.file import journals, read_journal, run_name
 from fsm_robot.journal.record import FORMAT, read_lines
 
 # What an argument may be besides a journal: the folder of journals, a storage folder, the folder of a robot.
@@ -63,7 +63,7 @@ def read_runs(found: Sequence[JournalPath]) -> Iterator[Run]:
     names: set[str] = set()
     for journal in found:
         records, wrong = read_journal(journal.path)
-        run = Run(journal.path.stem, journal.robot, records)
+        run = Run(run_name(journal.path), journal.robot, records)
         if run.id in names:
             complain(f"{journal.path}: is a copy of another run that was given; it is left out")
             continue

@@ -89,7 +89,7 @@ def _run(settings: Settings, log: Log, *, when_idle: str) -> int:
         over.set()
     with _written_down(log):
         if not robot.callbacks.storage_broken:
-            wiring.prune(settings, log)
+            wiring.prune(settings, log, robot.idle_run)
     jobs = robot.callbacks.jobs_done
     streams.tell(f"{robot.runner.machine.state}: {jobs} job{'' if jobs == 1 else 's'} done, exit code {exit_code}")
     return exit_code

@@ -20,6 +20,8 @@ from fsm_robot.ports import AppendedFile, Clock, Disk
 from fsm_robot.redact import Redactor
 
 SUFFIX = ".jsonl"
+IDLE = ".idle"
+"""Stands before the suffix in the name of a run that had no job, from its end on: a listing tells which runs count."""
 SYSTEM_DISK = SystemDisk()
 # A file that somebody put beside the journals is none of them.
 _NAME = re.compile(r"[0-9]{1,18}-.*\.jsonl")
@@ -62,9 +64,11 @@ class JournalFile:
         now_s = self.clock.monotonic()
         self._started_s = now_s if self._started_s is None else self._started_s
         if len(self._waiting) < _MOST_WAITING:
-            self._waiting.append(("step", step_values(step, self.clock.utc_now(), now_s - self._started_s)))
+            self._waiting.append(
+                ("step", step_values(step, self.clock.utc_now(), now_s - self._started_s, self.redactor.text))
+            )
         self._flush(sync=True)
-        if "job" in step.event.data:
+        if step.callback == "consume_job" or "job" in step.event.data:
             self._keep_name()
 
     def end(self, exit_code: int, crash: Mapping[str, str] | None = None) -> None:
@@ -78,7 +82,7 @@ class JournalFile:
         values: dict[str, Any] = {"at": self.clock.utc_now(), "exit_code": exit_code}
         if crash is not None:
             # Redacted before it is cut: the beginning of a secret is no longer known as one.
-            values["crash"] = bounded({key: self.redactor.text(text) for key, text in crash.items()})
+            values["crash"] = bounded(dict(crash), self.redactor.text)
         self._waiting.append(("end", values))
         try:
             self._flush(sync=crash is not None)
@@ -133,10 +137,11 @@ class JournalFile:
         return self._file
 
     def _keep_name(self) -> None:
-        """Sync the folder once, with the first step that speaks of a job.
+        """Sync the folder once, with the first step that speaks of a job, or right before one is asked for.
 
         A power loss may take a new file's name away although its content was synced. Before there is a job, nothing
-        is lost with the file, and a wake-up that finds none does not pay for it.
+        is lost with the file, and a wake-up that finds none does not pay for it. A folder that cannot be synced must
+        show itself while the job is still the orchestrator's.
         """
         if self._name_is_safe:
             return
@@ -157,6 +162,11 @@ def journals(directory: Path, disk: Disk = SYSTEM_DISK) -> list[Path]:
 def journal_names(directory: Path, disk: Disk = SYSTEM_DISK) -> list[str]:
     """Return the names of the robot's own journals in its folder, oldest run first; an absent folder has none."""
     return sorted(filter(_NAME.fullmatch, disk.names(directory)), key=lambda name: (_number(name), name))
+
+
+def run_name(path: Path) -> str:
+    """Return what a run is called: the name of its journal, which is the same during the run and behind it."""
+    return path.name.removesuffix(SUFFIX).removesuffix(IDLE)
 
 
 def _number(name: str) -> int:

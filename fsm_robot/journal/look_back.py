@@ -7,14 +7,15 @@ as lost. So no job is forgotten, none is run twice, and no outcome is sent that 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import attrs
 
 from fsm_robot.journal.file import SYSTEM_DISK, disk_errors, journal_names, read_run
 from fsm_robot.journal.ledger import JobLedger
-from fsm_robot.journal.record import Reading
+from fsm_robot.journal.record import Reading, read
 from fsm_robot.journal.unsettled import died_asking, has_looked_back, opened_in, outcome_in, unsettled_in
 from fsm_robot.ports import Disk, Unsettled
 
@@ -75,6 +76,18 @@ def find_outcome(directory: Path, job_guid: str, disk: Disk = SYSTEM_DISK) -> st
         names = journal_names(directory, disk)
     outcomes = (outcome_in(read_run(directory / name, disk).records, job_guid) for name in reversed(names))
     return next((outcome for outcome in outcomes if outcome), "")
+
+
+def jobs_in(directory: Path, disk: Disk = SYSTEM_DISK) -> Iterator[tuple[str, str]]:
+    """Yield every job that a journal of the folder tells of, with how it ended, or an empty text.
+
+    Raises:
+        OSError: A journal cannot be read.
+    """
+    for name in journal_names(directory, disk):
+        reading = read(io.BytesIO(disk.read(directory / name)))
+        for job in opened_in([*reading.records, *reading.doubtful]):
+            yield job.job_guid, outcome_in(reading.records, job.job_guid)
 
 
 def _not_closed(found: Unsettled | None, ledger: JobLedger | None) -> Unsettled | None:

@@ -13,6 +13,7 @@ import attrs
 
 from fsm_robot.machine.core import CameFrom, Step, StepKind
 from fsm_robot.machine.events import Event
+from fsm_robot.redact import cut
 
 FORMAT = 1
 CHAIN_HEX_DIGITS = 32
@@ -64,11 +65,14 @@ class Reading:
     doubtful: list[Record] = attrs.field(factory=list)
 
 
-def step_values(step: Step, at: str, monotonic_s: float) -> dict[str, Any]:
-    """Return what the journal keeps of a step: `at` is UTC, `monotonic_s` seconds since the run began."""
+def step_values(step: Step, at: str, monotonic_s: float, clean: Callable[[str], str] = str) -> dict[str, Any]:
+    """Return what the journal keeps of a step: `at` is UTC, `monotonic_s` seconds since the run began.
+
+    `clean` takes secrets out of a text, before it is cut to what a line may hold.
+    """
     event: dict[str, Any] = {"name": step.event.name}
     if step.event.data:
-        event["data"] = bounded(dict(step.event.data))
+        event["data"] = bounded(dict(step.event.data), clean)
     if step.event.job_run is not None:
         event["job_run"] = step.event.job_run
     values = {
@@ -255,20 +259,21 @@ def _depth(content: bytes) -> int:
     return deepest
 
 
-def bounded(value: Any, level: int = 0) -> Any:
+def bounded(value: Any, clean: Callable[[str], str], level: int = 0) -> Any:
     """Return `value` cut to what a line may hold: a server or a script may send texts of any length and depth."""
     if type(value) is int:
         return value
     if isinstance(value, str):
-        return value if len(value) <= LONGEST_TEXT else f"{value[:LONGEST_TEXT]}… ({len(value)} characters)"
+        return value if len(value) <= LONGEST_TEXT else f"{cut(value, LONGEST_TEXT, clean)}… ({len(value)} characters)"
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, (Mapping, list, tuple)) and level >= DATA_LEVELS:
         return "…"
     if isinstance(value, Mapping):
-        return {str(key)[:LONGEST_TEXT]: bounded(value[key], level + 1) for key in list(value)[:MOST_ENTRIES]}
+        entries = list(value.items())[:MOST_ENTRIES]
+        return {cut(str(key), LONGEST_TEXT, clean): bounded(each, clean, level + 1) for key, each in entries}
     if isinstance(value, (list, tuple)):
-        return [bounded(item, level + 1) for item in value[:MOST_ENTRIES]]
+        return [bounded(item, clean, level + 1) for item in value[:MOST_ENTRIES]]
     return value
 
 

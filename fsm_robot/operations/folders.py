@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fsm_robot import settings as settings_module
-from fsm_robot.errors import SettingsError
+from fsm_robot.errors import JournalError, SettingsError
 from fsm_robot.instance import holder
-from fsm_robot.journal.file import journals, read_journal
+from fsm_robot.journal.file import journals, read_journal, run_name
 from fsm_robot.journal.ledger import JobLedger
 from fsm_robot.journal.look_back import find_unsettled
 from fsm_robot.journal.record import Record
@@ -50,6 +50,15 @@ def storage_of_config(config: str) -> Path:
 
 def seen_in(storage: Path) -> Seen:
     """Return what is found in a storage folder now; nothing in it is changed. Raises `JournalError`."""
+    try:
+        return _seen_in(storage)
+    except JournalError as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
+        return _seen_in(storage)  # a run without a job has ended since it was listed, and got its other name
+
+
+def _seen_in(storage: Path) -> Seen:
     held = holder(storage)
     newest = journals(storage / "journal")[-1:]
     records, wrong = read_journal(newest[0]) if newest else ([], "")
@@ -60,7 +69,13 @@ def seen_in(storage: Path) -> Seen:
 def runs_backwards(storage: Path) -> Iterator[tuple[str, list[Record]]]:
     """Return name and records of each run, the newest first. Raises `JournalError`."""
     for path in reversed(journals(storage / "journal")):
-        yield path.stem, read_journal(path)[0]
+        try:
+            records = read_journal(path)[0]
+        except JournalError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                continue  # since it was listed it was deleted as an old one, or ended without a job
+            raise
+        yield run_name(path), records
 
 
 def output_of(storage: Path, job_guid: str) -> Path:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import sys
 import threading
 import time
 import uuid
@@ -19,6 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+
+if sys.platform == "win32":
+    from fsm_robot import _windows as system
+else:
+    from fsm_robot import _posix as system
 
 from fsm_robot.errors import RobotError
 from fsm_robot.orchestrator.faults import Fault
@@ -431,6 +437,7 @@ class Store:
         self.check()
         if self._connection is None:
             self._refuse_remains()
+            _make_private(self.path)
             db = sqlite3.connect(self.path, timeout=BUSY_WAIT_S, isolation_level=None, check_same_thread=False)
             try:
                 self._prepare(db)
@@ -532,3 +539,11 @@ def _robot(row: sqlite3.Row) -> RobotRow:
     del values["digest"]
     flags = {name: bool(values[name]) for name in ("active", "paused")}
     return RobotRow(**{**values, **flags, "last_heartbeat": _moment(values["last_heartbeat"])})
+
+
+def _make_private(path: Path) -> None:
+    """Let nobody else read the Tasks of the jobs; what SQLite makes beside the file gets its permissions."""
+    try:
+        os.close(system.open_private(str(path), 0))
+    except OSError:
+        return  # SQLite finds the same, and its error says what it is

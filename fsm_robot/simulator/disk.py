@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
 
@@ -32,11 +32,13 @@ class SimulatedDisk:
         full_at: Numbers of the writes that fail half way.
         struck: Kind of fault -> how often it struck.
         writes: Writes so far.
+        index: What `ports.JobIndex` holds; None before it is made. A commit survives every power loss.
     """
 
     full_at: frozenset[int] = frozenset()
     struck: Counter[str] = attrs.field(factory=Counter)
     writes: int = 0
+    index: dict[str, str] | None = None
     _folders: dict[str, dict[str, Content]] = attrs.field(factory=dict)
 
     def names(self, directory: Path) -> list[str]:
@@ -108,9 +110,35 @@ class LifeDisk:
         self.effect("open")
         return LifeFile(self, self.disk.opened(path, new=new))
 
+    def try_room(self, directory: Path) -> None:
+        """See `ports.Disk.try_room`: a disk fills up by the number of a write here, never before it."""
+
     def sync_names(self, directory: Path) -> None:
         """See `ports.Disk.sync_names`: the first sync of a file has kept its name already."""
         self.effect("sync_names")
+
+
+@attrs.define
+class LifeIndex:
+    """`ports.JobIndex` for one life of the robot: all of it is committed, or nothing."""
+
+    owner: LifeDisk
+
+    def exists(self) -> bool:
+        """See `ports.JobIndex.exists`."""
+        return self.owner.disk.index is not None
+
+    def outcome(self, job_guid: str) -> str | None:
+        """See `ports.JobIndex.outcome`."""
+        return (self.owner.disk.index or {}).get(job_guid)
+
+    def take_over(self, entries: Iterable[tuple[str, str]]) -> None:
+        """See `ports.JobIndex.take_over`."""
+        self.owner.effect("index")
+        self.owner.disk.write(Content(), b"")
+        held = self.owner.disk.index = dict(self.owner.disk.index or {})
+        for job_guid, outcome in entries:
+            held[job_guid] = outcome or held.get(job_guid, "")
 
 
 @attrs.define

@@ -247,7 +247,7 @@ class LifeLog(Log):
     def write(self, level: str, sentence: str, **values: Any) -> None:
         """See `logs.Log.write`."""
         if level != "debug":
-            line = f"{self.clock.utc_now()} {level} {self.redact(story_of(sentence, values))}\n"
+            line = f"{self.clock.utc_now()} {level} {story_of(sentence, values, self.redact)}\n"
             self.lines += line.encode(errors="backslashreplace")
 
 

@@ -24,7 +24,7 @@ from fsm_robot.ports import Unsettled
 from fsm_robot.pulse import Pulse
 from fsm_robot.redact import Redactor
 from fsm_robot.runner import Runner
-from fsm_robot.simulator.disk import LifeDisk, SimulatedDisk
+from fsm_robot.simulator.disk import LifeDisk, LifeIndex, SimulatedDisk
 from fsm_robot.simulator.history import Fact, History, Limits
 from fsm_robot.simulator.life import CrashError, Life, LifeGateway, LifeInbox, LifeTimers, log_on
 from fsm_robot.simulator.network import Network
@@ -40,6 +40,7 @@ GAP_S, GAP_WHEN_UNREACHABLE_S = (20.0, 600.0), (600.0, 5400.0)
 """Between two starts: shortest and longest. A scheduler does not knock at a closed door every minute."""
 UNREACHABLE = 4
 STORAGE = Path("state")
+FOLD_AT = 2
 NOTED_EVENTS = frozenset({"job_consumed", "job_repeated", "result_left", "job_reported", "report_refused"})
 
 
@@ -179,7 +180,7 @@ class World:
             inbox=inbox,
             timers=timers,
             log=log,
-            ledger=JobLedger(STORAGE / "jobs" / "ledger.jsonl", disk),
+            ledger=_ledger(disk),
             past=_Past(disk),
             patience=Patience(inbox, self.schedule, log, fraction),
             leave=self._leaver(worker, effect),
@@ -280,17 +281,25 @@ class World:
             self.note("second_refused", "", 5)
 
 
+def _ledger(disk: LifeDisk) -> JobLedger:
+    # A short list, so that even a world with few jobs hands some over to the index, and crashes in between.
+    return JobLedger(STORAGE / "jobs" / "ledger.jsonl", disk, LifeIndex(disk), fold_at=FOLD_AT)
+
+
 @attrs.frozen
 class _Past:
     disk: LifeDisk
 
     def unsettled(self) -> Unsettled | None:
         """See `ports.Past.unsettled`."""
-        return find_unsettled(STORAGE / "journal", self.disk, JobLedger(STORAGE / "jobs" / "ledger.jsonl", self.disk))
+        return find_unsettled(STORAGE / "journal", self.disk, _ledger(self.disk))
 
     def outcome(self, job_guid: str) -> str:
         """See `ports.Past.outcome`."""
         return find_outcome(STORAGE / "journal", job_guid, self.disk)
+
+    def tidy(self, job_guid: str) -> None:
+        """See `ports.Past.tidy`: a simulated script has no files."""
 
 
 @attrs.define

@@ -303,6 +303,9 @@ class FakeLedger:
         """See `ports.Ledger.add`."""
         self.jobs[job_guid] = outcome or self.jobs.get(job_guid, "")
 
+    def make_ready(self) -> None:
+        """See `ports.Ledger.make_ready`."""
+
 
 @attrs.define
 class FakePast:
@@ -310,6 +313,7 @@ class FakePast:
 
     left: Unsettled | None = None
     outcomes: dict[str, str] = attrs.field(factory=dict)
+    tidied: list[str] = attrs.field(factory=list)
 
     def unsettled(self) -> Unsettled | None:
         """See `ports.Past.unsettled`."""
@@ -318,6 +322,10 @@ class FakePast:
     def outcome(self, job_guid: str) -> str:
         """See `ports.Past.outcome`."""
         return self.outcomes.get(job_guid, "")
+
+    def tidy(self, job_guid: str) -> None:
+        """See `ports.Past.tidy`."""
+        self.tidied.append(job_guid)
 
 
 @attrs.define

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,11 @@ EXCEPTION_NAME = "exception.txt"
 LONGEST_EXCEPTION = 1 << 16
 LONGEST_REASON = 1000
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def private_file(path: Path) -> FileIO:
+    """Open a file of a job to write it anew, for this account only. Raises `OSError`."""
+    return open(system.open_private(str(path), os.O_TRUNC), "wb", buffering=0)
 
 
 def folder_name(job_guid: str) -> str:
@@ -64,7 +70,9 @@ class JobFolder:
 
     def create(self, job: Job, redactor: Redactor) -> None:
         """Write what the script is told, readable for this account only. Raises `OSError`."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # Another account must not even be able to raise the stop flag, whatever the umask is.
+        self.path.mkdir(mode=0o700, exist_ok=True)
         for file in (self.stop_flag, self.job_file, self.exception):
             file.unlink(missing_ok=True)
         documents: dict[str, Any] = {key: job.documents.get(key) for key in ("job", "process_version", "task")}

@@ -77,13 +77,13 @@ def part_problem(part: str) -> str:
         return f"the part {part!r} would leave or repeat a folder"
     for character in part:
         if character in _FORBIDDEN or unicodedata.category(character) in _FORBIDDEN_CATEGORIES:
-            return f"the part {part[:60]!r} holds the character {character!r}"
+            return f"the part {part!r} holds the character {character!r}"
     if part[-1] == "." or part[-1].isspace():
-        return f"the part {part[:60]!r} ends with a dot or a blank"
+        return f"the part {part!r} ends with a dot or a blank"
     if is_device(part):
-        return f"the part {part[:60]!r} is a device on Windows"
+        return f"the part {part!r} is a device on Windows"
     if len(part.encode()) > LONGEST_PART_BYTES:
-        return f"the part {part[:60]!r} is longer than {LONGEST_PART_BYTES} bytes"
+        return f"the part {part!r} is longer than {LONGEST_PART_BYTES} bytes"
     return ""
 
 

@@ -26,6 +26,7 @@ import attrs
 from fsm_robot import threads
 from fsm_robot.redact import Redactor
 from fsm_robot.worker.decoding import last_line
+from fsm_robot.worker.job_folder import private_file
 
 if sys.platform == "win32":
     from fsm_robot.worker import _windows as system
@@ -208,9 +209,11 @@ class Output:
     def last_line(self) -> str:
         """Return the last line that is not blank, without the secret."""
         with self._lock:
-            data = self._ring.last(LONGEST_LINE_BYTES)
+            # More than is shown, so that no secret is cut before it is looked for.
+            data = self._ring.last(LONGEST_LINE_BYTES + self.redactor.longest)
+        data = self.redactor.data(data)[-LONGEST_LINE_BYTES:]
         # Once more as text: in UTF-16 the secret is other bytes.
-        return self.redactor.text(last_line(self.redactor.data(data), self.legacy_encodings))
+        return self.redactor.text(last_line(data, self.legacy_encodings))
 
     # ---- the pump, in a thread of its own
 
@@ -275,7 +278,7 @@ class Output:
 
     def _open_file(self) -> None:
         try:
-            self._head = _Cleaned(self.path.open("wb", buffering=0), self.redactor)
+            self._head = _Cleaned(private_file(self.path), self.redactor)
         except OSError as error:
             self._refused = error
         finally:
@@ -360,7 +363,7 @@ class Output:
         if not tail or self.problem:
             return
         try:
-            with (self.path.parent / PREVIEW_NAME).open("wb", buffering=0) as file:
+            with private_file(self.path.parent / PREVIEW_NAME) as file:
                 _in_pieces(_Cleaned(file, self.redactor), tail)
         except OSError:
             return  # it is only for who looks; the file itself will tell its own problem

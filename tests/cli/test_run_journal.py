@@ -76,7 +76,7 @@ def test_kept_task_is_in_the_journal_without_the_credential(robot_folder: RobotF
 
 def test_old_runs_are_deleted_at_the_end_of_a_run(robot_folder: RobotFolder) -> None:
     """Above the count the oldest go; the run itself stays, and its line in the log says how many went."""
-    robot_folder.settings(storage={"keep_runs": 10})
+    robot_folder.settings(storage={"keep_runs": 10, "keep_idle_runs": 10})
     directory(robot_folder).mkdir(parents=True)
     line, _ = line_of("header", {"format": 1}, "", str)
     for number in range(1, 21):
@@ -88,7 +88,27 @@ def test_old_runs_are_deleted_at_the_end_of_a_run(robot_folder: RobotFolder) -> 
     left = journals(directory(robot_folder))
     assert len(left) == 10
     assert left[-1].name.startswith("000021-")
+    assert left[-1].name.endswith(".idle.jsonl")
     assert "old runs were deleted: runs=11" in robot_folder.log()
+
+
+def test_history_still_tells_of_yesterdays_job_after_many_wake_ups(
+    robot_folder: RobotFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wake-ups that find no job do not push runs with jobs out, and are told from them by their names."""
+    robot_folder.settings(storage={"keep_runs": 10, "keep_idle_runs": 10})
+    robot_folder.store.enqueue(robot_folder.script("quick", "print('yesterday')"))
+    robot_folder.run()
+    for _ in range(13):
+        robot_folder.run()
+
+    names = [path.name for path in journals(directory(robot_folder))]
+    assert main(["history", str(robot_folder.path)]) == 0
+    assert "quick" in capsys.readouterr().out
+    assert main(["logs", "--config", str(robot_folder.path / "robot.toml")]) == 0
+    assert "yesterday" in capsys.readouterr().out
+    assert [name.endswith(".idle.jsonl") for name in names] == [False, *[True] * (len(names) - 1)]
+    assert len(names) <= 12
 
 
 def test_robot_tells_loudly_of_a_changed_journal_and_goes_on(robot_folder: RobotFolder) -> None:

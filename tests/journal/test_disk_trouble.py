@@ -73,6 +73,11 @@ class FillingDisk:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
         return FullFile(self, self.real.append(path, new=new))
 
+    def try_room(self, directory: Path) -> None:
+        if self.trouble:
+            raise OSError(self.trouble, os.strerror(self.trouble), str(directory))
+        self.real.try_room(directory)
+
     def sync_names(self, directory: Path) -> None:
         self.synced.append(directory.name)
         self.real.sync_names(directory)
@@ -103,8 +108,16 @@ def test_disk_that_cannot_be_written_lets_no_job_be_taken_and_says_why(tmp_path:
     assert any("storage failed" in line and os.strerror(trouble) in line for line in robot.log.lines)
 
 
+def test_disk_that_is_full_when_a_job_is_announced_leaves_it_to_the_orchestrator(tmp_path: Path) -> None:
+    """The step still went into its block of the journal, but what the job needs has no room: it is not asked for."""
+    robot = world(tmp_path, FillingDisk(3))
+
+    assert robot.run() == 1
+    assert [call[0] for call in robot.gateway.calls] == ["announce"]
+
+
 # Writes of a run: 1 started, 2 nothing_left, 3 job_found, 4 job_consumed, 5 the list of jobs, 6 job_claimed, …
-@pytest.mark.parametrize(("trouble_after", "statuses"), [(3, [5]), (4, [5]), (5, [8, 5]), (6, [8, 4]), (7, [8, 4])])
+@pytest.mark.parametrize(("trouble_after", "statuses"), [(4, [5]), (5, [8, 5]), (6, [8, 4]), (7, [8, 4])])
 def test_job_in_hand_when_the_disk_fills_up_is_still_reported(
     tmp_path: Path, trouble_after: int, statuses: list[int]
 ) -> None:
@@ -211,7 +224,7 @@ def test_folder_is_synced_once_before_a_job_is_claimed(tmp_path: Path) -> None:
 
     folders = [name for name in disk.synced if name != "file"]
     assert folders == ["journal", tmp_path.name, tmp_path.parent.name]
-    assert disk.synced.index("journal") == 4  # right behind the fourth step, job_consumed
+    assert disk.synced.index("journal") == 3  # right behind the third step, before a job is asked for
 
     disk.synced.clear()
     again = world(tmp_path, disk)
@@ -222,13 +235,13 @@ def test_folder_is_synced_once_before_a_job_is_claimed(tmp_path: Path) -> None:
     assert [name for name in disk.synced if name != "file"] == ["journal"]
 
 
-def test_list_of_jobs_that_cannot_be_read_starts_nothing_and_the_job_is_reported(tmp_path: Path) -> None:
-    """Whether the job was had before is not known, so its script is not started; it does not hang either."""
+def test_list_of_jobs_that_cannot_be_read_lets_no_job_be_asked_for(tmp_path: Path) -> None:
+    """Whether a job was had before would not be known: that shows itself while the job is still the orchestrator's."""
     robot = world(tmp_path, FillingDisk())
     (tmp_path / "jobs" / "ledger.jsonl").mkdir(parents=True)
 
     assert robot.run() == 1
-    assert robot.gateway.statuses() == [5]
+    assert [call[0] for call in robot.gateway.calls] == ["announce"]
     assert robot.worker.done == []
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import attrs
 import pytest
 
-from fsm_robot.journal.file import JournalFile, journals
+from fsm_robot.journal.file import JournalFile, journals, run_name
 from fsm_robot.journal.ledger import JobLedger
-from fsm_robot.journal.pruning import ALWAYS_KEPT, Kept, due, prune_runs
+from fsm_robot.journal.pruning import ALWAYS_KEPT, Kept, due, mark_idle, prune_runs
 from fsm_robot.machine.core import Step
 from fsm_robot.machine.events import Event
 from fsm_robot.redact import Redactor
@@ -44,6 +44,16 @@ def test_name_without_a_stamp_is_never_due_by_age() -> None:
     assert due([Path("000001-note.jsonl"), *names(*[NEW] * 20)[1:]], Kept(1000, 30), NOW) == []
 
 
+def test_runs_without_a_job_have_a_count_of_their_own_and_no_age() -> None:
+    """A year of wake-ups takes no run with a job along, and the other way round."""
+    idle = [Path(f"{number:06d}-{OLD}.idle.jsonl") for number in range(1, 112)]
+    jobs = [Path(f"{number:06d}-{NEW}.jsonl") for number in range(200, 300)]
+
+    assert due([*idle[:-1], *jobs], Kept(100, 30, 100), NOW) == []
+    assert due([*idle, *jobs], Kept(100, 30, 100), NOW) == idle[:11]
+    assert due([*jobs, *idle], Kept(50, 30, 1000), NOW) == jobs[:50]
+
+
 @attrs.frozen
 class Stamp:
     """A clock that stands still."""
@@ -70,11 +80,31 @@ def taken(job: str) -> Event:
     return Event("job_consumed", {"job": job, "script": "s", "run_token": "t"})
 
 
-def prune(folder: Path) -> int:
+def test_wake_ups_push_no_job_out_also_those_of_a_version_that_marked_none(tmp_path: Path) -> None:
+    """A job, then three weeks of wake-ups by the minute in small: the job and its output are still there."""
+    job = run(tmp_path, taken("a"), Event("job_reported", {"job": "a"}))
+    (tmp_path / "jobs" / "a").mkdir(parents=True)
+    for number in range(40):
+        idle = run(tmp_path, Event("nothing_left"), Event("no_job"))
+        if number % 2:
+            mark_idle(idle)
+
+    prune(tmp_path, days=36500)
+
+    assert job.exists()
+    assert (tmp_path / "jobs" / "a").is_dir()
+    left = journals(tmp_path / "journal")
+    assert len(left) <= 1 + 2 * ALWAYS_KEPT
+    assert {run_name(path) for path in left if path != job} >= {
+        f"{number:06d}-20260101T000000Z" for number in range(32, 42)
+    }
+
+
+def prune(folder: Path, days: float = 30) -> int:
     ledger, warnings = JobLedger(folder / "jobs" / "ledger.jsonl"), list[str]()
     deleted = prune_runs(
         folder / "journal",
-        Kept(10, 30),
+        Kept(10, days, 10),
         NOW,
         ledger=ledger,
         folder_of=lambda job: folder / "jobs" / job,
@@ -129,7 +159,7 @@ def test_folder_that_cannot_be_deleted_is_said_and_the_rest_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One run that resists does not keep the others."""
-    first, second = run(tmp_path, Event("nothing_left")), run(tmp_path, Event("nothing_left"))
+    first, second = (run(tmp_path, taken(job), Event("job_reported", {"job": job})) for job in ("a", "b"))
     for _ in range(ALWAYS_KEPT):
         run(tmp_path, Event("nothing_left"))
     real = Path.unlink

@@ -288,6 +288,9 @@ class _Past:
     def outcome(self, job_guid: str) -> str:
         return find_outcome(self.directory, job_guid)
 
+    def tidy(self, job_guid: str) -> None:
+        return
+
 
 def _next_from_outside(world: World, director: Director, worker: DirectedWorker) -> Event:
     """Return the next event while a callback waits: from the script, a heartbeat, the grace time or a signal."""
