@@ -4,10 +4,45 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
+
+import attrs
 
 FAILED_AGAIN_S = 0.02
 MOST_TRIES = 10
 LOOK_S = 0.05
+
+
+@attrs.define(eq=False, repr=False)
+class Flag:
+    """Like `threading.Event`, for threads that must not hang with each other.
+
+    An event of the library holds a lock while it runs code of its own; whoever fails in there, for want of memory,
+    leaves the lock behind, and everybody who looks at the event waits for ever. A `SimpleQueue` is the interpreter's
+    own and has no such moment; neither has a bare lock.
+    """
+
+    _is_set: bool = False
+    _told: SimpleQueue[None] = attrs.field(factory=SimpleQueue)
+
+    def set(self) -> None:
+        """Let everybody go on who waits."""
+        self._is_set = True
+        self._told.put(None)
+
+    def is_set(self) -> bool:
+        """Return whether it was set."""
+        return self._is_set
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until it is set; return False where it was not within so many seconds."""
+        if not self._is_set:
+            try:
+                self._told.get(timeout=timeout_s)
+            except Empty:
+                return self._is_set
+            self._told.put(None)  # there may be more who wait
+        return True
 
 
 def start(name: str, work: Callable[[], None], failed: Callable[[BaseException], bool]) -> None:
@@ -22,7 +57,7 @@ def start(name: str, work: Callable[[], None], failed: Callable[[BaseException],
     Raises:
         OSError: The system has no thread left, or the thread ended before it had begun.
     """
-    begun = threading.Event()
+    begun = Flag()
 
     def body() -> None:
         while True:

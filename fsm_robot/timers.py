@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 
 import attrs
 
@@ -54,6 +55,7 @@ class _Call:
     due_s: float
     running: bool = False
     over: bool = False
+    returned: threads.Flag = attrs.field(factory=threads.Flag)
 
 
 @attrs.define(eq=False, repr=False)
@@ -63,7 +65,8 @@ class _Seat:
     free: Callable[[_Seat], None]
     log: Callable[..., None]
     call: _Call | None = None
-    changed: threading.Condition = attrs.field(factory=threading.Condition)
+    lock: threading.Lock = attrs.field(factory=threading.Lock)
+    changed: SimpleQueue[None] = attrs.field(factory=SimpleQueue)
 
     def __attrs_post_init__(self) -> None:
         """Begin to wait for a call. Raises `OSError`: there is no thread left."""
@@ -71,18 +74,19 @@ class _Seat:
 
     def take(self, call: _Call) -> Callable[[], None]:
         """Begin a call; return what cancels it."""
-        with self.changed:
+        with self.lock:
             self.call = call
-            self.changed.notify_all()
+        self.changed.put(None)
         return lambda: self._cancel(call)
 
     def _cancel(self, call: _Call) -> None:
-        with self.changed:
+        with self.lock:
             call.over = True
-            self.changed.notify_all()
-            # Between the decision to begin and the first effect of the action lies a moment that no flag can show.
-            if call.running:
-                self.changed.wait_for(lambda: not call.running, BEGINNING_S)
+            running = call.running
+        self.changed.put(None)
+        # Between the decision to begin and the first effect of the action lies a moment that no flag can show.
+        if running:
+            call.returned.wait(BEGINNING_S)
 
     def _serve(self) -> None:
         while True:
@@ -90,29 +94,31 @@ class _Seat:
             try:
                 wait_s = call.action()
             finally:
-                with self.changed:
-                    call.running = False
-                    self.changed.notify_all()
+                call.returned.set()
             self._next(call, wait_s)
 
     def _due(self) -> _Call:
         """Return a call whose time has come and which nobody has cancelled."""
-        with self.changed:
-            while True:
-                call = self.call
+        while True:
+            with self.lock:
+                call, left_s, freed = self.call, None, False
                 if call is not None and call.over:
-                    self.call = call = None
-                    self.free(self)
-                if call is None:
-                    self.changed.wait()
-                elif (left_s := call.due_s - time.monotonic()) > 0:
-                    self.changed.wait(min(left_s, threading.TIMEOUT_MAX))
-                else:
-                    call.running = True
-                    return call
+                    self.call, freed = None, True
+                elif call is not None:
+                    left_s = min(call.due_s - time.monotonic(), threading.TIMEOUT_MAX)
+                    if left_s <= 0:
+                        call.running, call.returned = True, threads.Flag()
+                        return call
+            if freed:
+                self.free(self)
+            try:
+                self.changed.get(timeout=left_s)
+            except Empty:
+                continue
 
     def _next(self, call: _Call, wait_s: float | None) -> None:
-        with self.changed:
+        with self.lock:
+            call.running = False
             if wait_s is None:
                 call.over = True
             else:

@@ -134,7 +134,8 @@ def test_no_cut_of_an_end_leaves_a_piece_of_the_guid(place: str, form: str, tmp_
 
 def test_interpreter_that_prints_the_guid_is_diagnosed_without_it(tmp_path: Path) -> None:
     """What the scripts' interpreter says last is cut from its front, where the GUID may stand."""
-    from fsm_robot.operations.checks import LONGEST_SAID, interpreter_diagnosis
+    from fsm_robot.operations.checks import interpreter_diagnosis
+    from fsm_robot.worker.interpreter import LONGEST_SAID
 
     if os.name == "nt":
         pytest.skip("the stand-in for an interpreter is a shell script")

@@ -27,6 +27,7 @@ from fsm_robot.operations.diagnosis import (
     server_diagnoses,
     space_diagnosis,
 )
+from fsm_robot.redact import Redactor
 from fsm_robot.settings import Settings
 from fsm_robot.worker.interpreter import look_at
 from fsm_robot.worker.names import script_names
@@ -101,7 +102,7 @@ def scripts_diagnosis(settings: Settings) -> Diagnosis:
 def interpreter_diagnosis(settings: Settings) -> Diagnosis:
     """Start the interpreter of the scripts once, as for a script."""
     python = settings.scripts_python
-    found = look_at(python)
+    found = look_at(python, Redactor.for_guid(settings.orchestrator.robot_guid).text)
     if found.problem:
         return Diagnosis("interpreter", "wrong", found.problem, found.remedy)
     return Diagnosis("interpreter", "ok", f"{python}, Python {found.version}")

@@ -36,6 +36,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from queue import Empty, SimpleQueue
 
 import attrs
 
@@ -68,7 +69,7 @@ class Children:
     weakness: str = ""
     _trees: list[Tree] = attrs.field(factory=list)
     _lock: threading.RLock = attrs.field(factory=threading.RLock)  # while it is held nobody is reaped
-    _more: threading.Event = attrs.field(factory=threading.Event)
+    _more: SimpleQueue[None] = attrs.field(factory=SimpleQueue)
 
     def tree(self, run_token: str, exited: Callable[[int | None], None], log: Callable[..., None]) -> Tree:
         """Return the tree of a job, which has no process yet.
@@ -128,16 +129,14 @@ class Children:
                 os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
             except ChildProcessError:
                 self._none_is_left()
-                self._more.wait()
-                self._more.clear()
+                self._more.get()
                 continue
             if not self._collect():
-                self._more.wait(_ANOTHERS_S)
+                _pause(self._more)
 
     def _reaper_failed(self, error: BaseException) -> bool:
         for tree in self._trees:
             tree._log("error", "looking after processes failed, it begins anew", error=repr(error))
-        threading.Event().wait(_ANOTHERS_S)
         return True
 
     def _none_is_left(self) -> None:
@@ -257,7 +256,7 @@ class Tree:
                 self._group.remove()
                 self._group = None
             self.created = created_at(self.pid)
-        self._children._more.set()
+        self._children._more.put(None)
 
     def resume(self) -> None:
         """Let the script run; here it does so from its start, and is found by its run token if nobody wrote it down."""
@@ -640,6 +639,13 @@ def _youngest() -> list[Process]:
         if stat.parent == os.getpid() and stat.state not in ("Z", "X"):
             found.append(Process(pid, f"{_boot_id()}:{stat.created}", stat.name, stat.parent))
     return found
+
+
+def _pause(more: SimpleQueue[None]) -> None:
+    try:
+        more.get(timeout=_ANOTHERS_S)
+    except Empty:
+        return
 
 
 def _has_no_child() -> bool:

@@ -102,7 +102,7 @@ class Tree:
     _popen: subprocess.Popen[bytes] | None = None
     _job: windows.JobObject | None = None
     _closed: bool = False
-    _begun: threading.Event = attrs.field(factory=threading.Event)
+    _begun: threads.Flag = attrs.field(factory=threads.Flag)
     _lock: threading.Lock = attrs.field(factory=threading.Lock)
 
     @property

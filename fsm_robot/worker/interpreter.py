@@ -6,15 +6,18 @@ import json
 import os
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
 
+from fsm_robot.redact import cut
 from fsm_robot.worker.environment import HOST_FOLDER, HOST_VARIABLE, script_environment
 from fsm_robot.worker.job_folder import JobFolder
 
 OLDEST = (3, 8)
 WAIT_S = 30.0
+LONGEST_SAID = 200
 # Old Pythons have to understand it, too. The host takes its variable away.
 _QUESTION = f"""
 import json, os, sys
@@ -43,8 +46,8 @@ class Interpreter:
     remedy: str = ""
 
 
-def look_at(python: str) -> Interpreter:
-    """Start `python` as for a script, and return what it is like."""
+def look_at(python: str, clean: Callable[[str], str] = str) -> Interpreter:
+    """Start `python` as for a script, and return what it is like; `clean` takes secrets out of what it says."""
     with tempfile.TemporaryDirectory() as folder:
         environment = script_environment(os.environ, JobFolder(Path(folder)))
         try:
@@ -59,7 +62,8 @@ def look_at(python: str) -> Interpreter:
             )
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
             return Interpreter(problem=f"{python} cannot be started: {error}", remedy=_ANOTHER)
-    said, failed = (data.decode(errors="replace").strip()[-200:] for data in (done.stdout, done.stderr))
+    texts = (data.decode(errors="replace").strip() for data in (done.stdout, done.stderr))
+    said, failed = (cut(text, LONGEST_SAID, clean, end=True) for text in texts)
     if done.returncode:
         return Interpreter(problem=f"{python} ends with exit code {done.returncode}: {failed}", remedy=_ANOTHER)
     try:

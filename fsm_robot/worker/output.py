@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import BinaryIO
 
 import attrs
@@ -146,6 +147,8 @@ class Output:
     _head_taken: int = 0
     _dropped: int = 0
     _head_over: bool = False
+    _read: int = 0  # bytes that were read into the ring's room and are not counted yet
+    _ended: bool = False
     _stalled_s: float = 0.0
     _stream: FileIO | None = None
     _writer: int = -1
@@ -153,18 +156,18 @@ class Output:
     _head: _Cleaned | None = None
     _ring: _Ring = attrs.field(init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock)
-    _news: threading.Condition = attrs.field(init=False)
-    _opened: threading.Event = attrs.field(factory=threading.Event)
+    _work: SimpleQueue[None] = attrs.field(factory=SimpleQueue)  # something for the writer
+    _room: SimpleQueue[None] = attrs.field(factory=SimpleQueue)  # something was written: for the pump
+    _opened: threads.Flag = attrs.field(factory=threads.Flag)
     _refused: OSError | None = None
-    _pumped: threading.Event = attrs.field(factory=threading.Event)
+    _pumped: threads.Flag = attrs.field(factory=threads.Flag)
     _preview_s: float | None = None
     _finishing: bool = False
-    _written: threading.Event = attrs.field(factory=threading.Event)
+    _written: threads.Flag = attrs.field(factory=threads.Flag)
 
     def __attrs_post_init__(self) -> None:
         """Divide the limit: half for the tail, which is in memory and therefore has a limit of its own."""
         self._ring = _Ring(max(1, min(self.limit_bytes // 2, LONGEST_TAIL_BYTES)))
-        self._news = threading.Condition(self._lock)
 
     def open(self, pipe: Callable[[], tuple[int, int]] = os.pipe) -> int:
         """Begin, with both ends of a new pipe; return the descriptor that the script writes to. Raises `OSError`."""
@@ -200,9 +203,9 @@ class Output:
                 self._pumped.wait(patience_s)
             writer, self._writer = self._writer, -1
             os.close(writer)
-        with self._news:
+        with self._lock:
             self._finishing = True
-            self._news.notify_all()
+        self._work.put(None)
         if not self._written.wait(patience_s) and not self.problem:
             self.problem = f"the end of the output is not kept: the disk has not taken it within {patience_s:g} s"
 
@@ -219,15 +222,20 @@ class Output:
 
     def _empty_the_pipe(self) -> None:
         assert self._stream is not None, "the pump comes after the pipe"
-        with self._lock:
-            # Under the lock: it moves the blocks that somebody may be reading.
-            room = self._ring.room()
-        while count := self._stream.readinto(room):
-            with self._news:
-                if self._finishing or self._take(count):
+        while True:
+            with self._lock:
+                if self._finishing or self._ended or self._take():
                     break
+                behind = self._writer_is_behind()
+                if not behind:
+                    # Under the lock: it moves the blocks that somebody may be reading.
+                    room = self._ring.room()
+            if behind:
                 self._wait_for_the_writer()
-                room = self._ring.room()
+                continue
+            self._read = self._stream.readinto(room) or 0
+            if not self._read:
+                break
         self._pumped.set()
         self._stream.close()
 
@@ -236,33 +244,36 @@ class Output:
         # Without the pump the script would block as soon as the pipe is full.
         return not self._pumped.is_set() and not self._finishing
 
-    def _take(self, count: int) -> bool:
-        """Take what was read; return whether the mark has come."""
-        self._ring.add(count)
-        ended = False
+    def _take(self) -> bool:
+        """Take what was read; return whether the mark has come. It can be done again after it has failed."""
+        if self._read:
+            self._ring.add(self._read)
+            self._read = 0
         if self._mark:
             # It is set before it is written, so no byte of it is in a block that was read before.
-            recent = self._ring.last(count + len(self._mark) - 1)
+            recent = self._ring.last(BLOCK_BYTES + len(self._mark))
             place = recent.find(self._mark)
-            if ended := place >= 0:
+            if place >= 0:
+                self._ended = True
                 self._ring.take_back(len(recent) - place)
         # Behind the head it looks by itself from time to time; waking it for each read would cost half of the speed.
         if self._preview_s is None or not (self._head_over or self._head_taken == self._head_bytes):
-            self._news.notify()
-        return ended
+            _tell(self._work)
+        return self._ended
+
+    def _writer_is_behind(self) -> bool:
+        """Return whether what comes next may overwrite what is not written yet, and the pump may wait for that."""
+        behind = self._ring.total - self._head_taken > max(self._ring.size, BLOCK_BYTES)
+        return behind and self._head_waits() > 0 and self._stalled_s < STALL_S and not self._finishing
 
     def _wait_for_the_writer(self) -> None:
-        """Let the writer catch up before what it has not written yet is overwritten; not for long."""
-        safe = max(self._ring.size, BLOCK_BYTES)
-        while (
-            self._ring.total - self._head_taken > safe
-            and self._head_waits()
-            and self._stalled_s < STALL_S
-            and not self._finishing
-        ):
+        behind = True
+        while behind:
             began_s = time.monotonic()
-            self._news.wait(STALL_S - self._stalled_s)
+            _wait(self._room, STALL_S - self._stalled_s)
             self._stalled_s += time.monotonic() - began_s
+            with self._lock:
+                behind = self._writer_is_behind()
 
     # ---- the writer, in another one
 
@@ -297,26 +308,27 @@ class Output:
             return self._finishing and not self._head_waits()
 
     def _next_piece(self) -> bytes:
-        """Wait for something to do; return the next piece of the head, or nothing after a preview was written."""
-        with self._news:
-            while not (waits := self._head_waits()) and not self._finishing:
-                # Only what is not in the head is shown beside it.
-                hidden = self._ring.total > self._head_taken
-                if hidden and self._preview_s is None:
-                    self._preview_s = time.monotonic() + PREVIEW_EVERY_S
-                left_s = self._preview_s - time.monotonic() if self._preview_s is not None else None
-                if left_s is not None and left_s <= 0:
-                    break
-                self._news.wait(left_s)
-            if waits:
+        """Wait for something to do; return the next piece of the head, or nothing after something else was done."""
+        with self._lock:
+            if waits := self._head_waits():
                 piece = self._ring.last(self._ring.total - self._head_taken)[:waits]
                 self._head_taken += waits
-                # The pump may be waiting for exactly this.
-                self._news.notify()
+                _tell(self._room)
                 return piece
-            tail = b"" if self._finishing else self._behind_the_head()
-        self._write_preview(tail)
+            left_s = self._preview_comes_in()
+            due = left_s is not None and left_s <= 0
+            tail = self._behind_the_head() if due and not self._finishing else b""
+        if due:
+            self._write_preview(tail)
+        else:
+            _wait(self._work, left_s)
         return b""
+
+    def _preview_comes_in(self) -> float | None:
+        """Return in how many seconds the next preview is due, None where everything is in the head."""
+        if self._preview_s is None and self._ring.total > self._head_taken:
+            self._preview_s = time.monotonic() + PREVIEW_EVERY_S
+        return self._preview_s - time.monotonic() if self._preview_s is not None else None
 
     def _head_waits(self) -> int:
         """Return how many bytes of the head are in the ring and not in the file yet; the head may end early."""
@@ -389,3 +401,16 @@ def _in_pieces(target: _Cleaned, data: bytes) -> None:
     for start in range(0, len(data), BLOCK_BYTES):
         target.write(data[start : start + BLOCK_BYTES])
     target.finish()
+
+
+def _tell(queue: SimpleQueue[None]) -> None:
+    """Wake who waits at `queue`, or who comes next; one word waits there at most."""
+    if queue.empty():
+        queue.put(None)
+
+
+def _wait(queue: SimpleQueue[None], timeout_s: float | None) -> None:
+    try:
+        queue.get(timeout=timeout_s if timeout_s is None else max(0.0, timeout_s))
+    except Empty:
+        return

@@ -130,8 +130,6 @@ class ScriptWorker:
         except OSError:
             running.tree.close()
             raise
-        if running.tree.weakness:
-            self.log("warning", "a script may leave processes that are not seen", reason=running.tree.weakness)
         return running
 
     def _start(self, running: _Running, job: Job, script: Path, run_token: str) -> None:
@@ -144,6 +142,8 @@ class ScriptWorker:
             command = [self.python, str(script), *self.arguments(job)]
             environment = {**script_environment(os.environ, folder), system.RUN_TOKEN: run_token}
             tree.start(command, environment, str(self.scripts_directory), writer)
+            if tree.weakness:
+                self.log("warning", "the script may leave processes that are not seen", reason=tree.weakness)
             # What runs is written down first: it can then be found by a later life of the robot.
             self._note(tree.note())
             tree.resume()
@@ -184,6 +184,7 @@ class _Running:
         left: What the script left running, once that was killed.
         ended_s: When the script's own process had ended, on the monotonic clock.
         killing_s: Since when everything of the tree is killed.
+        word: What is being obeyed.
         over: Set when `ended` has been told, or when the start was withdrawn.
     """
 
@@ -194,7 +195,8 @@ class _Running:
     ended: Callable[[Ending], None]
     tree: system.Tree = attrs.field(init=False)
     words: SimpleQueue[tuple[str, str]] = attrs.field(factory=SimpleQueue)
-    over: threading.Event = attrs.field(factory=threading.Event)
+    over: threads.Flag = attrs.field(factory=threads.Flag)
+    word: tuple[str, str] | None = None
     given_up: bool = False
     began: bool = False
     withdrawn: bool = False
@@ -222,7 +224,10 @@ class _Running:
     def live(self) -> None:
         """Obey and look until the ending is told."""
         while not self.over.is_set():
-            self._obey(*self._next_word())
+            # A word stays the next one until it was obeyed, whatever fails meanwhile.
+            self.word = self.word or self._next_word()
+            self._obey(*self.word)
+            self.word = None
             self._look()
 
     def failed(self, error: BaseException) -> bool:
@@ -269,12 +274,13 @@ class _Running:
     def _ask_to_stop(self) -> None:
         if self.asked or self.killed or self.tree.has_exited():
             return
-        self.asked = True
         try:
             self.folder.raise_stop_flag()
         except OSError as error:
             self.log("warning", "the stop flag cannot be raised, the script is interrupted only", error=str(error))
-        self.log("info", "the script is interrupted", by=self.tree.interrupt())
+        how = self.tree.interrupt()
+        self.asked = True
+        self.log("info", "the script is interrupted", by=how)
         self.ask_again_s = time.monotonic() + ASK_AGAIN_S
 
     def _kill(self, outcome: str) -> None:
