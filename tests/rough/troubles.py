@@ -1,0 +1,568 @@
+"""What is rough in each kind: how it is drawn, what it does to the world, how its effect is shown, what it allows."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import resource
+import shutil
+import signal
+import stat
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from tests.rough.case import Trouble
+from tests.rough.wire import CALLS, NOT_FOR_UPDATES, TRICKS
+
+if TYPE_CHECKING:
+    from tests.rough.stage import Launch, Stage
+
+Values = dict[str, Any]
+FIRST_ACCOUNT = 21_000
+"""Accounts of nobody, one a case: a limit on processes counts an account's."""
+
+
+def _no_values(chance: Random) -> Values:
+    return {}
+
+
+def _nothing(stage: Stage, values: Values) -> None:
+    return None
+
+
+def _as_it_is(stage: Stage, values: Values, launch: Launch) -> None:
+    return None
+
+
+def _scripts_ran(stage: Stage, values: Values) -> bool:
+    return bool(stage.facts.of("noted"))
+
+
+@attrs.frozen
+class Effect:
+    """One roughness.
+
+    Attributes:
+        draw: Its numbers.
+        prepare: Changes folder and settings, before the first life.
+        launch: Changes how a life is started.
+        after_life: Looks, or repairs, between two lives.
+        evidence: Whether it took effect: else the case does not count.
+        scripts: What it needs among the jobs.
+        any_script_of_kind: Whether the jobs are scripts of its kind.
+        every_life: Whether it strikes every life, and not only until the robot failed once.
+        exits: Exit codes that it allows besides 0.
+        statuses: Final statuses that it allows for any job.
+        may_leave: Whether a robot cannot see what it leaves.
+    """
+
+    kind: str
+    name: str
+    draw: Callable[[Random], Values] = _no_values
+    prepare: Callable[[Stage, Values], None] = _nothing
+    launch: Callable[[Stage, Values, Launch], None] = _as_it_is
+    after_life: Callable[[Stage, Values], None] = _nothing
+    evidence: Callable[[Stage, Values], bool] = _scripts_ran
+    scripts: tuple[str, ...] = ()
+    any_script_of_kind: bool = False
+    every_life: bool = True
+    exits: tuple[int, ...] = ()
+    statuses: tuple[int, ...] = ()
+    console: bool = True
+
+
+# ---- processes
+
+
+def _wrapped(stage: Stage, values: Values) -> None:
+    wrapper = stage.folder / "python-wrapper"
+    python = stage.settings["scripts"]["python"] or "python3"
+    wrapper.write_text(f'#!/bin/sh\n{python} "$@"\ncode=$?\nexit $code\n')
+    wrapper.chmod(0o755)
+    stage.settings["scripts"]["python"] = str(wrapper)
+
+
+_CALLBACKS = '''\
+import subprocess
+from fsm_robot import callbacks
+
+
+class Callbacks(callbacks.Callbacks):
+    def announce(self, step):
+        code = subprocess.run(["sh", "-c", "(true &) ; sleep 0.05; exit 3"]).returncode
+        with open({seen!r}, "a") as stream:
+            stream.write(f"callback code {{code}} 0\\n")
+        return super().announce(step)
+'''
+
+
+def _with_callbacks(stage: Stage, values: Values) -> None:
+    (stage.folder / "own_callbacks.py").write_text(_CALLBACKS.format(seen=str(stage.seen_file)))
+    stage.settings["machine"]["callbacks"] = "own_callbacks.py"
+
+
+def _callback_ran(stage: Stage, values: Values) -> bool:
+    return any(fact.job == "callback" for fact in stage.facts.of("noted"))
+
+
+def _born_before(stage: Stage, values: Values, launch: Launch) -> None:
+    """Start the robot by a shell that has a child already: it stays the robot's, and is nobody's to kill."""
+    file = stage.folder / "stranger"
+    launch.command = ["sh", "-c", 'sleep 300 & echo $! > "$0"; exec "$@"', str(file), *launch.command]
+
+    def remember() -> None:
+        deadline_s = time.monotonic() + 5
+        while time.monotonic() < deadline_s:
+            with contextlib.suppress(OSError, ValueError):
+                stage.strangers.add(int(file.read_text()))
+                file.unlink()
+                return
+            time.sleep(0.005)
+
+    launch.after.append(remember)
+
+
+def _stranger_lives(stage: Stage, values: Values) -> None:
+    for pid in stage.strangers:
+        try:
+            os.kill(pid, 0)
+        except OSError:
+            stage.facts.add("stranger_killed", number=pid)
+
+
+# ---- inherited
+
+
+def _ignores(*numbers: signal.Signals) -> Callable[[Stage, Values, Launch], None]:
+    def launch_with(stage: Stage, values: Values, launch: Launch) -> None:
+        launch.before += [lambda number=number: signal.signal(number, signal.SIG_IGN) for number in numbers]  # type: ignore[misc]
+
+    return launch_with
+
+
+def _blocks(stage: Stage, values: Values, launch: Launch) -> None:
+    numbers = [getattr(signal, name) for name in values["signals"]]
+    launch.before.append(lambda: signal.pthread_sigmask(signal.SIG_BLOCK, numbers))  # type: ignore[arg-type, return-value]
+
+
+def _hangs_up(stage: Stage, values: Values, launch: Launch) -> None:
+    launch.before.append(lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))  # type: ignore[arg-type, return-value]
+    stage.moments.append((values["after_s"], lambda: _send(stage, signal.SIGHUP, "hung_up")))
+
+
+def _send(stage: Stage, number: int, what: str) -> None:
+    assert stage.robot is not None
+    stage.facts.add(what, number=number)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(stage.robot.pid, number)
+
+
+def _closes(stage: Stage, values: Values, launch: Launch) -> None:
+    launch.before += [lambda number=number: os.close(number) for number in values["descriptors"]]  # type: ignore[misc]
+
+
+# ---- limits
+
+
+def _account(stage: Stage, values: Values) -> None:
+    if os.getuid() != 0:
+        return  # a limit bites whoever is not root
+    if not os.access("/usr/bin/python3", os.X_OK):
+        stage.skipped = "no interpreter that another account could run"
+        return
+    stage.account = FIRST_ACCOUNT + os.getpid() % 30_000
+
+
+def _limits(which: int, factor: int = 1) -> Callable[[Stage, Values, Launch], None]:
+    def launch_with(stage: Stage, values: Values, launch: Launch) -> None:
+        limit = values["limit"] * factor
+        launch.before.append(lambda: resource.setrlimit(which, (limit, limit)))
+
+    return launch_with
+
+
+def _bites(stage: Stage, values: Values) -> bool:
+    return any(fact.text == "bites" for fact in stage.facts.of("noted"))
+
+
+# ---- disk
+
+
+def _fifo_at(stage: Stage, path: Path, pause_s: float, bytes_at_once: int) -> None:
+    """Put a FIFO where a file would be: a disk that hangs, or one that is slow."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.mkfifo(path, 0o600)
+    end = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    stage.cleanups.append(lambda: os.close(end))
+    if bytes_at_once:
+        threading.Thread(target=_read_slowly, args=[end, pause_s, bytes_at_once], daemon=True).start()
+
+
+def _read_slowly(end: int, pause_s: float, bytes_at_once: int) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            time.sleep(pause_s)
+            with contextlib.suppress(BlockingIOError):
+                os.read(end, bytes_at_once)
+
+
+def _output_stalls(stage: Stage, values: Values) -> None:
+    for job in stage.server.jobs:
+        if job.script in ("flood", "nonblocking"):
+            _fifo_at(stage, stage.state / "jobs" / job.guid / "output.log", 0.05, values["bytes"])
+
+
+def _robot_log_stalls(stage: Stage, values: Values) -> None:
+    _fifo_at(stage, stage.state / "robot.log", 0.05, values["bytes"])
+
+
+def _console_stalls(stage: Stage, values: Values, launch: Launch) -> None:
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, 1031, 4096)
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 1000)
+    os.set_blocking(writer, True)
+    launch.stderr = os.fdopen(writer, "wb", 0)
+    stage.cleanups.append(lambda: os.close(reader))
+
+
+def _small_disk(stage: Stage, values: Values) -> None:
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={values['kib']}k,mode=700", "rough", str(stage.state)],
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        stage.skipped = "no file system can be mounted here"
+        return
+    stage.cleanups.append(lambda: subprocess.run(["umount", "-l", str(stage.state)], check=False) and None)
+
+
+def _fills(stage: Stage, values: Values, launch: Launch) -> None:
+    def fill() -> None:
+        stage.facts.add("disk_full")
+        with contextlib.suppress(OSError), (stage.state / "ballast").open("wb", buffering=0) as stream:
+            while stream.write(bytes(4096)):
+                pass
+
+    stage.moments.append((values["after_s"], fill))
+
+
+def _has_filled(stage: Stage, values: Values) -> bool:
+    return bool(stage.facts.of("disk_full"))
+
+
+def _empties(stage: Stage, values: Values) -> None:
+    with contextlib.suppress(OSError):
+        (stage.state / "ballast").unlink()
+    stage.calm = True
+
+
+def _turns_read_only(stage: Stage, values: Values, launch: Launch) -> None:
+    def turn() -> None:
+        # A remount is refused while files are open for writing; a bind mount over it is not.
+        stage.facts.add("read_only")
+        subprocess.run(["mount", "--bind", str(stage.state), str(stage.state)], check=False, capture_output=True)
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(stage.state)], check=False, capture_output=True)
+
+    stage.moments.append((values["after_s"], turn))
+
+
+def _turns_back(stage: Stage, values: Values) -> None:
+    if stage.facts.of("read_only"):
+        subprocess.run(["umount", "-l", str(stage.state)], check=False, capture_output=True)
+    stage.calm = True
+
+
+def _goes_away(stage: Stage, values: Values, launch: Launch) -> None:
+    def go() -> None:
+        stage.facts.add("gone")
+        shutil.rmtree(stage.state / "jobs", ignore_errors=True)
+
+    stage.moments.append((values["after_s"], go))
+
+
+# ---- wire
+
+
+def _draw_wire(chance: Random) -> Values:
+    strikes = []
+    for _ in range(chance.choice([1, 1, 2, 3, 4])):
+        call = chance.choice(CALLS)
+        names = [name for name in TRICKS if call not in ("claim", "report") or name not in NOT_FOR_UPDATES]
+        strikes.append({"call": call, "nth": chance.randint(1, 4), "trick": chance.choice(names)})
+    return {"strikes": strikes}
+
+
+def _strikes(stage: Stage, values: Values) -> None:
+    stage.server.strikes_left += [dict(strike) for strike in values["strikes"]]
+
+
+def _has_struck(stage: Stage, values: Values) -> bool:
+    return stage.server.struck > 0
+
+
+# ---- threads
+
+
+def _draw_death(chance: Random) -> Values:
+    return {
+        "which": chance.choice(["main", 0, 0, 1, 1, 2, 3, 4]),
+        "call": int(2 ** chance.uniform(0, 7)),
+        "error": chance.choice(["MemoryError", "OSError", "RuntimeError"]),
+    }
+
+
+def _dies(stage: Stage, values: Values, launch: Launch) -> None:
+    if stage.facts.life == 1:
+        plan = f"{values['which']}:{values['call']}:{values['error']}:{stage.folder / 'death'}"
+        launch.environment["ROUGH_DEATH"] = plan
+
+
+def _has_died(stage: Stage, values: Values) -> bool:
+    return (stage.folder / "death").exists()
+
+
+def _tell_death(stage: Stage, values: Values) -> None:
+    with contextlib.suppress(OSError):
+        stage.facts.add("raised", text=(stage.folder / "death").read_text().strip())
+
+
+# ---- killed
+
+
+def _draw_kills(chance: Random) -> Values:
+    return {"after_s": [round(chance.uniform(0.15, 1.2), 3) for _ in range(chance.choice([1, 2, 3]))]}
+
+
+def _is_killed(stage: Stage, values: Values, launch: Launch) -> None:
+    if stage.facts.life <= len(values["after_s"]):
+        after_s = values["after_s"][stage.facts.life - 1]
+        stage.moments.append((after_s, lambda: _send(stage, signal.SIGKILL, "killed")))
+
+
+def _was_killed(stage: Stage, values: Values) -> bool:
+    return any(fact.number < 0 for fact in stage.facts.of("life_ended"))
+
+
+def _draw_leave(chance: Random) -> Values:
+    first_s = round(chance.uniform(0.3, 1.2), 3)
+    after_s = [first_s] if chance.random() < 0.6 else [first_s, round(first_s + chance.uniform(0, 0.6), 3)]
+    return {"after_s": after_s, "signal": chance.choice([2, 15, 1])}
+
+
+def _is_told_to_leave(stage: Stage, values: Values, launch: Launch) -> None:
+    if stage.facts.life == 1:
+        for after_s in values["after_s"]:
+            stage.moments.append((after_s, lambda: _send(stage, values["signal"], "told_to_leave")))
+
+
+def _was_told(stage: Stage, values: Values) -> bool:
+    return bool(stage.facts.of("told_to_leave"))
+
+
+def _script_told(stage: Stage, values: Values) -> bool:
+    return any(fact.text == "cleaned" for fact in stage.facts.of("noted"))
+
+
+# ---- terminal
+
+
+def _pipe_without_a_reader(stage: Stage, values: Values, launch: Launch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    file = os.fdopen(writer, "wb", 0)
+    launch.stdout = file
+    if values["both"]:
+        launch.stderr = os.fdopen(os.dup(writer), "wb", 0)
+
+
+def _full_device(stage: Stage, values: Values, launch: Launch) -> None:
+    launch.stdout = open("/dev/full", "wb", 0)  # noqa: SIM115 - closed when the robot has it
+    if values["both"]:
+        launch.stderr = open("/dev/full", "wb", 0)  # noqa: SIM115
+
+
+def _pty(stage: Stage, values: Values, launch: Launch) -> None:
+    master, slave = os.openpty()
+    launch.stdin = launch.stdout = launch.stderr = os.fdopen(slave, "r+b", 0)
+    launch.new_session = True
+    launch.before.append(lambda: fcntl.ioctl(0, 0x540E, 0) and None)  # TIOCSCTTY: it is the robot's own terminal
+
+    def hang_up() -> None:
+        stage.facts.add("told_to_leave" if not values["ignored"] else "hung_up", number=signal.SIGHUP)
+        os.close(master)
+
+    if values["ignored"]:
+        launch.before.append(lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))  # type: ignore[arg-type, return-value]
+    stage.moments.append((values["after_s"], hang_up))
+
+
+def _encoding(stage: Stage, values: Values, launch: Launch) -> None:
+    launch.environment["PYTHONIOENCODING"] = values["encoding"]
+
+
+def _was_hung_up(stage: Stage, values: Values) -> bool:
+    return bool(stage.facts.of("told_to_leave", "hung_up"))
+
+
+def _after_s(low_s: float, high_s: float) -> Callable[[Random], Values]:
+    return lambda chance: {"after_s": round(chance.uniform(low_s, high_s), 3)}
+
+
+def _one_of(**choices: list[Any]) -> Callable[[Random], Values]:
+    return lambda chance: {name: chance.choice(values) for name, values in choices.items()}
+
+
+def _with_time(draw: Callable[[Random], Values], low_s: float, high_s: float) -> Callable[[Random], Values]:
+    return lambda chance: {**draw(chance), **_after_s(low_s, high_s)(chance)}
+
+
+_ALL = (
+    Effect("processes", "zoo", any_script_of_kind=True),
+    Effect("processes", "zoo again", any_script_of_kind=True),
+    Effect("processes", "wrapper", prepare=_wrapped, scripts=("asked_through_shell", "asked_through_shell", "waits")),
+    Effect("processes", "callback child", prepare=_with_callbacks, evidence=_callback_ran, scripts=("orphan", "many_true")),
+    Effect("processes", "born before", launch=_born_before, after_life=_stranger_lives, any_script_of_kind=True),
+    Effect("inherited", "SIGCHLD ignored", launch=_ignores(signal.SIGCHLD), scripts=("leaves", "fails", "kills_itself")),
+    Effect(
+        "inherited",
+        "signals blocked",
+        _one_of(signals=[["SIGTERM", "SIGINT"], ["SIGTERM"], ["SIGCHLD"], ["SIGTERM", "SIGINT", "SIGCHLD", "SIGALRM"]]),
+        launch=_blocks,
+        scripts=("waits", "waits"),
+    ),
+    Effect("inherited", "HUP ignored", _after_s(0.3, 1.5), launch=_hangs_up, scripts=("waits",)),
+    Effect("inherited", "closed", _one_of(descriptors=[[0], [1], [2], [0, 1], [0, 1, 2]]), launch=_closes, console=False),
+    Effect(
+        "limits",
+        "processes",
+        _one_of(limit=[12, 20, 25, 40]),
+        prepare=_account,
+        launch=_limits(resource.RLIMIT_NPROC),
+        evidence=_bites,
+        scripts=("fills_processes", "fills_processes"),
+        statuses=(5,),
+    ),
+    Effect(
+        "limits",
+        "memory",
+        _one_of(limit=[160, 200, 300, 500]),
+        prepare=_account,
+        launch=_limits(resource.RLIMIT_AS, 1 << 20),
+        evidence=_bites,
+        scripts=("fills_memory", "fills_memory"),
+    ),
+    Effect(
+        "limits",
+        "descriptors",
+        _one_of(limit=[16, 20, 24, 40, 64]),
+        prepare=_account,
+        launch=_limits(resource.RLIMIT_NOFILE),
+        evidence=_bites,
+        scripts=("fills_descriptors", "fills_descriptors"),
+        statuses=(5,),
+        exits=(1,),
+    ),
+    Effect(
+        "limits",
+        "file size",
+        _one_of(limit=[64, 200]),
+        prepare=_account,
+        launch=_limits(resource.RLIMIT_FSIZE, 1024),
+        evidence=_bites,
+        scripts=("fills_a_file", "fills_a_file"),
+        exits=(1,),
+    ),
+    Effect("disk", "output stalls", lambda chance: {"bytes": 0}, prepare=_output_stalls, scripts=("flood", "flood")),
+    Effect("disk", "output is slow", _one_of(bytes=[500, 5000]), prepare=_output_stalls, scripts=("flood", "flood")),
+    Effect("disk", "robot.log stalls", lambda chance: {"bytes": 0}, prepare=_robot_log_stalls),
+    Effect("disk", "robot.log is slow", _one_of(bytes=[20, 200]), prepare=_robot_log_stalls),
+    Effect("disk", "console stalls", launch=_console_stalls, console=False),
+    Effect(
+        "disk",
+        "full",
+        _with_time(_one_of(kib=[256, 512]), 0.1, 1.5),
+        prepare=_small_disk,
+        launch=_fills,
+        after_life=_empties,
+        evidence=_has_filled,
+        scripts=("flood", "waits"),
+        every_life=False,
+        exits=(1,),
+        statuses=(5,),
+    ),
+    Effect(
+        "disk",
+        "read-only",
+        _with_time(_one_of(kib=[2048]), 0.1, 1.5),
+        prepare=_small_disk,
+        launch=_turns_read_only,
+        after_life=_turns_back,
+        evidence=lambda stage, values: bool(stage.facts.of("read_only")),
+        scripts=("flood", "waits"),
+        every_life=False,
+        exits=(1,),
+        statuses=(5,),
+    ),
+    Effect(
+        "disk",
+        "gone",
+        _after_s(0.1, 1.5),
+        launch=_goes_away,
+        evidence=lambda stage, values: bool(stage.facts.of("gone")),
+        scripts=("flood", "waits"),
+        exits=(1,),
+        statuses=(5,),
+    ),
+    Effect("wire", "strikes", _draw_wire, prepare=_strikes, evidence=_has_struck, scripts=("waits", "quick"), exits=(4,)),
+    Effect("threads", "death", _draw_death, launch=_dies, after_life=_tell_death, evidence=_has_died, scripts=("waits", "flood")),
+    Effect("script", "zoo", any_script_of_kind=True),
+    Effect("killed", "by -9", _draw_kills, launch=_is_killed, evidence=_was_killed, exits=(-9,), statuses=(5,)),
+    Effect("killed", "told to leave", _draw_leave, launch=_is_told_to_leave, evidence=_was_told, exits=(6,)),
+    Effect("killed", "told by its script", evidence=_script_told, scripts=("tells_the_robot",), exits=(6,)),
+    Effect("terminal", "closed", _one_of(both=[False, True]), launch=_pipe_without_a_reader, console=False),
+    Effect("terminal", "full", _one_of(both=[False, True]), launch=_full_device, console=False),
+    Effect(
+        "terminal",
+        "hung up",
+        _with_time(_one_of(ignored=[False, True]), 0.3, 1.5),
+        launch=_pty,
+        evidence=_was_hung_up,
+        exits=(6,),
+        console=False,
+    ),
+    Effect("terminal", "encoding", _one_of(encoding=["cp866", "ascii", "utf-16", "cp1251:strict"]), launch=_encoding),
+)
+EFFECTS = {(effect.kind, effect.name): effect for effect in _ALL}
+_APART = (
+    {"born before", "processes"},
+    {"robot.log stalls", "full"},
+    {"robot.log stalls", "read-only"},
+    {"robot.log is slow", "full"},
+    {"robot.log is slow", "read-only"},
+)
+
+
+def drawn(kind: str, chance: Random) -> Trouble:
+    """Return a trouble of this kind."""
+    effect = chance.choice([each for each in _ALL if each.kind == kind])
+    return Trouble(kind, effect.name, effect.draw(chance))
+
+
+def go_together(one: Trouble, other: Trouble) -> bool:
+    """Return whether two troubles do not undo each other, or need what the other takes away."""
+    kinds, names = {one.kind, other.kind}, {one.name, other.name}
+    if "limits" in kinds and ("disk" in kinds or "wrapper" in names):
+        return False  # the account has to own what is mounted or stands in the way
+    return not any(pair <= names for pair in _APART)

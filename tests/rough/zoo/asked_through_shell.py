@@ -1,0 +1,12 @@
+"""Tidies up for a while when it is asked to stop; see the wrapper interpreters."""
+import time
+
+import mark
+
+mark.note("waiting")
+try:
+    while not mark.over():
+        time.sleep(0.05)
+except KeyboardInterrupt:
+    time.sleep(0.9)
+    mark.note("cleaned")

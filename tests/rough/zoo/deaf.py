@@ -1,0 +1,10 @@
+"""Does not hear that it should stop."""
+import signal
+import time
+
+import mark
+
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+mark.note("waiting")
+while not mark.over():
+    time.sleep(0.05)

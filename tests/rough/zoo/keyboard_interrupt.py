@@ -1,0 +1,4 @@
+"""A KeyboardInterrupt that nobody asked for."""
+import mark
+
+raise KeyboardInterrupt

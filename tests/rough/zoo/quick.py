@@ -1,0 +1,4 @@
+"""Prints a line and ends."""
+import mark
+
+print("готово")
