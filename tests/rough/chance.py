@@ -42,7 +42,7 @@ def _job(chance: Random, script: Script) -> JobPlan:
     what = chance.choice(ORDERS)
     if script.waits == "always" and what == "none" and script.kind != "killed":
         what = chance.choice(ORDERS[2:])
-    if script.waits == "never" and chance.random() < 0.6 or script.kind == "killed":
+    if (script.waits == "never" and chance.random() < 0.6) or script.kind == "killed":
         what = "none"
     if script.waits == "may":
         values["waits"] = what != "none"

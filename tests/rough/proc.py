@@ -59,3 +59,12 @@ def _read(pid: str) -> Process | None:
     before, _, after = data.rpartition(")")
     values = after.split()
     return Process(int(pid), before.partition("(")[2], int(values[1]), values[0])
+
+
+def signals(pid: int) -> str:
+    """Return which signals a process blocks and ignores, as the system writes it: two masks in hex."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return ""
+    return " ".join(line.split()[1] for line in lines if line.startswith(("SigBlk", "SigIgn")))

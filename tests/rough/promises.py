@@ -131,7 +131,10 @@ def the_right_status(seen: Seen) -> Iterator[str]:
 
 def _fitting(seen: Seen, guid: str, plan: JobPlan, script: Script) -> set[int]:
     notes = seen.notes(guid)
-    if any(fact.text.startswith("claim ") and TRICKS[fact.text[6:]].rejects for fact in seen.of("struck")) and not notes:
+    if (
+        any(fact.text.startswith("claim ") and TRICKS[fact.text[6:]].rejects for fact in seen.of("struck"))
+        and not notes
+    ):
         return {FAILED}
     right: set[int] = set()
     if script.waits == "never" or not plan.parameters.get("waits", script.waits == "always"):
@@ -150,7 +153,7 @@ def _fitting(seen: Seen, guid: str, plan: JobPlan, script: Script) -> set[int]:
 def _allowed_by_roughness(seen: Seen, guid: str) -> set[int]:
     right = {status for effect in seen.effects for status in effect.statuses}
     for fact in seen.of("raised"):
-        if not any(word in fact.text for word in BY_BEATS):
+        if fact.job in ("", guid) and not any(word in fact.text for word in BY_BEATS):
             right.add(FAILED)
     return right
 
@@ -189,7 +192,12 @@ def orders_are_followed(seen: Seen) -> Iterator[str]:
             if after_s > ABORT_BOUND_S:
                 yield f"{plan.script} was reported {after_s:.0f} s after its abort"
         notes = seen.notes(guid)
-        if script.cleans and "waiting" in notes and "cleaned" not in notes and any(f.number == STOPPED for f in reports):
+        if (
+            script.cleans
+            and "waiting" in notes
+            and "cleaned" not in notes
+            and any(f.number == STOPPED for f in reports)
+        ):
             yield f"{plan.script} was reported as stopped, and was not given the time to tidy up"
 
 
@@ -207,8 +215,11 @@ def exit_code_tells(seen: Seen) -> Iterator[str]:
     allowed = {0, *(code for effect in seen.effects for code in effect.exits)}
     if seen.owner_died:
         allowed.add(1)
+    heard_of = {fact.life for fact in seen.of("announced")}
+    signals = {-fact.number for fact in seen.of("told_to_leave", "hung_up")}
     for fact in seen.of("life_ended"):
-        if fact.number not in allowed:
+        # A signal that comes before the robot's own code has run ends it as it ends every program.
+        if fact.number not in allowed and not (fact.life not in heard_of and fact.number in signals):
             yield f"life {fact.life} ended with {fact.number}; right is {sorted(allowed)}"
 
 
@@ -217,7 +228,7 @@ def words_tell(seen: Seen) -> Iterator[str]:
     for name in ("console.err", "console.out"):
         text = seen.text(name)
         for bad in ("Traceback (most recent call last)", "Exception in thread", "Exception ignored", "Logging error"):
-            if bad in text and not (seen.owner_died and bad.startswith("Traceback")):
+            if bad in text and not (seen.owner_died and bad.startswith("Traceback")) and not _interrupted_early(seen):
                 yield f"{name} has {bad!r}: {_last_line(text)}"
                 break
     log = seen.text("state/robot.log")
@@ -226,9 +237,18 @@ def words_tell(seen: Seen) -> Iterator[str]:
             failed = any(fact.job == guid and fact.number == FAILED for fact in seen.of("reported"))
             if failed and script.tells and "began" in seen.notes(guid) and script.tells not in log and _natural(seen):
                 yield f"robot.log does not say {script.tells!r} about {plan.script}"
-    if all(effect.console for effect in seen.effects) and seen.of("life_ended") and not seen.of("stuck"):
-        if seen.of("life_ended")[-1].number == 0 and "exit code 0" not in seen.text("console.out"):
-            yield "the console does not say how the robot ended"
+    lives = seen.of("life_ended")
+    readable = all(effect.console for effect in seen.effects) and not seen.of("stuck")
+    if readable and lives and lives[-1].number == 0 and not _says(seen, "exit code 0"):
+        yield "the console does not say how the robot ended"
+
+
+def _says(seen: Seen, text: str) -> bool:
+    return any(text.encode(encoding) in seen.files.get("console.out", b"") for encoding in ("ascii", "utf-16-le"))
+
+
+def _interrupted_early(seen: Seen) -> bool:
+    return any(fact.number == -2 for fact in seen.of("life_ended"))
 
 
 def _natural(seen: Seen) -> bool:

@@ -66,6 +66,7 @@ _ALL = (
     Script("flood", "script", draw=_one_of(blocks=[10, 200])),
     Script("at_once", "script", ends=SUCCESS, draw=_one_of(code=[0])),
     Script("kills_itself", "script", ends=FAILED, draw=_one_of(signal=[9, 11, 6, 15], group=[False, True])),
+    Script("fails_with_a_hook", "script", ends=FAILED, tells="ValueError: нет такого счёта"),
     Script("keyboard_interrupt", "script", ends=FAILED),
     Script("closes_its_output", "script"),
     Script("prints_the_credential", "script", draw=_one_of(padding=[0, 1960, 3990, 4060], raises=[False])),

@@ -50,7 +50,8 @@ class Server:
     strikes_left: list[dict[str, object]] = attrs.field(factory=list)
     counts: dict[str, int] = attrs.field(factory=dict)
     struck: int = 0
-    silent: bool = False
+    announced_in_life: int = 0
+    always: str = ""
     _lock: threading.Lock = attrs.field(factory=threading.Lock)
     _listener: socket.socket = attrs.field(init=False)
 
@@ -88,6 +89,9 @@ class Server:
                 self.strikes_left.remove(strike)
                 self.struck += 1
         call = Call(connection, what, lambda: self._act(what, form))
+        if strike is None and self.always:
+            self.struck += 1
+            return TRICKS[self.always].play(call)
         if strike is None:
             connection.sendall(answer(call.act()))
             return True
@@ -109,6 +113,7 @@ class Server:
     def _announced(self, form: dict[str, str]) -> dict[str, object]:
         waiting = any(not job.consumed for job in self.jobs)
         self.facts.add("announced", number=int(waiting))
+        self.announced_in_life = self.facts.life
         return {"HeartbeatErrorCode": 0, "ErrorText": "", "HasNewJob": int(waiting)}
 
     def _beaten(self, form: dict[str, str]) -> dict[str, object]:

@@ -25,6 +25,7 @@ import attrs
 from tests.rough import proc
 from tests.rough.case import Case
 from tests.rough.facts import Facts
+from tests.rough.moments import Moment
 from tests.rough.scripts import ZOO
 from tests.rough.server import Job, Server
 
@@ -68,7 +69,7 @@ class Stage:
     account: int | None = None
     robot: subprocess.Popen[bytes] | None = None
     strangers: set[int] = attrs.field(factory=set)
-    moments: list[tuple[float, Callable[[], None]]] = attrs.field(factory=list)
+    moments: list[Moment] = attrs.field(factory=list)
     calm: bool = False
     cleanups: list[Callable[[], None]] = attrs.field(factory=list)
     server: Server = attrs.field(init=False)
@@ -79,7 +80,12 @@ class Stage:
     def __attrs_post_init__(self) -> None:
         """Make the orchestrator with the jobs of the case."""
         jobs = [
-            Job(str(uuid.uuid4()), plan.script, plan.parameters, tuple((each.what, each.after_s) for each in plan.orders))
+            Job(
+                str(uuid.uuid4()),
+                plan.script,
+                plan.parameters,
+                tuple((each.what, each.after_s) for each in plan.orders),
+            )
             for plan in self.case.jobs
         ]
         self.server = Server(self.case, self.facts, jobs, self.began, self.look_for_living)
@@ -199,6 +205,7 @@ class Stage:
             preexec_fn=(lambda: [step() for step in launch.before]) if launch.before else None,  # type: ignore[arg-type, return-value]
             restore_signals=True,
         )
+        self.facts.add("inherits", text=proc.signals(robot.pid))
         for stream in (launch.stdout, launch.stderr):
             if hasattr(stream, "close"):
                 stream.close()
@@ -240,10 +247,15 @@ class Stage:
     def _wait(self, robot: subprocess.Popen[bytes]) -> int | None:
         """Collect everything that ends, until the robot has; None when it does not come to an end."""
         began_s = time.monotonic()
-        while (passed_s := time.monotonic() - began_s) < LIFE_S:
-            for moment in [each for each in self.moments if each[0] <= passed_s]:
-                self.moments.remove(moment)
-                moment[1]()
+        announced_s: float | None = None
+        while (now_s := time.monotonic()) < began_s + LIFE_S:
+            if announced_s is None and self.server.announced_in_life == self.facts.life:
+                announced_s = now_s
+            for moment in list(self.moments):
+                from_s = announced_s if moment.announced else began_s
+                if from_s is not None and now_s - from_s >= moment.after_s:
+                    self.moments.remove(moment)
+                    moment.do()
             with self._seen_lock:
                 self._read_seen()
             if (exit_code := self._collect(robot)) is not None:

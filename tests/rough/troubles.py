@@ -8,7 +8,6 @@ import os
 import resource
 import shutil
 import signal
-import stat
 import subprocess
 import threading
 import time
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from tests.rough.case import Trouble
+from tests.rough.moments import Moment
 from tests.rough.wire import CALLS, NOT_FOR_UPDATES, TRICKS
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _wrapped(stage: Stage, values: Values) -> None:
     stage.settings["scripts"]["python"] = str(wrapper)
 
 
-_CALLBACKS = '''\
+_CALLBACKS = """\
 import subprocess
 from fsm_robot import callbacks
 
@@ -101,7 +101,7 @@ class Callbacks(callbacks.Callbacks):
         with open({seen!r}, "a") as stream:
             stream.write(f"callback code {{code}} 0\\n")
         return super().announce(step)
-'''
+"""
 
 
 def _with_callbacks(stage: Stage, values: Values) -> None:
@@ -153,9 +153,20 @@ def _blocks(stage: Stage, values: Values, launch: Launch) -> None:
     launch.before.append(lambda: signal.pthread_sigmask(signal.SIG_BLOCK, numbers))  # type: ignore[arg-type, return-value]
 
 
+def _mask_holds(place: int, names: Callable[[Values], list[str]]) -> Callable[[Stage, Values], bool]:
+    """Return whether the robot was seen with these signals in its mask: 0 what it blocks, 1 what it ignores."""
+
+    def holds(stage: Stage, values: Values) -> bool:
+        wanted = sum(1 << (getattr(signal, name) - 1) for name in names(values))
+        masks = [fact.text.split() for fact in stage.facts.of("inherits")]
+        return any(len(each) == 2 and int(each[place], 16) & wanted == wanted for each in masks)
+
+    return holds
+
+
 def _hangs_up(stage: Stage, values: Values, launch: Launch) -> None:
     launch.before.append(lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))  # type: ignore[arg-type, return-value]
-    stage.moments.append((values["after_s"], lambda: _send(stage, signal.SIGHUP, "hung_up")))
+    stage.moments.append(Moment(values["after_s"], lambda: _send(stage, signal.SIGHUP, "hung_up")))
 
 
 def _send(stage: Stage, number: int, what: str) -> None:
@@ -220,8 +231,8 @@ def _output_stalls(stage: Stage, values: Values) -> None:
             _fifo_at(stage, stage.state / "jobs" / job.guid / "output.log", 0.05, values["bytes"])
 
 
-def _robot_log_stalls(stage: Stage, values: Values) -> None:
-    _fifo_at(stage, stage.state / "robot.log", 0.05, values["bytes"])
+def _robot_log_is_full(stage: Stage, values: Values) -> None:
+    (stage.state / "robot.log").symlink_to("/dev/full")
 
 
 def _console_stalls(stage: Stage, values: Values, launch: Launch) -> None:
@@ -236,16 +247,15 @@ def _console_stalls(stage: Stage, values: Values, launch: Launch) -> None:
     stage.cleanups.append(lambda: os.close(reader))
 
 
+def _quietly(*command: str) -> bool:
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
 def _small_disk(stage: Stage, values: Values) -> None:
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={values['kib']}k,mode=700", "rough", str(stage.state)],
-        capture_output=True,
-        check=False,
-    )
-    if done.returncode:
+    if not _quietly("mount", "-t", "tmpfs", "-o", f"size={values['kib']}k,mode=700", "rough", str(stage.state)):
         stage.skipped = "no file system can be mounted here"
         return
-    stage.cleanups.append(lambda: subprocess.run(["umount", "-l", str(stage.state)], check=False) and None)
+    stage.cleanups.append(lambda: _quietly("umount", "-l", str(stage.state)))
 
 
 def _fills(stage: Stage, values: Values, launch: Launch) -> None:
@@ -255,7 +265,7 @@ def _fills(stage: Stage, values: Values, launch: Launch) -> None:
             while stream.write(bytes(4096)):
                 pass
 
-    stage.moments.append((values["after_s"], fill))
+    stage.moments.append(Moment(values["after_s"], fill))
 
 
 def _has_filled(stage: Stage, values: Values) -> bool:
@@ -272,15 +282,15 @@ def _turns_read_only(stage: Stage, values: Values, launch: Launch) -> None:
     def turn() -> None:
         # A remount is refused while files are open for writing; a bind mount over it is not.
         stage.facts.add("read_only")
-        subprocess.run(["mount", "--bind", str(stage.state), str(stage.state)], check=False, capture_output=True)
-        subprocess.run(["mount", "-o", "remount,ro,bind", str(stage.state)], check=False, capture_output=True)
+        _quietly("mount", "--bind", str(stage.state), str(stage.state))
+        _quietly("mount", "-o", "remount,ro,bind", str(stage.state))
 
-    stage.moments.append((values["after_s"], turn))
+    stage.moments.append(Moment(values["after_s"], turn))
 
 
 def _turns_back(stage: Stage, values: Values) -> None:
     if stage.facts.of("read_only"):
-        subprocess.run(["umount", "-l", str(stage.state)], check=False, capture_output=True)
+        _quietly("umount", "-l", str(stage.state))
     stage.calm = True
 
 
@@ -289,7 +299,7 @@ def _goes_away(stage: Stage, values: Values, launch: Launch) -> None:
         stage.facts.add("gone")
         shutil.rmtree(stage.state / "jobs", ignore_errors=True)
 
-    stage.moments.append((values["after_s"], go))
+    stage.moments.append(Moment(values["after_s"], go))
 
 
 # ---- wire
@@ -302,6 +312,14 @@ def _draw_wire(chance: Random) -> Values:
         names = [name for name in TRICKS if call not in ("claim", "report") or name not in NOT_FOR_UPDATES]
         strikes.append({"call": call, "nth": chance.randint(1, 4), "trick": chance.choice(names)})
     return {"strikes": strikes}
+
+
+def _draw_front_end(chance: Random) -> Values:
+    return {"trick": chance.choice([name for name, trick in TRICKS.items() if trick.legible])}
+
+
+def _front_end(stage: Stage, values: Values) -> None:
+    stage.server.always = values["trick"]
 
 
 def _strikes(stage: Stage, values: Values) -> None:
@@ -334,21 +352,28 @@ def _has_died(stage: Stage, values: Values) -> bool:
 
 
 def _tell_death(stage: Stage, values: Values) -> None:
+    if stage.facts.of("raised"):
+        return
     with contextlib.suppress(OSError):
-        stage.facts.add("raised", text=(stage.folder / "death").read_text().strip())
+        at_s, text = (stage.folder / "death").read_text().strip().split(" ", 1)
+        passed_s = float(at_s) - stage.facts.began_s
+        jobs = [fact.job for fact in stage.facts.of("consumed") if fact.at_s <= passed_s]
+        stage.facts.add("raised", jobs[-1] if jobs else "", text=text)
 
 
 # ---- killed
 
 
 def _draw_kills(chance: Random) -> Values:
-    return {"after_s": [round(chance.uniform(0.15, 1.2), 3) for _ in range(chance.choice([1, 2, 3]))]}
+    after_s = [round(chance.uniform(0.0, 1.0), 3) for _ in range(chance.choice([1, 2, 3]))]
+    return {"after_s": after_s, "early": chance.random() < 0.2}
 
 
 def _is_killed(stage: Stage, values: Values, launch: Launch) -> None:
     if stage.facts.life <= len(values["after_s"]):
         after_s = values["after_s"][stage.facts.life - 1]
-        stage.moments.append((after_s, lambda: _send(stage, signal.SIGKILL, "killed")))
+        early = values["early"]
+        stage.moments.append(Moment(after_s, lambda: _send(stage, signal.SIGKILL, "killed"), announced=not early))
 
 
 def _was_killed(stage: Stage, values: Values) -> bool:
@@ -356,15 +381,18 @@ def _was_killed(stage: Stage, values: Values) -> bool:
 
 
 def _draw_leave(chance: Random) -> Values:
-    first_s = round(chance.uniform(0.3, 1.2), 3)
+    first_s = round(chance.uniform(0.0, 1.0), 3)
     after_s = [first_s] if chance.random() < 0.6 else [first_s, round(first_s + chance.uniform(0, 0.6), 3)]
-    return {"after_s": after_s, "signal": chance.choice([2, 15, 1])}
+    return {"after_s": after_s, "signal": chance.choice([2, 15, 1]), "early": chance.random() < 0.2}
 
 
 def _is_told_to_leave(stage: Stage, values: Values, launch: Launch) -> None:
     if stage.facts.life == 1:
         for after_s in values["after_s"]:
-            stage.moments.append((after_s, lambda: _send(stage, values["signal"], "told_to_leave")))
+            moment = Moment(
+                after_s, lambda: _send(stage, values["signal"], "told_to_leave"), announced=not values["early"]
+            )
+            stage.moments.append(moment)
 
 
 def _was_told(stage: Stage, values: Values) -> bool:
@@ -381,19 +409,22 @@ def _script_told(stage: Stage, values: Values) -> bool:
 def _pipe_without_a_reader(stage: Stage, values: Values, launch: Launch) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    file = os.fdopen(writer, "wb", 0)
-    launch.stdout = file
+    launch.stdout = os.fdopen(writer, "wb", 0)
+    launch.environment |= {"PYTHONUNBUFFERED": "1"} if values["unbuffered"] else {}
     if values["both"]:
         launch.stderr = os.fdopen(os.dup(writer), "wb", 0)
 
 
 def _full_device(stage: Stage, values: Values, launch: Launch) -> None:
+    launch.environment |= {"PYTHONUNBUFFERED": "1"} if values["unbuffered"] else {}
     launch.stdout = open("/dev/full", "wb", 0)  # noqa: SIM115 - closed when the robot has it
     if values["both"]:
         launch.stderr = open("/dev/full", "wb", 0)  # noqa: SIM115
 
 
 def _pty(stage: Stage, values: Values, launch: Launch) -> None:
+    if stage.facts.life > 1:
+        return
     master, slave = os.openpty()
     launch.stdin = launch.stdout = launch.stderr = os.fdopen(slave, "r+b", 0)
     launch.new_session = True
@@ -405,7 +436,7 @@ def _pty(stage: Stage, values: Values, launch: Launch) -> None:
 
     if values["ignored"]:
         launch.before.append(lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))  # type: ignore[arg-type, return-value]
-    stage.moments.append((values["after_s"], hang_up))
+    stage.moments.append(Moment(values["after_s"], hang_up))
 
 
 def _encoding(stage: Stage, values: Values, launch: Launch) -> None:
@@ -432,18 +463,36 @@ _ALL = (
     Effect("processes", "zoo", any_script_of_kind=True),
     Effect("processes", "zoo again", any_script_of_kind=True),
     Effect("processes", "wrapper", prepare=_wrapped, scripts=("asked_through_shell", "asked_through_shell", "waits")),
-    Effect("processes", "callback child", prepare=_with_callbacks, evidence=_callback_ran, scripts=("orphan", "many_true")),
+    Effect(
+        "processes", "callback child", prepare=_with_callbacks, evidence=_callback_ran, scripts=("orphan", "many_true")
+    ),
     Effect("processes", "born before", launch=_born_before, after_life=_stranger_lives, any_script_of_kind=True),
-    Effect("inherited", "SIGCHLD ignored", launch=_ignores(signal.SIGCHLD), scripts=("leaves", "fails", "kills_itself")),
+    Effect(
+        "inherited",
+        "SIGCHLD ignored",
+        launch=_ignores(signal.SIGCHLD),
+        evidence=_mask_holds(1, lambda values: ["SIGCHLD"]),
+        scripts=("leaves", "fails", "kills_itself"),
+    ),
     Effect(
         "inherited",
         "signals blocked",
         _one_of(signals=[["SIGTERM", "SIGINT"], ["SIGTERM"], ["SIGCHLD"], ["SIGTERM", "SIGINT", "SIGCHLD", "SIGALRM"]]),
         launch=_blocks,
+        evidence=_mask_holds(0, lambda values: values["signals"]),
         scripts=("waits", "waits"),
     ),
-    Effect("inherited", "HUP ignored", _after_s(0.3, 1.5), launch=_hangs_up, scripts=("waits",)),
-    Effect("inherited", "closed", _one_of(descriptors=[[0], [1], [2], [0, 1], [0, 1, 2]]), launch=_closes, console=False),
+    Effect(
+        "inherited",
+        "HUP ignored",
+        _after_s(0.0, 1.0),
+        launch=_hangs_up,
+        evidence=lambda stage, values: bool(stage.facts.of("hung_up")),
+        scripts=("waits",),
+    ),
+    Effect(
+        "inherited", "closed", _one_of(descriptors=[[0], [1], [2], [0, 1], [0, 1, 2]]), launch=_closes, console=False
+    ),
     Effect(
         "limits",
         "processes",
@@ -486,13 +535,12 @@ _ALL = (
     ),
     Effect("disk", "output stalls", lambda chance: {"bytes": 0}, prepare=_output_stalls, scripts=("flood", "flood")),
     Effect("disk", "output is slow", _one_of(bytes=[500, 5000]), prepare=_output_stalls, scripts=("flood", "flood")),
-    Effect("disk", "robot.log stalls", lambda chance: {"bytes": 0}, prepare=_robot_log_stalls),
-    Effect("disk", "robot.log is slow", _one_of(bytes=[20, 200]), prepare=_robot_log_stalls),
+    Effect("disk", "robot.log is full", prepare=_robot_log_is_full),
     Effect("disk", "console stalls", launch=_console_stalls, console=False),
     Effect(
         "disk",
         "full",
-        _with_time(_one_of(kib=[256, 512]), 0.1, 1.5),
+        _with_time(_one_of(kib=[256, 512]), 0.0, 1.0),
         prepare=_small_disk,
         launch=_fills,
         after_life=_empties,
@@ -505,7 +553,7 @@ _ALL = (
     Effect(
         "disk",
         "read-only",
-        _with_time(_one_of(kib=[2048]), 0.1, 1.5),
+        _with_time(_one_of(kib=[2048]), 0.0, 1.0),
         prepare=_small_disk,
         launch=_turns_read_only,
         after_life=_turns_back,
@@ -518,25 +566,44 @@ _ALL = (
     Effect(
         "disk",
         "gone",
-        _after_s(0.1, 1.5),
+        _after_s(0.0, 1.0),
         launch=_goes_away,
         evidence=lambda stage, values: bool(stage.facts.of("gone")),
         scripts=("flood", "waits"),
         exits=(1,),
         statuses=(5,),
     ),
-    Effect("wire", "strikes", _draw_wire, prepare=_strikes, evidence=_has_struck, scripts=("waits", "quick"), exits=(4,)),
-    Effect("threads", "death", _draw_death, launch=_dies, after_life=_tell_death, evidence=_has_died, scripts=("waits", "flood")),
+    Effect(
+        "wire", "strikes", _draw_wire, prepare=_strikes, evidence=_has_struck, scripts=("waits", "quick"), exits=(4,)
+    ),
+    Effect("wire", "front end", _draw_front_end, prepare=_front_end, evidence=_has_struck, scripts=("waits", "quick")),
+    Effect(
+        "threads",
+        "death",
+        _draw_death,
+        launch=_dies,
+        after_life=_tell_death,
+        evidence=_has_died,
+        scripts=("waits", "flood"),
+    ),
     Effect("script", "zoo", any_script_of_kind=True),
     Effect("killed", "by -9", _draw_kills, launch=_is_killed, evidence=_was_killed, exits=(-9,), statuses=(5,)),
     Effect("killed", "told to leave", _draw_leave, launch=_is_told_to_leave, evidence=_was_told, exits=(6,)),
     Effect("killed", "told by its script", evidence=_script_told, scripts=("tells_the_robot",), exits=(6,)),
-    Effect("terminal", "closed", _one_of(both=[False, True]), launch=_pipe_without_a_reader, console=False),
-    Effect("terminal", "full", _one_of(both=[False, True]), launch=_full_device, console=False),
+    Effect(
+        "terminal",
+        "closed",
+        _one_of(both=[False, True], unbuffered=[False, True]),
+        launch=_pipe_without_a_reader,
+        console=False,
+    ),
+    Effect(
+        "terminal", "full", _one_of(both=[False, True], unbuffered=[False, True]), launch=_full_device, console=False
+    ),
     Effect(
         "terminal",
         "hung up",
-        _with_time(_one_of(ignored=[False, True]), 0.3, 1.5),
+        _with_time(_one_of(ignored=[False, True]), 0.0, 1.0),
         launch=_pty,
         evidence=_was_hung_up,
         exits=(6,),
@@ -547,10 +614,9 @@ _ALL = (
 EFFECTS = {(effect.kind, effect.name): effect for effect in _ALL}
 _APART = (
     {"born before", "processes"},
-    {"robot.log stalls", "full"},
-    {"robot.log stalls", "read-only"},
-    {"robot.log is slow", "full"},
-    {"robot.log is slow", "read-only"},
+    {"wrapper", "told by its script"},
+    {"robot.log is full", "full"},
+    {"robot.log is full", "read-only"},
 )
 
 

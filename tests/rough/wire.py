@@ -147,8 +147,10 @@ _LEGIBLE = {
     "keys spelled oddly": _acts(lambda value: answer({f" {key.upper()} ": each for key, each in value.items()})),
     "one byte chunks": _acts(_in_chunks(1)),
     "chunk extension and trailer": _acts(_in_chunks(64, b';name="v"', b"X-More: 1\r\n")),
-    "no length": _acts(lambda value: answer(json.dumps(value).encode(), "Connection: close").replace(
-        b"Content-Length", b"X-Was"), keep=False),
+    "no length": _acts(
+        lambda value: answer(json.dumps(value).encode(), "Connection: close").replace(b"Content-Length", b"X-Was"),
+        keep=False,
+    ),
     "connection close": _acts(lambda value: answer(value, "Connection: close"), keep=False),
     "closes silently": _acts(answer, keep=False),
     "closes after 30 ms": _closes_soon,
@@ -175,7 +177,9 @@ _ILLEGIBLE = {
     "too many headers": _sends(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 5000 + b"\r\n", keep=False),
     "status 1000": _sends(b"HTTP/1.1 1000 Odd\r\nContent-Length: 0\r\n\r\n", keep=False),
     "status word": _sends(b"HTTP/1.1 abc OK\r\nContent-Length: 0\r\n\r\n", keep=False),
-    "negative chunk": _sends(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-ffff\r\n{}\r\n0\r\n\r\n", keep=False),
+    "negative chunk": _sends(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-ffff\r\n{}\r\n0\r\n\r\n", keep=False
+    ),
     "huge chunk": _sends(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n{}", keep=False),
     "odd chunk": _sends(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n", keep=False),
     "negative length": _sends(b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", keep=False),

@@ -12,6 +12,7 @@ os.environ.pop("PYTHONPATH", None)
 _plan = os.environ.pop("ROUGH_DEATH", "")
 if _plan:
     import threading
+    import time
 
     _which, _call, _error, _file = _plan.split(":", 3)
     _main = threading.get_ident()
@@ -43,7 +44,7 @@ if _plan:
         name = threading.current_thread().name
         where = frame.f_code.co_filename.rpartition(_OWN)[2]
         with open(_file, "a") as stream:
-            stream.write(f"{name} {where} {frame.f_code.co_qualname} {_error}\n")
+            stream.write(f"{time.monotonic()} {name} {where} {frame.f_code.co_qualname} {_error}\n")
         sys.setprofile(None)
         threading.setprofile(None)
         raise _errors[_error]("raised by the test")

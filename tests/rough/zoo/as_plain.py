@@ -1,10 +1,12 @@
 """Looks at itself as plain Python would let it see; exit 1 where something is different."""
+
 import os
 import sys
 import warnings
 
 import mark
 
+mark.began()
 wrong = []
 if __name__ != "__main__" or os.path.basename(__file__) != "as_plain.py":
     wrong.append(f"name {__name__} {__file__}")

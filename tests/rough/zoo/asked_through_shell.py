@@ -1,8 +1,10 @@
 """Tidies up for a while when it is asked to stop; see the wrapper interpreters."""
+
 import time
 
 import mark
 
+mark.began()
 mark.note("waiting")
 try:
     while not mark.over():

@@ -1,10 +1,12 @@
 """Waits until its daemon is gone: who adopts it has to collect it at once."""
+
 import os
 import sys
 import time
 
 import mark
 
+mark.began()
 reader, writer = os.pipe()
 if os.fork() == 0:
     os.setsid()

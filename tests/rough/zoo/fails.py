@@ -1,7 +1,6 @@
-"""An exception, and then an atexit hook that prints something else."""
-import atexit
+"""An exception with a Cyrillic text."""
 
 import mark
 
-atexit.register(print, "goodbye from the hook")
+mark.began()
 raise ValueError("нет такого счёта")

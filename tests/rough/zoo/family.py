@@ -1,11 +1,12 @@
 """Children of every kind, and waits to be asked."""
-import os
+
 import subprocess
 import sys
 import time
 
 import mark
 
+mark.began()
 subprocess.Popen(["sleep", "600"])
 subprocess.Popen(["sleep", "600"], start_new_session=True)
 subprocess.run(["sh", "-c", "(sleep 600 &) ; setsid sleep 600 & setsid setsid sh -c 'sleep 600; true' &"], check=True)

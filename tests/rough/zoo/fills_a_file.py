@@ -1,8 +1,10 @@
 """Writes a file and prints until the size limit bites."""
+
 import os
 
 import mark
 
+mark.began()
 try:
     with open("big", "wb", buffering=0) as stream:
         for _ in range(1000):

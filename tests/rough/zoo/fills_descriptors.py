@@ -1,8 +1,10 @@
 """Opens files until there are no more."""
+
 import os
 
 import mark
 
+mark.began()
 opened = []
 try:
     for _ in range(100_000):

@@ -1,8 +1,10 @@
 """Takes memory until there is no more, prints a lot, and ends."""
+
 import os
 
 import mark
 
+mark.began()
 taken = []
 try:
     for _ in range(100_000):

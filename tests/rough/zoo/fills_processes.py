@@ -1,9 +1,11 @@
 """Starts processes until the account has no more, and waits."""
+
 import os
 import time
 
 import mark
 
+mark.began()
 started = 0
 while started < 200:
     try:

@@ -1,8 +1,11 @@
 """An atexit hook that looks how the script ended: exceptions are seen there in plain Python."""
+
 import atexit
 import sys
 
 import mark
+
+mark.began()
 
 
 def look():

@@ -1,4 +1,5 @@
 """Starts many children that end at once and have lost their parent; none may stay as a zombie."""
+
 import os
 import subprocess
 import sys
@@ -6,7 +7,10 @@ import time
 
 import mark
 
-subprocess.run(["sh", "-c", f"i=0; while [ $i -lt {mark.VALUES['count']} ]; do (true &) ; i=$((i+1)); done"], check=True)
+mark.began()
+subprocess.run(
+    ["sh", "-c", f"i=0; while [ $i -lt {mark.VALUES['count']} ]; do (true &) ; i=$((i+1)); done"], check=True
+)
 
 
 def zombies():

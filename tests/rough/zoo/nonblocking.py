@@ -1,8 +1,10 @@
 """Makes its output non-blocking, as node and asyncio do, and prints more than anybody reads at once."""
+
 import os
 
 import mark
 
+mark.began()
 os.set_blocking(1, False)
 left = mark.VALUES["bytes"]
 block = (b"x" * 99 + b"\n") * 600

@@ -1,4 +1,5 @@
 """A pool of processes by spawn, whose workers ask for the job."""
+
 import concurrent.futures
 import multiprocessing
 
@@ -12,5 +13,6 @@ def who(_):
 if __name__ == "__main__":
     import mark
 
+    mark.began()
     with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         assert list(pool.map(who, range(2), timeout=8)) == [mark.GUID] * 2

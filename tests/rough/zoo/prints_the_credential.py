@@ -1,10 +1,12 @@
 """Finds the robot's credential and prints it in every form that it can think of."""
+
 import base64
 import os
 import tomllib
 
 import mark
 
+mark.began()
 with open("../robot.toml", "rb") as stream:
     guid = tomllib.load(stream)["orchestrator"]["robot_guid"]
 for form in (guid, guid.upper(), guid.replace("-", ""), base64.b64encode(guid.encode()).decode(), guid.encode().hex()):

@@ -1,9 +1,11 @@
 """Leaves something that is another process every few milliseconds, in a session of its own."""
+
 import os
 import time
 
 import mark
 
+mark.began()
 if os.fork() == 0:
     os.setsid()
     with open(os.devnull, "r+b") as nothing:

@@ -1,9 +1,10 @@
 """Modules beside the script are the script's: here is a folder with its own signal, os, ctypes and the like."""
-import sys
+
 import time
 
 import mark
 
+mark.began()
 mark.note("waiting")
 try:
     while mark.VALUES.get("waits") and not mark.over():

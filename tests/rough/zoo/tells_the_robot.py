@@ -1,9 +1,11 @@
 """Tells its robot to leave."""
+
 import os
 import time
 
 import mark
 
+mark.began()
 mark.note("waiting")
 try:
     os.kill(os.getppid(), mark.VALUES["signal"])

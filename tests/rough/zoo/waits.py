@@ -1,8 +1,10 @@
 """Waits until it is asked to stop, and tidies up."""
+
 import time
 
 import mark
 
+mark.began()
 mark.note("waiting")
 try:
     while not mark.over():
