@@ -5,55 +5,85 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
+import signal
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import attrs
 
 from tests.rough.case import KINDS, Case, case_from_text
 from tests.rough.chance import case_by
 from tests.rough.play import Played, played
+from tests.rough.shrink import shrunk
+
+KEPT = Path(__file__).with_name("cases.txt")
+SHRINKING_S, MOST_SHRUNK = 60.0, 5
+
+
+@attrs.define(eq=False)
+class Tally:
+    """What has counted so far: jobs whose roughness took effect, by kind and by how many kinds there were at once."""
+
+    jobs: int = 0
+    cases: int = 0
+    without_effect: Counter[str] = attrs.field(factory=Counter)
+    by_kind: Counter[str] = attrs.field(factory=Counter)
+    by_number: Counter[str] = attrs.field(factory=Counter)
+    skipped: Counter[str] = attrs.field(factory=Counter)
+    found: list[Played] = attrs.field(factory=list)
+
+    def add(self, result: Played) -> None:
+        """Count a case."""
+        self.cases += 1
+        if result.skipped:
+            self.skipped[result.skipped] += 1
+            return
+        if result.broken:
+            self.found.append(result)
+        if not result.effective:
+            self.without_effect[" + ".join(f"{each.kind}/{each.name}" for each in result.case.troubles)] += 1
+            return
+        self.jobs += result.jobs
+        for trouble in result.case.troubles:
+            self.by_kind[trouble.kind] += result.jobs
+        self.by_number["two kinds at once" if len(result.case.troubles) > 1 else "one kind"] += result.jobs
+
+    def told(self, took_s: float) -> str:
+        """Return the table."""
+        lines = [f"\n{self.jobs} jobs in {self.cases} cases, {took_s:.0f} s, {self.jobs / took_s:.1f} jobs/s"]
+        lines += [f"  {kind:<18}{self.by_kind[kind]:>7} jobs" for kind in KINDS if self.by_kind[kind]]
+        lines += [f"  {words:<18}{number:>7} jobs" for words, number in sorted(self.by_number.items())]
+        lines += [f"  without effect: {number} x {what}" for what, number in self.without_effect.most_common()]
+        lines += [f"  skipped: {number} x {why}" for why, number in self.skipped.most_common()]
+        count = len(self.found)
+        lines.append(f"{count} case{'' if count == 1 else 's'} broke a promise" if count else "no promise was broken")
+        return "\n".join(lines)
 
 
 def main() -> int:
     """Run it from the command line."""
     arguments = _arguments()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    found: list[Played] = []
-    jobs: Counter[str] = Counter()
-    alone: Counter[str] = Counter()
-    skipped: Counter[str] = Counter()
-    began_s = time.monotonic()
-    count = cases = idle = 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to leave"))  # so that no case is left to itself
+    tally, began_s = Tally(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="rough-cache-") as cache:
         _warm_up(Path(cache))
-        for result in played(_cases(arguments, lambda: count), arguments.side_by_side, arguments.keep):
-            cases += 1
-            if result.skipped:
-                skipped[result.skipped] += 1
-                continue
-            if result.effective:
-                count += result.jobs
-                for trouble in result.case.troubles:
-                    jobs[trouble.kind] += result.jobs
-                alone["two kinds at once" if len(result.case.troubles) > 1 else "one kind"] += result.jobs
-            else:
-                idle += 1
-            if result.broken:
-                found.append(result)
-                _tell(result, story=arguments.story)
-            elif arguments.story:
-                print(f"{result.case.name} {result.seconds:.1f} s {'' if result.effective else '(no effect)'}")
-                print("\n".join(f"    {line}" for line in result.story))
-    took_s = time.monotonic() - began_s
-    print(f"\n{count} jobs in {cases} cases, {took_s:.0f} s, {count / took_s:.1f} jobs/s; no effect: {idle} cases")
-    print("\n".join(f"  {kind:<12}{jobs[kind]:>7} jobs" for kind in KINDS))
-    print("\n".join(f"  {words}: {number} jobs" for words, number in alone.items()))
-    print("\n".join(f"  skipped {number} cases: {why}" for why, number in skipped.items()))
-    print(f"{len(found)} cases broke a promise" if found else "no promise was broken")
-    return 1 if found else 0
+        cases = _cases(arguments, tally)
+        for result in played(cases, arguments.side_by_side, arguments.keep):
+            tally.add(result)
+            _tell(result, arguments.story)
+            if any(each.promise == "the_instrument" for each in result.broken):
+                raise SystemExit("the instrument itself is broken")
+            if result.broken and arguments.until_broken:
+                break
+        print(tally.told(time.monotonic() - began_s))
+        if not arguments.no_shrink and not arguments.case:
+            _shrink(tally.found, arguments.side_by_side)
+    return 1 if tally.found else 0
 
 
 def _arguments() -> argparse.Namespace:
@@ -62,23 +92,37 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
     parser.add_argument("--kind", choices=KINDS, help="only cases of this kind, every third with a second one")
     parser.add_argument("--case", action="append", default=[], help="a case by its name, KIND:SEED:NUMBER, or as JSON")
+    parser.add_argument(
+        "--kept", action="store_true", help="the cases of cases.txt, each of which once found something"
+    )
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no case after so long")
-    parser.add_argument("--side-by-side", type=int, default=6, metavar="N")
-    parser.add_argument("--keep", type=Path, help="keep the folders of the cases here")
+    parser.add_argument("--side-by-side", type=int, default=6, metavar="N", help="cases at once (default: %(default)s)")
+    parser.add_argument("--until-broken", action="store_true", help="end with the first broken promise")
+    parser.add_argument("--no-shrink", action="store_true", help="do not look for smaller cases")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the folders of the cases here")
     parser.add_argument("--story", action="store_true", help="tell everything that happened")
     return parser.parse_args()
 
 
-def _cases(arguments: argparse.Namespace, count: object) -> Iterator[Case]:
+def kept_cases() -> list[Case]:
+    """Return the cases that once broke a promise; lines with # say what they found."""
+    lines = KEPT.read_text(encoding="utf-8").splitlines()
+    return [case_from_text(line) for line in lines if line.strip() and not line.startswith("#")]
+
+
+def _cases(arguments: argparse.Namespace, tally: Tally) -> Iterator[Case]:
+    if arguments.kept:
+        return iter(kept_cases())
     if arguments.case:
-        yield from (case_from_text(each) if each.startswith("{") else case_by(each) for each in arguments.case)
-        return
-    deadline_s = time.monotonic() + arguments.seconds
+        return iter([case_from_text(each) if each.startswith("{") else case_by(each) for each in arguments.case])
     print(f"seed {arguments.seed}")
-    for number in itertools.count():
-        if count() >= arguments.jobs or time.monotonic() > deadline_s:  # type: ignore[operator]
-            return
-        yield case_by(f"{arguments.kind or 'any'}:{arguments.seed}:{number}")
+    deadline_s = time.monotonic() + arguments.seconds
+    go_on: Callable[[], bool] = lambda: tally.jobs < arguments.jobs and time.monotonic() < deadline_s  # noqa: E731
+    kind = arguments.kind or "any"
+    return (
+        case_by(f"{kind}:{arguments.seed}:{number}")
+        for number in itertools.takewhile(lambda _: go_on(), itertools.count())
+    )
 
 
 def _warm_up(folder: Path) -> None:
@@ -95,12 +139,27 @@ def _warm_up(folder: Path) -> None:
     os.environ["ROUGH_CACHE"] = str(folder / "machine.cache.json")
 
 
-def _tell(result: Played, *, story: bool) -> None:
-    print(f"BROKEN {result.case.name}  {result.case.told()}")
+def _tell(result: Played, story: bool) -> None:
+    if not result.broken and not story:
+        return
+    print(f"{'BROKEN' if result.broken else 'kept'} {result.case.name}  {result.case.told()}")
     for promise, text in result.broken:
         print(f"    {promise}: {text}")
     if story:
         print("\n".join(f"        {line}" for line in result.story))
+
+
+def _shrink(found: list[Played], side_by_side: int) -> None:
+    """Make the first case of each sort smaller, and print what can be kept."""
+    sorts: dict[tuple[str, ...], Played] = {}
+    for result in found:
+        sorts.setdefault(tuple(sorted({each.promise for each in result.broken})), result)
+    for result in list(sorts.values())[:MOST_SHRUNK]:
+        smaller = shrunk(result, side_by_side, SHRINKING_S)
+        print(f"\nSHRUNK {result.case.name}  {smaller.case.told()}")
+        print("\n".join(f"    {promise}: {text}" for promise, text in smaller.broken))
+        print("\n".join(f"        {line}" for line in smaller.story))
+        print(f"    again: python -m tests.rough --case '{smaller.case.to_text()}'")
 
 
 if __name__ == "__main__":

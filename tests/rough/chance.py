@@ -22,6 +22,9 @@ def case_by(name: str) -> Case:
     found = tuple(troubles.drawn(kind, chance) for kind in kinds)
     found = found[:1] if len(found) > 1 and not troubles.go_together(*found) else found
     jobs = tuple(_job(chance, script) for script in _scripts(chance, found))
+    if troubles.EFFECTS[found[0].kind, found[0].name].in_order:
+        orders = ((Order(ABORT, 0.0),), (Order(STOP, 1.0),))
+        jobs = tuple(JobPlan("waits", {"tidy_s": 0}, each) for each in orders) + jobs[2:]
     return Case(name, found, jobs)
 
 
@@ -31,8 +34,8 @@ def _scripts(chance: Random, found: tuple[Trouble, ...]) -> list[Script]:
         effect = troubles.EFFECTS[trouble.kind, trouble.name]
         own = [script.name for script in of_kind(trouble.kind)] if effect.any_script_of_kind else []
         names += [*effect.scripts]
-        names += [chance.choice(own) for _ in range(chance.choice([3, 4, 5]))] if own else []
-    names += [chance.choice(COMMON) for _ in range(chance.choice([1, 2, 3]))]
+        names += [chance.choice(own) for _ in range(chance.choice([4, 6, 8]))] if own else []
+    names += [chance.choice(COMMON) for _ in range(chance.choice([2, 4, 6]))]
     chance.shuffle(names)
     return [SCRIPTS[name] for name in names]
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -16,12 +18,13 @@ from pathlib import Path
 import attrs
 
 from fsm_robot.simulator.secrets import forms_of
+from tests.rough import proc
 from tests.rough.case import Case
-from tests.rough.facts import Fact
 from tests.rough.promises import Broken, Seen, broken
-from tests.rough.stage import LIFE_S, MOST_LIVES, Stage
+from tests.rough.stage import Stage, become_subreaper
 
 LARGEST_READ = 16 << 20
+LONGEST_CASE_S = 600.0
 
 
 @attrs.frozen
@@ -45,26 +48,33 @@ class Played:
 
 def played(cases: Iterable[Case], side_by_side: int, keep: Path | None = None) -> Iterator[Played]:
     """Play cases, several at a time, and yield what came of each as it ends."""
+    become_subreaper()  # what is left of a case that had to be ended must not get away
     waiting = iter(cases)
     running: dict[int, tuple[Case, Path, float]] = {}
     more = True
-    while running or more:
-        while more and len(running) < side_by_side:
-            case = next(waiting, None)
-            if case is None:
-                more = False
-                break
-            folder = Path(tempfile.mkdtemp(prefix="rough-"))
-            folder.chmod(0o755)
-            running[_forked(case, folder)] = (case, folder, time.monotonic())
-        if not running:
-            return
-        pid = _ended(running)
-        case, folder, began_s = running.pop(pid)
-        yield _result(case, folder, time.monotonic() - began_s)
-        if keep is not None:
-            shutil.copytree(folder, keep / case.name.replace(":", "-"), dirs_exist_ok=True, ignore=_fifos)
-        shutil.rmtree(folder, ignore_errors=True)
+    try:
+        while running or more:
+            while more and len(running) < side_by_side:
+                case = next(waiting, None)
+                if case is None:
+                    more = False
+                    break
+                folder = Path(tempfile.mkdtemp(prefix="rough-"))
+                folder.chmod(0o755)
+                running[_forked(case, folder)] = (case, folder, time.monotonic())
+            if not running:
+                return
+            pid = _ended(running)
+            case, folder, began_s = running.pop(pid)
+            result = _result(case, folder, time.monotonic() - began_s)
+            if keep is not None:
+                shutil.copytree(folder, keep / case.name.replace(":", "-"), dirs_exist_ok=True, ignore=_fifos)
+            shutil.rmtree(folder, ignore_errors=True)
+            yield result
+    finally:
+        for pid, (_, folder, _) in running.items():
+            _end(pid, folder)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _fifos(folder: str, names: list[str]) -> list[str]:
@@ -78,9 +88,18 @@ def _ended(running: dict[int, tuple[Case, Path, float]]) -> int:
             return pid
         if pid == 0:
             time.sleep(0.02)
-        for each, (_, _, began_s) in running.items():
-            if time.monotonic() - began_s > MOST_LIVES * LIFE_S:
-                os.kill(each, signal.SIGKILL)
+        for each, (_, folder, began_s) in running.items():
+            if time.monotonic() - began_s > LONGEST_CASE_S:
+                _end(each, folder)
+
+
+def _end(pid: int, folder: Path) -> None:
+    """Kill a case with everything below it; what is mounted in its folder is taken away."""
+    (folder / "robot" / "goes-on").unlink(missing_ok=True)
+    for each in (*(process.pid for process in proc.below(pid)), pid):
+        with contextlib.suppress(OSError):
+            os.kill(each, signal.SIGKILL)
+    subprocess.run(["umount", "-l", str(folder / "robot" / "state")], capture_output=True, check=False)
 
 
 def _forked(case: Case, folder: Path) -> int:
@@ -89,6 +108,7 @@ def _forked(case: Case, folder: Path) -> int:
     if pid:
         return pid
     code = 1
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         _play(case, folder)
         code = 0
@@ -109,6 +129,7 @@ def _play(case: Case, folder: Path) -> None:
         tuple(job.guid for job in stage.server.jobs),
         consumed,
         _files(stage.folder),
+        _open_to_others(stage.state),
         (forms.folded, forms.exact),
         stage.evidence,
     )
@@ -120,6 +141,13 @@ def _play(case: Case, folder: Path) -> None:
         "story": [fact.told() for fact in stage.facts.seen],
     }
     (folder / "result.json").write_text(json.dumps(result))
+
+
+def _open_to_others(state: Path) -> tuple[str, ...]:
+    """Return the robot's own files that other accounts may read."""
+    found = (path for path in sorted(state.rglob("*")) if path.is_file() and not path.is_symlink())
+    ours = (path for path in found if path.name in ("robot.log", "output.log", "job.json") or path.suffix == ".jsonl")
+    return tuple(path.name for path in ours if path.stat().st_mode & 0o077)
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -141,8 +169,3 @@ def _result(case: Case, folder: Path, seconds: float) -> Played:
     found = tuple(Broken(*each) for each in values["broken"])
     effective = all(values["evidence"].values()) and bool(values["evidence"])
     return Played(case, found, values["jobs"], effective, values["skipped"], tuple(values["story"]), seconds)
-
-
-def told(fact: Fact) -> str:
-    """Return a line for people."""
-    return fact.told()

@@ -24,18 +24,31 @@ def state(pid: int) -> str:
 
 def below(root: int) -> list[Process]:
     """Return what descends from a process, without what has ended."""
-    children: dict[int, list[Process]] = {}
-    for name in os.listdir("/proc"):
-        if name.isdecimal() and (found := _read(name)):
-            children.setdefault(found.parent, []).append(found)
     result: list[Process] = []
     waiting = [root]
     while waiting:
-        for each in children.get(waiting.pop(), ()):
-            waiting.append(each.pid)
-            if each.state not in ("Z", "X"):
-                result.append(each)
+        for pid in _children(waiting.pop()):
+            waiting.append(pid)
+            found = _read(str(pid))
+            if found is not None and found.state not in ("Z", "X"):
+                result.append(found)
     return result
+
+
+def _children(pid: int) -> list[int]:
+    """Return the children of every thread of a process, as the kernel lists them."""
+    found: list[int] = []
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []
+    for thread in threads:
+        try:
+            with open(f"/proc/{pid}/task/{thread}/children", "rb") as stream:
+                found += map(int, stream.read().split())
+        except OSError:
+            continue
+    return found
 
 
 def told(pid: int) -> str:

@@ -10,7 +10,7 @@ import attrs
 
 from tests.rough.case import Case, JobPlan
 from tests.rough.facts import Fact
-from tests.rough.scripts import ABORTED, FAILED, SCRIPTS, STOPPED, Script
+from tests.rough.scripts import ABORTED, FAILED, SCRIPTS, STOPPED, SUCCESS, Script
 from tests.rough.troubles import EFFECTS, Effect
 from tests.rough.wire import TRICKS
 
@@ -37,6 +37,7 @@ class Seen:
         consumed: Those that the orchestrator has given away.
         waiting: How many jobs nobody had asked for at the end.
         files: What was left below the folder, and the console, by name; without robot.toml.
+        open_to_others: Files of the robot that other accounts may read.
         secrets: Byte strings that none of them may hold: in any case, and exactly.
     """
 
@@ -45,6 +46,7 @@ class Seen:
     guids: tuple[str, ...]
     consumed: frozenset[str]
     files: Mapping[str, bytes]
+    open_to_others: tuple[str, ...]
     secrets: tuple[tuple[bytes, ...], tuple[bytes, ...]]
     evidence: Mapping[str, bool] = attrs.field(factory=dict)
 
@@ -94,6 +96,7 @@ def one_final_status(seen: Seen) -> Iterator[str]:
     if seen.of("stuck"):
         return  # said already; what it would have reported is not known
     may_repeat = seen.case.has("wire") or seen.case.has("killed") or seen.of("raised") or seen.case.has("disk")
+    may_repeat = may_repeat or any(fact.number == 4 for fact in seen.of("life_ended"))
     for guid, plan, _ in seen.plans():
         reports = [fact for fact in seen.of("reported") if fact.job == guid]
         if guid in seen.consumed and not reports and not _unheard(seen, guid):
@@ -136,6 +139,8 @@ def _fitting(seen: Seen, guid: str, plan: JobPlan, script: Script) -> set[int]:
         and not notes
     ):
         return {FAILED}
+    if any(effect.never_runs for effect in seen.effects):
+        return {SUCCESS, *_allowed_by_roughness(seen, guid)} | ({FAILED} if seen.of("told_to_leave") else set())
     right: set[int] = set()
     if script.waits == "never" or not plan.parameters.get("waits", script.waits == "always"):
         right.add(script.ends)
@@ -164,6 +169,8 @@ def started_once(seen: Seen) -> Iterator[str]:
         times = seen.notes(guid).count("began")
         if times > 1:
             yield f"the job {plan.script} ran {times} times"
+        if any(effect.never_runs for effect in seen.effects):
+            continue
         if not times and any(fact.job == guid and fact.number == 4 for fact in seen.of("reported")):
             yield f"the job {plan.script} never ran and was reported as a success"
 
@@ -180,6 +187,24 @@ def nothing_is_left(seen: Seen) -> Iterator[str]:
     for fact in seen.of("noted"):
         if fact.job == "callback" and fact.text != "code 3":
             yield f"a callback's own child ended with 3, and the callback saw {fact.text}"
+
+
+def leaves_the_session_when_drained(seen: Seen) -> Iterator[str]:
+    """The account is logged off by a robot that is drained and has left nothing, and by no other."""
+    for ended in seen.of("life_ended"):
+        left = [fact for fact in seen.of("noted") if fact.job == "logged_off" and fact.life == ended.life]
+        if left and ended.number not in (0, -9):
+            yield f"life {ended.life} ended with {ended.number} and logged the account off"
+        keeps = any(effect.stays for effect in seen.effects) or "could not be" in seen.text("state/robot.log")
+        if not left and ended.number == 0 and not keeps:
+            yield f"life {ended.life} was drained, and the account was not logged off"
+
+
+def scripts_import_their_own(seen: Seen) -> Iterator[str]:
+    """Modules beside a script are imported by the script only."""
+    for fact in seen.of("noted"):
+        if fact.job == "shadow":
+            yield f"{fact.text} of the scripts folder was executed by the host"
 
 
 def orders_are_followed(seen: Seen) -> Iterator[str]:
@@ -235,8 +260,14 @@ def words_tell(seen: Seen) -> Iterator[str]:
     if log and not seen.case.has("disk") and not seen.of("stuck"):
         for guid, plan, script in seen.plans():
             failed = any(fact.job == guid and fact.number == FAILED for fact in seen.of("reported"))
-            if failed and script.tells and "began" in seen.notes(guid) and script.tells not in log and _natural(seen):
-                yield f"robot.log does not say {script.tells!r} about {plan.script}"
+            if (
+                failed
+                and script.tells
+                and "began" in seen.notes(guid)
+                and script.tells.format(**plan.parameters) not in log
+                and _natural(seen)
+            ):
+                yield f"robot.log does not say {script.tells.format(**plan.parameters)!r} about {plan.script}"
     lives = seen.of("life_ended")
     readable = all(effect.console for effect in seen.effects) and not seen.of("stuck")
     if readable and lives and lives[-1].number == 0 and not _says(seen, "exit code 0"):
@@ -259,13 +290,33 @@ def _last_line(text: str) -> str:
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")[:160]
 
 
+def a_crash_is_told(seen: Seen) -> Iterator[str]:
+    """What the robot died of stands in robot.log, with the callback's name where it was a callback."""
+    log = seen.text("state/robot.log")
+    if seen.owner_died and any(fact.number == 1 for fact in seen.of("life_ended")) and log:
+        error = seen.of("raised")[0].text.rpartition(" ")[2]
+        if error not in log and not any(each.kind == "disk" for each in seen.case.troubles):
+            yield f"the robot died of {error}, and robot.log does not say so"
+    if seen.case.trouble("callback is wrong"):
+        said = log + seen.text("console.err")
+        if "announce" not in said:
+            yield f"neither log nor console name the callback: {_last_line(said)}"
+
+
+def private(seen: Seen) -> Iterator[str]:
+    """What the robot writes is for its account only."""
+    if seen.open_to_others:
+        yield f"other accounts may read {sorted(set(seen.open_to_others))}"
+
+
 def no_secret(seen: Seen) -> Iterator[str]:
     """The robot's GUID is in no file and on no console, in no form."""
     folded, exact = seen.secrets
+    exact = (*exact, *(text.encode() for effect in seen.effects for text in effect.secrets))
     for name, content in seen.files.items():
         lower = content.lower()
         for form in (*(each for each in folded if each in lower), *(each for each in exact if each in content)):
-            yield f"{name} holds the robot's GUID in the form {form[:10]!r}…"
+            yield f"{name} holds a secret in the form {form[:10]!r}…"
             break
 
 
@@ -277,8 +328,12 @@ PROMISES: tuple[Callable[[Seen], Iterator[str]], ...] = (
     nothing_is_left,
     orders_are_followed,
     scripts_see_plain_python,
+    leaves_the_session_when_drained,
+    scripts_import_their_own,
     exit_code_tells,
     words_tell,
+    a_crash_is_told,
+    private,
     no_secret,
 )
 

@@ -32,8 +32,10 @@ from tests.rough.server import Job, Server
 ROOT = Path(os.environ.get("ROUGH_TREE") or Path(__file__).parents[2])
 """The tree whose robot is tried; another one for a repair that is taken back."""
 INJECT = Path(__file__).with_name("inject")
-LIFE_S = float(os.environ.get("ROUGH_LIFE_S", "45"))
-"""After so long a life hangs: its scripts need two seconds, its grace time is one, a lost answer costs two."""
+STILL_S = float(os.environ.get("ROUGH_STILL_S", "30"))
+"""A robot hangs when nothing has happened for so long but heartbeats: the longest that a case knows takes ten seconds."""
+LIFE_S = 150.0
+PROGRESS = ("announced", "consumed", "claimed", "reported", "noted", "struck", "life_began", "raised")
 MOST_LIVES = 6
 GRACE_S = 1.0
 _PR_SET_CHILD_SUBREAPER = 36
@@ -70,6 +72,7 @@ class Stage:
     robot: subprocess.Popen[bytes] | None = None
     strangers: set[int] = attrs.field(factory=set)
     moments: list[Moment] = attrs.field(factory=list)
+    looks: list[Callable[[], None]] = attrs.field(factory=list)
     calm: bool = False
     cleanups: list[Callable[[], None]] = attrs.field(factory=list)
     server: Server = attrs.field(init=False)
@@ -138,12 +141,12 @@ class Stage:
         from tests.rough import troubles
 
         effects = [(troubles.EFFECTS[each.kind, each.name], each.values) for each in self.case.troubles]
-        _become_subreaper()
+        become_subreaper()
         try:
             self._prepare()
             for effect, values in effects:
                 effect.prepare(self, values)
-            self._write_settings()
+            self.write_settings()
             if self.skipped:
                 return
             for number in range(1, MOST_LIVES + 1):
@@ -157,22 +160,30 @@ class Stage:
     def _prepare(self) -> None:
         scripts = self.folder / "scripts"
         scripts.mkdir(parents=True)
+        (self.folder / "goes-on").touch()
         for name in {"mark", *(plan.script for plan in self.case.jobs)}:
-            shutil.copy(ZOO / f"{name}.py", scripts)
+            if name == "linked":  # what it is called is the link's name, wherever the file is
+                (self.folder / "elsewhere").mkdir()
+                shutil.copy(ZOO / "linked.py", self.folder / "elsewhere" / "real.py")
+                (scripts / "linked.py").symlink_to(self.folder / "elsewhere" / "real.py")
+            else:
+                shutil.copy(ZOO / f"{name}.py", scripts)
         machine_file(self.folder)
         self.state.mkdir(mode=0o700)
         cache = Path(os.environ.get("ROUGH_CACHE", ""))
         if cache.is_file():
             shutil.copy(cache, self.state / "machine.cache.json")
+        seen = str(self.seen_file)
         self.settings = {
-            "orchestrator": {"url": self.server.url, "robot_guid": self.guid, "timeout_s": 2},
+            "orchestrator": {"url": self.server.url, "robot_guid": self.guid, "timeout_s": 6},
             "heartbeat": {"interval_s": 0.15},
             "scripts": {"stop_grace_s": GRACE_S, "python": "/usr/bin/python3" if _plain_python() else ""},
-            "session": {"when_idle": "exit"},
+            "session": {"when_idle": "log_off", "log_off_command": ["sh", "-c", 'echo "logged_off x 0" >> "$0"', seen]},
             "machine": {"file": "states.yaml"},
         }
 
-    def _write_settings(self) -> None:
+    def write_settings(self) -> None:
+        """Write robot.toml as the settings are now."""
         lines: list[str] = []
         for section, values in self.settings.items():
             lines.append(f"[{section}]")
@@ -185,7 +196,7 @@ class Stage:
 
     def _live(self, effects: list[tuple[Any, dict[str, Any]]]) -> bool:
         """Start the robot and wait for its end; return whether another life makes sense."""
-        self.moments = []
+        self.moments, self.looks = [], []
         launch = self._launch()
         for effect, values in effects:
             if not self.calm or effect.every_life:
@@ -231,8 +242,9 @@ class Stage:
         environment |= {
             "PYTHONPATH": os.pathsep.join(path),
             "ROUGH_CASE": self.case.name,
+            "ROUGH_FOLDER": str(self.folder),
             "ROUGH_SEEN": str(self.seen_file),
-            "ROUGH_OVER": str(self.folder / "over"),
+            "ROUGH_GOES_ON": str(self.folder / "goes-on"),
         }
         if self.account is not None:
             environment["HOME"] = str(self.folder)
@@ -248,7 +260,7 @@ class Stage:
         """Collect everything that ends, until the robot has; None when it does not come to an end."""
         began_s = time.monotonic()
         announced_s: float | None = None
-        while (now_s := time.monotonic()) < began_s + LIFE_S:
+        while (now_s := time.monotonic()) < began_s + LIFE_S and not self.facts.still_for(STILL_S, PROGRESS):
             if announced_s is None and self.server.announced_in_life == self.facts.life:
                 announced_s = now_s
             for moment in list(self.moments):
@@ -258,6 +270,8 @@ class Stage:
                     moment.do()
             with self._seen_lock:
                 self._read_seen()
+            for look in self.looks:
+                look()
             if (exit_code := self._collect(robot)) is not None:
                 return exit_code
             time.sleep(0.01)
@@ -308,7 +322,7 @@ class Stage:
     def _finish(self, effects: list[tuple[Any, dict[str, Any]]]) -> None:
         with self._seen_lock:
             self._read_seen()
-        (self.folder / "over").touch()
+        (self.folder / "goes-on").unlink(missing_ok=True)
         for effect, values in effects:
             self.evidence[effect.name] = bool(effect.evidence(self, values))
         _kill_everything()
@@ -340,13 +354,14 @@ def machine_file(folder: Path) -> None:
     (folder / "states.yaml").write_text(text, encoding="utf-8")
 
 
-def _become_subreaper() -> None:
+def become_subreaper() -> None:
+    """Let orphans of whatever this process starts become its children. Linux only."""
     if ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError("prctl refuses: what escapes the robot would not be seen")
 
 
 def _kill_everything() -> None:
-    """End all that is below this process; what is restless looks at the file `over`."""
+    """End all that is below this process; what is restless looks whether its case goes on."""
     deadline_s = time.monotonic() + 10
     while time.monotonic() < deadline_s:
         for process in proc.below(os.getpid()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import os
 import resource
@@ -61,7 +62,11 @@ class Effect:
         every_life: Whether it strikes every life, and not only until the robot failed once.
         exits: Exit codes that it allows besides 0.
         statuses: Final statuses that it allows for any job.
-        may_leave: Whether a robot cannot see what it leaves.
+        console: Whether the console can be read afterwards.
+        never_runs: Whether no script runs, and each ends with exit code 0.
+        stays: Whether the account may stay logged on.
+        in_order: Whether the first job is aborted, and the others come as they are named.
+        secrets: What no file and no console may hold.
     """
 
     kind: str
@@ -77,6 +82,10 @@ class Effect:
     exits: tuple[int, ...] = ()
     statuses: tuple[int, ...] = ()
     console: bool = True
+    never_runs: bool = False
+    stays: bool = False
+    in_order: bool = False
+    secrets: tuple[str, ...] = ()
 
 
 # ---- processes
@@ -136,6 +145,45 @@ def _stranger_lives(stage: Stage, values: Values) -> None:
             os.kill(pid, 0)
         except OSError:
             stage.facts.add("stranger_killed", number=pid)
+
+
+_PTRACE_SEIZE, _PTRACE_DETACH, _PTRACE_CONT = 0x4206, 17, 7
+
+
+def _holds_the_killed(stage: Stage, values: Values, launch: Launch) -> None:
+    """Trace the first job's script, so that a kill has no effect until it is let go, as on a dead network disk."""
+    if stage.facts.life == 1:
+        threading.Thread(target=_trace, args=[stage], daemon=True).start()
+
+
+def _trace(stage: Stage) -> None:
+    first, second = stage.server.jobs[0].guid, stage.server.jobs[1].guid
+    pid = _noted_pid(stage, first)
+    ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+    ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    if not pid or ptrace(_PTRACE_SEIZE, pid, None, None) != 0:
+        return
+    stage.facts.add("held", first, pid)
+    if _noted_pid(stage, second):
+        time.sleep(values_after_s := 0.2)
+        stage.facts.add("let_go", first, pid, f"{values_after_s} s after the next script began")
+    ptrace(_PTRACE_DETACH, pid, None, None)
+    with contextlib.suppress(OSError):
+        os.waitpid(pid, os.WNOHANG | 0x40000000)  # __WALL: a tracer waits for what it traces
+
+
+def _noted_pid(stage: Stage, guid: str) -> int:
+    deadline_s = time.monotonic() + 40
+    while time.monotonic() < deadline_s:
+        for fact in stage.facts.of("noted"):
+            if fact.job == guid and fact.text == "waiting":
+                return fact.number
+        time.sleep(0.01)
+    return 0
+
+
+def _was_held(stage: Stage, values: Values) -> bool:
+    return bool(stage.facts.of("let_go"))
 
 
 # ---- inherited
@@ -330,6 +378,30 @@ def _has_struck(stage: Stage, values: Values) -> bool:
     return stage.server.struck > 0
 
 
+_PROXY_SECRET = "s3cr3t-of-the-proxy"
+_PROXIES = {
+    "slash": f"http://robot:{_PROXY_SECRET}/x@127.0.0.1:9",
+    "hash": f"http://robot:{_PROXY_SECRET}#x@127.0.0.1:9",
+    "question": f"http://robot:{_PROXY_SECRET}?x@127.0.0.1:9",
+    "port": f"http://robot:{_PROXY_SECRET}@127.0.0.1:99999",
+    "cyrillic": f"http://robot:{_PROXY_SECRET}@прокси..рф:8080",
+    "bracket": f"http://robot:{_PROXY_SECRET}@[127.0.0.1:8080",
+    "no host": f"http://robot:{_PROXY_SECRET}@:8080",
+}
+_NO_PROXIES = ("127.0.0.1:{port}", "*,x", "a;127.0.0.1", "[::1],127.0.0.1", "127.0.0.0/8", " 127.0.0.1 ", "*")
+
+
+def _bad_proxy(stage: Stage, values: Values, launch: Launch) -> None:
+    if stage.facts.life == 1:
+        launch.environment["HTTP_PROXY" if values["upper"] else "http_proxy"] = _PROXIES[values["address"]]
+
+
+def _no_proxy(stage: Stage, values: Values, launch: Launch) -> None:
+    port = stage.server.url.rpartition(":")[2]
+    launch.environment["http_proxy"] = f"http://robot:{_PROXY_SECRET}@127.0.0.1:9"
+    launch.environment["no_proxy"] = values["no_proxy"].format(port=port)
+
+
 # ---- threads
 
 
@@ -403,6 +475,68 @@ def _script_told(stage: Stage, values: Values) -> bool:
     return any(fact.text == "cleaned" for fact in stage.facts.of("noted"))
 
 
+# ---- script
+
+
+def _shadows(stage: Stage, values: Values) -> None:
+    for name in values["modules"]:
+        text = f"import os\nwith open(os.environ['ROUGH_SEEN'], 'a') as s: s.write('shadow {name}.py 0\\n')\n"
+        (stage.folder / "scripts" / f"{name}.py").write_text(text)
+
+
+def _other_interpreter(stage: Stage, values: Values) -> None:
+    found = next((path for path in (Path(each) for each in values["paths"]) if path.exists()), None)
+    if found is None or stage.account is not None:
+        stage.skipped = f"there is no Python {values['version']} here"
+    else:
+        stage.settings["scripts"]["python"] = str(found)
+
+
+def _draw_interpreter(chance: Random) -> Values:
+    version = chance.choice(["3.8", "3.9", "3.10", "3.12", "3.13"])
+    places = [*Path("/root/.pyenv/versions").glob(f"{version}.*"), Path("/usr"), Path("/usr/local")]
+    return {"version": version, "paths": [str(place / "bin" / f"python{version}") for place in places]}
+
+
+def _true_is_python(stage: Stage, values: Values) -> None:
+    stage.settings["scripts"]["python"] = shutil.which("true") or "/bin/true"
+
+
+def _own_encoding(stage: Stage, values: Values, launch: Launch) -> None:
+    launch.environment |= {"PYTHONIOENCODING": "latin-1:replace", "ROUGH_ENCODING": "latin-1:replace"}
+
+
+_WRONG_CALLBACKS = """\
+from fsm_robot import callbacks
+from fsm_robot.machine.events import Event
+
+
+class Callbacks(callbacks.Callbacks):
+    def announce(self, step):
+        {does}
+"""
+_WRONG = {
+    "nothing": "return None",
+    "text": "return 'no_job'",
+    "unknown event": "return Event('holiday')",
+    "not an answer": "return Event('job_claimed')",
+    "raises OSError": "open('/nowhere/at/all')",
+    "raises KeyError": "return {}['day']",
+    "raises SystemExit": "raise SystemExit(3)",
+    "coroutine": "async def later(): pass\n        return later()",
+}
+
+
+def _wrong_callback(stage: Stage, values: Values) -> None:
+    (stage.folder / "own_callbacks.py").write_text(_WRONG_CALLBACKS.format(does=_WRONG[values["does"]]))
+    stage.settings["machine"]["callbacks"] = "own_callbacks.py"
+
+
+def _without_callbacks(stage: Stage, values: Values) -> None:
+    stage.settings["machine"].pop("callbacks", None)
+    stage.write_settings()
+
+
 # ---- terminal
 
 
@@ -465,6 +599,15 @@ _ALL = (
     Effect("processes", "wrapper", prepare=_wrapped, scripts=("asked_through_shell", "asked_through_shell", "waits")),
     Effect(
         "processes", "callback child", prepare=_with_callbacks, evidence=_callback_ran, scripts=("orphan", "many_true")
+    ),
+    Effect(
+        "processes",
+        "kill without effect",
+        launch=_holds_the_killed,
+        evidence=_was_held,
+        scripts=("waits", "waits"),
+        stays=True,
+        in_order=True,
     ),
     Effect("processes", "born before", launch=_born_before, after_life=_stranger_lives, any_script_of_kind=True),
     Effect(
@@ -578,6 +721,15 @@ _ALL = (
     ),
     Effect("wire", "front end", _draw_front_end, prepare=_front_end, evidence=_has_struck, scripts=("waits", "quick")),
     Effect(
+        "wire",
+        "bad proxy",
+        lambda chance: {"address": chance.choice(list(_PROXIES)), "upper": chance.random() < 0.5},
+        launch=_bad_proxy,
+        exits=(2,),
+        secrets=(_PROXY_SECRET,),
+    ),
+    Effect("wire", "no proxy", _one_of(no_proxy=list(_NO_PROXIES)), launch=_no_proxy, secrets=(_PROXY_SECRET,)),
+    Effect(
         "threads",
         "death",
         _draw_death,
@@ -587,7 +739,41 @@ _ALL = (
         scripts=("waits", "flood"),
     ),
     Effect("script", "zoo", any_script_of_kind=True),
-    Effect("killed", "by -9", _draw_kills, launch=_is_killed, evidence=_was_killed, exits=(-9,), statuses=(5,)),
+    Effect("script", "zoo again", any_script_of_kind=True),
+    Effect(
+        "script",
+        "shadowed",
+        _one_of(modules=[["signal"], ["ctypes"], ["signal", "ctypes"]]),
+        prepare=_shadows,
+        scripts=("shadowed", "shadowed"),
+    ),
+    Effect("script", "interpreter", _draw_interpreter, prepare=_other_interpreter, any_script_of_kind=True),
+    Effect(
+        "script",
+        "true is the interpreter",
+        prepare=_true_is_python,
+        evidence=lambda stage, values: True,
+        never_runs=True,
+    ),
+    Effect("script", "own encoding", launch=_own_encoding, scripts=("sees_its_environment", "sees_its_environment")),
+    Effect(
+        "script",
+        "callback is wrong",
+        lambda chance: {"does": chance.choice(list(_WRONG))},
+        prepare=_wrong_callback,
+        after_life=_without_callbacks,
+        exits=(1, 2),
+    ),
+    Effect(
+        "killed",
+        "by -9",
+        _draw_kills,
+        launch=_is_killed,
+        evidence=_was_killed,
+        scripts=("empty_environment", "family"),
+        exits=(-9,),
+        statuses=(5,),
+    ),
     Effect("killed", "told to leave", _draw_leave, launch=_is_told_to_leave, evidence=_was_told, exits=(6,)),
     Effect("killed", "told by its script", evidence=_script_told, scripts=("tells_the_robot",), exits=(6,)),
     Effect(
@@ -617,7 +803,15 @@ _APART = (
     {"wrapper", "told by its script"},
     {"robot.log is full", "full"},
     {"robot.log is full", "read-only"},
+    {"callback child", "callback is wrong"},
+    {"bad proxy", "no proxy"},
+    {"wrapper", "interpreter"},
+    {"wrapper", "true is the interpreter"},
+    {"interpreter", "true is the interpreter"},
+    {"encoding", "own encoding"},
 )
+_ALONE = frozenset({"kill without effect", "true is the interpreter"})
+"""What would not take effect beside another: it needs all scripts, and its own order of jobs."""
 
 
 def drawn(kind: str, chance: Random) -> Trouble:
@@ -629,6 +823,10 @@ def drawn(kind: str, chance: Random) -> Trouble:
 def go_together(one: Trouble, other: Trouble) -> bool:
     """Return whether two troubles do not undo each other, or need what the other takes away."""
     kinds, names = {one.kind, other.kind}, {one.name, other.name}
+    if names & _ALONE:
+        return False
+    if "limits" in kinds and "interpreter" in names:
+        return False
     if "limits" in kinds and ("disk" in kinds or "wrapper" in names):
         return False  # the account has to own what is mounted or stands in the way
     return not any(pair <= names for pair in _APART)

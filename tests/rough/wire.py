@@ -12,7 +12,7 @@ from collections.abc import Callable
 import attrs
 
 CALLS = ("announce", "consume", "claim", "beat", "report")
-STALL_S = 2.6
+STALL_S = 7.0
 """Longer than the robot of a case waits for an answer."""
 
 

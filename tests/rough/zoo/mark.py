@@ -20,7 +20,7 @@ def note(*words):
 
 def over():
     """Return whether the case is over, and what runs in spite of it has to leave."""
-    return os.path.exists(os.environ["ROUGH_OVER"])
+    return not os.path.exists(os.environ["ROUGH_GOES_ON"])
 
 
 def began():
