@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import attrs
 
+from tests.rough import stage
 from tests.rough.case import KINDS, Case, case_from_text
 from tests.rough.chance import case_by
 from tests.rough.play import Played, played
@@ -78,12 +80,13 @@ def main() -> int:
             _tell(result, arguments.story)
             if any(each.promise == "the_instrument" for each in result.broken):
                 raise SystemExit("the instrument itself is broken")
-            if result.broken and arguments.until_broken:
+            if arguments.until_broken and any(re.search(arguments.finds, " ".join(each)) for each in result.broken):
                 break
         print(tally.told(time.monotonic() - began_s))
         if not arguments.no_shrink and not arguments.case:
             _shrink(tally.found, arguments.side_by_side)
-    return 1 if tally.found else 0
+    wanted = [each for result in tally.found for each in result.broken if re.search(arguments.finds, " ".join(each))]
+    return 1 if wanted else 0
 
 
 def _arguments() -> argparse.Namespace:
@@ -98,10 +101,15 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no case after so long")
     parser.add_argument("--side-by-side", type=int, default=6, metavar="N", help="cases at once (default: %(default)s)")
     parser.add_argument("--until-broken", action="store_true", help="end with the first broken promise")
+    parser.add_argument("--finds", default="", metavar="REGEX", help="look for broken promises that say so only")
+    parser.add_argument("--tree", type=Path, help="try the robot of another tree than this one")
     parser.add_argument("--no-shrink", action="store_true", help="do not look for smaller cases")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the folders of the cases here")
     parser.add_argument("--story", action="store_true", help="tell everything that happened")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.tree:
+        stage.ROOT = arguments.tree.absolute()
+    return arguments
 
 
 def kept_cases() -> list[Case]:
@@ -131,10 +139,9 @@ def _warm_up(folder: Path) -> None:
 
     from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
     from fsm_robot.machine_file import load
-    from tests.rough.stage import ROOT, machine_file
 
-    compileall.compile_dir(str(ROOT / "fsm_robot"), quiet=2)
-    machine_file(folder)
+    compileall.compile_dir(str(stage.ROOT / "fsm_robot"), quiet=2)
+    stage.machine_file(folder)
     load(folder / "states.yaml", callback_names(Callbacks), OUTCOMES, folder)
     os.environ["ROUGH_CACHE"] = str(folder / "machine.cache.json")
 

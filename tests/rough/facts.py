@@ -39,11 +39,10 @@ class Facts:
         with self._lock:
             self.seen.append(Fact(round(time.monotonic() - self.began_s, 3), self.life, what, job, number, text))
 
-    def still_for(self, seconds: float, what: tuple[str, ...]) -> bool:
-        """Return whether nothing of these sorts has been seen for so long."""
+    def count(self, what: tuple[str, ...]) -> int:
+        """Return how many facts of these sorts there are."""
         with self._lock:
-            last_s = next((fact.at_s for fact in reversed(self.seen) if fact.what in what), 0.0)
-        return time.monotonic() - self.began_s - last_s > seconds
+            return sum(fact.what in what for fact in self.seen)
 
     def of(self, *what: str) -> list[Fact]:
         """Return those of one sort, or of several."""

@@ -24,31 +24,18 @@ def state(pid: int) -> str:
 
 def below(root: int) -> list[Process]:
     """Return what descends from a process, without what has ended."""
+    children: dict[int, list[Process]] = {}
+    for name in os.listdir("/proc"):
+        if name.isdecimal() and (found := _read(name)):
+            children.setdefault(found.parent, []).append(found)
     result: list[Process] = []
     waiting = [root]
     while waiting:
-        for pid in _children(waiting.pop()):
-            waiting.append(pid)
-            found = _read(str(pid))
-            if found is not None and found.state not in ("Z", "X"):
-                result.append(found)
+        for each in children.get(waiting.pop(), ()):
+            waiting.append(each.pid)
+            if each.state not in ("Z", "X"):
+                result.append(each)
     return result
-
-
-def _children(pid: int) -> list[int]:
-    """Return the children of every thread of a process, as the kernel lists them."""
-    found: list[int] = []
-    try:
-        threads = os.listdir(f"/proc/{pid}/task")
-    except OSError:
-        return []
-    for thread in threads:
-        try:
-            with open(f"/proc/{pid}/task/{thread}/children", "rb") as stream:
-                found += map(int, stream.read().split())
-        except OSError:
-            continue
-    return found
 
 
 def told(pid: int) -> str:
@@ -71,7 +58,7 @@ def _read(pid: str) -> Process | None:
         return None
     before, _, after = data.rpartition(")")
     values = after.split()
-    return Process(int(pid), before.partition("(")[2], int(values[1]), values[0])
+    return Process(int(pid.rpartition("/")[2]), before.partition("(")[2], int(values[1]), values[0])
 
 
 def signals(pid: int) -> str:
@@ -81,3 +68,13 @@ def signals(pid: int) -> str:
     except OSError:
         return ""
     return " ".join(line.split()[1] for line in lines if line.startswith(("SigBlk", "SigIgn")))
+
+
+def wants_to_run(pid: int) -> bool:
+    """Return whether a thread of a process has something to do, and may only be waiting for a processor."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return False
+    found = (_read(f"{pid}/task/{thread}") for thread in threads)
+    return any(each is not None and each.state in ("R", "D") for each in found)
