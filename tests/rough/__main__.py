@@ -69,7 +69,7 @@ class Tally:
 def main() -> int:
     """Run it from the command line."""
     arguments = _arguments()
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    sys.stdout.reconfigure(line_buffering=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to leave"))  # so that no case is left to itself
     tally, began_s = Tally(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="rough-cache-") as cache:

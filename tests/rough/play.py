@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import shutil
@@ -25,6 +26,7 @@ from tests.rough.stage import Stage, become_subreaper
 
 LARGEST_READ = 16 << 20
 LONGEST_CASE_S = 600.0
+_PR_SET_PDEATHSIG = 1
 
 
 @attrs.frozen
@@ -108,6 +110,7 @@ def _forked(case: Case, folder: Path) -> int:
     if pid:
         return pid
     code = 1
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # no case goes on without who judges it
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         _play(case, folder)

@@ -172,15 +172,15 @@ def _call_name(path: str, form: dict[str, str]) -> str:
 
 
 def _request(stream: object) -> tuple[str, dict[str, str]] | None:
-    line = stream.readline().decode("latin-1").split()  # type: ignore[attr-defined]
+    line = stream.readline().decode("latin-1").split()
     if len(line) != 3:
         return None
     length = 0
-    while (field := stream.readline().decode("latin-1").strip()) != "":  # type: ignore[attr-defined]
+    while (field := stream.readline().decode("latin-1").strip()) != "":
         name, _, value = field.partition(":")
         if name.lower() == "content-length":
             length = int(value)
-    body = stream.read(length)  # type: ignore[attr-defined]
+    body = stream.read(length)
     if len(body) < length:
         return None
     return line[1], {key: values[-1] for key, values in parse_qs(body.decode(), keep_blank_values=True).items()}

@@ -71,7 +71,7 @@ def _simpler_troubles(trouble: Trouble) -> Iterator[dict[str, object]]:
 
 
 def _without(values: tuple[object, ...] | list[object], number: int) -> tuple[object, ...] | list[object]:
-    return values[:number] + values[number + 1 :]  # type: ignore[operator]
+    return values[:number] + values[number + 1 :]
 
 
 def _size(case: Case) -> int:

@@ -214,7 +214,7 @@ class Stage:
             group=launch.account,
             extra_groups=[] if launch.account is not None else None,
             start_new_session=launch.new_session,
-            preexec_fn=(lambda: [step() for step in launch.before]) if launch.before else None,  # type: ignore[arg-type, return-value]  # noqa: PLW1509
+            preexec_fn=(lambda: [step() for step in launch.before]) if launch.before else None,  # noqa: PLW1509
             restore_signals=True,
         )
         self.facts.add("inherits", text=proc.signals(robot.pid))

@@ -191,14 +191,14 @@ def _was_held(stage: Stage, values: Values) -> bool:
 
 def _ignores(*numbers: signal.Signals) -> Callable[[Stage, Values, Launch], None]:
     def launch_with(stage: Stage, values: Values, launch: Launch) -> None:
-        launch.before += [lambda number=number: signal.signal(number, signal.SIG_IGN) for number in numbers]  # type: ignore[misc]
+        launch.before += [lambda number=number: signal.signal(number, signal.SIG_IGN) for number in numbers]
 
     return launch_with
 
 
 def _blocks(stage: Stage, values: Values, launch: Launch) -> None:
     numbers = [getattr(signal, name) for name in values["signals"]]
-    launch.before.append(lambda: signal.pthread_sigmask(signal.SIG_BLOCK, numbers))  # type: ignore[arg-type, return-value]
+    launch.before.append(lambda: signal.pthread_sigmask(signal.SIG_BLOCK, numbers))
 
 
 def _mask_holds(place: int, names: Callable[[Values], list[str]]) -> Callable[[Stage, Values], bool]:
@@ -213,7 +213,7 @@ def _mask_holds(place: int, names: Callable[[Values], list[str]]) -> Callable[[S
 
 
 def _hangs_up(stage: Stage, values: Values, launch: Launch) -> None:
-    launch.before.append(lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))  # type: ignore[arg-type, return-value]
+    launch.before.append(lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
     stage.moments.append(Moment(values["after_s"], lambda: _send(stage, signal.SIGHUP, "hung_up")))
 
 
@@ -225,7 +225,7 @@ def _send(stage: Stage, number: int, what: str) -> None:
 
 
 def _closes(stage: Stage, values: Values, launch: Launch) -> None:
-    launch.before += [lambda number=number: os.close(number) for number in values["descriptors"]]  # type: ignore[misc]
+    launch.before += [lambda number=number: os.close(number) for number in values["descriptors"]]
 
 
 # ---- limits
@@ -569,7 +569,7 @@ def _pty(stage: Stage, values: Values, launch: Launch) -> None:
         os.close(master)
 
     if values["ignored"]:
-        launch.before.append(lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))  # type: ignore[arg-type, return-value]
+        launch.before.append(lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
     stage.moments.append(Moment(values["after_s"], hang_up))
 
 
