@@ -94,7 +94,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=500, help="jobs whose roughness took effect (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
     parser.add_argument("--kind", choices=KINDS, help="only cases of this kind, every third with a second one")
-    parser.add_argument("--case", action="append", default=[], help="a case by its name, KIND:SEED:NUMBER, or as JSON")
+    parser.add_argument("--case", action="append", default=[], help="KIND:SEED:NUMBER, kept:NAME, or a case as JSON")
     parser.add_argument(
         "--kept", action="store_true", help="the cases of cases.txt, each of which once found something"
     )
@@ -122,7 +122,7 @@ def _cases(arguments: argparse.Namespace, tally: Tally) -> Iterator[Case]:
     if arguments.kept:
         return iter(kept_cases())
     if arguments.case:
-        return iter([case_from_text(each) if each.startswith("{") else case_by(each) for each in arguments.case])
+        return map(_named, arguments.case)
     print(f"seed {arguments.seed}")
     deadline_s = time.monotonic() + arguments.seconds
     go_on: Callable[[], bool] = lambda: tally.jobs < arguments.jobs and time.monotonic() < deadline_s  # noqa: E731
@@ -131,6 +131,12 @@ def _cases(arguments: argparse.Namespace, tally: Tally) -> Iterator[Case]:
         case_by(f"{kind}:{arguments.seed}:{number}")
         for number in itertools.takewhile(lambda _: go_on(), itertools.count())
     )
+
+
+def _named(name: str) -> Case:
+    if name.startswith("kept:"):
+        return next(case for case in kept_cases() if case.name == name)
+    return case_from_text(name) if name.startswith("{") else case_by(name)
 
 
 def _warm_up(folder: Path) -> None:

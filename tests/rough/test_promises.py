@@ -49,8 +49,8 @@ def without(*facts: int) -> tuple[Fact, ...]:
     return tuple(fact for number, fact in enumerate(GOOD) if number not in facts)
 
 
-def changed(number: int, **values: object) -> tuple[Fact, ...]:
-    return (*GOOD[:number], GOOD[number]._replace(**values), *GOOD[number + 1 :])
+def changed(place: int, **values: object) -> tuple[Fact, ...]:
+    return (*GOOD[:place], GOOD[place]._replace(**values), *GOOD[place + 1 :])
 
 
 def promises(seen: Seen) -> list[str]:
@@ -81,7 +81,9 @@ def test_good_history_breaks_nothing() -> None:
         pytest.param("leaves_the_session_when_drained", without(14), id="not logged off"),
         pytest.param("scripts_import_their_own", (*GOOD, Fact(1.7, 1, "noted", "shadow", 0, "signal.py")), id="shadow"),
         pytest.param(
-            "exit_code_tells", (*GOOD[:-2], Fact(1.6, 1, "life_ended", number=1), *GOOD), id="a crash between"
+            "exit_code_tells",
+            (*GOOD[:-2], Fact(1.45, 1, "life_ended", number=1), *(fact._replace(life=2) for fact in GOOD[-2:])),
+            id="a crash between",
         ),
     ],
 )
@@ -107,7 +109,7 @@ def test_files_that_break_a_promise_are_noticed(promise: str, changes: dict[str,
 def test_death_of_the_owner_must_be_told() -> None:
     """Exit 1 is right then, silence is not."""
     raised = Fact(1.55, 1, "raised", B, 0, "MainThread runner.py Runner.run MemoryError")
-    facts = (*GOOD[:-2], raised, Fact(1.6, 1, "life_ended", number=1), Fact(1.7, 2, "life_began"), *GOOD[-3:])
+    facts = (*GOOD[:-2], raised, Fact(1.6, 1, "life_ended", number=1), *(fact._replace(life=2) for fact in GOOD[-3:]))
     seen = attrs.evolve(SEEN, facts=facts)
 
     assert promises(seen) == ["a_crash_is_told"]
