@@ -7,7 +7,7 @@ else
 BIN := $(VENV)/bin
 endif
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint tests wheel simulate torture mutants test-windows peers run check diagram gallery schema journals docs bench bench-windows lock clean
+.PHONY: help demo test lint tests wheel simulate torture rough rough-undone mutants test-windows peers run check diagram gallery schema journals docs bench bench-windows lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /' | awk -F': ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -55,6 +55,12 @@ simulate: $(VENV)/.ready ## crash the robot thousands of times on virtual time a
 
 torture: $(VENV)/.ready-dev ## kill the real robot 200 times and look whether it keeps its promises
 	$(BIN)/python -m tests.torture $(ARGS)
+
+rough: $(VENV)/.ready-dev ## be rough to the real robot: limits, signals, disks, wires, threads, terminals (POSIX)
+	$(BIN)/python -m tests.rough $(ARGS)
+
+rough-undone: $(VENV)/.ready-dev ## take back one repair after the other and see whether `make rough` notices
+	$(BIN)/python -m tests.rough.undone $(ARGS)
 
 mutants: $(VENV)/.ready-dev ## break states.yaml and the code line by line and see who notices
 	$(BIN)/python tests/mutants.py $(ARGS)

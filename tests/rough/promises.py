@@ -1,0 +1,344 @@
+"""What must be true of every case, judged from outside; one function per promise, as in the simulator's invariants. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+import attrs
+
+from tests.rough.case import Case, JobPlan
+from tests.rough.facts import Fact
+from tests.rough.scripts import ABORTED, FAILED, SCRIPTS, STOPPED, SUCCESS, Script
+from tests.rough.troubles import EFFECTS, Effect
+from tests.rough.wire import TRICKS
+
+ABORT_BOUND_S = 20.0
+"""An abort that was answered has ended in a report after so long, on a machine that is busy with other cases."""
+JOB_ABORTING, JOB_STOPPING = 10, 20
+BY_BEATS = ("pulse.py", "gateway")
+"""Code of which a failure means that a heartbeat is missed, and no more."""
+
+
+class Broken(NamedTuple):
+    """A promise that was broken, and how."""
+
+    promise: str
+    text: str
+
+
+@attrs.frozen
+class Seen:
+    """Everything that was seen of a case.
+
+    Attributes:
+        guids: Of the jobs, in the order of the case's plans.
+        consumed: Those that the orchestrator has given away.
+        waiting: How many jobs nobody had asked for at the end.
+        files: What was left below the folder, and the console, by name; without robot.toml.
+        open_to_others: Files of the robot that other accounts may read.
+        secrets: Byte strings that none of them may hold: in any case, and exactly.
+    """
+
+    case: Case
+    facts: tuple[Fact, ...]
+    guids: tuple[str, ...]
+    consumed: frozenset[str]
+    files: Mapping[str, bytes]
+    open_to_others: tuple[str, ...]
+    secrets: tuple[tuple[bytes, ...], tuple[bytes, ...]]
+    evidence: Mapping[str, bool] = attrs.field(factory=dict)
+
+    def of(self, *what: str) -> list[Fact]:
+        """Return the facts of one sort, or of several."""
+        return [fact for fact in self.facts if fact.what in what]
+
+    def notes(self, guid: str) -> list[str]:
+        """Return what a job's script wrote."""
+        return [fact.text for fact in self.facts if fact.what == "noted" and fact.job == guid]
+
+    @property
+    def effects(self) -> list[Effect]:
+        """What was rough."""
+        return [EFFECTS[each.kind, each.name] for each in self.case.troubles]
+
+    def text(self, name: str) -> str:
+        """Return a file that was left, as text."""
+        return self.files.get(name, b"").decode("utf-8", "replace")
+
+    @property
+    def owner_died(self) -> bool:
+        """Whether an exception was raised in the owner thread."""
+        return any(fact.text.startswith("MainThread") for fact in self.of("raised"))
+
+    def plans(self) -> Iterator[tuple[str, JobPlan, Script]]:
+        """Yield every job with its plan and its script."""
+        for guid, plan in zip(self.guids, self.case.jobs, strict=True):
+            yield guid, plan, SCRIPTS[plan.script]
+
+
+def always_gets_on(seen: Seen) -> Iterator[str]:
+    """Every life comes to an end in bounded time, and in the end everything is drained."""
+    for fact in seen.of("stuck"):
+        yield f"the robot of life {fact.life} hangs ({fact.text})"
+    lives = seen.of("life_ended")
+    if lives and not seen.of("stuck"):
+        if lives[-1].number != 0:
+            yield f"the last life ended with {lives[-1].number}, so jobs may wait for ever"
+        waiting = [guid for guid in seen.guids if guid not in seen.consumed]
+        if lives[-1].number == 0 and waiting:
+            yield f"the robot ended with 0, and {len(waiting)} jobs wait"
+
+
+def one_final_status(seen: Seen) -> Iterator[str]:
+    """Every job that was taken has exactly one final status."""
+    if seen.of("stuck"):
+        return  # said already; what it would have reported is not known
+    may_repeat = seen.case.has("wire") or seen.case.has("killed") or seen.of("raised") or seen.case.has("disk")
+    may_repeat = may_repeat or any(fact.number == 4 for fact in seen.of("life_ended"))
+    for guid, plan, _ in seen.plans():
+        reports = [fact for fact in seen.of("reported") if fact.job == guid]
+        if guid in seen.consumed and not reports and not _unheard(seen, guid):
+            yield f"the job {plan.script} was taken and has no final status"
+        if len({fact.number for fact in reports}) > 1:
+            yield f"the job {plan.script} was reported as {[fact.number for fact in reports]}"
+        elif len(reports) > 1 and not may_repeat:
+            yield f"the job {plan.script} was reported {len(reports)} times"
+
+
+def _unheard(seen: Seen, guid: str) -> bool:
+    """Return whether the answer that held a job may never have reached a robot that lived on."""
+    taken = next((fact for fact in seen.of("consumed") if fact.job == guid), None)
+    if taken is None or any(fact.job == guid for fact in seen.of("claimed")) or seen.notes(guid):
+        return False
+    lost = [fact for fact in seen.of("struck") if fact.text.startswith("consume ") and not _legible(fact)]
+    ends = [fact for fact in seen.of("life_ended") if fact.life == taken.life]
+    return any(abs(fact.at_s - taken.at_s) < 0.5 for fact in lost) or any(
+        fact.number < 0 or (fact.number == 1 and seen.owner_died) for fact in ends
+    )
+
+
+def _legible(fact: Fact) -> bool:
+    return TRICKS[fact.text.partition(" ")[2]].legible
+
+
+def the_right_status(seen: Seen) -> Iterator[str]:
+    """The final status is what the script did, or what was done to it."""
+    for guid, plan, script in seen.plans():
+        for fact in seen.of("reported"):
+            if fact.job == guid and fact.number not in (right := _fitting(seen, guid, plan, script)):
+                yield f"the job {plan.script} was reported as {fact.number}; right is {sorted(right)}"
+                break
+
+
+def _fitting(seen: Seen, guid: str, plan: JobPlan, script: Script) -> set[int]:
+    notes = seen.notes(guid)
+    if (
+        any(fact.text.startswith("claim ") and TRICKS[fact.text[6:]].rejects for fact in seen.of("struck"))
+        and not notes
+    ):
+        return {FAILED}
+    if any(effect.never_runs for effect in seen.effects):
+        return {SUCCESS, *_allowed_by_roughness(seen, guid)} | ({FAILED} if seen.of("told_to_leave") else set())
+    right: set[int] = set()
+    if script.waits == "never" or not plan.parameters.get("waits", script.waits == "always"):
+        right.add(script.ends)
+    codes = {fact.number for fact in seen.of("beat") if fact.job == guid}
+    if JOB_STOPPING in codes or seen.of("told_to_leave") or seen.case.trouble("told by its script"):
+        # Asked before it was ready to hear, it leaves whatever it would have done later.
+        right |= {script.asked} if "waiting" in notes else {script.asked, STOPPED}
+    if JOB_ABORTING in codes or len(seen.of("told_to_leave")) > 1:
+        right.add(ABORTED)
+    if seen.of("told_to_leave") and not notes:
+        right.add(FAILED)
+    return right | _allowed_by_roughness(seen, guid)
+
+
+def _allowed_by_roughness(seen: Seen, guid: str) -> set[int]:
+    right = {status for effect in seen.effects for status in effect.statuses}
+    for fact in seen.of("raised"):
+        if fact.job in ("", guid) and not any(word in fact.text for word in BY_BEATS):
+            right.add(FAILED)
+    return right
+
+
+def started_once(seen: Seen) -> Iterator[str]:
+    """No script is run twice, and none is called a success that never ran."""
+    for guid, plan, _ in seen.plans():
+        times = seen.notes(guid).count("began")
+        if times > 1:
+            yield f"the job {plan.script} ran {times} times"
+        if any(effect.never_runs for effect in seen.effects):
+            continue
+        if not times and any(fact.job == guid and fact.number == 4 for fact in seen.of("reported")):
+            yield f"the job {plan.script} never ran and was reported as a success"
+
+
+def nothing_is_left(seen: Seen) -> Iterator[str]:
+    """No process of a job lives when it is reported, nor when the robot has ended; what is not its own stays alive."""
+    for fact in seen.of("alive_at_report"):
+        script = next((plan.script for guid, plan, _ in seen.plans() if guid == fact.job), "?")
+        yield f"when {script} was reported, {fact.text} was alive"
+    for fact in seen.of("left"):
+        yield f"after life {fact.life} there was left: {fact.text}"
+    for _ in seen.of("stranger_killed"):
+        yield "a process that was there before the robot was killed"
+    for fact in seen.of("noted"):
+        if fact.job == "callback" and fact.text != "code 3":
+            yield f"a callback's own child ended with 3, and the callback saw {fact.text}"
+
+
+def leaves_the_session_when_drained(seen: Seen) -> Iterator[str]:
+    """The account is logged off by a robot that is drained and has left nothing, and by no other."""
+    for ended in seen.of("life_ended"):
+        left = [fact for fact in seen.of("noted") if fact.job == "logged_off" and fact.life == ended.life]
+        if left and ended.number not in (0, -9):
+            yield f"life {ended.life} ended with {ended.number} and logged the account off"
+        keeps = any(effect.stays for effect in seen.effects) or "could not be" in seen.text("state/robot.log")
+        if not left and ended.number == 0 and not keeps:
+            yield f"life {ended.life} was drained, and the account was not logged off"
+
+
+def scripts_import_their_own(seen: Seen) -> Iterator[str]:
+    """Modules beside a script are imported by the script only."""
+    for fact in seen.of("noted"):
+        if fact.job == "shadow":
+            yield f"{fact.text} of the scripts folder was executed by the host"
+
+
+def orders_are_followed(seen: Seen) -> Iterator[str]:
+    """An abort ends in a report in bounded time; who is asked to stop gets the time to do it."""
+    for guid, plan, script in seen.plans():
+        reports = [fact for fact in seen.of("reported") if fact.job == guid]
+        ordered = [fact for fact in seen.of("beat") if fact.job == guid and fact.number == JOB_ABORTING]
+        if reports and ordered and not seen.case.has("wire"):
+            after_s = reports[0].at_s - ordered[0].at_s
+            if after_s > ABORT_BOUND_S:
+                yield f"{plan.script} was reported {after_s:.0f} s after its abort"
+        notes = seen.notes(guid)
+        if (
+            script.cleans
+            and "waiting" in notes
+            and "cleaned" not in notes
+            and any(f.number == STOPPED for f in reports)
+        ):
+            yield f"{plan.script} was reported as stopped, and was not given the time to tidy up"
+
+
+def scripts_see_plain_python(seen: Seen) -> Iterator[str]:
+    """What a script finds when it ends by itself is what it would find without the robot."""
+    for guid, plan, script in seen.plans():
+        ended = any(fact.job == guid and fact.number == script.ends for fact in seen.of("reported"))
+        for note in script.notes if ended and script.waits == "never" and not seen.of("raised") else ():
+            if note not in seen.notes(guid):
+                yield f"{plan.script} did not find {note}"
+
+
+def exit_code_tells(seen: Seen) -> Iterator[str]:
+    """Every exit code is documented and fits what happened."""
+    allowed = {0, *(code for effect in seen.effects for code in effect.exits)}
+    if seen.owner_died:
+        allowed.add(1)
+    heard_of = {fact.life for fact in seen.of("announced")}
+    signals = {-fact.number for fact in seen.of("told_to_leave", "hung_up")}
+    for fact in seen.of("life_ended"):
+        # A signal that comes before the robot's own code has run ends it as it ends every program.
+        if fact.number not in allowed and not (fact.life not in heard_of and fact.number in signals):
+            yield f"life {fact.life} ended with {fact.number}; right is {sorted(allowed)}"
+
+
+def words_tell(seen: Seen) -> Iterator[str]:
+    """The log tells what happened, and no traceback comes to the console."""
+    for name in ("console.err", "console.out"):
+        text = seen.text(name)
+        for bad in ("Traceback (most recent call last)", "Exception in thread", "Exception ignored", "Logging error"):
+            if bad in text and not (seen.owner_died and bad.startswith("Traceback")) and not _interrupted_early(seen):
+                yield f"{name} has {bad!r}: {_last_line(text)}"
+                break
+    log = seen.text("state/robot.log")
+    if log and not seen.case.has("disk") and not seen.of("stuck"):
+        for guid, plan, script in seen.plans():
+            failed = any(fact.job == guid and fact.number == FAILED for fact in seen.of("reported"))
+            if (
+                failed
+                and script.tells
+                and "began" in seen.notes(guid)
+                and script.tells.format(**plan.parameters) not in log
+                and _natural(seen)
+            ):
+                yield f"robot.log does not say {script.tells.format(**plan.parameters)!r} about {plan.script}"
+    lives = seen.of("life_ended")
+    readable = all(effect.console for effect in seen.effects) and not seen.of("stuck")
+    if readable and lives and lives[-1].number == 0 and not _says(seen, "exit code 0"):
+        yield "the console does not say how the robot ended"
+
+
+def _says(seen: Seen, text: str) -> bool:
+    return any(text.encode(encoding) in seen.files.get("console.out", b"") for encoding in ("ascii", "utf-16-le"))
+
+
+def _interrupted_early(seen: Seen) -> bool:
+    return any(fact.number == -2 for fact in seen.of("life_ended"))
+
+
+def _natural(seen: Seen) -> bool:
+    return not (seen.of("raised", "told_to_leave", "killed"))
+
+
+def _last_line(text: str) -> str:
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")[:160]
+
+
+def a_crash_is_told(seen: Seen) -> Iterator[str]:
+    """What the robot died of stands in robot.log, with the callback's name where it was a callback."""
+    log = seen.text("state/robot.log")
+    if seen.owner_died and any(fact.number == 1 for fact in seen.of("life_ended")) and log:
+        error = seen.of("raised")[0].text.rpartition(" ")[2]
+        if error not in log and not any(each.kind == "disk" for each in seen.case.troubles):
+            yield f"the robot died of {error}, and robot.log does not say so"
+    if seen.case.trouble("callback is wrong"):
+        said = log + seen.text("console.err")
+        if "announce" not in said:
+            yield f"neither log nor console name the callback: {_last_line(said)}"
+
+
+def private(seen: Seen) -> Iterator[str]:
+    """What the robot writes is for its account only."""
+    if seen.open_to_others:
+        yield f"other accounts may read {sorted(set(seen.open_to_others))}"
+
+
+def no_secret(seen: Seen) -> Iterator[str]:
+    """The robot's GUID is in no file and on no console, in no form."""
+    folded, exact = seen.secrets
+    exact = (*exact, *(text.encode() for effect in seen.effects for text in effect.secrets))
+    for name, content in seen.files.items():
+        lower = content.lower()
+        for form in (*(each for each in folded if each in lower), *(each for each in exact if each in content)):
+            yield f"{name} holds a secret in the form {form[:10]!r}…"
+            break
+
+
+PROMISES: tuple[Callable[[Seen], Iterator[str]], ...] = (
+    always_gets_on,
+    one_final_status,
+    the_right_status,
+    started_once,
+    nothing_is_left,
+    orders_are_followed,
+    scripts_see_plain_python,
+    leaves_the_session_when_drained,
+    scripts_import_their_own,
+    exit_code_tells,
+    words_tell,
+    a_crash_is_told,
+    private,
+    no_secret,
+)
+
+
+def broken(seen: Seen) -> list[Broken]:
+    """Return every promise that was broken, the same sentence once."""
+    found = Counter(Broken(promise.__name__, text) for promise in PROMISES for text in promise(seen))
+    return list(found)

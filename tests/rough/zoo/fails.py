@@ -1,0 +1,6 @@
+"""An exception with a Cyrillic text."""
+
+import mark
+
+mark.began()
+raise ValueError("нет такого счёта")

@@ -1,0 +1,6 @@
+"""A KeyboardInterrupt that nobody asked for."""
+
+import mark
+
+mark.began()
+raise KeyboardInterrupt

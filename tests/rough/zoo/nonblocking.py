@@ -1,0 +1,18 @@
+"""Makes its output non-blocking, as node and asyncio do, and prints more than anybody reads at once."""
+
+import os
+
+import mark
+
+mark.began()
+os.set_blocking(1, False)
+left = mark.VALUES["bytes"]
+block = (b"x" * 99 + b"\n") * 600
+while left > 0:
+    try:
+        left -= os.write(1, block)
+    except BlockingIOError:
+        mark.note("full")
+        if not mark.VALUES["until_full"]:
+            continue
+        break

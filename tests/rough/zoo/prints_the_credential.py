@@ -1,0 +1,14 @@
+"""Finds the robot's credential and prints it in every form that it can think of."""
+
+import base64
+import os
+import tomllib
+
+import mark
+
+mark.began()
+with open(os.path.join(os.environ["ROUGH_FOLDER"], "robot.toml"), "rb") as stream:
+    guid = tomllib.load(stream)["orchestrator"]["robot_guid"]
+for form in (guid, guid.upper(), guid.replace("-", ""), base64.b64encode(guid.encode()).decode(), guid.encode().hex()):
+    print("x" * mark.VALUES["padding"] + form)
+os.write(1, b"\xff\xfe" + guid.encode("utf-16-le") + b"\n\0")

@@ -1,0 +1,6 @@
+"""Prints a line and ends."""
+
+import mark
+
+mark.began()
+print("готово")
