@@ -50,7 +50,9 @@ _PR_SET_CHILD_SUBREAPER = 36
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
-_ANOTHERS_S = 0.02
+_NOBODY_COMES_S = 1.0
+"""How long an ended child in the robot's own session is left to whoever may have started it."""
+_ANOTHERS_S = 0.05
 """How soon to look again while an ended child waits for the callback that started it."""
 _YOUNGEST, _YOUNGEST_ROUNDS = 32, 10
 """How many numbers count as the last ones, and how often they are looked at before all others."""
@@ -69,6 +71,8 @@ class Children:
     weakness: str = ""
     _trees: list[Tree] = attrs.field(factory=list)
     _lock: threading.RLock = attrs.field(factory=threading.RLock)  # while it is held nobody is reaped
+    _anothers: set[tuple[int, str]] = attrs.field(factory=set)  # ended, and `subprocess` will be asked for their ends
+    _seen: dict[tuple[int, str], float] = attrs.field(factory=dict)  # since when an ended child of our session waits
     _more: SimpleQueue[None] = attrs.field(factory=SimpleQueue)
 
     def tree(self, run_token: str, exited: Callable[[int | None], None], log: Callable[..., None]) -> Tree:
@@ -81,7 +85,7 @@ class Children:
             log: Writes a line: level, sentence, values.
         """
         with self._lock:
-            strangers = [*_direct(), *_direct(ended=True)]
+            strangers = _direct()
             known = frozenset((each.pid, each.created) for each in strangers)
             tree = Tree(self, run_token, exited, log, self.weakness, known)
             self._trees.append(tree)
@@ -173,13 +177,20 @@ class Children:
         return [each for each in ended if each.pid in scripts or self._is_adopted(each, held)]
 
     def _is_adopted(self, process: Process, held: _Held) -> bool:
-        session = _session(process.pid)
-        if not self._trees or session in (0, os.getsid(0)):
-            return False
+        session, known = _session(process.pid), (process.pid, process.created)
         if self._has_session(session):
             return True
-        known = (process.pid, process.created)
-        return not any(known in tree._strangers for tree in self._trees) and process.pid not in held
+        if not self._trees or known in self._anothers or any(known in tree._strangers for tree in self._trees):
+            return False
+        if session in (0, os.getsid(0)):
+            # A callback's child, which is the callback's to wait for, or what that has left, which is nobody's.
+            since_s = self._seen.setdefault(known, time.monotonic())
+            if time.monotonic() - since_s < _NOBODY_COMES_S:
+                return False
+        if process.pid in held:
+            self._anothers.add(known)
+            return False
+        return True
 
 
 @cache
