@@ -46,7 +46,9 @@ class Place:
         )
         if sys.platform != "win32":
             (self.path / "loop").symlink_to("loop")
-            (self.path / os.fsdecode(b"caf\xe9")).write_text("no more than a text\n", encoding="utf-8")
+            (self.path / b"caf\xe9".decode(errors="surrogateescape")).write_text(
+                "no more than a text\n", encoding="utf-8"
+            )
             (self.path / "closed").write_text("secret", encoding="utf-8")
             (self.path / "closed").chmod(0)
             (self.path / "sealed").mkdir()
@@ -75,8 +77,8 @@ NAMES = {
 }
 POSIX_NAMES = {
     "link to itself": "loop",
-    "name that is no UTF-8": os.fsdecode(b"caf\xe9"),
-    "missing name that is no UTF-8": os.fsdecode(b"\xff\xfe"),
+    "name that is no UTF-8": b"caf\xe9".decode(errors="surrogateescape"),
+    "missing name that is no UTF-8": b"\xff\xfe".decode(errors="surrogateescape"),
     "closed file": "closed",
     "sealed folder": "sealed",
     "below a sealed folder": "sealed/robot.toml",

@@ -139,7 +139,7 @@ def test_stop_is_for_the_script_and_not_for_a_child_with_the_same_command_line(r
     """A script that starts itself once more is not taken for a wrapper before it."""
     runs.start(
         "if sys.argv[1:]: time.sleep(600)\nchild = subprocess.Popen([sys.executable, __file__, 'child'])\n"
-        "try:\n    time.sleep(0.5); started(); child.wait()\nfinally:\n    print('asked', child.poll()); child.kill()"
+        "try:\n    time.sleep(0.5); started()\n    while child.poll() is None: time.sleep(0.05)\nfinally:\n    print('asked', child.poll()); child.kill()"
     )
     runs.started()
 

@@ -225,7 +225,7 @@ def test_program_that_is_not_python_is_asked_by_a_helper(
     program.write_bytes(Path(sys.executable).read_bytes())
     environment = {**os.environ, "PATH": f"{home};{os.environ['PATH']}", "PYTHONHOME": str(home)}
     reader, writer = system.open_pipe()
-    tree = system.children().tree(runs.token, lambda _: None, print)
+    tree = system.children().tree("token", lambda _: None, print)
     tree.start([str(program), "-c", "import time; time.sleep(600)"], environment, str(tmp_path), writer)
     tree.resume()
     try:
@@ -243,7 +243,7 @@ def test_program_that_is_not_python_is_asked_by_a_helper(
 def test_python_never_gets_a_console_event(runs: Runs) -> None:
     """Without a handler it would die of it in the midst of its work."""
     reader, writer = system.open_pipe()
-    tree = system.children().tree(runs.token, lambda _: None, print)
+    tree = system.children().tree("token", lambda _: None, print)
     tree.start([sys.executable, "-c", "import time; time.sleep(600)"], os.environ, str(runs.folder), writer)
     tree.resume()
     try:
