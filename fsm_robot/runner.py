@@ -69,7 +69,7 @@ class Runner:
         callback: Callable[[Step], Any] = getattr(self.callbacks, step.callback)
         try:
             answer = callback(step)
-        except Exception as error:  # any code may stand in a callback
+        except (Exception, SystemExit) as error:  # any code may stand in a callback, also an exit that was meant well
             raise CallbackError(step.callback, step.dest, self.log.redact(_told(error))) from error
         spec = self.callbacks.definition.callback(step.callback)
         # What is called in a final state has nobody to answer to.

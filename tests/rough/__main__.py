@@ -6,6 +6,7 @@ import argparse
 import itertools
 import os
 import re
+import shlex
 import signal
 import sys
 import tempfile
@@ -20,10 +21,11 @@ from tests.rough import stage
 from tests.rough.case import KINDS, Case, case_from_text
 from tests.rough.chance import case_by
 from tests.rough.play import Played, played
+from tests.rough.promises import Broken
 from tests.rough.shrink import shrunk
 
 KEPT = Path(__file__).with_name("cases.txt")
-SHRINKING_S, MOST_SHRUNK = 60.0, 5
+MOST_SHRUNK = 5
 
 
 @attrs.define(eq=False)
@@ -80,13 +82,16 @@ def main() -> int:
             _tell(result, arguments.story)
             if any(each.promise == "the_instrument" for each in result.broken):
                 raise SystemExit("the instrument itself is broken")
-            if arguments.until_broken and any(re.search(arguments.finds, " ".join(each)) for each in result.broken):
+            if arguments.until_broken and _fitting(result, arguments.finds):
                 break
         print(tally.told(time.monotonic() - began_s))
         if not arguments.no_shrink and not arguments.case:
-            _shrink(tally.found, arguments.side_by_side)
-    wanted = [each for result in tally.found for each in result.broken if re.search(arguments.finds, " ".join(each))]
-    return 1 if wanted else 0
+            _shrink(tally.found, arguments)
+    return 1 if any(_fitting(result, arguments.finds) for result in tally.found) else 0
+
+
+def _fitting(result: Played, finds: str) -> list[Broken]:
+    return [each for each in result.broken if re.search(finds, " ".join(each))]
 
 
 def _arguments() -> argparse.Namespace:
@@ -103,6 +108,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--until-broken", action="store_true", help="end with the first broken promise")
     parser.add_argument("--finds", default="", metavar="REGEX", help="look for broken promises that say so only")
     parser.add_argument("--tree", type=Path, help="try the robot of another tree than this one")
+    parser.add_argument("--shrink-seconds", type=float, default=60.0, help="for each case (default: %(default)s)")
     parser.add_argument("--no-shrink", action="store_true", help="do not look for smaller cases")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the folders of the cases here")
     parser.add_argument("--story", action="store_true", help="tell everything that happened")
@@ -162,17 +168,19 @@ def _tell(result: Played, story: bool) -> None:
         print("\n".join(f"        {line}" for line in result.story))
 
 
-def _shrink(found: list[Played], side_by_side: int) -> None:
+def _shrink(found: list[Played], arguments: argparse.Namespace) -> None:
     """Make the first case of each sort smaller, and print what can be kept."""
     sorts: dict[tuple[str, ...], Played] = {}
     for result in found:
-        sorts.setdefault(tuple(sorted({each.promise for each in result.broken})), result)
+        fitting = _fitting(result, arguments.finds)
+        if fitting:
+            sorts.setdefault(tuple(sorted({each.promise for each in fitting})), result)
     for result in list(sorts.values())[:MOST_SHRUNK]:
-        smaller = shrunk(result, side_by_side, SHRINKING_S)
+        smaller = shrunk(result, arguments.finds, arguments.side_by_side, arguments.shrink_seconds)
         print(f"\nSHRUNK {result.case.name}  {smaller.case.told()}")
         print("\n".join(f"    {promise}: {text}" for promise, text in smaller.broken))
         print("\n".join(f"        {line}" for line in smaller.story))
-        print(f"    again: python -m tests.rough --case '{smaller.case.to_text()}'")
+        print(f"    again: python -m tests.rough --case {shlex.quote(smaller.case.to_text())}")
 
 
 if __name__ == "__main__":

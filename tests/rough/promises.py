@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
@@ -17,6 +18,9 @@ from tests.rough.wire import TRICKS
 ABORT_BOUND_S = 20.0
 """An abort that was answered has ended in a report after so long, on a machine that is busy with other cases."""
 JOB_ABORTING, JOB_STOPPING = 10, 20
+LOCK = "the lock of this robot cannot be taken"
+COMMANDS = re.compile(rb"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]|\x1b(?!\[[0-9;]*m)")
+"""What commands a terminal, but for the colours of the robot's own lines."""
 BY_BEATS = ("pulse.py", "gateway")
 """Code of which a failure means that a heartbeat is missed, and no more."""
 
@@ -69,8 +73,8 @@ class Seen:
 
     @property
     def owner_died(self) -> bool:
-        """Whether an exception was raised in the owner thread."""
-        return any(fact.text.startswith("MainThread") for fact in self.of("raised"))
+        """Whether an exception was raised in the owner thread, or in the one that makes its calls."""
+        return any(fact.text.startswith(("MainThread", "calls ")) for fact in self.of("raised"))
 
     def plans(self) -> Iterator[tuple[str, JobPlan, Script]]:
         """Yield every job with its plan and its script."""
@@ -253,7 +257,7 @@ def words_tell(seen: Seen) -> Iterator[str]:
     for name in ("console.err", "console.out"):
         text = seen.text(name)
         for bad in ("Traceback (most recent call last)", "Exception in thread", "Exception ignored", "Logging error"):
-            if bad in text and not (seen.owner_died and bad.startswith("Traceback")) and not _interrupted_early(seen):
+            if bad in text and not _excused(seen, bad):
                 yield f"{name} has {bad!r}: {_last_line(text)}"
                 break
     log = seen.text("state/robot.log")
@@ -264,14 +268,23 @@ def words_tell(seen: Seen) -> Iterator[str]:
                 failed
                 and script.tells
                 and "began" in seen.notes(guid)
-                and script.tells.format(**plan.parameters) not in log
+                and not any(guid in line and script.tells in line for line in log.splitlines())
                 and _natural(seen)
             ):
-                yield f"robot.log does not say {script.tells.format(**plan.parameters)!r} about {plan.script}"
+                yield f"robot.log does not say {script.tells!r} about {plan.script}"
+    if seen.of("announced") and not seen.of("killed") and LOCK in log + seen.text("console.err"):
+        yield f"the robot ran, and says that {LOCK!r}"
     lives = seen.of("life_ended")
     readable = all(effect.console for effect in seen.effects) and not seen.of("stuck")
     if readable and lives and lives[-1].number == 0 and not _says(seen, "exit code 0"):
         yield "the console does not say how the robot ended"
+
+
+def _excused(seen: Seen, bad: str) -> bool:
+    """Return whether the words are the interpreter's or loguru's about an exception that we raised in their hands."""
+    if seen.owner_died and bad.startswith("Traceback"):
+        return True
+    return _interrupted_early(seen) or (bool(seen.of("raised")) and bad in ("Exception ignored", "Logging error"))
 
 
 def _says(seen: Seen, text: str) -> bool:
@@ -298,15 +311,36 @@ def a_crash_is_told(seen: Seen) -> Iterator[str]:
         if error not in log and not any(each.kind == "disk" for each in seen.case.troubles):
             yield f"the robot died of {error}, and robot.log does not say so"
     if seen.case.trouble("callback is wrong"):
-        said = log + seen.text("console.err")
-        if "announce" not in said:
-            yield f"neither log nor console name the callback: {_last_line(said)}"
+        crashes = sum(fact.number in (1, 2) for fact in seen.of("life_ended"))
+        for name, text, words in (
+            ("robot.log", log, "callback=announce"),
+            ("the console", seen.text("console.err"), "callback announce"),
+        ):
+            if text and text.count(words) < crashes and not seen.owner_died:
+                yield f"{crashes} runs died of a callback, {name} names it {text.count(words)} times: {_last_line(text)}"
 
 
 def private(seen: Seen) -> Iterator[str]:
     """What the robot writes is for its account only."""
     if seen.open_to_others:
         yield f"other accounts may read {sorted(set(seen.open_to_others))}"
+
+
+def nothing_is_kept_of_the_task(seen: Seen) -> Iterator[str]:
+    """A job's parameters are nowhere when the robot has drained, however its lives ended."""
+    lives = seen.of("life_ended")
+    if lives and lives[-1].number == 0 and not seen.of("stuck", "gone", "read_only"):
+        for name in seen.files:
+            if name.endswith("/job.json"):
+                yield f"the parameters of a job stay: {name.rpartition('/jobs/')[2]}"
+
+
+def commands_no_terminal(seen: Seen) -> Iterator[str]:
+    """What a script or a server says reaches log and console as text: no control character, no escape sequence."""
+    for name in ("console.out", "console.err", "state/robot.log"):
+        if found := COMMANDS.search(seen.files.get(name, b"")):
+            if not seen.case.trouble("encoding"):  # UTF-16 is full of them
+                yield f"{name} has the control character {found[0][:1]!r}"
 
 
 def no_secret(seen: Seen) -> Iterator[str]:
@@ -334,6 +368,8 @@ PROMISES: tuple[Callable[[Seen], Iterator[str]], ...] = (
     words_tell,
     a_crash_is_told,
     private,
+    nothing_is_kept_of_the_task,
+    commands_no_terminal,
     no_secret,
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 
@@ -15,20 +16,31 @@ TRIES = 2
 """How often a smaller case is played before it counts as kept: what hangs on a moment does not break each time."""
 
 
-def shrunk(result: Played, side_by_side: int, longest_s: float) -> Played:
-    """Return the smallest case found within `longest_s` that breaks one of the same promises."""
-    wanted = {each.promise for each in result.broken}
+def shrunk(result: Played, finds: str, side_by_side: int, longest_s: float) -> Played:
+    """Return the smallest case found within `longest_s` that breaks one of the same promises.
+
+    Args:
+        result: What broke promises.
+        finds: A pattern for the sentences that count.
+        side_by_side: How many cases are played at once.
+        longest_s: When no further case is begun.
+    """
+    wanted = _sort_of(result, finds)
     deadline_s = time.monotonic() + longest_s
     found = True
     while found and time.monotonic() < deadline_s:
         found = False
         candidates = [case for case in _smaller(result.case) for _ in range(TRIES)]
         for tried in played(candidates, side_by_side):
-            if wanted & {each.promise for each in tried.broken} and _size(tried.case) < _size(result.case):
+            if wanted & _sort_of(tried, finds) and _size(tried.case) < _size(result.case):
                 result, found = tried, True
             if time.monotonic() > deadline_s:
                 break
     return result
+
+
+def _sort_of(result: Played, finds: str) -> set[str]:
+    return {each.promise for each in result.broken if re.search(finds, " ".join(each))}
 
 
 def _smaller(case: Case) -> Iterator[Case]:

@@ -40,6 +40,8 @@ PROGRESS = ("announced", "consumed", "claimed", "reported", "noted", "struck", "
 MOST_LIVES = 6
 GRACE_S = 1.0
 _PR_SET_CHILD_SUBREAPER = 36
+_NOT_OF_OTHER_THREADS = 0x20000000
+"""`__WNOTHREAD`: what another thread traces shall look alive to its parent until that thread lets it go."""
 
 
 @attrs.define
@@ -282,7 +284,7 @@ class Stage:
     def _collect(self, robot: subprocess.Popen[bytes]) -> int | None:
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status = os.waitpid(-1, os.WNOHANG | _NOT_OF_OTHER_THREADS)
             except ChildProcessError:
                 return None
             if pid == 0:

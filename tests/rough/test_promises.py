@@ -97,7 +97,10 @@ def test_history_that_breaks_a_promise_is_noticed(promise: str, facts: tuple[Fac
     [
         ("words_tell", {"files": {**FILES, "console.err": b"Traceback (most recent call last):\n"}}),
         ("words_tell", {"files": {**FILES, "console.out": b""}}),
+        ("words_tell", {"files": {**FILES, "console.err": b"the lock of this robot cannot be taken: no such file"}}),
         ("private", {"open_to_others": ("robot.log",)}),
+        ("nothing_is_kept_of_the_task", {"files": {**FILES, "state/jobs/a/job.json": b"{}"}}),
+        ("commands_no_terminal", {"files": {**FILES, "console.err": b"\x1b[1mred\x1b[0m \x1b]0;title\x07"}}),
         ("no_secret", {"files": {**FILES, "state/journal/1.jsonl": b"a SECRET in it"}}),
     ],
 )
@@ -114,6 +117,20 @@ def test_death_of_the_owner_must_be_told() -> None:
 
     assert promises(seen) == ["a_crash_is_told"]
     assert promises(attrs.evolve(seen, files={**FILES, "state/robot.log": b"internal error: MemoryError"})) == []
+
+
+def test_each_run_that_dies_of_a_callback_must_name_it() -> None:
+    """On the console and in the log, each time."""
+    trouble = Trouble("script", "callback is wrong", {"does": ["nothing"]})
+    died = (Fact(0.0, 1, "life_began"), Fact(0.1, 1, "life_ended", number=1))
+    facts = (*died, *(fact._replace(life=2) for fact in GOOD))
+    log, console = b"the run crashed: callback=announce", b"callback announce in state Ready: it answers nothing"
+    seen = attrs.evolve(SEEN, case=attrs.evolve(CASE, troubles=(trouble,)), facts=facts)
+
+    for files in ({"state/robot.log": log, "console.err": b"?"}, {"console.err": console}):
+        assert promises(attrs.evolve(seen, files={**FILES, **files})) == ["a_crash_is_told"]
+    files = {**FILES, "state/robot.log": log, "console.err": console}
+    assert promises(attrs.evolve(seen, files=files)) == []
 
 
 def test_every_promise_is_broken_by_one_of_these_tests() -> None:

@@ -104,12 +104,21 @@ import subprocess
 from fsm_robot import callbacks
 
 
+def child():
+    code = subprocess.run(["sh", "-c", "(true &) ; sleep 0.05; exit 3"]).returncode
+    with open({seen!r}, "a") as stream:
+        stream.write(f"callback code {{code}} 0\\n")
+
+
 class Callbacks(callbacks.Callbacks):
     def announce(self, step):
-        code = subprocess.run(["sh", "-c", "(true &) ; sleep 0.05; exit 3"]).returncode
-        with open({seen!r}, "a") as stream:
-            stream.write(f"callback code {{code}} 0\\n")
+        child()
         return super().announce(step)
+
+    def run_script(self, step):
+        answer = super().run_script(step)
+        child()
+        return answer
 """
 
 
@@ -350,6 +359,19 @@ def _goes_away(stage: Stage, values: Values, launch: Launch) -> None:
     stage.moments.append(Moment(values["after_s"], go))
 
 
+def _may_only_be_passed(stage: Stage, values: Values, launch: Launch) -> None:
+    """Take the right to look into the folder: its files can be used, and its names cannot be synced by themselves."""
+    os.chown(stage.folder, 0, 0)
+    stage.folder.chmod(0o733)
+
+
+def _as_another_account(stage: Stage, values: Values) -> None:
+    if os.getuid() == 0:
+        _account(stage, values)
+    else:
+        stage.skipped = "only root can give a folder to another account"
+
+
 # ---- wire
 
 
@@ -405,10 +427,19 @@ def _no_proxy(stage: Stage, values: Values, launch: Launch) -> None:
 # ---- threads
 
 
+_OWNERS_CALLS: dict[str | int, int] = {"start": 3_000, "main": 10_000, "script": 450}
+"""How many calls the owner thread makes until it loops, then for a few jobs, and while it starts a script.
+
+The other threads begin in this order: signals, calls, both timers, reaper, script, output file, output.
+"""
+
+
 def _draw_death(chance: Random) -> Values:
+    which = chance.choice(["start", "main", "script", "script", 0, 1, 1, 2, 3, 3, 4, 5, 5, 6, 7])
+    call = chance.uniform(0, _OWNERS_CALLS[which]) if which in _OWNERS_CALLS else 2 ** chance.uniform(0, 7)
     return {
-        "which": chance.choice(["main", 0, 0, 1, 1, 2, 3, 4]),
-        "call": int(2 ** chance.uniform(0, 7)),
+        "which": which,
+        "call": 1 + int(call),
         "error": chance.choice(["MemoryError", "OSError", "RuntimeError"]),
     }
 
@@ -478,10 +509,22 @@ def _script_told(stage: Stage, values: Values) -> bool:
 # ---- script
 
 
+_SHADOW = """\
+import os, sys
+if os.path.basename(sys.argv[0]) == "shadowed.py":
+    with open(os.environ["ROUGH_SEEN"], "a") as stream:
+        stream.write("shadow {name}.py 0\\n")
+else:  # the other scripts of the case import it themselves, and need what it is
+    folder = sys.path.pop(0)
+    del sys.modules[__name__]
+    import {name}
+    sys.path.insert(0, folder)
+"""
+
+
 def _shadows(stage: Stage, values: Values) -> None:
     for name in values["modules"]:
-        text = f"import os\nwith open(os.environ['ROUGH_SEEN'], 'a') as s: s.write('shadow {name}.py 0\\n')\n"
-        (stage.folder / "scripts" / f"{name}.py").write_text(text)
+        (stage.folder / "scripts" / f"{name}.py").write_text(_SHADOW.format(name=name))
 
 
 def _other_interpreter(stage: Stage, values: Values) -> None:
@@ -528,12 +571,16 @@ _WRONG = {
 
 
 def _wrong_callback(stage: Stage, values: Values) -> None:
-    (stage.folder / "own_callbacks.py").write_text(_WRONG_CALLBACKS.format(does=_WRONG[values["does"]]))
+    does = values["does"][stage.facts.life]  # that of the next life
+    (stage.folder / "own_callbacks.py").write_text(_WRONG_CALLBACKS.format(does=_WRONG[does]))
     stage.settings["machine"]["callbacks"] = "own_callbacks.py"
 
 
-def _without_callbacks(stage: Stage, values: Values) -> None:
-    stage.settings["machine"].pop("callbacks", None)
+def _next_wrong_callback(stage: Stage, values: Values) -> None:
+    if stage.facts.life < len(values["does"]):
+        _wrong_callback(stage, values)
+    else:
+        stage.settings["machine"].pop("callbacks", None)
     stage.write_settings()
 
 
@@ -716,6 +763,7 @@ _ALL = (
         exits=(1,),
         statuses=(5,),
     ),
+    Effect("disk", "folder not to be read", prepare=_as_another_account, launch=_may_only_be_passed),
     Effect(
         "wire", "strikes", _draw_wire, prepare=_strikes, evidence=_has_struck, scripts=("waits", "quick"), exits=(4,)
     ),
@@ -759,9 +807,9 @@ _ALL = (
     Effect(
         "script",
         "callback is wrong",
-        lambda chance: {"does": chance.choice(list(_WRONG))},
+        lambda chance: {"does": chance.sample(list(_WRONG), 3)},
         prepare=_wrong_callback,
-        after_life=_without_callbacks,
+        after_life=_next_wrong_callback,
         exits=(1, 2),
     ),
     Effect(
@@ -825,7 +873,7 @@ def go_together(one: Trouble, other: Trouble) -> bool:
     kinds, names = {one.kind, other.kind}, {one.name, other.name}
     if names & _ALONE:
         return False
-    if "limits" in kinds and "interpreter" in names:
+    if ("limits" in kinds or "folder not to be read" in names) and "interpreter" in names:
         return False
     if "limits" in kinds and ("disk" in kinds or "wrapper" in names):
         return False  # the account has to own what is mounted or stands in the way

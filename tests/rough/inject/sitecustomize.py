@@ -1,7 +1,8 @@
 """Loaded by the robot's interpreter only: lets one call of one of its threads raise, where `ROUGH_DEATH` says so.
 
-`ROUGH_DEATH` is `WHICH:CALL:ERROR:FILE`. WHICH is `main`, or the number of a further thread in the order in which they
-begin to call; CALL is the number of the Python call in it; FILE gets a line when it has happened.
+`ROUGH_DEATH` is `WHICH:CALL:ERROR:FILE`. WHICH is `main` for the owner thread in its loop, `start` for the same before
+it, `script` for the same while it starts a script, or the number of a further thread in the order in which they begin to call; CALL is the number of the Python call in
+it; FILE gets a line when it has happened.
 """
 
 import os
@@ -20,6 +21,7 @@ if _plan:
     _counts: dict = {}
     _done = [False]
     _errors = {"MemoryError": MemoryError, "OSError": OSError, "RuntimeError": RuntimeError}
+    _BEGINNINGS = {"main": "Runner.run", "start": "run", "script": "ScriptWorker.start"}
     # Where an exception cannot happen by itself: the interpreter's own steps between two calls of a start-up.
     _OWN = os.sep + "fsm_robot" + os.sep
 
@@ -27,15 +29,15 @@ if _plan:
         if event != "call" or _done[0]:
             return
         here = threading.get_ident()
-        if (_which == "main") != (here == _main):
+        if (_which in _BEGINNINGS) != (here == _main):
             return
         if here not in _numbers:
             if _OWN not in frame.f_code.co_filename and here == _main:
                 return
-            if here == _main and frame.f_code.co_name != "run":
-                return  # the owner thread counts from the beginning of the loop
+            if here == _main and frame.f_code.co_qualname != _BEGINNINGS[_which]:
+                return
             _numbers[here] = len(_numbers)
-        if _which != "main" and _numbers[here] != int(_which):
+        if here != _main and _numbers[here] != int(_which):
             return
         _counts[here] = _counts.get(here, 0) + 1
         if _counts[here] < int(_call) or _OWN not in frame.f_code.co_filename:

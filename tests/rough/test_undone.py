@@ -1,0 +1,57 @@
+"""The patches that take repairs back fit the tree: what does not apply any more takes nothing back."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+if sys.platform == "win32":
+    pytest.skip("the instrument is for POSIX", allow_module_level=True)
+
+from tests.rough.case import KINDS, case_from_text
+from tests.rough.undone.__main__ import ROOT, Undone, copy_of_the_tree, patches
+
+PATCHES = patches()
+FEWEST = 30
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what the robot runs from."""
+    if shutil.which("patch") is None and os.environ.get("CI") != "true":
+        pytest.skip("there is no program `patch` here")
+    return copy_of_the_tree(tmp_path_factory.mktemp("tree"))
+
+
+def test_every_kind_has_repairs_that_can_be_taken_back() -> None:
+    """There are enough of them, spread over all kinds of roughness."""
+    assert len(PATCHES) >= FEWEST
+    assert {undone.kind for undone in PATCHES} == set(KINDS)
+
+
+@pytest.mark.parametrize("undone", PATCHES, ids=lambda undone: undone.name)
+def test_patch_fits(undone: Undone, tree: Path) -> None:
+    """It applies exactly, to one file of the robot, and says what it takes back and how it is found."""
+    text = undone.path.read_text(encoding="utf-8")
+    assert re.findall(r"^\+\+\+ b/(fsm_robot/\S+)$", text, re.MULTILINE), "it changes no file of the robot"
+    assert len(re.findall(r"^--- ", text, re.MULTILINE)) == 1
+    assert undone.takes_back
+    assert ":" not in undone.takes_back.partition(" ")[0], "its first line is a sentence"
+    assert undone.kind in KINDS
+    assert re.compile(undone.finds)
+    assert undone.case, "no case is known that finds it: python -m tests.rough.undone --search --remember"
+    assert case_from_text(undone.case).has(undone.kind)
+    undone.apply(tree, "--dry-run")
+
+
+def test_docs_name_every_patch() -> None:
+    """The table in docs/rough.md tells of each how many jobs it took."""
+    page = (ROOT / "docs" / "rough.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `([a-z0-9-]+)` \|.*\| (\d+) \|$", page, re.MULTILINE)
+    assert [name for name, _ in told] == [undone.name for undone in PATCHES]
+    assert all(int(jobs) <= 500 for _, jobs in told)
