@@ -338,9 +338,9 @@ def nothing_is_kept_of_the_task(seen: Seen) -> Iterator[str]:
 def commands_no_terminal(seen: Seen) -> Iterator[str]:
     """What a script or a server says reaches log and console as text: no control character, no escape sequence."""
     for name in ("console.out", "console.err", "state/robot.log"):
-        if found := COMMANDS.search(seen.files.get(name, b"")):
-            if not seen.case.trouble("encoding"):  # UTF-16 is full of them
-                yield f"{name} has the control character {found[0][:1]!r}"
+        found = COMMANDS.search(seen.files.get(name, b""))
+        if found and not seen.case.trouble("encoding"):  # UTF-16 is full of them
+            yield f"{name} has the control character {found[0][:1]!r}"
 
 
 def no_secret(seen: Seen) -> Iterator[str]:
