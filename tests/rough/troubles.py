@@ -321,6 +321,8 @@ def _has_filled(stage: Stage, values: Values) -> bool:
 
 
 def _empties(stage: Stage, values: Values) -> None:
+    """Do what a person does: take away what is in the way, and get a larger disk."""
+    _quietly("mount", "-o", "remount,size=64m", str(stage.state))
     with contextlib.suppress(OSError):
         (stage.state / "ballast").unlink()
     stage.calm = True
@@ -795,7 +797,13 @@ _ALL = (
         exits=(6,),
         console=False,
     ),
-    Effect("terminal", "encoding", _one_of(encoding=["cp866", "ascii", "utf-16", "cp1251:strict"]), launch=_encoding),
+    Effect(
+        "terminal",
+        "encoding",
+        _one_of(encoding=["cp866", "ascii", "utf-16", "cp1251:strict"]),
+        launch=_encoding,
+        statuses=(5,),
+    ),
 )
 EFFECTS = {(effect.kind, effect.name): effect for effect in _ALL}
 _APART = (
