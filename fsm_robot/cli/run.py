@@ -82,7 +82,8 @@ def _run(settings: Settings, log: Log, *, when_idle: str) -> int:
         robot = wiring.robot_for(settings, log, when_idle=when_idle)
     gc.enable()
     over = threading.Event()
-    system.listen(robot.inbox.tell_to_leave)
+    with _written_down(log):
+        system.listen(robot.inbox.tell_to_leave)
     system.watch_session(robot.inbox.tell_to_leave, over)
     try:
         exit_code = robot.runner.run()

@@ -88,7 +88,7 @@ class BoundedStream(io.RawIOBase):
         self._done: SimpleQueue[Exception | None] = SimpleQueue()
         self._stalled = False
         self._dropped = 0
-        # Not with the first line: the locks of the streams above would be held, and a thread that fails wants to say so.
+        # Not with the first line: the locks of the streams above are held then, and a thread that dies wants to say so.
         threads.start("console", self._hand_on, self._failed)
 
     def writable(self) -> bool:

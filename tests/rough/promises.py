@@ -71,8 +71,9 @@ class Seen:
 
     @property
     def owner_died(self) -> bool:
-        """Whether an exception was raised in the owner thread, or in the one that makes its calls."""
-        return any(fact.text.startswith(("MainThread", "calls")) for fact in self.of("raised"))
+        """Whether an exception was raised in the owner thread, in the one that makes its calls, or at a thread's start."""
+        texts = [fact.text for fact in self.of("raised")]
+        return any(text.startswith(("MainThread", "calls")) or "start.<locals>.body" in text for text in texts)
 
     def plans(self) -> Iterator[tuple[str, JobPlan, Script]]:
         """Yield every job with its plan and its script."""
@@ -256,7 +257,11 @@ def words_tell(seen: Seen) -> Iterator[str]:
     for name in ("console.err", "console.out"):
         text = seen.text(name)
         for bad in ("Traceback (most recent call last)", "Exception in thread", "Exception ignored", "Logging error"):
-            if bad in text and not (seen.owner_died and bad.startswith("Traceback")) and not _interrupted_early(seen):
+            if (
+                bad in text
+                and not (seen.owner_died and bad.startswith(("Traceback", "Exception in thread")))
+                and not _interrupted_early(seen)
+            ):
                 yield f"{name} has {bad!r}: {_last_line(text)}"
                 break
     log = seen.text("state/robot.log")
@@ -298,7 +303,7 @@ def a_crash_is_told(seen: Seen) -> Iterator[str]:
     log = seen.text("state/robot.log")
     if seen.owner_died and any(fact.number == 1 for fact in seen.of("life_ended")) and log:
         words = seen.of("raised")[0].text.split()
-        error, early = words[-1], words[1] in BEFORE_THE_LOG
+        error, early = words[-1], words[1] in BEFORE_THE_LOG or words[0] == "console"
         told = seen.text("console.err").replace("raised by the test", error) if early else log
         if error not in told and not any(each.kind == "disk" for each in seen.case.troubles):
             yield f"the robot died of {error}, and nothing says so"
