@@ -17,8 +17,6 @@ from tests.rough.wire import TRICKS
 ABORT_BOUND_S = 20.0
 """An abort that was answered has ended in a report after so long, on a machine that is busy with other cases."""
 JOB_ABORTING, JOB_STOPPING = 10, 20
-BEFORE_THE_LOG = ("cli/streams.py", "settings.py", "instance.py")
-"""Code that runs while nobody knows yet where robot.log is, or whether it is somebody else's."""
 BY_BEATS = ("pulse.py", "gateway")
 """Code of which a failure means that a heartbeat is missed, and no more."""
 
@@ -303,8 +301,9 @@ def a_crash_is_told(seen: Seen) -> Iterator[str]:
     log = seen.text("state/robot.log")
     if seen.owner_died and any(fact.number == 1 for fact in seen.of("life_ended")) and log:
         words = seen.of("raised")[0].text.split()
-        error, early = words[-1], words[1] in BEFORE_THE_LOG or words[0] == "console"
-        told = seen.text("console.err").replace("raised by the test", error) if early else log
+        # While nobody knows where robot.log is, or whether it is somebody else's, there is only the console.
+        error, early = words[-1], not any(fact.life == 1 for fact in seen.of("announced"))
+        told = seen.text("console.err").replace("raised by the test", error) + log if early else log
         if error not in told and not any(each.kind == "disk" for each in seen.case.troubles):
             yield f"the robot died of {error}, and nothing says so"
     if seen.case.trouble("callback is wrong"):

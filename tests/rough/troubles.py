@@ -669,6 +669,8 @@ _ALL = (
         launch=_limits(resource.RLIMIT_AS, 1 << 20),
         evidence=_bites,
         scripts=("fills_memory", "fills_memory"),
+        # The C library may reserve what is left for a thread's heap, and then there is no room for a thread more.
+        statuses=(5,),
     ),
     Effect(
         "limits",
