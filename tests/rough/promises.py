@@ -276,6 +276,7 @@ def words_tell(seen: Seen) -> Iterator[str]:
                 yield f"robot.log does not say {script.tells.format(**plan.parameters)!r} about {plan.script}"
     lives = seen.of("life_ended")
     readable = all(effect.console for effect in seen.effects) and not seen.of("stuck")
+    readable = readable and not any(fact.text.startswith("console") for fact in seen.of("raised"))
     if readable and lives and lives[-1].number == 0 and not _says(seen, "exit code 0"):
         yield "the console does not say how the robot ended"
 
