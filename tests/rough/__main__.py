@@ -104,7 +104,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--finds", default="", metavar="REGEX", help="look for broken promises that say so only")
     parser.add_argument("--tree", type=Path, help="try the robot of another tree than this one")
     parser.add_argument("--no-shrink", action="store_true", help="do not look for smaller cases")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the folders of the cases here")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="keep the folders of cases that broke a promise here"
+    )
     parser.add_argument("--story", action="store_true", help="tell everything that happened")
     arguments = parser.parse_args()
     if arguments.tree:
