@@ -91,7 +91,14 @@ def role_of(definition: Definition, edge: Transition) -> str:
     if edge.trigger in definition.inbox:
         natural = inside and not definition.waits(leads) and not edge.exit_code
         return "" if natural else outside
-    return "error" if edge.exit_code else ""
+    return "error" if edge.exit_code or _is_raised(definition, edge) else ""
+
+
+def _is_raised(definition: Definition, edge: Transition) -> bool:
+    """Return whether only an error of the callback brings the event of a transition."""
+    state = definition.state(edge.source)
+    spec = definition.callback(state.on_enter) if state.on_enter else CallbackSpec("")
+    return edge.trigger in spec.errors.values() and edge.trigger not in spec.answers
 
 
 def ordered_events(definition: Definition) -> set[str]:
@@ -240,6 +247,8 @@ def _about_callback(spec: CallbackSpec) -> Iterator[str]:
     if spec.retry is not None:
         lasts = "for ever" if spec.retry.for_s == float("inf") else f"for {spec.retry.for_s:g} s"
         yield f"Asked again {lasts} on {', '.join(spec.retry.on)}."
+    if spec.errors:
+        yield f"Errors: {', '.join(f'{name} {event}' for name, event in spec.errors.items())}."
 
 
 def _about_events(words: Words, group: Group) -> str:

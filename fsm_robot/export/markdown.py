@@ -63,6 +63,7 @@ def markdown(definition: Definition, shown: Words | None = None, taken: Taken | 
             ("callback", "on", "for", "first pause", "grows by", "longest pause", "jitter"),
             ((f"`{spec.name}`", *_retry(spec.retry)) for spec in definition.callbacks if spec.retry),
         ),
+        *_errors(definition.callbacks),
         "## How a script ended, and what is reported",
         _table(
             ("outcome", "job status"),
@@ -104,6 +105,11 @@ def _codes(callbacks: Iterable[CallbackSpec]) -> Iterable[tuple[str, ...]]:
         for field, table in spec.codes.items():
             for value, event in table.items():
                 yield f"`{spec.name}`", field, str(value), f"`{event}`" if event else "(says nothing)"
+
+
+def _errors(callbacks: Iterable[CallbackSpec]) -> list[str]:
+    rows = [(f"`{spec.name}`", f"`{name}`", f"`{event}`") for spec in callbacks for name, event in spec.errors.items()]
+    return ["## What errors become", _table(("callback", "error", "event"), rows)] if rows else []
 
 
 def _retry(policy: RetryPolicy | None) -> tuple[str, ...]:

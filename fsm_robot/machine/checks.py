@@ -86,7 +86,7 @@ def _unknown_names(definition: Definition, known_callbacks: Collection[str] | No
 
 
 def _unknown_events(definition: Definition) -> Iterator[Problem]:
-    answers = {answer for callback in definition.callbacks for answer in callback.answers}
+    answers = {answer for callback in definition.callbacks for answer in callback.possible}
     possible = {*answers, *definition.inbox}
     for edge in definition.transitions:
         if edge.trigger not in possible and not edge.spent:
@@ -140,18 +140,21 @@ def _events_answered(definition: Definition) -> Iterator[Problem]:
         for event in handled.intersection(state.ignores):
             yield _at(state, f"{state.name} both handles and ignores {event!r}")
         spec = callbacks.get(state.on_enter)
+        if state.final and spec is not None and spec.errors:
+            yield _at(spec, f"{spec.name} acts in {state.name}, which is final, so no event can follow its `errors`")
         if state.final or (state.on_enter and spec is None):
             continue
-        for event in spec.answers if spec else ():
+        for event in spec.possible if spec else ():
             if event not in handled:
-                yield _at(state, f"{state.name} has no transition for {event!r}, which {state.on_enter} may answer")
+                how = "may answer" if spec and event in spec.answers else "answers where it raises an error"
+                yield _at(state, f"{state.name} has no transition for {event!r}, which {state.on_enter} {how}")
         if spec is None or spec.waits:
             for event in definition.inbox:
                 if event not in handled and event not in state.ignores:
                     text = f"{state.name} neither handles nor ignores {event!r} from the inbox"
                     yield _at(state, f"{text}; add a transition, or the name to its `ignores`")
         else:
-            for event in handled.difference(spec.answers):
+            for event in handled.difference(spec.possible):
                 yield _at(state, f"{state.name} handles {event!r}, which {state.on_enter} never answers")
 
 
