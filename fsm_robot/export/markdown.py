@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from fsm_robot.export.mermaid import mermaid
 from fsm_robot.export.words import Words, words
 from fsm_robot.journal.taken import Taken
-from fsm_robot.machine.checks import JOB_STATUSES, coverage
+from fsm_robot.machine.checks import JOB_STATUSES, coverage, effective
 from fsm_robot.machine.definition import CallbackSpec, Definition, RetryPolicy
 
 
@@ -18,6 +18,7 @@ def markdown(definition: Definition, shown: Words | None = None, taken: Taken | 
     """
     counted = ("taken",) if taken else ()
     names = [state.name for state in definition.states if not state.final]
+    callbacks = [effective(spec) for spec in definition.callbacks]
     parts = [
         f"# The machine `{definition.name}`",
         "Made from `states.yaml` by `make diagram`; change that file, not this one.",
@@ -57,12 +58,13 @@ def markdown(definition: Definition, shown: Words | None = None, taken: Taken | 
             ((f"`{event}`", *(cells[name] for name in names)) for event, cells in coverage(definition)),
         ),
         "## Codes of the orchestrator",
-        _table(("callback", "field", "value", "event"), _codes(definition.callbacks)),
+        _table(("callback", "field", "value", "event"), _codes(callbacks)),
         "## What is asked again",
         _table(
             ("callback", "on", "for", "first pause", "grows by", "longest pause", "jitter"),
-            ((f"`{spec.name}`", *_retry(spec.retry)) for spec in definition.callbacks if spec.retry),
+            ((f"`{spec.name}`", *_retry(spec.retry)) for spec in callbacks if spec.retry),
         ),
+        *_errors(definition.callbacks),
         "## How a script ended, and what is reported",
         _table(
             ("outcome", "job status"),
@@ -104,6 +106,11 @@ def _codes(callbacks: Iterable[CallbackSpec]) -> Iterable[tuple[str, ...]]:
         for field, table in spec.codes.items():
             for value, event in table.items():
                 yield f"`{spec.name}`", field, str(value), f"`{event}`" if event else "(says nothing)"
+
+
+def _errors(callbacks: Iterable[CallbackSpec]) -> list[str]:
+    rows = [(f"`{spec.name}`", f"`{name}`", f"`{event}`") for spec in callbacks for name, event in spec.errors.items()]
+    return ["## What errors become", _table(("callback", "error", "event"), rows)] if rows else []
 
 
 def _retry(policy: RetryPolicy | None) -> tuple[str, ...]:

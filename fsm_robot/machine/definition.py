@@ -93,6 +93,7 @@ class CallbackSpec:
         codes: Field of the answer -> value -> event, or None where the next field decides.
         retry: Policy, or None where nothing is tried again.
         pause_s: Seconds that it waits before it answers that it came to nothing.
+        errors: Name of an error -> event that it becomes; the first that fits decides. See `error_names`.
     """
 
     name: str
@@ -102,8 +103,14 @@ class CallbackSpec:
     codes: Mapping[str, Mapping[int, str | None]] = attrs.field(factory=dict)
     retry: RetryPolicy | None = None
     pause_s: float = 0.0
+    errors: Mapping[str, str] = attrs.field(factory=dict)
     line: int = 0
     column: int = 0
+
+    @property
+    def possible(self) -> tuple[str, ...]:
+        """Every event that can come of it: what it may return, and what its errors become."""
+        return tuple(dict.fromkeys([*self.answers, *self.errors.values()]))
 
 
 @attrs.frozen
@@ -180,6 +187,12 @@ class Definition:
         del values["labels"], values["renamed"]
         for entry in [*values["states"], *values["transitions"], *values["callbacks"]]:
             del entry["line"], entry["column"]
+        for callback in values["callbacks"]:
+            # In the order of the file, which decides. A file that uses none keeps the digest that it had before
+            # there were any: journals name it.
+            errors = list(callback.pop("errors").items())
+            if errors:
+                callback["errors"] = errors
         return hashlib.sha256(json.dumps(values, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 

@@ -57,6 +57,7 @@ def _kind(shape: Shape) -> dict[str, Any]:
         "whole": {"type": "integer", **_range(shape)},
         "number": {"type": "number", **_range(shape)},
         "text map": {"type": "object", "additionalProperties": NAME},
+        "name map": {"type": "object", "additionalProperties": NAME},
         "whole map": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0, "maximum": 8}},
         "codes": {"type": "object", "additionalProperties": code_table},
         "wording": {"anyOf": [_line(shape), {"type": "object", "additionalProperties": _line(shape), **languages}]},

@@ -1,8 +1,8 @@
 """Loaded by the robot's interpreter only: lets one call of one of its threads raise, where `ROUGH_DEATH` says so.
 
-`ROUGH_DEATH` is `WHICH:CALL:ERROR:FILE`. WHICH is `main` for the owner thread in its loop, `start` for the same before
-it, `script` for the same while it starts a script, or the number of a further thread in the order in which they begin to call; CALL is the number of the Python call in
-it; FILE gets a line when it has happened.
+`ROUGH_DEATH` is `WHICH:CALL:ERROR:FILE`. WHICH is `main` for the owner thread from the beginning of the command, `loop`
+for the same in its loop, `starting` for the same while it starts a script, or the name of a thread; CALL is the number of
+the Python call there, in all threads of that name; FILE gets a line when it has happened.
 """
 
 import os
@@ -17,11 +17,10 @@ if _plan:
 
     _which, _call, _error, _file = _plan.split(":", 3)
     _main = threading.get_ident()
-    _numbers: dict = {}
-    _counts: dict = {}
+    _count = [0]
     _done = [False]
     _errors = {"MemoryError": MemoryError, "OSError": OSError, "RuntimeError": RuntimeError}
-    _BEGINNINGS = {"main": "Runner.run", "start": "run", "script": "ScriptWorker.start"}
+    _OWNERS = {"main": "run", "loop": "Runner.run", "starting": "ScriptWorker.start"}
     # Where an exception cannot happen by itself: the interpreter's own steps between two calls of a start-up.
     _OWN = os.sep + "fsm_robot" + os.sep
 
@@ -29,18 +28,15 @@ if _plan:
         if event != "call" or _done[0]:
             return
         here = threading.get_ident()
-        if (_which in _BEGINNINGS) != (here == _main):
-            return
-        if here not in _numbers:
-            if _OWN not in frame.f_code.co_filename and here == _main:
+        if _which in _OWNERS:
+            if here != _main:
                 return
-            if here == _main and frame.f_code.co_qualname != _BEGINNINGS[_which]:
+            if not _count[0] and (_OWN not in frame.f_code.co_filename or frame.f_code.co_qualname != _OWNERS[_which]):
                 return
-            _numbers[here] = len(_numbers)
-        if here != _main and _numbers[here] != int(_which):
+        elif here == _main or threading.current_thread().name != _which:
             return
-        _counts[here] = _counts.get(here, 0) + 1
-        if _counts[here] < int(_call) or _OWN not in frame.f_code.co_filename:
+        _count[0] += 1
+        if _count[0] < int(_call) or _OWN not in frame.f_code.co_filename:
             return
         _done[0] = True
         name = threading.current_thread().name
