@@ -35,6 +35,7 @@ THREADS = (
     "calls",
     "timer",
     "timer",
+    "timer",
     "reaper",
     "script",
     "script",
@@ -445,8 +446,8 @@ def _no_proxy(stage: Stage, values: Values, launch: Launch) -> None:
 # ---- threads
 
 
-_OWNERS_CALLS = {"main": 3_000, "loop": 10_000, "starting": 450}
-"""How many calls the owner thread makes until it loops, then for a few jobs, and while it starts a script."""
+_OWNERS_CALLS = {"main": 3_000, "loop": 10_000, "starting": 900}
+"""How many calls the owner thread makes until it loops, then for a few jobs, and while a script starts and runs."""
 
 
 def _draw_death(chance: Random) -> Values:

@@ -12,4 +12,4 @@ try:
     while not mark.over():
         time.sleep(0.05)
 except KeyboardInterrupt:
-    subprocess.Popen([sys.executable, "-c", "import time, mark; time.sleep(0.8); mark.note('cleaned')"])
+    subprocess.Popen([sys.executable, "-c", "import time, mark; time.sleep(0.5); mark.note('cleaned')"])
