@@ -38,7 +38,7 @@ class Shape:
         kind: `text`, `name` (a word for a state, event or callback), `flag`, `whole`, `number`, `names` (a list of
             names), `name or names`, or the name of another entry of `SHAPES`, also as `list of …` and `map of …`;
             `whole map` is name -> whole number, `text map` is name -> text, `codes` is field -> whole -> name or null;
-            `wording` is a text, or language -> text.
+            `line` is a text of one line; `wording` is one, or language -> line.
         help: One line for editors.
         required: Whether the key must be there.
         allowed: The only values, or empty.
@@ -58,6 +58,7 @@ LABEL: Mapping[str, Shape] = {
     "title": Shape("wording", "what people call it: a text, or a text per language, such as {en: Ready}", most=60),
     "describes": Shape("wording", "a sentence about it: a text, or a text per language", most=300),
 }
+WHOLE_FILES: Mapping[str, str] = {"file": "the machine file", "labels": "a file of labels"}
 SHAPES: Mapping[str, Mapping[str, Shape]] = {
     "file": {
         "format": Shape("whole", "version of this file format: 1", required=True, least=1, most=1),
@@ -79,6 +80,14 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
         **LABEL,
     },
     "label": LABEL,
+    "labels": {
+        "states": Shape("map of label in one language", "state -> what people call it"),
+        "events": Shape("map of label in one language", "event -> what people call it"),
+    },
+    "label in one language": {
+        "title": Shape("line", "what people call it", most=60),
+        "describes": Shape("line", "a sentence about it", most=300),
+    },
     "transition": {
         "trigger": Shape("name", "event that takes this edge", required=True),
         "source": Shape("name or names", "state or states that it leaves", required=True),
@@ -142,6 +151,11 @@ def compile_text(
     if problems:
         raise DefinitionError([f"{name}:{problem.line}:{problem.column}: {problem.text}" for problem in problems])
     return definition
+
+
+def read_entry(document: Value, shape_name: str, problems: list[Problem]) -> dict[str, Any]:
+    """Return what `document` holds of the keys of `SHAPES[shape_name]`; what does not fit is added to `problems`."""
+    return _Reader(problems).entry(document, shape_name)
 
 
 def _definition(reader: _Reader, values: Mapping[str, Any], document: Value) -> tuple[Definition, Place]:
@@ -271,7 +285,7 @@ class _Reader:
 
     def entry(self, value: Value, shape_name: str) -> dict[str, Any]:
         shapes = SHAPES[shape_name]
-        what = "the machine file" if shape_name == "file" else f"a {shape_name}"
+        what = WHOLE_FILES.get(shape_name, f"a {shape_name}")
         if not isinstance(value.content, dict):
             self.complain(value.place, f"{what} must be a mapping with {', '.join(shapes)}")
             return {}
@@ -354,18 +368,18 @@ class _Reader:
 
     def wording(self, value: Value, shape: Shape, key: str) -> Any:
         if not isinstance(value.content, dict):
-            text = self._line(value, shape, key)
+            text = self.line(value, shape, key)
             return _BAD if text is _BAD else {"": text}
         texts = {}
         for language, item in value.content.items():
-            text = self._line(item, shape, key)
+            text = self.line(item, shape, key)
             if not LANGUAGE.fullmatch(str(language)):
                 self.complain(value.key_places[language], f"{key}: {language!r} is no language such as en, ru or pt-BR")
             elif text is not _BAD:
                 texts[language] = text
         return texts
 
-    def _line(self, value: Value, shape: Shape, key: str) -> Any:
+    def line(self, value: Value, shape: Shape, key: str) -> Any:
         text = self.text(value, shape, key)
         if text is not _BAD and (len(text) > (shape.most or len(text)) or len(text.splitlines()) > 1):
             return self._refuse(value, f"{key} must be one line of at most {shape.most:g} characters")
@@ -410,6 +424,7 @@ _KINDS: Mapping[str, Callable[[_Reader, Value, Shape, str], Any]] = {
     "text map": _Reader.text_map,
     "whole map": _Reader.whole_map,
     "codes": _Reader.codes,
+    "line": _Reader.line,
     "wording": _Reader.wording,
 }
 

@@ -67,8 +67,10 @@ class Value:
     key_places: dict[Any, Place] = attrs.field(factory=dict)
 
 
-def read(text: str, name: str) -> tuple[Value, list[Problem]]:
-    """Return the only document in `text` and the problems found on the way.
+def read(
+    text: str, name: str, expected: str = "a machine file has states and transitions"
+) -> tuple[Value, list[Problem]]:
+    """Return the only document in `text` and the problems found on the way; `expected` is told where it is empty.
 
     Raises:
         DefinitionError: The text is no YAML, too large, too deep, or empty.
@@ -83,7 +85,7 @@ def read(text: str, name: str) -> tuple[Value, list[Problem]]:
     except yaml.YAMLError as error:
         raise DefinitionError([f"{name}:1:1: is not YAML: {' '.join(str(error).split())[:300]}"]) from error
     if node is None:
-        raise DefinitionError([f"{name}:1:1: is empty; a machine file has states and transitions"])
+        raise DefinitionError([f"{name}:1:1: is empty; {expected}"])
     builder = _Builder(name)
     return builder.value(node), builder.problems
 
