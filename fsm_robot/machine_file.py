@@ -109,6 +109,8 @@ def _read(path: Path) -> bytes:
 
 
 def _text(path: Path, data: bytes) -> str:
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:64]:
+        raise DefinitionError([f"{path}:1:1: is UTF-16, or no text at all; save the file as UTF-8"])
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

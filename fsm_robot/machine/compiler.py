@@ -123,6 +123,25 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
         "jitter": Shape("number", "share by which a pause may vary", most=1),
     },
 }
+_ONE_HOOK = (
+    "; a state has `on_enter` alone: what is to be done when it is left, the callback of the state that follows does"
+)
+_NO_GUARD = "; a transition has no condition: let a callback choose, by answering with one of two events"
+_NO_ACTION = "; a transition calls nothing: what is to be done is the `on_enter` of the state that it leads to"
+_NO_NESTING = "; states have no states inside: write each of them as a state of its own"
+INSTEAD: Mapping[tuple[str, object], str] = {
+    **dict.fromkeys((("state", key) for key in ("on_exit", "exit", "onexit", "on_leave")), _ONE_HOOK),
+    **dict.fromkeys((("state", key) for key in ("entry", "onentry", "enter", "do")), "; it is called `on_enter` here"),
+    **dict.fromkeys((("state", key) for key in ("children", "states", "parallel", "regions", "parent")), _NO_NESTING),
+    **dict.fromkeys((("state", key) for key in ("transitions", "on")), "; transitions stand in a list of their own"),
+    ("state", "initial"): "; `initial` stands at the top of the file, with the name of the state",
+    **dict.fromkeys((("transition", key) for key in ("conditions", "condition", "cond", "guard", "unless")), _NO_GUARD),
+    **dict.fromkeys((("transition", key) for key in ("before", "after", "prepare", "action", "actions")), _NO_ACTION),
+    **dict.fromkeys((("transition", key) for key in ("to", "target")), "; it is called `dest` here"),
+    ("transition", "from"): "; it is called `source` here",
+    **dict.fromkeys((("transition", key) for key in ("event", "on")), "; it is called `trigger` here"),
+}
+"""What is said to who knows another machine and looks for its words here."""
 
 
 def compile_text(
@@ -139,7 +158,7 @@ def compile_text(
     Raises:
         DefinitionError: Every mistake, each as `name:line:column: sentence`.
     """
-    document, problems = read(text, name)
+    document, problems = read(text, name, spellings=known_callbacks or ())
     reader = _Reader(problems)
     values = reader.entry(document, "file")
     definition, place_of_outcomes = _definition(reader, values, document)
@@ -291,7 +310,8 @@ class _Reader:
             return {}
         for key in value.content:
             if key not in shapes:
-                self.complain(value.key_places[key], f"unknown key {key!r} in {what}{did_you_mean(str(key), shapes)}")
+                said = INSTEAD.get((shape_name, key), "") or did_you_mean(str(key), shapes)
+                self.complain(value.key_places[key], f"unknown key {key!r} in {what}{said}")
         for key, shape in shapes.items():
             if shape.required and key not in value.content:
                 self.complain(value.place, f"{what} needs the key {key!r}: {shape.help}")
@@ -324,7 +344,8 @@ class _Reader:
 
     def text(self, value: Value, shape: Shape, key: str) -> Any:
         if not isinstance(value.content, str) or not value.content.strip():
-            return self._refuse(value, f"{key} must be a text, not {_shown(value)}")
+            quotes = f'; write it in quotes: "{value.content}"' if isinstance(value.content, int | float) else ""
+            return self._refuse(value, f"{key} must be a text, not {_shown(value)}{quotes}")
         if shape.allowed and value.content not in shape.allowed:
             hint = did_you_mean(value.content, shape.allowed)
             return self._refuse(value, f"{key} must be one of {', '.join(shape.allowed)}, not {value.content!r}{hint}")
@@ -357,7 +378,10 @@ class _Reader:
 
     def number(self, value: Value, shape: Shape, key: str) -> Any:
         if not isinstance(value.content, (int, float)) or isinstance(value.content, bool):
-            return self._refuse(value, f"{key} must be a number, not {_shown(value)}")
+            infinite = (
+                "; write .inf for what never ends" if str(value.content).lower().lstrip("+").startswith("inf") else ""
+            )
+            return self._refuse(value, f"{key} must be a number, not {_shown(value)}{infinite}")
         return self._in_range(value, shape, key)
 
     def text_map(self, value: Value, shape: Shape, key: str) -> Any:
@@ -392,9 +416,13 @@ class _Reader:
         if not isinstance(value.content, dict):
             return self._refuse(value, f"{key} must map whole numbers to events, such as {{0: no_job, 1: job_found}}")
         table: dict[int, str | None] = {}
-        for code, item in value.content.items():
+        for written, item in value.content.items():
+            # JSON has no keys but texts.
+            code = int(written) if re.fullmatch("-?[0-9]{1,18}", str(written)) else written
             if not isinstance(code, int):
-                self.complain(value.key_places[code], f"{key}: {code!r} is no whole number")
+                self.complain(value.key_places[written], f"{key}: {written!r} is no whole number")
+            elif code in table:
+                self.complain(value.key_places[written], f"{key}: the code {code} is there twice")
             elif item.content is None:
                 table[code] = None
             elif (event := self.text(item, shape, f"{key}: an event")) is not _BAD:

@@ -133,8 +133,10 @@ def _names_in(definition: Definition) -> dict[str, tuple[str, ...]]:
 
 def _added(texts: dict[Key, Text], definition: Definition, machine_name: str, file: LabelFile) -> list[str]:
     """Add the labels of one file to `texts`; return its mistakes."""
+    names = _names_in(definition)
     try:
-        document, problems = read(file.text, file.name, "a file of labels has `states` and `events`")
+        expected, spellings = "a file of labels has `states` and `events`", [*names["states"], *names["events"]]
+        document, problems = read(file.text, file.name, expected, spellings)
     except DefinitionError as error:
         return list(error.problems)
     keys = set(document.content) if isinstance(document.content, dict) else set(KINDS)
@@ -151,7 +153,7 @@ def _added(texts: dict[Key, Text], definition: Definition, machine_name: str, fi
         text = f"by its name it holds the labels of {machine_name} in the language {file.language!r}"
         complain(document.place, f"{text}, but it has neither `states` nor `events`")
     values = read_entry(document, "labels", problems)
-    for kind, known in _names_in(definition).items():
+    for kind, known in names.items():
         for name, (entry, value) in values.get(kind, {}).items():
             if name not in known:
                 place = document.content[kind].key_places.get(name, value.place)
