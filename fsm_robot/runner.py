@@ -75,6 +75,10 @@ class Runner:
         spec = self.callbacks.definition.callback(step.callback)
         try:
             answer = callback(step)
+        except SystemExit as error:
+            # It would end the robot in the middle of a job, with a code that means something else.
+            problem = f"it leaves the program with SystemExit({error.code!r}); a callback answers with an event"
+            raise CallbackError(step.callback, step.dest, self.log.redact(problem)) from error
         except Exception as error:  # any code may stand in a callback
             event = self._declared(spec, step, error)
             if event is None:
