@@ -83,7 +83,8 @@ def copy_of_the_tree(folder: Path) -> Path:
     """Copy what the robot needs to run, so that nothing of the project itself is changed."""
     folder.chmod(0o755)  # the limits are tried by another account, which has to read it
     shutil.copytree(ROOT / "fsm_robot", folder / "fsm_robot")  # what is compiled stays so: its times are copied
-    shutil.copy(ROOT / "states.yaml", folder)
+    for path in ROOT.glob("states*.yaml"):
+        shutil.copy(path, folder)
     return folder
 
 
