@@ -84,8 +84,6 @@ class Runner:
             if event is None:
                 raise CallbackError(step.callback, step.dest, self.log.redact(_told(error))) from error
             return event
-        except SystemExit as error:  # an exit that was meant well ends no run unseen
-            raise CallbackError(step.callback, step.dest, self.log.redact(_told(error))) from error
         # What is called in a final state has nobody to answer to.
         if answer is None and (spec.waits or self.machine.finished):
             return None
