@@ -77,6 +77,10 @@ class CallbackError(RobotError):
         super().__init__(f"callback {callback} in state {state}: {problem}")
 
 
+class StateTimeError(RobotError):
+    """The time that a state may last cannot be counted."""
+
+
 class WorkerError(RobotError):
     """A script could not be run."""
 

@@ -43,8 +43,10 @@ def load(
     if cached is not None:
         return cached
     from fsm_robot.machine.compiler import compile_text
+    from fsm_robot.settings import times
 
-    definition = compile_text(_text(path, data), str(path), callbacks, outcomes)
+    settings = None if callbacks is None else tuple(times())
+    definition = compile_text(_text(path, data), str(path), callbacks, outcomes, settings)
     if cache_directory is not None:
         _to_cache(cache_directory, key, definition)
     return definition
