@@ -189,7 +189,7 @@ class Definition:
     def events(self) -> tuple[str, ...]:
         """Return every event that triggers a transition or is ignored somewhere, in the order of the file."""
         names = [transition.trigger for transition in self.transitions]
-        return tuple(dict.fromkeys([*names, *self.inbox]))
+        return tuple(dict.fromkeys([*names, *self.inbox, *self.timed()]))
 
     def names(self) -> tuple[str, ...]:
         """Return every name that a journal may use: states, events and callbacks."""
@@ -206,6 +206,10 @@ class Definition:
     def waits(self, state: State) -> bool:
         """Return whether events of the inbox can arrive in `state`."""
         return not state.final and (not state.on_enter or self.callback(state.on_enter).waits)
+
+    def timeout_of(self, edge: Transition) -> Timeout | None:
+        """Return the time after which a transition is taken, or None where no time takes it."""
+        return next((state.timeout(edge.trigger) for state in self.states if state.name == edge.source), None)
 
     def timed(self) -> tuple[str, ...]:
         """Return every event that comes when a state has lasted for some time."""
