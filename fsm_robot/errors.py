@@ -92,6 +92,10 @@ class NoRobotError(ChannelError):
         super().__init__(f"no robot runs in {folder}, nothing was kept")
 
 
+class StateTimeError(RobotError):
+    """The time that a state may last cannot be counted."""
+
+
 class WorkerError(RobotError):
     """A script could not be run."""
 

@@ -45,10 +45,12 @@ def load(
     if cached is not None:
         return cached
     from fsm_robot.machine.compiler import compile_text
+    from fsm_robot.settings import times
 
     text = _text(path, data)
+    settings = None if callbacks is None else tuple(times())
     try:
-        definition = compile_text(text, str(path), callbacks, outcomes)
+        definition = compile_text(text, str(path), callbacks, outcomes, settings)
     except DefinitionError:
         _refuse_labels(path, text)
         raise

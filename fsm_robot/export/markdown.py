@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from fsm_robot.export.mermaid import mermaid
+from fsm_robot.export.phrases import span
 from fsm_robot.export.words import Words, words
 from fsm_robot.journal.taken import Taken
 from fsm_robot.machine.checks import JOB_STATUSES, coverage, effective
-from fsm_robot.machine.definition import CallbackSpec, Definition, RetryPolicy
+from fsm_robot.machine.definition import CallbackSpec, Definition, RetryPolicy, Transition
 
 
 def markdown(definition: Definition, shown: Words | None = None, taken: Taken | None = None) -> str:
@@ -45,7 +46,7 @@ def markdown(definition: Definition, shown: Words | None = None, taken: Taken | 
                     f"`{edge.trigger}`",
                     edge.dest,
                     _number(edge.exit_code),
-                    _remarks(edge.kind, edge.at_most, edge.spent, edge.progress),
+                    _remarks(definition, edge),
                     *((str(taken.transitions.get(edge.key, 0)),) if taken else ()),
                 )
                 for edge in definition.transitions
@@ -91,12 +92,14 @@ def _does(definition: Definition, callback: str, final: bool) -> str:
     return "; ".join(part for part in ("the run ends" if final else "", text) if part)
 
 
-def _remarks(kind: str, at_most: int | None, spent: bool, progress: bool) -> str:
+def _remarks(definition: Definition, edge: Transition) -> str:
+    timeout = definition.timeout_of(edge)
     notes = [
-        "stays, the callback does not run again" if kind == "internal" else "",
-        f"at most {at_most} times" if at_most else "",
-        "when that is used up" if spent else "",
-        "budgets start anew" if progress else "",
+        f"after {span(timeout)}" if timeout else "",
+        "stays, the callback does not run again" if edge.kind == "internal" else "",
+        f"at most {edge.at_most} times" if edge.at_most else "",
+        "when that is used up" if edge.spent else "",
+        "budgets start anew" if edge.progress else "",
     ]
     return ", ".join(note for note in notes if note)
 
