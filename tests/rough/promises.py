@@ -314,7 +314,8 @@ def a_crash_is_told(seen: Seen) -> Iterator[str]:
         # While nobody knows where robot.log is, or whether it is somebody else's, there is only the console.
         error, early = words[-1], not any(fact.life == 1 for fact in seen.of("announced"))
         told = seen.text("console.err").replace("raised by the test", error) + log if early else log
-        if error not in told and not any(each.kind == "disk" for each in seen.case.troubles):
+        unread = early and not all(effect.console for effect in seen.effects)
+        if error not in told and not unread and not seen.case.has("disk"):
             yield f"the robot died of {error}, and nothing says so"
     if seen.case.trouble("callback is wrong"):
         crashes = sum(fact.number in (1, 2) for fact in seen.of("life_ended"))
