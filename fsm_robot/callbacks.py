@@ -221,6 +221,10 @@ class Callbacks:
             "stop_ran_out" if step.source == "Stopping" and step.event.name == "grace_ended" else "aborted"
         )
 
+    def is_late(self, event: Event) -> bool:
+        """Return whether an event speaks of another job than the one in hand."""
+        return event.job_run is not None and event.job_run != self.job_run
+
     def storage_broke(self, error: JournalError) -> None:
         """Take no further job: what cannot be written down cannot be recovered either."""
         if not self.storage_broken:

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import attrs
 
+from fsm_robot.errors import JournalError
 from fsm_robot.machine.core import Step
 from fsm_robot.machine.events import Event
 
@@ -233,6 +234,32 @@ class Clock(Protocol):
 
     def utc_now(self) -> str:
         """The moment as ISO 8601 in UTC with microseconds and a `Z`."""
+
+
+class Owner(Protocol):
+    """Whose run it is: what the loop tells a robot, besides calling its callbacks."""
+
+    def is_late(self, event: Event) -> bool:
+        """Return whether an event speaks of something that is over: it is written down and changes nothing."""
+
+    def note(self, taken: Step) -> None:
+        """Remember what a step means beyond its transition; called for every step, before its callback."""
+
+    def storage_broke(self, error: JournalError) -> None:
+        """Decide what becomes of a run whose record could not be written; it ends where this raises."""
+
+    def close(self) -> None:
+        """End everything that still runs: the run ends in a way that its machine did not foresee."""
+
+
+class Channel(Protocol):
+    """Where other processes ask a running robot, or tell it something."""
+
+    def open(self) -> None:
+        """Listen from now on; called again, it does nothing."""
+
+    def close(self) -> None:
+        """Listen no more."""
 
 
 class Inbox(Protocol):

@@ -7,35 +7,43 @@ from typing import Any
 
 import attrs
 
-from fsm_robot.callbacks import Callbacks
 from fsm_robot.errors import CallbackError, JournalError, RobotError
 from fsm_robot.logs import Log
 from fsm_robot.machine.core import CameFrom, RobotMachine, Step
 from fsm_robot.machine.definition import CallbackSpec
 from fsm_robot.machine.error_names import event_for_error
-from fsm_robot.machine.events import Event, as_spelled
-from fsm_robot.ports import Inbox, Journal
+from fsm_robot.machine.events import LEAVING, Event, Posted, as_spelled
+from fsm_robot.ports import Channel, Inbox, Journal, Owner
 from fsm_robot.redact import cut
 from fsm_robot.timeouts import Timeouts
 
 CRASHED = 1
 """What a run ends with that its machine did not end."""
+LEFT = 6
+"""What a run ends with that was told to leave, where its machine has no word for that."""
 LONGEST_MESSAGE = 500
 """Characters that an event keeps of the message of an error."""
 
 
 @attrs.define(eq=False, repr=False)
 class Runner:
-    """One run of the robot, from its start to a final state, in the thread that calls `run`."""
+    """One run of the robot, from its start to a final state, in the thread that calls `run`.
+
+    Attributes:
+        callbacks: Whatever has the methods that the machine file names.
+        timeouts: What counts the time of states.
+        owner: What is told of the run besides; the callbacks themselves, where nothing else is said.
+        channel: Where others ask and tell, opened when the machine first waits.
+    """
 
     machine: RobotMachine
     journal: Journal
-    callbacks: Callbacks
+    callbacks: Any
     inbox: Inbox
     log: Log
-    timeouts: Timeouts = attrs.field(
-        default=attrs.Factory(lambda self: Timeouts(self.callbacks.timers, self.inbox), takes_self=True)
-    )
+    timeouts: Timeouts
+    owner: Owner = attrs.field(default=attrs.Factory(lambda self: self.callbacks, takes_self=True))
+    channel: Channel | None = None
 
     def run(self) -> int:
         """Drive the machine until it has finished; return the exit code of the process.
@@ -48,27 +56,54 @@ class Runner:
             step = self.machine.start()
             answer = self._do(step)
             while not self.machine.finished:
+                if self._is_told_to_leave():
+                    return self._leave()
                 # A callback's own answer comes first: what waits in the inbox is younger.
-                step = self._decide(answer, "callback") if answer else self._decide(self._take(), "inbox")
+                event = answer or self._take()
+                if event.name in LEAVING and not self._knows(event.name):
+                    return self._leave()
+                step = self._decide(event, "callback" if answer else "post" if isinstance(event, Posted) else "inbox")
                 answer = self._do(step)
         except Exception as error:
             self._crashed(error)
             raise
         except BaseException:
             self.timeouts.end()
-            self.callbacks.close()
+            self.owner.close()
             raise
+        finally:
+            if self.channel is not None:
+                self.channel.close()
         return self._end(step)
+
+    def _knows(self, event: str) -> bool:
+        return event in self.machine.definition.inbox
+
+    def _is_told_to_leave(self) -> bool:
+        """Return whether to leave between two callbacks: a machine without a word for it may never wait."""
+        return not self._knows(LEAVING[0]) and self.inbox.leaving()
+
+    def _leave(self) -> int:
+        """End the run where it stands: it was told to leave, and its machine file says nothing of that."""
+        self.log.info("the run ends, it was told to leave", state=self.machine.state)
+        self.timeouts.end()
+        self.owner.close()
+        try:
+            self.journal.end(LEFT)
+        except JournalError as error:
+            self.owner.storage_broke(error)
+        return LEFT
 
     def _take(self) -> Event:
         """Return the next event of the inbox; a time that ran out in a state that was left since has not come."""
+        if self.channel is not None:
+            self.channel.open()
         while self.timeouts.is_over(event := self.inbox.take()):
             self.log.debug("a time ran out in a state that was left before", event=event.name)
         return event
 
     def _decide(self, event: Event, came_from: CameFrom) -> Step:
-        late = event.job_run is not None and event.job_run != self.callbacks.job_run
-        step = self.machine.late(event) if late else self.machine.handle(event)
+        step = self.machine.late(event) if self.owner.is_late(event) else self.machine.handle(event)
         return step.that_came_from(came_from)
 
     def _do(self, step: Step) -> Event | None:
@@ -76,16 +111,19 @@ class Runner:
         try:
             self.journal.append(step)
         except JournalError as error:
-            self.callbacks.storage_broke(error)
+            self.owner.storage_broke(error)
+        else:
+            if isinstance(step.event, Posted):
+                step.event.written(step)
         self.log.debug(step.kind, event=step.event.name, source=step.source, dest=step.dest, callback=step.callback)
-        self.callbacks.note(step)
+        self.owner.note(step)
         if step.kind in ("started", "taken"):
             self.timeouts.enter(self.machine.entered)
         return self._call(step) if step.callback else None
 
     def _call(self, step: Step) -> Event | None:
         callback: Callable[[Step], Any] = getattr(self.callbacks, step.callback)
-        spec = self.callbacks.definition.callback(step.callback)
+        spec = self.machine.definition.callback(step.callback)
         try:
             answer = callback(step)
         except SystemExit as error:
@@ -127,7 +165,7 @@ class Runner:
         """End what runs, then tell of the crash wherever somebody may look: in robot.log and in the journal."""
         self.timeouts.end()
         try:
-            self.callbacks.close()
+            self.owner.close()
         finally:
             self._write_down(error)
 
@@ -139,14 +177,14 @@ class Runner:
         try:
             self.journal.end(CRASHED, crash)
         except JournalError as broken:
-            self.callbacks.storage_broke(broken)
+            self.owner.storage_broke(broken)
 
     def _end(self, step: Step) -> int:
         exit_code = step.exit_code or 0
         try:
             self.journal.end(exit_code)
         except JournalError as error:
-            self.callbacks.storage_broke(error)
+            self.owner.storage_broke(error)
         return exit_code
 
 

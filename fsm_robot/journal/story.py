@@ -13,6 +13,7 @@ from fsm_robot.machine.definition import Definition
 from fsm_robot.wording import shown
 
 LONGEST_VALUE = 80
+_OUTSIDE = {"inbox": " (inbox)", "post": " (post)"}
 HEAD = ("step", "time (UTC)", "after", "state", "event", "call", "answer")
 
 
@@ -75,7 +76,7 @@ def _row(values: Mapping[str, Any], following: Mapping[str, Any] | None) -> tupl
         values.get("at", "")[11:23],
         f"{values.get('mono', 0):.3f} s",
         _state(values),
-        f"{values['event']['name']}{' (inbox)' if values.get('from') == 'inbox' else ''}",
+        f"{values['event']['name']}{_OUTSIDE.get(values.get('from', ''), '')}",
         call,
         answer,
     )

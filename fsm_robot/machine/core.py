@@ -18,8 +18,8 @@ __all__ = ("Engine", "RobotMachine", "Step", "StepKind", "engine_for")
 StepKind = Literal["started", "taken", "stayed", "ignored", "late"]
 """What an event did: began the run, led to a state, stayed in it (internal), meant nothing there, or came too late."""
 
-CameFrom = Literal["", "callback", "inbox"]
-"""Where an event came from: the answer of the callback that the step before it made due, or the inbox.
+CameFrom = Literal["", "callback", "inbox", "post"]
+"""Where an event came from: the answer of the callback that the step before it made due, the inbox, or `post`.
 
 Empty where it came from neither: at the start of a run, and where nobody has said it.
 """

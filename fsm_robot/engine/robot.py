@@ -1,0 +1,240 @@
+"""A robot of one's own: a machine file, callbacks, a storage folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from fsm_robot import __version__, machine_file
+from fsm_robot.clock import SystemClock
+from fsm_robot.engine import callbacks as callbacks_module
+from fsm_robot.engine.channel import Channel
+from fsm_robot.engine.context import Context
+from fsm_robot.errors import ChannelError, JournalError
+from fsm_robot.inbox import QueueInbox
+from fsm_robot.instance import only_instance
+from fsm_robot.journal.file import JournalFile
+from fsm_robot.journal.identity import robot_identity
+from fsm_robot.journal.record import FORMAT
+from fsm_robot.logs import Log
+from fsm_robot.machine.core import RobotMachine, Step
+from fsm_robot.machine.definition import Definition
+from fsm_robot.machine.events import Event, Posted
+from fsm_robot.ports import Clock
+from fsm_robot.redact import Redactor
+from fsm_robot.runner import LEFT, Runner
+from fsm_robot.timeouts import Timeouts
+from fsm_robot.timers import ThreadTimers
+
+if sys.platform == "win32":
+    from fsm_robot import _windows as system
+else:
+    from fsm_robot import _posix as system
+
+WRITTEN_WITHIN_S = 25.0
+"""How long who posts waits for the record: the robot may be in the middle of a callback."""
+
+
+@attrs.define(eq=False, repr=False)
+class Robot:
+    """A robot that is ready to run, in the thread that calls `run`.
+
+    Attributes:
+        definition: The machine.
+        callbacks: The object whose methods the machine file names.
+        context: What the callbacks may use.
+        folder: Where journal, log, lock and channel are; absolute.
+    """
+
+    definition: Definition
+    callbacks: Any
+    context: Context
+    folder: Path
+    _log: Log
+    _clock: Clock
+    _inbox: QueueInbox
+    _timers: ThreadTimers
+    _times: Mapping[str, float]
+
+    @classmethod
+    def from_file(
+        cls,
+        machine: str | os.PathLike[str],
+        callbacks: Any,
+        *,
+        storage: str | os.PathLike[str],
+        settings: Any = None,
+        times: Mapping[str, float] | None = None,
+        level: str = "info",
+        console: bool = True,
+    ) -> Robot:
+        """Build a robot; nothing is written yet.
+
+        Args:
+            machine: The machine file, YAML or JSON.
+            callbacks: An object with a method for each callback of the file; or a class, which is called without a
+                value, or with the `Context` where it takes one.
+            storage: Folder of journal, log and lock, made where it is not there.
+            settings: What callbacks find as `context.settings`.
+            times: Settings that an `after` of the machine file names -> seconds.
+            level: Least level that is logged: debug, info, warning or error.
+            console: Whether standard error shows the log too.
+
+        Raises:
+            DefinitionError: The machine file is wrong, or names a callback that is not there.
+        """
+        folder = Path(os.path.abspath(storage))
+        known = tuple(times or ())
+        definition = machine_file.load(Path(machine), callbacks_module.names_of(callbacks), (), None, known)
+        redactor = Redactor()
+        log = Log(folder / "robot.log", level, redactor.text, console)
+        clock, inbox, timers = SystemClock(), QueueInbox(), ThreadTimers(log.write)
+        context = Context(log, clock, folder, settings, inbox, timers)
+        return cls(
+            definition,
+            callbacks_module.made(callbacks, context),
+            context,
+            folder,
+            log,
+            clock,
+            inbox,
+            timers,
+            dict(times or {}),
+        )
+
+    def run(self) -> int:
+        """Drive the machine from `initial` to a final state; return its exit code, or 6 where it was told to leave.
+
+        Raises:
+            InstanceRunningError: A robot runs in this storage folder already.
+            CallbackError: A callback raised what the machine file does not declare, or answered what it must not.
+        """
+        with only_instance(f"machine {self.folder}", self.folder, self._clock.utc_now()):
+            try:
+                if threading.current_thread() is threading.main_thread():
+                    system.listen(self._told_to_leave())
+                return self._runner().run()
+            finally:
+                self._inbox.close()
+                self._log.close()
+
+    def post(self, event: str, data: Mapping[str, Any] | None = None) -> None:
+        """Bring an event of the inbox, from any thread of this process."""
+        self.context.post(event, data)
+
+    def tell_to_leave(self, reason: str = "asked") -> None:
+        """Ask the robot to leave, as Ctrl-C does; from any thread."""
+        self._inbox.tell_to_leave(reason)
+
+    def _runner(self) -> Runner:
+        journal = JournalFile(self.folder / "journal", self._header(), self._clock, Redactor(), make_room=lambda: False)
+        owner = _Owner(self.context, self._log)
+        channel = Channel(self.folder, Asked(self.definition, self._inbox, owner.now), self._log.warning)
+        timeouts = Timeouts(self._timers, self._inbox, self._times)
+        machine = RobotMachine(self.definition)
+        return Runner(machine, journal, self.callbacks, self._inbox, self._log, timeouts, owner, channel)
+
+    def _header(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "machine": self.definition.name,
+            "machine_sha256": self.definition.digest(),
+            "program": __version__,
+            "robot": robot_identity(self.folder / "journal", str(self.folder)),
+            "pid": os.getpid(),
+        }
+
+    def _told_to_leave(self) -> Callable[[str], None]:
+        told: list[str] = []
+
+        def tell(reason: str) -> None:
+            told.append(reason)
+            self._inbox.tell_to_leave(reason)
+            if len(told) > 1 and "interrupted_again" not in self.definition.inbox:
+                # A callback that does not hear the first one would keep the robot for ever.
+                self._log.warning("the run is broken off, it was told to leave twice", state=self._state())
+                self._log.close()
+                os._exit(LEFT)
+
+        return tell
+
+    def _state(self) -> str:
+        return self.context.step.dest if self.context.step else self.definition.initial
+
+
+@attrs.define(eq=False, repr=False)
+class _Owner:
+    """A robot without jobs: no event of it is ever late, and it does not go on without a journal."""
+
+    context: Context
+    log: Log
+    since: str = ""
+
+    def is_late(self, event: Event) -> bool:  # noqa: ARG002 - see `ports.Owner`
+        return False
+
+    def note(self, taken: Step) -> None:
+        self.context.step = taken
+        if taken.kind in ("started", "taken"):
+            self.since = self.context.clock.utc_now()
+
+    def storage_broke(self, error: JournalError) -> None:
+        raise error
+
+    def close(self) -> None:
+        return None
+
+    def now(self) -> Mapping[str, Any]:
+        """Return what the robot does at this moment."""
+        step = self.context.step
+        return {"state": step.dest if step else "", "since": self.since}
+
+
+@attrs.frozen(eq=False, repr=False)
+class Asked:
+    """What a running robot answers on its channel.
+
+    Attributes:
+        definition: Its machine, which says what may be posted.
+        inbox: Gets what is posted.
+        now: Tells what it does now.
+    """
+
+    definition: Definition
+    inbox: QueueInbox
+    now: Callable[[], Mapping[str, Any]]
+
+    def __call__(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Answer one request. Raises `ChannelError`."""
+        if request.get("ask") == "post":
+            return self._post(request.get("event"), request.get("data", {}))
+        if request.get("ask") == "status":
+            return {"machine": self.definition.name, "pid": os.getpid(), **self.now()}
+        raise ChannelError(f"this robot does not know the request {request.get('ask')!r}", 2)
+
+    def _post(self, event: object, data: object) -> Mapping[str, Any]:
+        if not isinstance(event, str) or event not in self.definition.posted:
+            opened = ", ".join(self.definition.posted) or "no event"
+            raise ChannelError(f"the machine file opens {opened} to `post`, not {event!r}; see `posted`", 2)
+        if not isinstance(data, dict):
+            raise ChannelError("the data of an event are a JSON object", 2)
+        written = threading.Event()
+        steps: list[Step] = []
+
+        def remember(step: Step) -> None:
+            steps.append(step)
+            written.set()
+
+        self.inbox.post(Posted(event, data, written=remember))
+        if not written.wait(WRITTEN_WITHIN_S):
+            raise ChannelError(
+                f"{event} waits, the robot is busy in {self.now().get('state')}; it gets the event when a state waits next"
+            )
+        step = steps[0]
+        return {"event": event, "kind": step.kind, "source": step.source, "dest": step.dest, "seq": step.seq}
