@@ -8,19 +8,22 @@ from fsm_robot.export.mermaid import mermaid
 from fsm_robot.export.words import Words, words
 from fsm_robot.journal.taken import Taken
 from fsm_robot.machine.checks import JOB_STATUSES, coverage
-from fsm_robot.machine.definition import CallbackSpec, Definition, RetryPolicy
+from fsm_robot.machine.definition import CallbackSpec, Definition, RetryPolicy, Transition
 
 
-def markdown(definition: Definition, shown: Words | None = None, taken: Taken | None = None) -> str:
-    """Return the page that docs/states.md holds.
+def markdown(
+    definition: Definition, shown: Words | None = None, taken: Taken | None = None, source: str = "states.yaml"
+) -> str:
+    """Return the page that docs/states.md holds, made from the machine file that is called `source`.
 
     Words in a language add what people call states and events; with `taken`, it says how often each edge was taken.
     """
     counted = ("taken",) if taken else ()
     names = [state.name for state in definition.states if not state.final]
+    made_by = "make diagram" if source == "states.yaml" else "fsm-robot diagram --format markdown"
     parts = [
         f"# The machine `{definition.name}`",
-        "Made from `states.yaml` by `make diagram`; change that file, not this one.",
+        f"Made from `{source}` by `{made_by}`; change that file, not this one.",
         f"```mermaid\n{mermaid(words(definition), taken)}```",
         "## States",
         _table(
@@ -44,7 +47,7 @@ def markdown(definition: Definition, shown: Words | None = None, taken: Taken | 
                     f"`{edge.trigger}`",
                     edge.dest,
                     _number(edge.exit_code),
-                    _remarks(edge.kind, edge.at_most, edge.spent, edge.progress),
+                    _remarks(edge),
                     *((str(taken.transitions.get(edge.key, 0)),) if taken else ()),
                 )
                 for edge in definition.transitions
@@ -56,17 +59,16 @@ def markdown(definition: Definition, shown: Words | None = None, taken: Taken | 
             ("event", *names),
             ((f"`{event}`", *(cells[name] for name in names)) for event, cells in coverage(definition)),
         ),
-        "## Codes of the orchestrator",
-        _table(("callback", "field", "value", "event"), _codes(definition.callbacks)),
-        "## What is asked again",
-        _table(
+        *_section("Codes of the orchestrator", ("callback", "field", "value", "event"), _codes(definition.callbacks)),
+        *_section(
+            "What is asked again",
             ("callback", "on", "for", "first pause", "grows by", "longest pause", "jitter"),
-            ((f"`{spec.name}`", *_retry(spec.retry)) for spec in definition.callbacks if spec.retry),
+            [(f"`{spec.name}`", *_retry(spec.retry)) for spec in definition.callbacks if spec.retry],
         ),
-        "## How a script ended, and what is reported",
-        _table(
+        *_section(
+            "How a script ended, and what is reported",
             ("outcome", "job status"),
-            ((f"`{name}`", f"{status} {JOB_STATUSES[status]}") for name, status in definition.outcomes.items()),
+            [(f"`{name}`", f"{status} {JOB_STATUSES[status]}") for name, status in definition.outcomes.items()],
         ),
     ]
     return "\n\n".join(parts) + "\n"
@@ -89,12 +91,13 @@ def _does(definition: Definition, callback: str, final: bool) -> str:
     return "; ".join(part for part in ("the run ends" if final else "", text) if part)
 
 
-def _remarks(kind: str, at_most: int | None, spent: bool, progress: bool) -> str:
+def _remarks(edge: Transition) -> str:
     notes = [
-        "stays, the callback does not run again" if kind == "internal" else "",
-        f"at most {at_most} times" if at_most else "",
-        "when that is used up" if spent else "",
-        "budgets start anew" if progress else "",
+        "stays, the callback does not run again" if edge.kind == "internal" else "",
+        f"at most {edge.at_most} times" if edge.at_most else "",
+        "when that is used up" if edge.spent else "",
+        "budgets start anew" if edge.progress else "",
+        f"the job ends as `{edge.outcome}`" if edge.outcome else "",
     ]
     return ", ".join(note for note in notes if note)
 
@@ -116,6 +119,12 @@ def _retry(policy: RetryPolicy | None) -> tuple[str, ...]:
 
 def _number(value: int | None) -> str:
     return "" if value is None else str(value)
+
+
+def _section(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return a heading with its table, or nothing where a machine has nothing of it."""
+    found = list(rows)
+    return [f"## {title}", _table(head, found)] if found else []
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
