@@ -26,6 +26,7 @@ from fsm_robot.machine.core import RobotMachine
 from fsm_robot.machine.definition import Definition
 from fsm_robot.machine.events import Event
 from tests.export.random_machines import machines
+from tests.fakes.journals import JournalMaker
 
 LIGHT = """\
 states:
@@ -95,7 +96,10 @@ def test_no_word_of_an_orchestrator_is_in_a_drawing_of_it(light: Path, name: str
     light.with_name("light.ru.yaml").write_text("states: {Red: {title: Красный}}", encoding="utf-8")
     made = light.with_name("made")
 
-    assert main(["diagram", str(light), "--format", name, "-o", str(made), *(["--lang", language] if language else [])]) == 0
+    assert (
+        main(["diagram", str(light), "--format", name, "-o", str(made), *(["--lang", language] if language else [])])
+        == 0
+    )
 
     text = made.read_text(encoding="utf-8")
     assert words_of_jobs(name, text) == set()
@@ -152,10 +156,10 @@ def test_it_comes_back_from_its_drawings(light: Path, name: str) -> None:
 
 def test_export_and_conformance_take_its_journal(light: Path) -> None:
     """A run of it, written by the journal itself, as an event log and against its machine."""
-    from tests.fakes.journals import journal_of
-
     folder = light.with_name("journal")
-    journal_of(machine_file.load(light, None, ()), folder, ["people_crossed", "night_fell"])
+    folder.mkdir()
+    maker = JournalMaker(definition=machine_file.load(light, None, ()))
+    maker.write(folder / "000001-20261123T200000Z.jsonl", ["people_crossed", "night_fell"])
 
     assert main(["conformance", str(folder), "--machine", str(light)]) == 0
     assert main(["replay", str(folder), "--machine", str(light)]) == 0
