@@ -11,11 +11,16 @@ from fsm_robot.callbacks import Callbacks
 from fsm_robot.errors import CallbackError, JournalError, RobotError
 from fsm_robot.logs import Log
 from fsm_robot.machine.core import CameFrom, RobotMachine, Step
+from fsm_robot.machine.definition import CallbackSpec
+from fsm_robot.machine.error_names import event_for_error
 from fsm_robot.machine.events import Event, as_spelled
 from fsm_robot.ports import Inbox, Journal
+from fsm_robot.redact import cut
 
 CRASHED = 1
 """What a run ends with that its machine did not end."""
+LONGEST_MESSAGE = 500
+"""Characters that an event keeps of the message of an error."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -67,11 +72,14 @@ class Runner:
 
     def _call(self, step: Step) -> Event | None:
         callback: Callable[[Step], Any] = getattr(self.callbacks, step.callback)
+        spec = self.callbacks.definition.callback(step.callback)
         try:
             answer = callback(step)
         except Exception as error:  # any code may stand in a callback
-            raise CallbackError(step.callback, step.dest, self.log.redact(_told(error))) from error
-        spec = self.callbacks.definition.callback(step.callback)
+            event = self._declared(spec, step, error)
+            if event is None:
+                raise CallbackError(step.callback, step.dest, self.log.redact(_told(error))) from error
+            return event
         # What is called in a final state has nobody to answer to.
         if answer is None and (spec.waits or self.machine.finished):
             return None
@@ -81,6 +89,22 @@ class Runner:
             return attrs.evolve(answer, job_run=None) if answer.job_run is not None else answer
         problem = f"it answers {self.log.redact(_answered(answer))}; {_allowed(spec.answers, waits=spec.waits)}"
         raise CallbackError(step.callback, step.dest, problem)
+
+    def _declared(self, spec: CallbackSpec, step: Step, error: Exception) -> Event | None:
+        """Return the event that the machine file gives for an error of a callback, or None.
+
+        Raises:
+            CallbackError: A name in the machine file leads to no class of errors any more.
+        """
+        told = self.log.redact(_told(error))
+        try:
+            name = "" if self.machine.finished else event_for_error(spec.errors, error)
+        except LookupError as unknown:
+            raise CallbackError(step.callback, step.dest, f"{told}; its `errors` cannot be used: {unknown}") from error
+        if not name:
+            return None
+        self.log.warning("a callback raised a declared error", callback=spec.name, event=name, error=told)
+        return Event(name, {"error": type(error).__name__, "text": cut(_text(error), LONGEST_MESSAGE, self.log.redact)})
 
     def _crashed(self, error: Exception) -> None:
         """End what runs, then tell of the crash wherever somebody may look: in robot.log and in the journal."""
@@ -108,8 +132,15 @@ class Runner:
         return exit_code
 
 
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as broken:  # any code may stand in an error, too
+        return f"its text cannot be had: {type(broken).__name__}"
+
+
 def _told(error: BaseException) -> str:
-    text = str(error)
+    text = _text(error)
     if isinstance(error, RobotError):
         return text  # a whole sentence already
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

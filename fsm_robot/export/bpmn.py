@@ -19,6 +19,7 @@ from fsm_robot.export.idents import idents
 from fsm_robot.export.phrases import phrase
 from fsm_robot.export.scene import Heat, budget_of
 from fsm_robot.export.words import Words
+from fsm_robot.machine.checks import effective
 from fsm_robot.machine.definition import CallbackSpec, Definition, State, Transition
 
 CALL = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE)\s+(/\S+)")
@@ -94,12 +95,19 @@ def role_of(definition: Definition, edge: Transition) -> str:
     if edge.trigger in definition.inbox:
         natural = inside and not definition.waits(leads) and not edge.exit_code
         return "" if natural else outside
-    return "error" if edge.exit_code else ""
+    return "error" if edge.exit_code or _is_raised(definition, edge) else ""
+
+
+def _is_raised(definition: Definition, edge: Transition) -> bool:
+    """Return whether only an error of the callback brings the event of a transition."""
+    state = definition.state(edge.source)
+    spec = definition.callback(state.on_enter) if state.on_enter else CallbackSpec("")
+    return edge.trigger in spec.errors.values() and edge.trigger not in spec.answers
 
 
 def ordered_events(definition: Definition) -> set[str]:
     """Return the events of the inbox that the orchestrator's answers bring."""
-    tables = (table for spec in definition.callbacks for table in spec.codes.values())
+    tables = (table for spec in definition.callbacks for table in effective(spec).codes.values())
     return {event for table in tables for event in table.values() if event is not None and event in definition.inbox}
 
 
@@ -196,7 +204,7 @@ class _Made:
 
 def calls(spec: CallbackSpec) -> bool:
     """Return whether a callback asks the orchestrator."""
-    return bool(CALL.search(spec.does) or spec.codes)
+    return bool(CALL.search(spec.does) or effective(spec).codes)
 
 
 def spoken(name: str) -> str:
@@ -208,7 +216,7 @@ def _messages(made: _Made) -> Iterator[Message]:
     for state in made.definition.states:
         if not state.on_enter or not calls(made.definition.callback(state.on_enter)):
             continue
-        spec, ident = made.definition.callback(state.on_enter), made.ids[state.name]
+        spec, ident = effective(made.definition.callback(state.on_enter)), made.ids[state.name]
         found = CALL.search(spec.does)
         asked = f"{found[1]} {found[2].rstrip(',;.')}" if found else spoken(spec.name)
         yield Message(f"Call_{ident}", f"State_{ident}", "\n".join(broken(asked)), True)
@@ -233,7 +241,7 @@ def _said(words: Words, group: Group) -> str:
 def _about_state(words: Words, state: State) -> str:
     lines = [words.about_state(state.name), f"State {state.name}."]
     if state.on_enter:
-        spec = words.definition.callback(state.on_enter)
+        spec = effective(words.definition.callback(state.on_enter))
         lines.append(f"Callback {spec.name}{f': {spec.does}' if spec.does else ''}.")
         lines += _about_callback(spec)
     if state.ignores:
@@ -248,6 +256,8 @@ def _about_callback(spec: CallbackSpec) -> Iterator[str]:
     if spec.retry is not None:
         lasts = "for ever" if spec.retry.for_s == float("inf") else f"for {spec.retry.for_s:g} s"
         yield f"Asked again {lasts} on {', '.join(spec.retry.on)}."
+    if spec.errors:
+        yield f"Errors: {', '.join(f'{name} {event}' for name, event in spec.errors.items())}."
 
 
 def _about_events(words: Words, group: Group) -> str:

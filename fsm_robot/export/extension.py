@@ -114,6 +114,7 @@ def _callback(spec: CallbackSpec) -> str:
             "pause_s": repr(spec.pause_s) if spec.pause_s else None,
         },
         *(_own("answer", {"event": event}) for event in spec.answers),
+        *(_own("error", {"name": name, "event": event}) for name, event in spec.errors.items()),
         *(
             _own("field", {"name": field}, *(_own("code", {"value": v, "event": e}) for v, e in table.items()))
             for field, table in spec.codes.items()
@@ -272,6 +273,7 @@ def _callback_from(found: Element) -> CallbackSpec:
         },
         retry=_retry_from(policies[0]) if policies else None,
         pause_s=_number_of(found, "pause_s") if "pause_s" in found.attributes else 0.0,
+        errors={text_of(each, "name"): text_of(each, "event") for each in own(found, "error")},
     )
 
 

@@ -84,6 +84,7 @@ def _callback(spec: CallbackSpec) -> dict[str, Any]:
         "codes": spec.codes or None,
         "retry": _retry(spec.retry) if spec.retry is not None else None,
         "pause_s": spec.pause_s or None,
+        "errors": spec.errors or None,
     }
     return _given(values) | {"answers": spec.answers}
 

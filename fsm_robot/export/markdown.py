@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from fsm_robot.export.mermaid import mermaid
 from fsm_robot.export.words import Words, words
 from fsm_robot.journal.taken import Taken
-from fsm_robot.machine.checks import JOB_STATUSES, coverage
+from fsm_robot.machine.checks import JOB_STATUSES, coverage, effective
 from fsm_robot.machine.definition import CallbackSpec, Definition, RetryPolicy, Transition
 
 
@@ -21,6 +21,7 @@ def markdown(
     counted = ("taken",) if taken else ()
     names = [state.name for state in definition.states if not state.final]
     made_by = "make diagram" if source == "states.yaml" else "fsm-robot diagram --format markdown"
+    callbacks = [effective(spec) for spec in definition.callbacks]
     parts = [
         f"# The machine `{definition.name}`",
         f"Made from `{source}` by `{made_by}`; change that file, not this one.",
@@ -59,12 +60,13 @@ def markdown(
             ("event", *names),
             ((f"`{event}`", *(cells[name] for name in names)) for event, cells in coverage(definition)),
         ),
-        *_section("Codes of the orchestrator", ("callback", "field", "value", "event"), _codes(definition.callbacks)),
+        *_section("Codes of the orchestrator", ("callback", "field", "value", "event"), _codes(callbacks)),
         *_section(
             "What is asked again",
             ("callback", "on", "for", "first pause", "grows by", "longest pause", "jitter"),
-            [(f"`{spec.name}`", *_retry(spec.retry)) for spec in definition.callbacks if spec.retry],
+            [(f"`{spec.name}`", *_retry(spec.retry)) for spec in callbacks if spec.retry],
         ),
+        *_section("What errors become", ("callback", "error", "event"), _errors(definition.callbacks)),
         *_section(
             "How a script ended, and what is reported",
             ("outcome", "job status"),
@@ -107,6 +109,12 @@ def _codes(callbacks: Iterable[CallbackSpec]) -> Iterable[tuple[str, ...]]:
         for field, table in spec.codes.items():
             for value, event in table.items():
                 yield f"`{spec.name}`", field, str(value), f"`{event}`" if event else "(says nothing)"
+
+
+def _errors(callbacks: Iterable[CallbackSpec]) -> Iterable[tuple[str, ...]]:
+    for spec in callbacks:
+        for name, event in spec.errors.items():
+            yield f"`{spec.name}`", f"`{name}`", f"`{event}`"
 
 
 def _retry(policy: RetryPolicy | None) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
+import attrs
+
 from fsm_robot.machine.definition import CallbackSpec, Definition, State, Transition
 from fsm_robot.machine.document import Problem
 from fsm_robot.wording import did_you_mean
@@ -21,12 +23,26 @@ JOB_STATUSES: Mapping[int, str] = {
     8: "In_Progress",
 }
 """Job statuses of the orchestrator. Source: docs/protocol.md."""
+ACTING: Mapping[str, tuple[str, ...]] = {
+    "announce": ("codes", "retry"),
+    "consume_job": ("codes", "retry", "pause_s"),
+    "claim_job": ("retry",),
+    "run_script": ("codes", "retry"),
+    "report_outcome": ("retry",),
+}
+"""Callback that asks the orchestrator -> the keys by which it goes. In any other callback nobody would read them."""
+INSTEAD: Mapping[str, str] = {
+    "codes": "return the event from the callback",
+    "retry": "try again in the callback, or by a transition with `at_most` back to its state",
+    "pause_s": "wait in a state with `after`",
+}
 
 REPORTS = "report_outcome"
 """The callback that tells the orchestrator how a job has ended."""
 SAYS_THE_OUTCOME = frozenset(("result_left", "job_repeated", "claim_failed", "script_not_started", "script_ended"))
-"""Events of the robot that say themselves how the job has ended; `interrupted` does so where a claim answers it."""
-CLAIMS = "claim_job"
+"""Events of the robot that say themselves how the job has ended."""
+KNOWS_THE_OUTCOME = frozenset(("claim_job", "run_script", "ask_script_to_stop", "kill_script"))
+"""Callbacks of the robot that hold a claimed job, which is not started as long as nothing else is known of it."""
 
 
 def check(definition: Definition, known_callbacks: Collection[str] | None = None) -> list[Problem]:
@@ -36,6 +52,7 @@ def check(definition: Definition, known_callbacks: Collection[str] | None = None
         *_unknown_names(definition, known_callbacks),
         *_edges(definition),
         *_events_answered(definition),
+        *(without_effect(definition) if known_callbacks is not None else ()),
     ]
     # Reachability speaks of names, so it has nothing to say while some of them are wrong.
     if not found:
@@ -52,6 +69,27 @@ def coverage(definition: Definition) -> Iterator[tuple[str, dict[str, str]]]:
             leads = " / ".join("stays" if edge.kind == "internal" else edge.dest for edge in edges)
             cells[state.name] = leads or ("ignored" if event in state.ignores else "")
         yield event, cells
+
+
+def effective(spec: CallbackSpec) -> CallbackSpec:
+    """Return a callback without the keys that have no effect in it, as drawings tell of it."""
+    acts = ACTING.get(spec.name, ())
+    return attrs.evolve(
+        spec,
+        codes=spec.codes if "codes" in acts else {},
+        retry=spec.retry if "retry" in acts else None,
+        pause_s=spec.pause_s if "pause_s" in acts else 0.0,
+    )
+
+
+def without_effect(definition: Definition) -> Iterator[Problem]:
+    """Yield every key of a callback that nobody would read."""
+    for spec in definition.callbacks:
+        left = effective(spec)
+        for key, instead in INSTEAD.items():
+            if getattr(spec, key) != getattr(left, key):
+                where = ", ".join(name for name, keys in ACTING.items() if key in keys)
+                yield _at(spec, f"{spec.name}: `{key}` acts in {where} alone; leave it out, and {instead}")
 
 
 def _duplicate_states(definition: Definition) -> Iterator[Problem]:
@@ -92,7 +130,7 @@ def _unknown_names(definition: Definition, known_callbacks: Collection[str] | No
 
 
 def _unknown_events(definition: Definition) -> Iterator[Problem]:
-    answers = {answer for callback in definition.callbacks for answer in callback.answers}
+    answers = {answer for callback in definition.callbacks for answer in callback.possible}
     possible = {*answers, *definition.inbox}
     for edge in definition.transitions:
         if edge.trigger not in possible and not edge.spent:
@@ -149,18 +187,21 @@ def _events_answered(definition: Definition) -> Iterator[Problem]:
         for event in handled.intersection(state.ignores):
             yield _at(state, f"{state.name} both handles and ignores {event!r}")
         spec = callbacks.get(state.on_enter)
+        if state.final and spec is not None and spec.errors:
+            yield _at(spec, f"{spec.name} acts in {state.name}, which is final, so no event can follow its `errors`")
         if state.final or (state.on_enter and spec is None):
             continue
-        for event in spec.answers if spec else ():
+        for event in spec.possible if spec else ():
             if event not in handled:
-                yield _at(state, f"{state.name} has no transition for {event!r}, which {state.on_enter} may answer")
+                how = "may answer" if spec and event in spec.answers else "answers where it raises an error"
+                yield _at(state, f"{state.name} has no transition for {event!r}, which {state.on_enter} {how}")
         if spec is None or spec.waits:
             for event in definition.inbox:
                 if event not in handled and event not in state.ignores:
                     text = f"{state.name} neither handles nor ignores {event!r} from the inbox"
                     yield _at(state, f"{text}; add a transition, or the name to its `ignores`")
         else:
-            for event in handled.difference(spec.answers):
+            for event in handled.difference(spec.possible):
                 yield _at(state, f"{state.name} handles {event!r}, which {state.on_enter} never answers")
 
 
@@ -210,13 +251,9 @@ def without_outcome(definition: Definition) -> list[Problem]:
     For machines that are sound otherwise. An outcome that was said before counts: a state between the end of a script
     and the report needs to say nothing.
     """
-
-    def is_silent(edge: Transition) -> bool:
-        claims = edge.trigger == "interrupted" and definition.state(edge.source).on_enter == CLAIMS
-        return not (edge.outcome or edge.trigger in SAYS_THE_OUTCOME or claims)
-
     reporting = {state.name for state in definition.states if state.on_enter == REPORTS}
-    silent = [edge for edge in definition.transitions if is_silent(edge)]
+    knowing = {state.name for state in definition.states if state.on_enter in KNOWS_THE_OUTCOME}
+    silent = [edge for edge in definition.transitions if not edge.outcome and edge.trigger not in SAYS_THE_OUTCOME]
 
     def on_from(name: str) -> list[str]:
         return [] if name in reporting else [edge.dest for edge in silent if edge.source == name]
@@ -226,7 +263,7 @@ def without_outcome(definition: Definition) -> list[Problem]:
     return [
         _at(edge, text.format(edge.source, edge.trigger, edge.dest))
         for edge in silent
-        if edge.source in unsaid and edge.dest in reporting and edge.source not in reporting
+        if edge.source in unsaid and edge.dest in reporting and edge.source not in (*reporting, *knowing)
     ]
 
 

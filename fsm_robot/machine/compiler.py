@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from pathlib import PurePath
 from typing import Any
 
 import attrs
 
 from fsm_robot.errors import DefinitionError
-from fsm_robot.machine.checks import JOB_STATUSES, check, reports, without_outcome
+from fsm_robot.machine.checks import JOB_STATUSES, check, reports, without_effect, without_outcome
 from fsm_robot.machine.definition import (
     FAILURE_KINDS,
     CallbackSpec,
@@ -25,6 +24,7 @@ from fsm_robot.machine.definition import (
     Transition,
 )
 from fsm_robot.machine.document import Place, Problem, Value, read
+from fsm_robot.machine.error_names import problem_with
 from fsm_robot.wording import did_you_mean
 
 FORMAT = 1
@@ -38,7 +38,8 @@ class Shape:
     Attributes:
         kind: `text`, `name` (a word for a state, event or callback), `flag`, `whole`, `number`, `names` (a list of
             names), `name or names`, or the name of another entry of `SHAPES`, also as `list of …` and `map of …`;
-            `whole map` is name -> whole number, `text map` is name -> text, `codes` is field -> whole -> name or null;
+            `whole map` is name -> whole number, `text map` is name -> text, `name map` is name -> name, `codes` is
+            field -> whole -> name or null;
             `line` is a text of one line; `wording` is one, or language -> line.
         help: One line for editors.
         required: Whether the key must be there.
@@ -116,6 +117,7 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
         "codes": Shape("codes", "field of the orchestrator's answer -> value -> event, null: the next field decides"),
         "retry": Shape("retry", "what is asked again, how often and how long"),
         "pause_s": Shape("number", "seconds before it answers that it came to nothing", most=3600),
+        "errors": Shape("name map", "error that it raises -> event; Python's own, a.dotted.Path, or '*' for every one"),
     },
     "retry": {
         "on": Shape("names", "failures that are worth another try", required=True, allowed=FAILURE_KINDS),
@@ -171,8 +173,11 @@ def compile_text(
     reader = _Reader(problems)
     values = reader.entry(document, "file")
     definition, place_of_outcomes = _definition(reader, values, document, name)
-    has_jobs = definition.has_jobs or reports(definition)
-    found = check(definition, None if jobs_only and not has_jobs else known_callbacks)
+    _check_errors(reader, values, imports=known_callbacks is not None)
+    if jobs_only and not (definition.has_jobs or reports(definition)):
+        found = [*check(definition), *without_effect(definition)]
+    else:
+        found = check(definition, known_callbacks)
     if definition.outcomes or reports(definition):
         found += _missing_outcomes(definition.outcomes, known_outcomes, place_of_outcomes)
     if known_outcomes and not found:
@@ -204,7 +209,7 @@ def _definition(
         if status not in JOB_STATUSES:
             reader.complain(places["outcomes"], f"outcome {outcome!r}: {status} is no job status; they go from 0 to 8")
     definition = Definition(
-        name=values.get("machine", "" if "machine" in places else PurePath(file_name).stem),
+        name=values.get("machine", "" if "machine" in places else _stem(file_name)),
         initial=values.get("initial", states[0].name if states and "initial" not in places else ""),
         states=states,
         transitions=transitions,
@@ -226,6 +231,11 @@ def _definition(
     return definition, places.get("outcomes", document.place)
 
 
+def _stem(file_name: str) -> str:
+    base = re.split(r"[/\\]", file_name)[-1]
+    return base.rpartition(".")[0] or base
+
+
 def _check_renamed(reader: _Reader, definition: Definition, value: Value) -> None:
     names = definition.names()
     for old, new in definition.renamed.items():
@@ -235,6 +245,14 @@ def _check_renamed(reader: _Reader, definition: Definition, value: Value) -> Non
             reader.complain(place, f"renamed: no state, event or callback is called {new!r}{near}")
         if old in names:
             reader.complain(place, f"renamed: {old!r} is still a name of this file, so it cannot be an old one")
+
+
+def _check_errors(reader: _Reader, values: Mapping[str, Any], *, imports: bool) -> None:
+    for callback, (entry, value) in values.get("callbacks", {}).items():
+        for name in entry.get("errors", ()):
+            problem = problem_with(name, imports=imports)
+            if problem:
+                reader.complain(value.content["errors"].key_places[name], f"{callback}: errors: {problem}")
 
 
 def _state(entry: Mapping[str, Any], value: Value) -> State:
@@ -292,6 +310,7 @@ def _callback(name: str, entry: Mapping[str, Any], value: Value) -> CallbackSpec
         codes=entry.get("codes", {}),
         retry=None if retry is None else RetryPolicy(**{**retry, "on": tuple(retry.get("on", ()))}),
         pause_s=float(entry.get("pause_s", 0)),
+        errors=entry.get("errors", {}),
         line=value.place.line,
         column=value.place.column,
     )
@@ -404,6 +423,9 @@ class _Reader:
     def text_map(self, value: Value, shape: Shape, key: str) -> Any:
         return self._map(value, key, lambda item: self.text(item, shape, f"{key}: an explanation"))
 
+    def name_map(self, value: Value, shape: Shape, key: str) -> Any:
+        return self._map(value, key, lambda item: self.text(item, shape, f"{key}: an event"))
+
     def whole_map(self, value: Value, shape: Shape, key: str) -> Any:
         return self._map(value, key, lambda item: self.whole(item, shape, key))
 
@@ -468,6 +490,7 @@ _KINDS: Mapping[str, Callable[[_Reader, Value, Shape, str], Any]] = {
     "number": _Reader.number,
     "text map": _Reader.text_map,
     "whole map": _Reader.whole_map,
+    "name map": _Reader.name_map,
     "codes": _Reader.codes,
     "line": _Reader.line,
     "wording": _Reader.wording,

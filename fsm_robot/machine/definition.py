@@ -95,6 +95,7 @@ class CallbackSpec:
         codes: Field of the answer -> value -> event, or None where the next field decides.
         retry: Policy, or None where nothing is tried again.
         pause_s: Seconds that it waits before it answers that it came to nothing.
+        errors: Name of an error -> event that it becomes; the first that fits decides. See `error_names`.
     """
 
     name: str
@@ -104,8 +105,14 @@ class CallbackSpec:
     codes: Mapping[str, Mapping[int, str | None]] = attrs.field(factory=dict)
     retry: RetryPolicy | None = None
     pause_s: float = 0.0
+    errors: Mapping[str, str] = attrs.field(factory=dict)
     line: int = 0
     column: int = 0
+
+    @property
+    def possible(self) -> tuple[str, ...]:
+        """Every event that can come of it: what it may return, and what its errors become."""
+        return tuple(dict.fromkeys([*self.answers, *self.errors.values()]))
 
 
 @attrs.frozen
@@ -191,10 +198,15 @@ class Definition:
         del values["labels"], values["renamed"]
         for entry in [*values["states"], *values["transitions"], *values["callbacks"]]:
             del entry["line"], entry["column"]
+        # What came with a later version is left out where a machine has none of it: older journals name it so.
         for edge in values["transitions"]:
-            # What came with a later version is left out where a machine has none of it: older journals know it so.
             if not edge["outcome"]:
                 del edge["outcome"]
+        for callback in values["callbacks"]:
+            # In the order of the file, which decides.
+            errors = list(callback.pop("errors").items())
+            if errors:
+                callback["errors"] = errors
         return hashlib.sha256(json.dumps(values, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 

@@ -70,6 +70,7 @@ def _kind(shape: Shape) -> dict[str, Any]:
         "whole": {"type": "integer", **_range(shape)},
         "number": {"type": "number", **_range(shape)},
         "text map": {"type": "object", "additionalProperties": NAME},
+        "name map": {"type": "object", "additionalProperties": NAME},
         "whole map": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0, "maximum": 8}},
         "codes": {"type": "object", "additionalProperties": code_table},
         "line": _line(shape),

@@ -176,7 +176,7 @@ def _data(words: Words, runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def _events(definition: Definition) -> Iterable[str]:
-    answers = (event for spec in definition.callbacks for event in spec.answers)
+    answers = (event for spec in definition.callbacks for event in spec.possible)
     return dict.fromkeys([*definition.events(), *answers])
 
 
@@ -187,7 +187,7 @@ def _state(words: Words, state: State, identity: str) -> dict[str, Any]:
         "title": words.state(state.name),
         "callback": state.on_enter,
         "does": words.about_state(state.name) or (spec.does if spec else ""),
-        "answers": list(spec.answers) if spec else [],
+        "answers": list(spec.possible) if spec else [],
     }
 
 

@@ -6,6 +6,8 @@ from collections.abc import Collection
 from random import Random
 from typing import Any
 
+import attrs
+
 from fsm_robot.simulator.scenario import (
     ALL_FAULTS,
     CRASHES,
@@ -21,6 +23,7 @@ JOBS_PER_WORLD = 16
 CALLS_PER_JOB, EFFECTS_PER_JOB, WRITES_PER_JOB = 6, 36, 8
 """About how many there are, so that faults fall among them."""
 NETWORK_FAULTS_PER_JOB, CRASHES_PER_JOB = 0.35, 0.12
+CALLBACKS_PER_JOB, RAISED_SHARE, MOST_ERRORS = 6, 0.08, 8
 HOUR_S = 3600.0
 
 
@@ -45,6 +48,17 @@ def scenario_by(seed: int, jobs: int, faults: Collection[str] = tuple(ALL_FAULTS
         planned.append(Fault("disk_full", _number(chance, jobs * WRITES_PER_JOB), chance.choice([1, 1, 2, 30])))
     lost_after_s = chance.choice([None, None, None, 60.0])
     return Scenario(chance.getrandbits(48), plans, tuple(planned), lost_after_s)
+
+
+def with_raised(scenario: Scenario) -> Scenario:
+    """Return a scenario in which callbacks also raise what their machine file declares, as its seed will have it.
+
+    Not a part of `scenario_by`: the worlds of a machine that declares nothing stay what they were.
+    """
+    chance = Random(f"raised {scenario.seed}")
+    calls = [call for call in range(1, len(scenario.jobs) * CALLBACKS_PER_JOB + 1) if chance.random() < RAISED_SHARE]
+    raised = (Fault("raised", call, chance.randrange(MOST_ERRORS)) for call in calls)
+    return attrs.evolve(scenario, faults=(*scenario.faults, *raised))
 
 
 def _job(chance: Random, number: int, allowed: list[str]) -> JobPlan:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 
 import attrs
 
-from fsm_robot.simulator.chance import JOBS_PER_WORLD, scenario_by, world_seed
+from fsm_robot.simulator.chance import JOBS_PER_WORLD, scenario_by, with_raised, world_seed
 from fsm_robot.simulator.history import History
 from fsm_robot.simulator.invariants import Violation, violations
 from fsm_robot.simulator.scenario import ALL_FAULTS, NETWORK_FAULTS, Fault, JobPlan, Order, Scenario, Script
@@ -83,8 +83,10 @@ def by_seed(
 ) -> Tally:
     """Run worlds until they have had `jobs` jobs together, or `most_findings` of them broke a promise."""
     tally, number = Tally(), 0
+    fallible = any(spec.errors for spec in setup.definition.callbacks) and bool(faults)
     while tally.jobs < jobs and len(tally.findings) < most_findings:
-        tally.add(*run(setup, scenario_by(world_seed(seed, number), min(JOBS_PER_WORLD, jobs - tally.jobs), faults)))
+        scenario = scenario_by(world_seed(seed, number), min(JOBS_PER_WORLD, jobs - tally.jobs), faults)
+        tally.add(*run(setup, with_raised(scenario) if fallible else scenario))
         number += 1
         if watch is not None:
             watch(tally)
@@ -153,6 +155,8 @@ def _single_faults(world: World) -> Iterator[Fault]:
         for kind, value in (("outage", 45.0), ("outage", 900.0), ("forgotten", 60.0), ("clock_jump", -HOUR_S)):
             yield Fault(kind, float(moment_s), value)
         yield Fault("double_start", float(moment_s))
+    for call, spec in enumerate(world.fallible, start=1):
+        yield from (Fault("raised", call, place) for place in range(len(spec.errors)))
     yield from _crashes(world.effects)
 
 

@@ -52,6 +52,11 @@ SCRIPT_FAULTS: Mapping[str, str] = {
     "not_started": "a script is refused or cannot be started",
 }
 """Live in the scripts of a scenario, not in its list of faults."""
+CALLBACK_FAULTS: Mapping[str, str] = {"raised": "a callback raises the `value`-th error that its `errors` name, from 0"}
+"""Strike a call of a callback whose machine file declares errors; `at` is its number among these, from 1.
+
+Not among `ALL_FAULTS`: whether they can strike is for the machine to say, and then they do.
+"""
 ALL_FAULTS: Mapping[str, str] = {**NETWORK_FAULTS, **CRASHES, **TIMED_FAULTS, **DISK_FAULTS, **SCRIPT_FAULTS}
 
 

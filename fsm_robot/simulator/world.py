@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import cast
 from uuid import UUID
 
 import attrs
@@ -18,7 +19,7 @@ from fsm_robot.journal.file import JournalFile
 from fsm_robot.journal.ledger import JobLedger
 from fsm_robot.journal.look_back import find_outcome, find_unsettled
 from fsm_robot.machine.core import Engine, RobotMachine, Step, engine_for
-from fsm_robot.machine.definition import Definition
+from fsm_robot.machine.definition import CallbackSpec, Definition
 from fsm_robot.patience import Patience
 from fsm_robot.ports import Unsettled
 from fsm_robot.pulse import Pulse
@@ -30,7 +31,8 @@ from fsm_robot.simulator.life import CrashError, Life, LifeGateway, LifeInbox, L
 from fsm_robot.simulator.network import Network
 from fsm_robot.simulator.orchestrator import SimulatedOrchestrator
 from fsm_robot.simulator.processes import Processes, SimulatedWorker
-from fsm_robot.simulator.scenario import CRASHES, NETWORK_FAULTS, Fault, Scenario
+from fsm_robot.simulator.raising import RaisingCallbacks
+from fsm_robot.simulator.scenario import CALLBACK_FAULTS, CRASHES, NETWORK_FAULTS, Fault, Scenario
 from fsm_robot.simulator.schedule import Schedule, StuckError
 from fsm_robot.simulator.secrets import SecretForms, forms_of
 
@@ -71,6 +73,7 @@ class World:
         effects: Names of the effects so far: what changes something outside the robot, or tells it something.
         struck: Kind of fault -> how often it struck.
         transitions: Keys of the transitions that were taken.
+        fallible: The callbacks with declared errors that were called, in order.
     """
 
     scenario: Scenario
@@ -80,6 +83,7 @@ class World:
     struck: Counter[str] = attrs.field(factory=Counter)
     lives: int = 0
     transitions: set[str] = attrs.field(factory=set)
+    fallible: list[CallbackSpec] = attrs.field(factory=list)
     schedule: Schedule = attrs.field(factory=Schedule)
     _facts: list[Fact] = attrs.field(factory=list)
     _life: Life = attrs.field(factory=lambda: Life(0, dead=True))
@@ -91,6 +95,7 @@ class World:
     orchestrator: SimulatedOrchestrator = attrs.field(init=False)
     network: Network = attrs.field(init=False)
     _crash_at: dict[int, Fault] = attrs.field(init=False)
+    _raised: dict[int, int] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Make everything that outlives the robot."""
@@ -110,6 +115,7 @@ class World:
             self.schedule, self.chance, calls, self.limits.timeout_s, self._page, self.struck, self._tell_to_leave
         )
         self._crash_at = {int(fault.at): fault for kind in CRASHES for fault in by_kind.get(kind, ())}
+        self._raised = {int(fault.at): int(fault.value) for kind in CALLBACK_FAULTS for fault in by_kind.get(kind, ())}
         for plan in scenario.jobs:
             self.orchestrator.add(str(UUID(int=self.chance.getrandbits(128), version=4)), plan)
         self._enter_timed_faults()
@@ -190,7 +196,9 @@ class World:
         header = {"format": 1, "machine": self.setup.definition.name, "seed": self.scenario.seed, "life": life.number}
         written = JournalFile(STORAGE / "journal", header, self.schedule, self.setup.redactor, disk)
         machine = RobotMachine(self.setup.definition, self.setup.engine)
-        return Runner(machine, NotedJournal(written, self.note, self.transitions), callbacks, inbox, log)
+        journal = NotedJournal(written, self.note, self.transitions)
+        raising = RaisingCallbacks(callbacks, self._raised, self.fallible, lambda: self.struck.update(["raised"]))
+        return Runner(machine, journal, cast(Callbacks, raising), inbox, log)
 
     def _effect_for(self, life: Life) -> Callable[[str], None]:
         def effect(what: str) -> None:

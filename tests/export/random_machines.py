@@ -107,7 +107,9 @@ def _callback(draw: st.DrawFn, name: str, answers: tuple[str, ...], waits: bool)
         RetryPolicy(("refused",), float("inf")),
     ]
     retry = draw(st.sampled_from(policies))
-    return CallbackSpec(name, draw(texts), answers, waits, codes, retry, draw(st.sampled_from([0.0, 5.0])))
+    pause_s = draw(st.sampled_from([0.0, 5.0]))
+    errors = {"ConnectionError": answers[0], "my.Own": answers[-1], "*": answers[0]} if answers else {}
+    return CallbackSpec(name, draw(texts), answers, waits, codes, retry, pause_s, errors if draw(st.booleans()) else {})
 
 
 def hostile() -> Definition:

@@ -209,6 +209,23 @@ def test_page_of_states_is_fresh() -> None:
     assert (DOCS / "states.md").read_text(encoding="utf-8") == markdown(robot())
 
 
+def test_drawings_tell_nothing_of_keys_that_have_no_effect() -> None:
+    """A retry in a callback that nobody repeats is no fact, neither on the page nor in the process of analysts."""
+    robot = machine_file.load(machine_file.built_in(), callback_names(Callbacks), OUTCOMES)
+    spec = attrs.evolve(robot.callback("report_outcome"), name="own", pause_s=7, codes={"OwnCode": {0: "job_reported"}})
+    states = tuple(attrs.evolve(s, on_enter="own") if s.name == "Reporting" else s for s in robot.states)
+    specs = tuple(spec if found.name == "report_outcome" else found for found in robot.callbacks)
+    machine = attrs.evolve(robot, states=states, callbacks=specs)
+
+    page, process = markdown(machine), drawn(analysts_process(Words(machine)))
+
+    for told in (page, process):
+        assert "OwnCode" not in told
+    assert "| `own` | no_connection" not in page
+    assert "Asked again for 600 s" not in process
+    assert "Asked again for 600 s" in drawn(analysts_process(Words(robot)))
+
+
 def test_page_of_states_has_titles_where_a_language_is_asked_for() -> None:
     """Names stay, titles and descriptions come beside them."""
     text = markdown(robot(), Words(robot(), "ru"))

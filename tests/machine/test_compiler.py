@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import inspect
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
 from fsm_robot.errors import DefinitionError
-from fsm_robot.machine.checks import coverage
+from fsm_robot.machine.checks import ACTING, coverage
 from fsm_robot.machine.compiler import compile_text
 from fsm_robot.machine.definition import Definition, from_values
 
@@ -213,6 +215,47 @@ def test_callback_when_the_program_lacks_it_is_refused_before_anything_runs() ->
     found = mistakes(SMALL, ("goo", "rest"))
 
     assert found == ["m.yaml:14:7: the program has no callback 'go'; did you mean 'goo'?"]
+
+
+@pytest.mark.parametrize(
+    ("key", "instead"),
+    [
+        ("retry: {on: [no_answer], for_s: 9}", "announce, consume_job, claim_job, run_script, report_outcome alone"),
+        ("codes: {X: {0: went}}", "announce, consume_job, run_script alone; leave it out, and return the event"),
+        ("pause_s: 5", "consume_job alone; leave it out, and wait in a state with `after`"),
+    ],
+)
+def test_key_that_nobody_reads_in_a_callback_of_ones_own_is_refused(key: str, instead: str) -> None:
+    """It would stand in the file and change nothing: what repeats, pauses and reads codes are five callbacks."""
+    found = mistakes(SMALL.replace("answers: [went]", f"answers: [went], {key}"), ("go", "rest"))
+
+    assert len(found) == 1
+    assert f"go: `{key.partition(':')[0]}` acts in " in found[0]
+    assert instead in found[0]
+
+
+@pytest.mark.parametrize("callback", ["settle_last_run", "claim_job", "ask_script_to_stop", "report_outcome"])
+def test_key_that_a_callback_of_the_robot_does_not_read_is_refused_too(states_yaml: str, callback: str) -> None:
+    """`codes` of a call whose answer holds no code."""
+    event = "" if "script" in callback else re.findall(rf"  {callback}:(?:.|\n)*?answers: \[(\w+)", states_yaml)[0]
+    codes = f"codes: {{X: {{0: {event or 'null'}}}}}"
+    text = states_yaml.replace(f"  {callback}:\n", f"  {callback}:\n    {codes}\n")
+    text = text.replace(f"  {callback}: {{", f"  {callback}: {{{codes}, ")
+
+    with pytest.raises(DefinitionError, match=f"{callback}: `codes` acts in announce, consume_job, run_script alone"):
+        compile_text(text, "m.yaml", callback_names(Callbacks), OUTCOMES)
+
+
+def test_keys_that_act_are_those_that_the_program_reads() -> None:
+    """Every callback that asks the orchestrator, and no other: the table follows the code."""
+    sources = {name: inspect.getsource(getattr(Callbacks, name)) for name in callback_names(Callbacks)}
+    asking = {name for name, source in sources.items() if "self.patience." in source}
+    coding = {name for name, source in sources.items() if "event_for(" in source}
+
+    # The heartbeats of `run_script` are sent by `Pulse`.
+    assert asking | {"run_script"} == {name for name, keys in ACTING.items() if "retry" in keys}
+    assert coding | {"run_script"} == {name for name, keys in ACTING.items() if "codes" in keys}
+    assert "spec.pause_s" in inspect.getsource(Callbacks._consume_failed)
 
 
 def test_many_mistakes_are_reported_in_one_go_in_the_order_of_the_file() -> None:

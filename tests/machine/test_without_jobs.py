@@ -39,7 +39,7 @@ transitions:
   - {trigger: night_fell, source: Green, dest: Dark}
 callbacks:
   let_people_cross: {answers: [people_crossed]}
-  let_cars_pass: {answers: [cars_passed, night_fell], does: counts cars, retry: {on: [no_answer], for_s: 5}}
+  let_cars_pass: {answers: [cars_passed, night_fell], does: counts cars}
 """
 DRAWN = sorted(set(FORMATS) - {"png", "pdf"})
 OF_JOBS = re.compile(r"orchestrat|оркестрат|outcome|heartbeat|job|задани|script ended|states\.yaml", re.IGNORECASE)
@@ -79,6 +79,10 @@ def test_check_takes_it_and_finds_its_mistakes(light: Path, capsys: pytest.Captu
     light.write_text(LIGHT.replace("dest: Green", "dest: Gren"), encoding="utf-8")
     assert main(["check", str(light)]) == 2
     assert capsys.readouterr().err == f"{light}:6:5: people_crossed: there is no state 'Gren'; did you mean 'Green'?\n"
+
+    light.write_text(LIGHT.replace("does: counts cars", "retry: {on: [no_answer], for_s: 5}"), encoding="utf-8")
+    assert main(["check", str(light)]) == 2
+    assert "let_cars_pass: `retry` acts in announce" in capsys.readouterr().err
 
 
 def test_machine_that_reports_jobs_needs_outcomes_all_the_same() -> None:
