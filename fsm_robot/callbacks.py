@@ -26,6 +26,7 @@ from fsm_robot.machine.events import Event
 from fsm_robot.patience import Patience
 from fsm_robot.ports import ConsumeAnswer, Ending, Gateway, HeartbeatAnswer, Inbox, Job, Ledger, Past, Timers, Worker
 from fsm_robot.pulse import HEARTBEAT, Pulse
+from fsm_robot.timeouts import calls_needed
 
 IN_PROGRESS = 8
 CONSUME = "/api/robot/consumeNextJob"
@@ -93,7 +94,6 @@ class Callbacks:
     past: Past
     patience: Patience
     leave: Callable[[], None]
-    stop_grace_s: float = 60.0
     idle_wait_s: float = 0.0
     idle_interval_s: float = 10.0
     new_token: Callable[[], str] = _random_token
@@ -106,7 +106,6 @@ class Callbacks:
     jobs_done: int = 0
     _forgotten: bool = False
     _answer_lost: bool = False
-    _cancel_grace: Callable[[], None] | None = None
     _ending: Ending | None = None
 
     # ---- before the first job
@@ -211,11 +210,9 @@ class Callbacks:
         return None
 
     def ask_script_to_stop(self, step: Step) -> None:
-        """Raise the stop flag, interrupt the script, start the grace time."""
-        self.log.info("script is asked to stop", because=_because(step.event), grace_s=self.stop_grace_s)
+        """Raise the stop flag, interrupt the script; how long it gets to leave says `after` of the state."""
+        self.log.info("script is asked to stop", because=_because(step.event))
         self.worker.ask_to_stop()
-        ended = Event("grace_ended", {}, self.job_run)
-        self._cancel_grace = self.timers.after(self.stop_grace_s, lambda: self.inbox.post(ended))
 
     def kill_script(self, step: Step) -> None:
         """Kill the whole process tree."""
@@ -248,7 +245,6 @@ class Callbacks:
     def report_outcome(self, step: Step) -> Event:
         """Deliver the final status; no Working heartbeat leaves after it."""
         self.pulse.stop()
-        self._end_grace()
         job = self._job()
         status = self.definition.outcomes[self.outcome]
         data = {"job": job.guid, "outcome": self.outcome, "status": status}
@@ -274,22 +270,16 @@ class Callbacks:
             self.worker.close()
         finally:
             self.pulse.stop()
-            self._end_grace()
 
     # ---- pieces
 
     def _get_ready(self, job: Job, job_run: int) -> None:
-        """Take what heartbeats and the grace time need: a script may use up whatever the account may have."""
+        """Take what heartbeats and the times of states need: a script may use up whatever the account may have."""
         try:
-            self.timers.prepare(2)
+            self.timers.prepare(1 + calls_needed(self.definition))
         except OSError as error:
             raise ScriptNotStartedError(f"the script is not started, {error}") from error
         self.pulse.start(job, job_run)
-
-    def _end_grace(self) -> None:
-        if self._cancel_grace is not None:
-            self._cancel_grace()
-            self._cancel_grace = None
 
     def _announced(self, spec: CallbackSpec) -> HeartbeatAnswer:
         answer = self.gateway.announce(self.job)

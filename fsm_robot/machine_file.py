@@ -51,10 +51,12 @@ def load(
     if cached is not None:
         return cached
     from fsm_robot.machine.compiler import compile_text
+    from fsm_robot.settings import times
 
     text = _text(path, data)
+    settings = None if callbacks is None else tuple(times())
     try:
-        definition = compile_text(text, str(path), callbacks, outcomes, jobs_only=jobs_only)
+        definition = compile_text(text, str(path), callbacks, outcomes, settings, jobs_only=jobs_only)
     except DefinitionError:
         _refuse_labels(path, text)
         raise

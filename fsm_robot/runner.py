@@ -16,6 +16,7 @@ from fsm_robot.machine.error_names import event_for_error
 from fsm_robot.machine.events import Event, as_spelled
 from fsm_robot.ports import Inbox, Journal
 from fsm_robot.redact import cut
+from fsm_robot.timeouts import Timeouts
 
 CRASHED = 1
 """What a run ends with that its machine did not end."""
@@ -32,6 +33,9 @@ class Runner:
     callbacks: Callbacks
     inbox: Inbox
     log: Log
+    timeouts: Timeouts = attrs.field(
+        default=attrs.Factory(lambda self: Timeouts(self.callbacks.timers, self.inbox), takes_self=True)
+    )
 
     def run(self) -> int:
         """Drive the machine until it has finished; return the exit code of the process.
@@ -45,15 +49,22 @@ class Runner:
             answer = self._do(step)
             while not self.machine.finished:
                 # A callback's own answer comes first: what waits in the inbox is younger.
-                step = self._decide(answer, "callback") if answer else self._decide(self.inbox.take(), "inbox")
+                step = self._decide(answer, "callback") if answer else self._decide(self._take(), "inbox")
                 answer = self._do(step)
         except Exception as error:
             self._crashed(error)
             raise
         except BaseException:
+            self.timeouts.end()
             self.callbacks.close()
             raise
         return self._end(step)
+
+    def _take(self) -> Event:
+        """Return the next event of the inbox; a time that ran out in a state that was left since has not come."""
+        while self.timeouts.is_over(event := self.inbox.take()):
+            self.log.debug("a time ran out in a state that was left before", event=event.name)
+        return event
 
     def _decide(self, event: Event, came_from: CameFrom) -> Step:
         late = event.job_run is not None and event.job_run != self.callbacks.job_run
@@ -68,6 +79,8 @@ class Runner:
             self.callbacks.storage_broke(error)
         self.log.debug(step.kind, event=step.event.name, source=step.source, dest=step.dest, callback=step.callback)
         self.callbacks.note(step)
+        if step.kind in ("started", "taken"):
+            self.timeouts.enter(self.machine.entered)
         return self._call(step) if step.callback else None
 
     def _call(self, step: Step) -> Event | None:
@@ -75,6 +88,10 @@ class Runner:
         spec = self.callbacks.definition.callback(step.callback)
         try:
             answer = callback(step)
+        except SystemExit as error:
+            # It would end the robot in the middle of a job, with a code that means something else.
+            problem = f"it leaves the program with SystemExit({error.code!r}); a callback answers with an event"
+            raise CallbackError(step.callback, step.dest, self.log.redact(problem)) from error
         except Exception as error:  # any code may stand in a callback
             event = self._declared(spec, step, error)
             if event is None:
@@ -108,6 +125,7 @@ class Runner:
 
     def _crashed(self, error: Exception) -> None:
         """End what runs, then tell of the crash wherever somebody may look: in robot.log and in the journal."""
+        self.timeouts.end()
         try:
             self.callbacks.close()
         finally:

@@ -233,6 +233,20 @@ SECTIONS: Mapping[str, type] = {
 }
 
 
+def times(settings: Settings | None = None) -> dict[str, float]:
+    """Return every setting that holds a time in seconds, by its name in a machine file: `scripts.stop_grace_s`.
+
+    Without `settings` with its default.
+    """
+    settings = Settings() if settings is None else settings
+    return {
+        f"{section}.{field.name}": float(getattr(getattr(settings, section), field.name))
+        for section, kind in SECTIONS.items()
+        for field in attrs.fields(kind)
+        if field.name.endswith("_s")
+    }
+
+
 def load(path: Path, environment: Mapping[str, str] | None = None, *, need_credential: bool = True) -> Settings:
     """Read robot.toml at `path`, let `environment` override it, check everything.
 

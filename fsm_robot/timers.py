@@ -22,7 +22,8 @@ Action = Callable[[], float | None]
 class ThreadTimers:
     """`ports.Timers` with a thread per call of `after`: an action that hangs holds up nobody else.
 
-    A thread whose call is over waits for the next one, so the calls that a job needs can be made ready before it.
+    A thread whose call is over waits for the next one, so the calls that a job needs can be made ready before it: those
+    that the states need for their `after` too, whatever the script uses up.
 
     Attributes:
         log: Writes a line: level, sentence, values.
@@ -83,6 +84,12 @@ class _Seat:
         with self.lock:
             call.over = True
             running = call.running
+            freed = self.call is call and not running
+            if freed:
+                self.call = None
+        if freed:
+            # At once, not when the thread looks next: who leaves one state and enters another needs no second thread.
+            self.free(self)
         self.changed.put(None)
         # Between the decision to begin and the first effect of the action lies a moment that no flag can show.
         if running:

@@ -32,7 +32,8 @@ from fsm_robot.pulse import Pulse
 from fsm_robot.redact import Redactor
 from fsm_robot.runner import Runner
 from fsm_robot.session import Session
-from fsm_robot.settings import Settings
+from fsm_robot.settings import Settings, times
+from fsm_robot.timeouts import Timeouts
 from fsm_robot.timers import ThreadTimers
 
 if TYPE_CHECKING:
@@ -113,7 +114,6 @@ def robot_for(settings: Settings, log: Log, *, when_idle: str) -> Robot:
         past=_Past(journal_directory, ledger, log, settings.scripts.keep_job_files),
         patience=Patience(inbox, clock, log),
         leave=session.leave,
-        stop_grace_s=settings.scripts.stop_grace_s,
         idle_wait_s=settings.session.idle_wait_s,
         idle_interval_s=settings.heartbeat.interval_s,
         keep_task=settings.storage.keep_task,
@@ -125,7 +125,7 @@ def robot_for(settings: Settings, log: Log, *, when_idle: str) -> Robot:
         redactor,
         make_room=lambda: machine_file.give_up_cache(settings.storage_directory),
     )
-    runner = Runner(RobotMachine(definition), journal, callbacks, inbox, log)
+    runner = Runner(RobotMachine(definition), journal, callbacks, inbox, log, Timeouts(timers, inbox, times(settings)))
     return Robot(runner, callbacks, inbox, gateway, journal, log)
 
 

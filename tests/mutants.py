@@ -192,6 +192,7 @@ MACHINE = [
 ]
 
 CALLBACKS, RUNNER, PULSE = "fsm_robot/callbacks.py", "fsm_robot/runner.py", "fsm_robot/pulse.py"
+TIMEOUTS = "fsm_robot/timeouts.py"
 PATIENCE, RETRY = "fsm_robot/patience.py", "fsm_robot/gateway/retry.py"
 LOOK_BACK = "fsm_robot/journal/look_back.py"
 FILE, LEDGER, UNSETTLED = "fsm_robot/journal/file.py", "fsm_robot/journal/ledger.py", "fsm_robot/journal/unsettled.py"
@@ -210,8 +211,8 @@ CODE = [
     Mutant(
         "the inbox comes first",
         RUNNER,
-        'self._decide(answer, "callback") if answer else self._decide(self.inbox.take(), "inbox")',
-        'self._decide(self.inbox.take(), "inbox")',
+        'self._decide(answer, "callback") if answer else self._decide(self._take(), "inbox")',
+        'self._decide(self._take(), "inbox")',
     ),
     Mutant(
         "skip the recovery kill", CALLBACKS, "self.worker.end_remains(left.run_token) if left.run_token else ()", "()"
@@ -239,8 +240,9 @@ CODE = [
     Mutant("every kill is an abort", CALLBACKS, '"stop_ran_out" if step.source', '"aborted" if step.source'),
     Mutant("no kill", CALLBACKS, "        self.worker.kill(\n", "        str(\n"),
     Mutant("no polite stop", CALLBACKS, "        self.worker.ask_to_stop()\n", ""),
-    Mutant("no grace time", CALLBACKS, "self.timers.after(self.stop_grace_s,", "self.timers.after(0.0,"),
-    Mutant("no grace timer", CALLBACKS, "lambda: self.inbox.post(ended)", "lambda: None"),
+    Mutant("no grace time", TIMEOUTS, "self.timers.after(due[0][0], come)", "self.timers.after(0.0, come)"),
+    Mutant("no grace timer", TIMEOUTS, "self.inbox.post(TimedOut(", "str(TimedOut("),
+    Mutant("a time that ran out before the state was left counts", TIMEOUTS, "event.visit != self._visit", "False"),
     Mutant("the ending is not taken over", CALLBACKS, 'self.outcome = str(data["outcome"])', "pass"),
     Mutant(
         "a broken disk takes jobs: announce",
@@ -297,9 +299,9 @@ CODE = [
     ),
     Mutant(
         "the grace timer is not cancelled",
-        CALLBACKS,
-        "        self._end_grace()\n        job = self._job()",
-        "        job = self._job()",
+        TIMEOUTS,
+        "            self._cancel()\n",
+        "",
     ),
     Mutant("no retry at all", PATIENCE, "if policy else 0.0\n", "if policy else 0.0\n                raise\n"),
     Mutant(
@@ -403,7 +405,7 @@ CODE = [
 MUTANTS = {mutant.name: mutant for mutant in [*MACHINE, *CODE]}
 EXPLAINED = {
     "interrupted from Reporting leads to Ready": "Ready asks for nothing once the robot was told to leave, and ends alike",
-    "the grace timer is not cancelled": "its event carries the number of the job: after the job it is late",
+    "the grace timer is not cancelled": "its event speaks of a stay that is over: it is dropped",
     "the ledger keeps the first outcome": "a job gets one outcome; a later entry repeats it",
 }
 """Mutants that nobody can notice, and why: they change nothing that anybody could see."""

@@ -110,12 +110,20 @@ def _report(definition: Definition) -> list[str]:
     for state in states:
         what = "final" if state.final else "initial" if state.name == definition.initial else ""
         lines.append(f"  {state.name:<12} {state.on_enter or '-':<20} {what}".rstrip())
-    lines += ["", "transitions", *(f"  {_edge(edge)}" for edge in edges), "", "state x event ( . = cannot come there)"]
+    lines += [
+        "",
+        "transitions",
+        *(f"  {_edge(definition, edge)}" for edge in edges),
+        "",
+        "state x event ( . = cannot come there)",
+    ]
     return lines + _table(definition)
 
 
-def _edge(edge: Transition) -> str:
+def _edge(definition: Definition, edge: Transition) -> str:
+    timeout = definition.timeout_of(edge)
     notes = [
+        f"after {timeout.span}" if timeout else "",
         "stays" if edge.kind == "internal" else "",
         f"at most {edge.at_most}x between two with progress" if edge.at_most else "",
         "once that is used up" if edge.spent else "",

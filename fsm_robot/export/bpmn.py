@@ -1,8 +1,8 @@
 """A definition as BPMN for process analysts: what they would draw themselves.
 
-States become tasks, the orchestrator a pool that one cannot look into, its calls messages (a machine without jobs has
-neither). What ends a task early is an
-event on its border: an order of the orchestrator (message), something else from outside (signal), a failure (error).
+States become tasks, the orchestrator a pool that one cannot look into, its calls messages; a machine without jobs has
+neither. What ends a task early is an event on its border: an order of the orchestrator (message), something else from
+outside (signal), a failure (error), a time that is over (timer).
 Events that lead the same way share an arrow. Names of the machine file are in the documentation of each element.
 """
 
@@ -16,11 +16,11 @@ import attrs
 from fsm_robot.export.bpmn_plan import broken
 from fsm_robot.export.bpmn_process import Flow, Item, Message, Note, Process
 from fsm_robot.export.idents import idents
-from fsm_robot.export.phrases import phrase
+from fsm_robot.export.phrases import lasting_s, phrase, span
 from fsm_robot.export.scene import Heat, budget_of
 from fsm_robot.export.words import Words
 from fsm_robot.machine.checks import effective
-from fsm_robot.machine.definition import CallbackSpec, Definition, State, Transition
+from fsm_robot.machine.definition import CallbackSpec, Definition, State, Timeout, Transition
 
 CALL = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE)\s+(/\S+)")
 
@@ -59,29 +59,43 @@ class Group:
     """Transitions that leave a state in the same way for the same state.
 
     Attributes:
-        role: `` where the task has ended by itself, else what interrupts it: `message`, `signal` or `error`.
+        role: `` where the task has ended by itself, else what interrupts it: `message`, `signal`, `error` or `timer`.
         dest: State that they lead to.
         edges: The transitions, in the order of the file.
         stays: Whether they are internal, so that the task goes on.
+        timeout: For a timer: its time.
+        number: For a timer: its place among those of the state, from 1.
     """
 
     role: str
     dest: str
     edges: tuple[Transition, ...]
     stays: bool = False
+    timeout: Timeout | None = None
+    number: int = 0
+
+    @property
+    def mark(self) -> str:
+        """What tells it from the other groups of its state that lead to the same one."""
+        return f"{self.role or 'end'}{self.number if self.number > 1 else ''}"
 
 
 def groups_of(definition: Definition, state: State) -> list[Group]:
     """Return how a state is left, in the order of the file; at least one group has no role."""
-    found: dict[tuple[str, str, bool], list[Transition]] = {}
+    found: dict[tuple[str, str, bool, int], list[Transition]] = {}
+    numbers = {timeout.event: number for number, timeout in enumerate(state.after, start=1)}
     for edge in definition.transitions_from(state.name):
-        key = (role_of(definition, edge), edge.dest, edge.kind == "internal")
+        # One timer for each time: events that come at different moments share no arrow.
+        key = (role_of(definition, edge), edge.dest, edge.kind == "internal", numbers.get(edge.trigger, 0))
         found.setdefault(key, []).append(edge)
-    groups = [Group(role, dest, tuple(edges), stays) for (role, dest, stays), edges in found.items()]
-    if not any(not group.role for group in groups):
+    groups = [
+        Group(role, dest, tuple(edges), stays, state.after[number - 1] if number else None, number)
+        for (role, dest, stays, number), edges in found.items()
+    ]
+    ends = [place for place, group in enumerate(groups) if not group.stays and group.role != "timer"]
+    if ends and not any(not group.role for group in groups):
         # A task that only ever ends early would have no way on: then its first end is the natural one.
-        first = next(place for place, group in enumerate(groups) if not group.stays)
-        groups[first] = attrs.evolve(groups[first], role="")
+        groups[ends[0]] = attrs.evolve(groups[ends[0]], role="")
     return groups
 
 
@@ -89,6 +103,8 @@ def role_of(definition: Definition, edge: Transition) -> str:
     """Return what kind of event on the border of its task a transition is, or `` for the task's natural end."""
     inside = definition.waits(definition.state(edge.source))
     leads = definition.state(edge.dest)
+    if definition.timeout_of(edge) is not None:
+        return "timer"
     outside = "message" if edge.trigger in ordered_events(definition) else "signal"
     if edge.kind == "internal":
         return outside
@@ -164,16 +180,25 @@ class _Made:
         return shown
 
     def border(self, ident: str, group: Group) -> None:
-        way = f"{ident}__{group.role}__{self.ids[group.dest]}{'__stays' if group.stays else ''}"
+        way = f"{ident}__{group.mark}__{self.ids[group.dest]}{'__stays' if group.stays else ''}"
         name, about = _said(self.words, group), _about_events(self.words, group)
         self.items.append(
-            Item(f"Event_{way}", "boundaryEvent", name, about, group.role, f"State_{ident}", not group.stays)
+            Item(
+                f"Event_{way}",
+                "boundaryEvent",
+                name,
+                about,
+                group.role,
+                f"State_{ident}",
+                not group.stays,
+                lasts_s=lasting_s(group.timeout) if group.timeout else None,
+            )
         )
         self.flow(f"Event_{way}", self.goal(ident, group))
 
     def goal(self, ident: str, group: Group) -> str:
         """Return the id of what a group leads to; an end event is made on the way."""
-        way = f"{ident}__{group.role or 'end'}__{self.ids[group.dest]}"
+        way = f"{ident}__{group.mark}__{self.ids[group.dest]}"
         dest = self.definition.state(group.dest)
         if group.stays:
             self.items.append(Item(f"Noted_{way}", "endEvent", phrase(self.words.language, "noted")))
@@ -232,6 +257,8 @@ def _said(words: Words, group: Group) -> str:
         notes = [phrase(words.language, "at_most", edge.at_most)] if edge.at_most is not None else []
         if edge.spent:
             notes.append(phrase(words.language, "after", budget_of(words.definition, edge)))
+        if group.timeout is not None:
+            notes.append(phrase(words.language, "timed", span(group.timeout)))
         event = words.event(edge.trigger)
         event = spoken(event) if event == edge.trigger else event
         texts.append(f"{event} ({', '.join(notes)})" if notes else event)

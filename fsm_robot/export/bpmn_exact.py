@@ -2,7 +2,8 @@
 
 A state is a user task that waits for an event, a final one an end event; its callback is a service task before it; each
 transition is a sequence flow out of the gateway behind it, under the condition that its event has come. An external
-transition leads to the callback, an internal one past it, straight back to the waiting task.
+transition leads to the callback, an internal one past it, straight back to the waiting task. A time that
+is over is a timer on the border of its task, beside the flow of its transition.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from fsm_robot.export.extension import (
     machine_element,
     state_attributes,
     survives,
+    timeout_attributes,
     transition_attributes,
 )
 from fsm_robot.export.idents import edge_idents, idents
+from fsm_robot.export.phrases import lasting_s
 from fsm_robot.export.words import Words
 from fsm_robot.machine.definition import Definition, State
 
@@ -41,6 +44,9 @@ def exact_process(words: Words) -> Process:
         if not state.final:
             flows.append(Flow(f"Flow_Choice_{ident}", f"State_{ident}", f"Choice_{ident}"))
     flows += _transitions(definition, ids, entries)
+    timers = list(_timers(definition, ids, entries))
+    items += [item for item, _ in timers]
+    flows += [flow for _, flow in timers]
     about = "Each transition is taken when `event` is its event; `spent` tells whether its budget has been used up."
     return Process(definition.name, about, tuple(items), tuple(flows), extension=machine_element(definition))
 
@@ -56,6 +62,22 @@ def _items(state: State, ident: str) -> Iterator[Item]:
     )
     if not state.final:
         yield Item(f"Choice_{ident}", "exclusiveGateway", "event?")
+
+
+def _timers(definition: Definition, ids: Mapping[str, str], entries: Mapping[str, str]) -> Iterator[tuple[Item, Flow]]:
+    """Yield a timer on the border of its task, and where it leads: the way of its transition."""
+    for state in definition.states:
+        for number, timeout in enumerate(state.after, start=1):
+            edge = next(
+                e for e in definition.transitions_from(state.name) if e.trigger == timeout.event and not e.spent
+            )
+            ident = f"Timer_{ids[state.name]}_{number}"
+            shown = timeout.event if survives(timeout.event) else ident
+            own = timeout_attributes(timeout, shown)
+            host, lasts_s = f"State_{ids[state.name]}", lasting_s(timeout)
+            target = f"State_{ids[edge.dest]}" if edge.kind == "internal" else entries[edge.dest]
+            item = Item(ident, "boundaryEvent", shown, "", "timer", host, own=own, lasts_s=lasts_s)
+            yield item, Flow(f"Flow_{ident}", ident, target)
 
 
 def _transitions(definition: Definition, ids: Mapping[str, str], entries: Mapping[str, str]) -> Iterator[Flow]:

@@ -28,10 +28,11 @@ class Item:
         kind: The element of BPMN: `task`, `serviceTask`, `userTask`, `exclusiveGateway`, `startEvent`, …
         name: What is written at it or in it.
         about: Documentation, empty for none.
-        trigger: For an event: `message`, `signal`, `error`, or empty.
+        trigger: For an event: `message`, `signal`, `error`, `timer`, or empty.
         host: For a boundary event: the task that it is attached to.
         interrupts: Whether a boundary event ends its task.
         own: Attributes of our namespace.
+        lasts_s: For a timer: after how many seconds it comes; None where a setting says it that is not known here.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Item:
     host: str = ""
     interrupts: bool = True
     own: Mapping[str, str] = attrs.field(factory=dict)
+    lasts_s: float | None = None
 
 
 @attrs.frozen
@@ -174,8 +176,13 @@ def _item(process: Process, item: Item) -> str:
     content += [element("incoming", {}, flow.id) for flow in process.flows if flow.target == item.id]
     content += [element("outgoing", {}, flow.id) for flow in process.flows if flow.source == item.id]
     if item.trigger:
-        content.append(element(f"{item.trigger}EventDefinition", {"id": f"{item.id}_trigger"}))
+        content.append(element(f"{item.trigger}EventDefinition", {"id": f"{item.id}_trigger"}, *_lasting(item)))
     return element(item.kind, attributes, *content)
+
+
+def _lasting(item: Item) -> Iterator[str]:
+    if item.lasts_s is not None:
+        yield element("timeDuration", {"xsi:type": "tFormalExpression"}, f"PT{item.lasts_s:.15g}S")
 
 
 def _flow(flow: Flow) -> str:

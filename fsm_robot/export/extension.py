@@ -14,7 +14,17 @@ import attrs
 
 from fsm_robot.export.markup import UNFIT, element
 from fsm_robot.export.xml_in import SEPARATOR, Element
-from fsm_robot.machine.definition import CallbackSpec, Definition, Label, Labels, RetryPolicy, State, Transition
+from fsm_robot.machine.definition import (
+    CallbackSpec,
+    Definition,
+    Label,
+    Labels,
+    RetryPolicy,
+    State,
+    Timeout,
+    Transition,
+)
+from fsm_robot.machine.durations import LONGEST_S, SHORTEST_S
 
 Ordered = tuple[int, Transition]
 """A transition with its place in the machine file, from 1."""
@@ -69,6 +79,13 @@ def state_attributes(state: State, shown: str) -> dict[str, str]:
 def call_attributes(state: State, shown: str) -> dict[str, str]:
     """Return the name of a state's callback where `shown` is another text."""
     return _own_attributes({"name": None if shown == state.on_enter else state.on_enter})
+
+
+def timeout_attributes(timeout: Timeout, shown: str) -> dict[str, str]:
+    """Return the setting that says a time, and its event only where `shown` is another text."""
+    return _own_attributes(
+        {"setting": timeout.setting or None, "trigger": None if shown == timeout.event else timeout.event}
+    )
 
 
 def transition_attributes(definition: Definition, edge: Transition, shown: str) -> dict[str, str]:
@@ -185,6 +202,18 @@ def called_from(found: Element, shown: str) -> str:
 def has_kind(found: Element) -> bool:
     """Return whether an attribute of ours tells if a transition is internal."""
     return _of(found, "kind") is not None
+
+
+def timeout_from(found: Element, shown: str, seconds: float | None) -> Timeout:
+    """Return the time that an element stands for; `shown` is its event unless an attribute of ours names it.
+
+    Raises:
+        DefinitionError: Neither a time that the machine can count nor a setting is there.
+    """
+    setting = _of(found, "setting") or ""
+    if not setting and (seconds is None or not SHORTEST_S <= seconds <= LONGEST_S):
+        raise found.wrong("says no time from 1 ms to 366 days")
+    return Timeout(_of(found, "trigger") or shown, 0.0 if setting else round(seconds or 0.0, 6), setting)
 
 
 def transition_from(found: Element, shown: str, source: str, dest: str) -> Ordered:

@@ -6,6 +6,7 @@ word for. A task, gateway or flow that somebody added needs none of them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 import attrs
@@ -18,13 +19,15 @@ from fsm_robot.export.extension import (
     definition_from,
     has_kind,
     state_from,
+    timeout_from,
     transition_from,
 )
 from fsm_robot.export.xml_in import Element
-from fsm_robot.machine.definition import Definition, State
+from fsm_robot.machine.definition import Definition, State, Timeout
 
 STATES = ("userTask", "task", "manualTask", "endEvent")
-KNOWN = (*STATES, "serviceTask", "exclusiveGateway", "startEvent", "sequenceFlow")
+KNOWN = (*STATES, "serviceTask", "exclusiveGateway", "startEvent", "sequenceFlow", "boundaryEvent")
+DURATION = re.compile(r"P(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,9}(?:\.\d{1,9})?)S)?)?")
 WITHOUT_MEANING = ("documentation", "extensionElements", "textAnnotation", "association", "laneSet", "group")
 
 
@@ -133,7 +136,30 @@ class _Read:
             raise node.wrong("has more than one callback before it")
         name = node.attributes.get("name") or _id(node)
         called = called_from(calls[0], calls[0].attributes.get("name", "")) if calls else ""
-        return attrs.evolve(state_from(node, name), on_enter=called, final=node.name == "endEvent")
+        return attrs.evolve(
+            state_from(node, name),
+            on_enter=called,
+            final=node.name == "endEvent",
+            after=tuple(self.timeout(found) for found in self.timers_of(node)),
+        )
+
+    def timers_of(self, node: Element) -> list[Element]:
+        """Return the events on the border of a state, which all have to be timers."""
+        return [
+            found
+            for found in self.nodes.values()
+            if found.name == "boundaryEvent" and found.attributes.get("attachedToRef") == _id(node)
+        ]
+
+    def timeout(self, found: Element) -> Timeout:
+        timer = found.first(BPMN, "timerEventDefinition")
+        if timer is None:
+            raise found.wrong("is no timer; other events come to the gateway behind a state")
+        lasts = timer.first(BPMN, "timeDuration")
+        read = DURATION.fullmatch("".join(("".join(lasts.texts) if lasts else "").split()))
+        lengths = zip(read.groups(default="0"), (86400, 3600, 60, 1), strict=True) if read else ()
+        seconds = sum(float(number) * length for number, length in lengths)
+        return timeout_from(found, found.attributes.get("name", ""), seconds if read else None)
 
     def transition(self, flow: Element, states: Mapping[str, State]) -> Ordered:
         source, dest = self.origin(flow), self.goal(flow)

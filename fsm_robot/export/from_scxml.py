@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
-from fsm_robot.export.extension import NAMESPACE, Ordered, definition_from, state_from, transition_from
+import attrs
+
+from fsm_robot.export.extension import NAMESPACE, Ordered, definition_from, state_from, timeout_from, transition_from
 from fsm_robot.export.scxml import SCXML
 from fsm_robot.export.xml_in import Element
-from fsm_robot.machine.definition import Definition, State
+from fsm_robot.machine.definition import Definition, State, Timeout
+from fsm_robot.machine.durations import UNITS_S
 
 
 def from_scxml(root: Element) -> Definition:
@@ -27,7 +31,7 @@ def from_scxml(root: Element) -> Definition:
     for node in nodes:
         if node.all(SCXML, "state", "final"):
             raise node.wrong("has states inside; the machine has plain ones only")
-        states[_id(node)] = state_from(node, _id(node))
+        states[_id(node)] = attrs.evolve(state_from(node, _id(node)), after=tuple(_timeouts(node)))
     edges = [edge for node in nodes for edge in _transitions(node, states)]
     initial = root.attributes.get("initial", "")
     if initial not in states:
@@ -40,6 +44,14 @@ def _id(node: Element) -> str:
     if not found:
         raise node.wrong("has no id")
     return found
+
+
+def _timeouts(node: Element) -> Iterator[Timeout]:
+    for entry in node.all(SCXML, "onentry"):
+        for found in entry.all(SCXML, "send"):
+            delay = re.fullmatch(r"([0-9]{0,12}(?:\.[0-9]{1,12})?)(ms|s)", found.attributes.get("delay", ""))
+            seconds = float(delay[1] or 0) * UNITS_S[delay[2]] if delay and delay[1] not in ("", ".") else None
+            yield timeout_from(found, found.attributes.get("event", ""), seconds)
 
 
 def _transitions(node: Element, states: Mapping[str, State]) -> Iterator[Ordered]:

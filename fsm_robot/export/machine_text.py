@@ -50,6 +50,7 @@ def _state(definition: Definition, state: State) -> dict[str, Any]:
         "on_enter": state.on_enter or None,
         "final": state.final or None,
         "ignores": state.ignores or None,
+        "after": {timeout.span: timeout.event for timeout in state.after} or None,
     }
     return _given(values) | _label(definition.labels.states.get(state.name, Label()))
 

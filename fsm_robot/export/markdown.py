@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from fsm_robot.export.mermaid import mermaid
+from fsm_robot.export.phrases import span
 from fsm_robot.export.words import Words, words
 from fsm_robot.journal.taken import Taken
 from fsm_robot.machine.checks import JOB_STATUSES, coverage, effective
@@ -48,7 +49,7 @@ def markdown(
                     f"`{edge.trigger}`",
                     edge.dest,
                     _number(edge.exit_code),
-                    _remarks(edge),
+                    _remarks(definition, edge),
                     *((str(taken.transitions.get(edge.key, 0)),) if taken else ()),
                 )
                 for edge in definition.transitions
@@ -93,8 +94,10 @@ def _does(definition: Definition, callback: str, final: bool) -> str:
     return "; ".join(part for part in ("the run ends" if final else "", text) if part)
 
 
-def _remarks(edge: Transition) -> str:
+def _remarks(definition: Definition, edge: Transition) -> str:
+    timeout = definition.timeout_of(edge)
     notes = [
+        f"after {span(timeout)}" if timeout else "",
         "stays, the callback does not run again" if edge.kind == "internal" else "",
         f"at most {edge.at_most} times" if edge.at_most else "",
         "when that is used up" if edge.spent else "",

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from fsm_robot.machine.definition import Timeout
+from fsm_robot.machine.durations import text_of
+from fsm_robot.settings import times
+
 PHRASES: Mapping[str, Mapping[str, str]] = {
     "en": {
         "exit": "exit {0}",
         "at_most": "at most {0}×",
         "after": "after {0}×",
+        "timed": "after {0}",
         "stays": "stays",
         "taken": "taken {0}×",
         "anew": "budgets start anew",
@@ -46,6 +51,7 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
         "exit": "код {0}",
         "at_most": "не более {0}×",
         "after": "после {0}×",
+        "timed": "через {0}",
         "stays": "остаётся",
         "taken": "пройдено {0}×",
         "anew": "счётчики обнуляются",
@@ -86,6 +92,17 @@ def phrase(language: str, key: str, *values: object) -> str:
     """Return a phrase in `language`, or in English where there is none."""
     table = PHRASES.get(language.partition("-")[0], PHRASES["en"])
     return table[key].format(*values)
+
+
+def span(timeout: Timeout) -> str:
+    """Return after how long an event comes: `30s`, or the setting that says it with its default."""
+    default = times().get(timeout.setting)
+    return timeout.span if default is None else f"{timeout.setting} = {text_of(default)}"
+
+
+def lasting_s(timeout: Timeout) -> float | None:
+    """Return how many seconds that is, the default where a setting says it; None for a setting that is not known."""
+    return times().get(timeout.setting) if timeout.setting else timeout.seconds
 
 
 def duration(language: str, seconds: float) -> str:

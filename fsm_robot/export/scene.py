@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from fsm_robot.export.layout import Box, Direction, Drawing, Edge, Line, Node, layout
-from fsm_robot.export.phrases import phrase
+from fsm_robot.export.phrases import phrase, span
 from fsm_robot.export.text_width import monospace_width, shortened, text_width, wrapped
 from fsm_robot.export.words import Words
 from fsm_robot.machine.definition import Definition, State, Transition
@@ -189,6 +189,9 @@ def notes_of(words: Words, edge: Transition) -> list[str]:
         notes.append(phrase(words.language, "at_most", edge.at_most))
     if edge.spent:
         notes.append(phrase(words.language, "after", budget_of(words.definition, edge)))
+    timeout = words.definition.timeout_of(edge)
+    if timeout is not None:
+        notes.append(phrase(words.language, "timed", span(timeout)))
     if edge.exit_code is not None:
         notes.append(phrase(words.language, "exit", edge.exit_code))
     return notes

@@ -2,7 +2,8 @@
 
 Its guards and counters are written in what ECMAScript and Python have in common, because engines take the one or the
 other whatever `datamodel` says. An internal transition has no target: with one, an engine would leave the state and
-enter it again. A callback is a `log` on entry, so that every engine can run the file as it is.
+enter it again. What comes when a state has lasted for some time is sent with a delay on entry and cancelled on exit, a
+setting with its default. A callback is a `log` on entry, so that every engine can run the file as it is.
 """
 
 from __future__ import annotations
@@ -11,10 +12,17 @@ from collections.abc import Iterator, Mapping
 
 import attrs
 
-from fsm_robot.export.extension import NAMESPACE, machine_element, state_attributes, transition_attributes
+from fsm_robot.export.extension import (
+    NAMESPACE,
+    machine_element,
+    state_attributes,
+    timeout_attributes,
+    transition_attributes,
+)
 from fsm_robot.export.idents import budget_idents, idents
 from fsm_robot.export.markup import UNFIT, element
-from fsm_robot.machine.definition import Definition, State, Transition
+from fsm_robot.export.phrases import lasting_s
+from fsm_robot.machine.definition import Definition, State, Timeout, Transition
 
 SCXML = "http://www.w3.org/2005/07/scxml"
 
@@ -53,14 +61,26 @@ class _Ids:
 def _state(definition: Definition, state: State, ids: _Ids) -> str:
     ident = ids.states[state.name]
     parts = []
-    if state.on_enter:
-        call = element("log", {"label": "call", "expr": _quoted(state.on_enter)})
-        parts.append(element("onentry", {}, call))
+    entry = [element("log", {"label": "call", "expr": _quoted(state.on_enter)})] if state.on_enter else []
+    timers = [(f"{ident}_after_{number}", timeout) for number, timeout in enumerate(state.after, start=1)]
+    entry += [_send(name, timeout, ids) for name, timeout in timers]
+    if entry:
+        parts.append(element("onentry", {}, *entry))
+    if timers:
+        parts.append(element("onexit", {}, *(element("cancel", {"sendid": name}) for name, _ in timers)))
     # The edge of a spent budget comes last: an engine takes the first one whose guard agrees.
     edges = sorted(definition.transitions_from(state.name), key=lambda edge: edge.spent)
     parts += [_transition(definition, edge, ids) for edge in edges]
     content = "".join(f"\n  {part}" for part in parts)
     return element("final" if state.final else "state", {"id": ident, **state_attributes(state, ident)}, content, "\n")
+
+
+def _send(name: str, timeout: Timeout, ids: _Ids) -> str:
+    """Return what makes an event come after a time; for a setting that is not known here, after none is said."""
+    seconds = lasting_s(timeout)
+    event = ids.events[timeout.event]
+    attributes = {"event": event, "id": name, "delay": None if seconds is None else f"{seconds:.15g}s"}
+    return element("send", {**attributes, **timeout_attributes(timeout, event)})
 
 
 def _transition(definition: Definition, edge: Transition, ids: _Ids) -> str:

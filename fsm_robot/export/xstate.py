@@ -3,6 +3,8 @@
 Names that XState could misread (a dot is a path, `*` a wildcard) become safe ids; the real ones are in `meta` and
 `params`. Budgets are named guards and actions with parameters, because JSON holds no code: `within_budget` {counter,
 at_most}, `count` {counter}, `start_budgets_anew` {counters} and `exit_with` {code} are to be given by whoever runs it.
+What comes when a state has lasted for some time is under `after`, a setting with its default; it is under `on` as well,
+so that a test need not wait.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 import attrs
 
 from fsm_robot.export.idents import budget_idents, edge_idents, idents
+from fsm_robot.export.phrases import lasting_s, span
 from fsm_robot.machine.definition import Definition, State, Transition
 
 
@@ -59,6 +62,18 @@ def _state(definition: Definition, state: State, ids: _Ids) -> dict[str, Any]:
         events.setdefault(ids.events[edge.trigger], []).append(_edge(edge, ids))
     if events:
         node["on"] = events
+    after: dict[str, list[dict[str, Any]]] = {}
+    for timeout in state.after:
+        seconds = lasting_s(timeout)
+        # Of a setting that nobody knows here the name is left: whoever runs the machine gives it as a delay.
+        delay = timeout.setting if seconds is None else f"{seconds * 1000:.15g}"
+        edges = [
+            {**edge, "meta": {**edge["meta"], "after": span(timeout)}}
+            for edge in events.get(ids.events[timeout.event], [])
+        ]
+        after.setdefault(delay, []).extend(edges)
+    if after:
+        node["after"] = after
     return node
 
 

@@ -114,11 +114,10 @@ def _unknown_names(definition: Definition, known_callbacks: Collection[str] | No
     for state in definition.states:
         if state.on_enter and state.on_enter not in callbacks:
             yield _at(state, f"callback {state.on_enter!r} is not declared{did_you_mean(state.on_enter, callbacks)}")
+        outside = [*definition.inbox, *definition.timed()]
         for event in state.ignores:
-            if event not in definition.inbox:
-                yield _at(
-                    state, f"ignores {event!r}, which no inbox event is called{did_you_mean(event, definition.inbox)}"
-                )
+            if event not in outside:
+                yield _at(state, f"ignores {event!r}, which no inbox event is called{did_you_mean(event, outside)}")
     used = {state.on_enter for state in definition.states}
     for callback in definition.callbacks:
         if known_callbacks is not None and callback.name not in known_callbacks:
@@ -131,7 +130,7 @@ def _unknown_names(definition: Definition, known_callbacks: Collection[str] | No
 
 def _unknown_events(definition: Definition) -> Iterator[Problem]:
     answers = {answer for callback in definition.callbacks for answer in callback.possible}
-    possible = {*answers, *definition.inbox}
+    possible = {*answers, *definition.inbox, *definition.timed()}
     for edge in definition.transitions:
         if edge.trigger not in possible and not edge.spent:
             near = did_you_mean(edge.trigger, sorted(possible))
@@ -187,22 +186,49 @@ def _events_answered(definition: Definition) -> Iterator[Problem]:
         for event in handled.intersection(state.ignores):
             yield _at(state, f"{state.name} both handles and ignores {event!r}")
         spec = callbacks.get(state.on_enter)
-        if state.final and spec is not None and spec.errors:
-            yield _at(spec, f"{spec.name} acts in {state.name}, which is final, so no event can follow its `errors`")
-        if state.final or (state.on_enter and spec is None):
+        if state.on_enter and spec is None:
             continue
-        for event in spec.possible if spec else ():
+        yield from _without_use(definition, state, spec)
+        if state.final:
+            continue
+        for event, how in _brought(state, spec):
             if event not in handled:
-                how = "may answer" if spec and event in spec.answers else "answers where it raises an error"
-                yield _at(state, f"{state.name} has no transition for {event!r}, which {state.on_enter} {how}")
-        if spec is None or spec.waits:
-            for event in definition.inbox:
-                if event not in handled and event not in state.ignores:
-                    text = f"{state.name} neither handles nor ignores {event!r} from the inbox"
-                    yield _at(state, f"{text}; add a transition, or the name to its `ignores`")
+                yield _at(state, f"{state.name} has no transition for {event!r}, which {how}")
+        if definition.waits(state):
+            yield from _from_outside(definition, state, handled, spec)
         else:
-            for event in handled.difference(spec.possible):
+            for event in handled.difference(spec.possible if spec else ()):
                 yield _at(state, f"{state.name} handles {event!r}, which {state.on_enter} never answers")
+
+
+def _without_use(definition: Definition, state: State, spec: CallbackSpec | None) -> Iterator[Problem]:
+    if state.final and spec is not None and spec.errors:
+        yield _at(spec, f"{spec.name} acts in {state.name}, which is final, so no event can follow its `errors`")
+    if state.after and not definition.waits(state):
+        why = "is final" if state.final else f"does not wait: {state.on_enter} must answer at once"
+        yield _at(state, f"{state.name} has `after`, and {why}; only in a state that waits can time run out")
+
+
+def _brought(state: State, spec: CallbackSpec | None) -> Iterator[tuple[str, str]]:
+    """Yield every event that a state itself brings about, and how."""
+    for timeout in state.after:
+        yield timeout.event, f"comes after {timeout.span}"
+    for event in spec.possible if spec else ():
+        how = "may answer" if spec and event in spec.answers else "answers where it raises an error"
+        yield event, f"{state.on_enter} {how}"
+
+
+def _from_outside(
+    definition: Definition, state: State, handled: Collection[str], spec: CallbackSpec | None
+) -> Iterator[Problem]:
+    here = {*definition.inbox, *(event for event, _ in _brought(state, spec))}
+    for event in definition.timed():
+        if event in handled and event not in here:
+            yield _at(state, f"{state.name} handles {event!r}, which comes in no time there; add it to its `after`")
+    for event in definition.inbox:
+        if event not in handled and event not in state.ignores:
+            text = f"{state.name} neither handles nor ignores {event!r} from the inbox"
+            yield _at(state, f"{text}; add a transition, or the name to its `ignores`")
 
 
 def _unreachable(definition: Definition) -> Iterator[Problem]:

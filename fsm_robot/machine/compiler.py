@@ -21,13 +21,17 @@ from fsm_robot.machine.definition import (
     Labels,
     RetryPolicy,
     State,
+    Timeout,
     Transition,
 )
 from fsm_robot.machine.document import Place, Problem, Value, read
+from fsm_robot.machine.durations import is_setting, seconds_of
 from fsm_robot.machine.error_names import problem_with
 from fsm_robot.wording import did_you_mean
 
 FORMAT = 1
+GRACE_OF_0_1 = ("ask_script_to_stop", "grace_ended", "scripts.stop_grace_s")
+"""Callback, event and setting of the timer that 0.1 had in the program and not in the machine file."""
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 
@@ -39,7 +43,7 @@ class Shape:
         kind: `text`, `name` (a word for a state, event or callback), `flag`, `whole`, `number`, `names` (a list of
             names), `name or names`, or the name of another entry of `SHAPES`, also as `list of …` and `map of …`;
             `whole map` is name -> whole number, `text map` is name -> text, `name map` is name -> name, `codes` is
-            field -> whole -> name or null;
+            field -> whole -> name or null, `spans` is time -> name;
             `line` is a text of one line; `wording` is one, or language -> line.
         help: One line for editors.
         required: Whether the key must be there.
@@ -79,6 +83,7 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
         "on_enter": Shape("name", "callback that acts when the state is entered"),
         "final": Shape("flag", "whether the run ends here"),
         "ignores": Shape("names", "events of the inbox that mean nothing in this state"),
+        "after": Shape("spans", "time in a state that waits -> event: 500ms, 30s, 2m, 1h, or a setting of robot.toml"),
         **LABEL,
     },
     "label": LABEL,
@@ -154,6 +159,7 @@ def compile_text(
     name: str,
     known_callbacks: Collection[str] | None = None,
     known_outcomes: Collection[str] = (),
+    known_settings: Collection[str] | None = None,
     *,
     jobs_only: bool = False,
 ) -> Definition:
@@ -164,6 +170,7 @@ def compile_text(
         name: How messages call the file.
         known_callbacks: Names that the program can call; None where that is not to be checked.
         known_outcomes: Outcomes that the worker may give; each must have a job status in a machine that has jobs.
+        known_settings: Settings that hold a time in seconds; None where that is not to be checked.
         jobs_only: Whether `known_callbacks` says nothing about a machine without jobs.
 
     Raises:
@@ -174,6 +181,7 @@ def compile_text(
     values = reader.entry(document, "file")
     definition, place_of_outcomes = _definition(reader, values, document, name)
     _check_errors(reader, values, imports=known_callbacks is not None)
+    _check_settings(reader, values, known_settings)
     if jobs_only and not (definition.has_jobs or reports(definition)):
         found = [*check(definition), *without_effect(definition)]
     else:
@@ -199,9 +207,9 @@ def _definition(
     reader: _Reader, values: Mapping[str, Any], document: Value, file_name: str
 ) -> tuple[Definition, Place]:
     places = document.key_places
-    states = tuple(_state(entry, value) for entry, value in values.get("states", ()))
-    finals = {state.name for state in states if state.final}
+    finals = {entry.get("name", "") for entry, _ in values.get("states", ()) if entry.get("final")}
     transitions = tuple(edge for entry, value in values.get("transitions", ()) for edge in _edges(entry, value, finals))
+    states = tuple(_with_grace(_state(entry, value), transitions) for entry, value in values.get("states", ()))
     callbacks = tuple(_callback(key, entry, value) for key, (entry, value) in values.get("callbacks", {}).items())
     outcomes = values.get("outcomes", {})
     event_labels = values.get("events", {})
@@ -255,6 +263,15 @@ def _check_errors(reader: _Reader, values: Mapping[str, Any], *, imports: bool) 
                 reader.complain(value.content["errors"].key_places[name], f"{callback}: errors: {problem}")
 
 
+def _check_settings(reader: _Reader, values: Mapping[str, Any], known: Collection[str] | None) -> None:
+    for entry, value in values.get("states", ()):
+        for timeout in entry.get("after", ()):
+            if timeout.setting and known is not None and timeout.setting not in known:
+                near = did_you_mean(timeout.setting, known)
+                place = value.content["after"].key_places[timeout.setting]
+                reader.complain(place, f"after: no setting {timeout.setting!r} holds a time in seconds{near}")
+
+
 def _state(entry: Mapping[str, Any], value: Value) -> State:
     return State(
         entry.get("name", ""),
@@ -263,7 +280,19 @@ def _state(entry: Mapping[str, Any], value: Value) -> State:
         tuple(entry.get("ignores", ())),
         value.place.line,
         value.place.column,
+        tuple(entry.get("after", ())),
     )
+
+
+def _with_grace(state: State, transitions: Iterable[Transition]) -> State:
+    """Return the state, with the grace time that a machine file of 0.1 did not say.
+
+    There the callback itself had a timer, and a file from then would wait for ever for a script that does not leave.
+    """
+    asks = state.on_enter == GRACE_OF_0_1[0] and not state.after
+    if asks and any((edge.source, edge.trigger) == (state.name, GRACE_OF_0_1[1]) for edge in transitions):
+        return attrs.evolve(state, after=(Timeout(GRACE_OF_0_1[1], setting=GRACE_OF_0_1[2]),))
+    return state
 
 
 def _is_labelled(entry: Mapping[str, Any]) -> bool:
@@ -426,6 +455,24 @@ class _Reader:
     def name_map(self, value: Value, shape: Shape, key: str) -> Any:
         return self._map(value, key, lambda item: self.text(item, shape, f"{key}: an event"))
 
+    def spans(self, value: Value, shape: Shape, key: str) -> Any:
+        events = self.name_map(value, shape, key)
+        if events is _BAD:
+            return _BAD
+        found = []
+        for span, event in events.items():
+            seconds = seconds_of(span)
+            if seconds is None and not is_setting(span):
+                unit = f"; {span} of what? Write {span}s for seconds" if span.isdecimal() else ""
+                self.complain(
+                    next(place for name, place in value.key_places.items() if str(name) == span),
+                    f"{key}: {span!r} is no time such as 500ms, 30s, 2m or 1h from 1ms to 366 days,"
+                    f" nor a setting such as scripts.stop_grace_s{unit}",
+                )
+            else:
+                found.append(Timeout(event, seconds or 0.0, "" if seconds else span))
+        return found
+
     def whole_map(self, value: Value, shape: Shape, key: str) -> Any:
         return self._map(value, key, lambda item: self.whole(item, shape, key))
 
@@ -491,6 +538,7 @@ _KINDS: Mapping[str, Callable[[_Reader, Value, Shape, str], Any]] = {
     "text map": _Reader.text_map,
     "whole map": _Reader.whole_map,
     "name map": _Reader.name_map,
+    "spans": _Reader.spans,
     "codes": _Reader.codes,
     "line": _Reader.line,
     "wording": _Reader.wording,

@@ -10,7 +10,7 @@ from transitions import MachineError
 
 from fsm_robot.errors import UnexpectedEventError
 from fsm_robot.machine.budgets import Budgets
-from fsm_robot.machine.definition import Definition, Transition
+from fsm_robot.machine.definition import Definition, State, Transition
 from fsm_robot.machine.events import Event, as_spelled
 
 __all__ = ("Engine", "RobotMachine", "Step", "StepKind", "engine_for")
@@ -116,6 +116,11 @@ class RobotMachine:
     def finished(self) -> bool:
         """Whether a final state has been reached."""
         return self._states[self.state].final
+
+    @property
+    def entered(self) -> State:
+        """The state that the machine is in."""
+        return self._states[self.state]
 
     def start(self) -> Step:
         """Return step 0, which enters the initial state."""

@@ -12,12 +12,37 @@ from typing import Any
 
 import attrs
 
+from fsm_robot.machine.durations import text_of
+
 FAILURE_KINDS = ("no_connection", "no_answer", "server_error", "throttled", "garbled", "refused", "rejected")
 
 
 @attrs.frozen
+class Timeout:
+    """An event that comes when a state has lasted so long: `seconds`, or what the setting called `setting` says."""
+
+    event: str
+    seconds: float = 0.0
+    setting: str = ""
+
+    @property
+    def span(self) -> str:
+        """The time as a machine file writes it: `30s`, or the name of the setting."""
+        return self.setting or text_of(self.seconds)
+
+
+@attrs.frozen
 class State:
-    """A state. `on_enter` names its callback or is empty; `ignores` are inbox events that mean nothing in it."""
+    """A state.
+
+    Attributes:
+        name: As journals and drawings call it.
+        on_enter: Its callback, or empty.
+        final: Whether the run ends here.
+        ignores: Events from outside that mean nothing in it.
+        line: Where it stands in the machine file, with `column`.
+        after: What comes when it has lasted for some time; only where it waits.
+    """
 
     name: str
     on_enter: str = ""
@@ -25,6 +50,11 @@ class State:
     ignores: tuple[str, ...] = ()
     line: int = 0
     column: int = 0
+    after: tuple[Timeout, ...] = ()
+
+    def timeout(self, event: str) -> Timeout | None:
+        """Return the time after which an event comes here, or None where no time brings it."""
+        return next((timeout for timeout in self.after if timeout.event == event), None)
 
 
 @attrs.frozen
@@ -165,7 +195,7 @@ class Definition:
     def events(self) -> tuple[str, ...]:
         """Return every event that triggers a transition or is ignored somewhere, in the order of the file."""
         names = [transition.trigger for transition in self.transitions]
-        return tuple(dict.fromkeys([*names, *self.inbox]))
+        return tuple(dict.fromkeys([*names, *self.inbox, *self.timed()]))
 
     def names(self) -> tuple[str, ...]:
         """Return every name that a journal may use: states, events and callbacks."""
@@ -188,6 +218,14 @@ class Definition:
         """Return whether events of the inbox can arrive in `state`."""
         return not state.final and (not state.on_enter or self.callback(state.on_enter).waits)
 
+    def timeout_of(self, edge: Transition) -> Timeout | None:
+        """Return the time after which a transition is taken, or None where no time takes it."""
+        return next((state.timeout(edge.trigger) for state in self.states if state.name == edge.source), None)
+
+    def timed(self) -> tuple[str, ...]:
+        """Return every event that comes when a state has lasted for some time."""
+        return tuple(dict.fromkeys(timeout.event for state in self.states for timeout in state.after))
+
     def to_values(self) -> dict[str, Any]:
         """Return JSON values from which `from_values` makes the same definition."""
         return attrs.asdict(self)
@@ -202,6 +240,9 @@ class Definition:
         for edge in values["transitions"]:
             if not edge["outcome"]:
                 del edge["outcome"]
+        for state in values["states"]:
+            if not state["after"]:
+                del state["after"]
         for callback in values["callbacks"]:
             # In the order of the file, which decides.
             errors = list(callback.pop("errors").items())
@@ -215,7 +256,7 @@ def from_values(values: Mapping[str, Any]) -> Definition:
     return Definition(
         name=values["name"],
         initial=values["initial"],
-        states=tuple(State(**{**state, "ignores": tuple(state["ignores"])}) for state in values["states"]),
+        states=tuple(_state_from(state) for state in values["states"]),
         transitions=tuple(Transition(**transition) for transition in values["transitions"]),
         inbox=values["inbox"],
         callbacks=tuple(_callback_from(callback) for callback in values["callbacks"]),
@@ -223,6 +264,11 @@ def from_values(values: Mapping[str, Any]) -> Definition:
         labels=Labels(*(_labels_from(values["labels"][kind]) for kind in ("states", "events"))),
         renamed=values["renamed"],
     )
+
+
+def _state_from(values: Mapping[str, Any]) -> State:
+    after = tuple(Timeout(**timeout) for timeout in values["after"])
+    return State(**{**values, "ignores": tuple(values["ignores"]), "after": after})
 
 
 def _labels_from(values: Mapping[str, Any]) -> dict[str, Label]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fsm_robot.machine.compiler import LANGUAGE, SHAPES, Shape
+from fsm_robot.machine.durations import PATTERN, SETTING
 
 NAME = {"type": "string", "minLength": 1}
 
@@ -71,6 +72,11 @@ def _kind(shape: Shape) -> dict[str, Any]:
         "number": {"type": "number", **_range(shape)},
         "text map": {"type": "object", "additionalProperties": NAME},
         "name map": {"type": "object", "additionalProperties": NAME},
+        "spans": {
+            "type": "object",
+            "additionalProperties": NAME,
+            "propertyNames": {"pattern": f"^({PATTERN}|{SETTING})$"},
+        },
         "whole map": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0, "maximum": 8}},
         "codes": {"type": "object", "additionalProperties": code_table},
         "line": _line(shape),

@@ -25,6 +25,7 @@ from fsm_robot.ports import Unsettled
 from fsm_robot.pulse import Pulse
 from fsm_robot.redact import Redactor
 from fsm_robot.runner import Runner
+from fsm_robot.settings import times
 from fsm_robot.simulator.disk import LifeDisk, LifeIndex, SimulatedDisk
 from fsm_robot.simulator.history import Fact, History, Limits
 from fsm_robot.simulator.life import CrashError, Life, LifeGateway, LifeInbox, LifeTimers, log_on
@@ -35,6 +36,7 @@ from fsm_robot.simulator.raising import RaisingCallbacks
 from fsm_robot.simulator.scenario import CALLBACK_FAULTS, CRASHES, NETWORK_FAULTS, Fault, Scenario
 from fsm_robot.simulator.schedule import Schedule, StuckError
 from fsm_robot.simulator.secrets import SecretForms, forms_of
+from fsm_robot.timeouts import Timeouts
 
 ROBOT_GUID = "0F8fAd5b-D9cb-469f-A165-70867728950e"
 MOST_LIVES = 150
@@ -190,15 +192,21 @@ class World:
             past=_Past(disk),
             patience=Patience(inbox, self.schedule, log, fraction),
             leave=self._leaver(worker, effect),
-            stop_grace_s=self.limits.grace_s,
             new_token=lambda: f"{self.chance.getrandbits(128):032x}",
         )
         header = {"format": 1, "machine": self.setup.definition.name, "seed": self.scenario.seed, "life": life.number}
         written = JournalFile(STORAGE / "journal", header, self.schedule, self.setup.redactor, disk)
         machine = RobotMachine(self.setup.definition, self.setup.engine)
         journal = NotedJournal(written, self.note, self.transitions)
-        raising = RaisingCallbacks(callbacks, self._raised, self.fallible, lambda: self.struck.update(["raised"]))
-        return Runner(machine, journal, cast(Callbacks, raising), inbox, log)
+        own = {"scripts.stop_grace_s": self.limits.grace_s, "heartbeat.interval_s": interval_s}
+        timeouts = Timeouts(timers, inbox, {**times(), **own})
+        return Runner(machine, journal, self._fallible(callbacks), inbox, log, timeouts)
+
+    def _fallible(self, callbacks: Callbacks) -> Callbacks:
+        if not any(spec.errors for spec in self.setup.definition.callbacks):
+            return callbacks
+        struck = partial(self.struck.update, ["raised"])
+        return cast(Callbacks, RaisingCallbacks(callbacks, self._raised, self.fallible, struck))
 
     def _effect_for(self, life: Life) -> Callable[[str], None]:
         def effect(what: str) -> None:

@@ -23,6 +23,8 @@ from fsm_robot.patience import Patience
 from fsm_robot.ports import Answer, ConsumeAnswer, Ending, HeartbeatAnswer, Job, Journal, Ledger, Past, Unsettled, Wait
 from fsm_robot.pulse import Pulse
 from fsm_robot.runner import Runner
+from fsm_robot.settings import times
+from fsm_robot.timeouts import Timeouts
 
 JOB = Job(
     "5c1e0000-0000-4000-8000-00000000000a", "отчёты\\сводка", "pv", {"task": {"Parameters": {"month": "2026-10"}}}
@@ -355,6 +357,7 @@ class World:
         steps: What the machine decided in the last run.
         left_session: The state in which the session was left, empty where it was not.
         callbacks: The callbacks of the last run.
+        settings: Times in seconds that `after` of a state names, where they are not the default.
     """
 
     gateway: FakeGateway = attrs.field(factory=FakeGateway)
@@ -373,6 +376,7 @@ class World:
     contact_lost_after_s: float | None = None
     keep_task: bool = False
     idle_wait_s: float = 0.0
+    settings: Mapping[str, float] = attrs.field(factory=dict)
     steps: list[Step] = attrs.field(factory=list)
 
     def run(self) -> int:
@@ -410,7 +414,8 @@ class World:
             idle_wait_s=self.idle_wait_s,
         )
         journal = _Recorder(self.journal, self.steps)
-        return Runner(RobotMachine(definition), journal, self.callbacks, self.inbox, log).run()
+        timeouts = Timeouts(timers, self.inbox, {**times(), **self.settings})
+        return Runner(RobotMachine(definition), journal, self.callbacks, self.inbox, log, timeouts).run()
 
     def path(self) -> list[str]:
         """Return the state after each step."""

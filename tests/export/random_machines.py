@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import attrs
 from hypothesis import strategies as st
 
-from fsm_robot.machine.definition import CallbackSpec, Definition, Label, Labels, RetryPolicy, State, Transition
+from fsm_robot.machine.definition import (
+    CallbackSpec,
+    Definition,
+    Label,
+    Labels,
+    RetryPolicy,
+    State,
+    Timeout,
+    Transition,
+)
 
 HOSTILE = (
     "end", "state", "a;b", 'say "no"', "a<b>&amp;", "с пробелом", "a::b", "note left", "back\\slash", "\\N", "#1", "#59;",
@@ -81,7 +92,8 @@ def machines(draw: st.DrawFn, names: st.SearchStrategy[str] = names) -> Definiti
         edges += mine
         handled = {edge.trigger for edge in mine}
         ignores = tuple(event for event in inbox if waits and event not in handled)
-        found_states.append(State(name, callbacks[place], ignores=ignores))
+        after = tuple(_times(draw, [edge.trigger for edge in mine if not edge.spent])) if waits else ()
+        found_states.append(State(name, callbacks[place], ignores=ignores, after=after))
         answers = tuple(dict.fromkeys(edge.trigger for edge in mine if not (waits and edge.trigger in inbox)))
         specs.append(_callback(draw, callbacks[place], answers, waits))
     last = callbacks[4] if draw(st.booleans()) else ""
@@ -97,6 +109,13 @@ def machines(draw: st.DrawFn, names: st.SearchStrategy[str] = names) -> Definiti
         draw(names), states[0], tuple(found_states), tuple(edges), dict.fromkeys(inbox, "explained"), tuple(specs),
         {"failed": 5, draw(names): 3}, labels,
     )  # fmt: skip
+
+
+def _times(draw: st.DrawFn, events: list[str]) -> Iterator[Timeout]:
+    """Yield up to three times of a state, each with an event that it handles."""
+    spans = st.sampled_from([(0.5, ""), (30.0, ""), (5400.0, ""), (0.0, "scripts.stop_grace_s"), (0.0, "my.own_time")])
+    for seconds, setting in draw(st.lists(spans, max_size=3, unique=True)):
+        yield Timeout(draw(st.sampled_from(events)), seconds, setting)
 
 
 def _callback(draw: st.DrawFn, name: str, answers: tuple[str, ...], waits: bool) -> CallbackSpec:

@@ -52,6 +52,12 @@ def shown_label(definition: Definition, edge: Transition) -> str:
             if (other.source, other.trigger, other.spent) == (edge.source, edge.trigger, False)
         )
         notes.append(f"after {twin.at_most}×")
+    found = [each for state in definition.states if state.name == edge.source for each in state.after]
+    for timeout in found:
+        if timeout.event == edge.trigger:
+            default = {"scripts.stop_grace_s": " = 1m"}.get(timeout.setting, "")
+            notes.append(f"after {timeout.setting}{default}" if timeout.setting else f"after {timeout.span}")
+            break
     if edge.exit_code is not None:
         notes.append(f"exit {edge.exit_code}")
     return f"{edge.trigger} ({', '.join(notes)})" if notes else edge.trigger

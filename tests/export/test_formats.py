@@ -141,9 +141,9 @@ def analysts_ways(machine: Definition) -> set[tuple[str, str, bool]]:
             dest = machine.state(group.dest)
             goal = f"State_{ids[group.dest]}"
             if group.stays:
-                goal = f"Noted_{ids[state.name]}__{group.role}__{ids[group.dest]}"
+                goal = f"Noted_{ids[state.name]}__{group.mark}__{ids[group.dest]}"
             elif dest.final and not dest.on_enter:
-                goal = f"End_{ids[state.name]}__{group.role or 'end'}__{ids[group.dest]}"
+                goal = f"End_{ids[state.name]}__{group.mark}__{ids[group.dest]}"
             found.add((task, goal, group.stays))
     return found
 

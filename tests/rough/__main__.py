@@ -70,6 +70,8 @@ def main() -> int:
     """Run it from the command line."""
     arguments = _arguments()
     sys.stdout.reconfigure(line_buffering=True)
+    # A shell starts what goes on in the background with Ctrl-C ignored, and a robot leaves that as it is.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to leave"))  # so that no case is left to itself
     tally, began_s = Tally(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="rough-cache-") as cache:

@@ -97,7 +97,7 @@ def one_final_status(seen: Seen) -> Iterator[str]:
     if seen.of("stuck"):
         return  # said already; what it would have reported is not known
     may_repeat = seen.case.has("wire") or seen.case.has("killed") or seen.of("raised") or seen.case.has("disk")
-    may_repeat = may_repeat or any(fact.number == 4 for fact in seen.of("life_ended"))
+    may_repeat = may_repeat or any(fact.number in (1, 4) for fact in seen.of("life_ended"))
     for guid, plan, _ in seen.plans():
         reports = [fact for fact in seen.of("reported") if fact.job == guid]
         if guid in seen.consumed and not reports and not _unheard(seen, guid):
@@ -116,7 +116,7 @@ def _unheard(seen: Seen, guid: str) -> bool:
     lost = [fact for fact in seen.of("struck") if fact.text.startswith("consume ") and not _legible(fact)]
     ends = [fact for fact in seen.of("life_ended") if fact.life == taken.life]
     return any(abs(fact.at_s - taken.at_s) < 0.5 for fact in lost) or any(
-        fact.number < 0 or (fact.number == 1 and seen.owner_died) for fact in ends
+        fact.number < 0 or (fact.number == 1 and (seen.owner_died or seen.case.trouble("memory"))) for fact in ends
     )
 
 

@@ -664,13 +664,14 @@ _ALL = (
     Effect(
         "limits",
         "memory",
-        _one_of(limit=[200, 240, 300, 500]),
+        _one_of(limit=[200, 300, 400, 500]),
         prepare=_account,
         launch=_limits(resource.RLIMIT_AS, 1 << 20),
         evidence=_bites,
         scripts=("fills_memory", "fills_memory"),
         # The C library may reserve what is left for a thread's heap, and then there is no room for a thread more.
         statuses=(5,),
+        exits=(1,),
     ),
     Effect(
         "limits",
