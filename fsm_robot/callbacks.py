@@ -234,8 +234,9 @@ class Callbacks:
     def note(self, taken: Step) -> None:
         """Remember what an event means beyond its transition; called for every step, before its callback."""
         name, data = taken.event.name, taken.event.data
-        if name == "script_ended" and taken.kind == "taken":
+        if taken.kind == "taken" and "outcome" in data:
             self.outcome = str(data["outcome"])
+        if taken.kind == "taken" and name == "script_ended":
             self._tell_ending()
         if name == "robot_forgotten":
             self._forgotten = True

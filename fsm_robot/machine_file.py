@@ -23,7 +23,12 @@ def built_in() -> Path:
 
 
 def load(
-    path: Path, callbacks: Sequence[str] | None, outcomes: Sequence[str], cache_directory: Path | None = None
+    path: Path,
+    callbacks: Sequence[str] | None,
+    outcomes: Sequence[str],
+    cache_directory: Path | None = None,
+    *,
+    jobs_only: bool = False,
 ) -> Definition:
     """Return the checked machine of `path`, with the labels that the file itself holds.
 
@@ -35,6 +40,7 @@ def load(
         outcomes: Outcomes that the worker may give.
         cache_directory: Where the compiled form is kept, so that an unchanged file needs no YAML and no checks:
             they are a quarter of an idle start. None neither reads nor writes it.
+        jobs_only: Whether `callbacks` says nothing about a machine without jobs.
 
     Raises:
         DefinitionError: The file cannot be read, or is wrong.
@@ -50,7 +56,7 @@ def load(
     text = _text(path, data)
     settings = None if callbacks is None else tuple(times())
     try:
-        definition = compile_text(text, str(path), callbacks, outcomes, settings)
+        definition = compile_text(text, str(path), callbacks, outcomes, settings, jobs_only=jobs_only)
     except DefinitionError:
         _refuse_labels(path, text)
         raise

@@ -235,10 +235,7 @@ def test_who_only_reads_a_machine_file_imports_nothing_for_it(tmp_path: Path) ->
 
 def test_error_in_a_final_state_cannot_be_declared() -> None:
     """Nothing follows there, so an error would be gone without a word."""
-    text = STATES.replace("log off, or only ends", "").replace(
-        "does: logs the account off, or only ends, as session.when_idle says\n    answers: []",
-        'does: logs off\n    answers: []\n    errors: {"*": no_job}',
-    )
+    text = STATES.replace("leave_session: {answers: [],", 'leave_session: {answers: [], errors: {"*": no_job},')
     assert text != STATES
 
     with pytest.raises(DefinitionError, match="leave_session acts in Finished, which is final"):

@@ -42,8 +42,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Check, and print what was found."""
     said: list[str] = []
     if arguments.file:
-        known = None if arguments.any_callbacks else callback_names(Callbacks)
-        definition = machine_file.load_labelled(Path(arguments.file), known, OUTCOMES)
+        path, known = Path(arguments.file), None if arguments.any_callbacks else callback_names(Callbacks)
+        # The built-in callbacks are those of a robot that does jobs; a machine without jobs has some of its own.
+        definition = machine_file.labelled(machine_file.load(path, known, OUTCOMES, jobs_only=True), path)
     else:
         named = arguments.config or os.environ.get("FSM_ROBOT_CONFIG", "")
         definition, said = _check_settings(Path(named or USUAL_CONFIG), named=bool(named))
@@ -128,6 +129,7 @@ def _edge(definition: Definition, edge: Transition) -> str:
         "once that is used up" if edge.spent else "",
         "progress" if edge.progress else "",
         f"exit code {edge.exit_code}" if edge.exit_code is not None else "",
+        f"the job ends as {edge.outcome}" if edge.outcome else "",
     ]
     shown = ", ".join(note for note in notes if note)
     return f"{edge.source} --{edge.trigger}--> {edge.dest}{f'  ({shown})' if shown else ''}"

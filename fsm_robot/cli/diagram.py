@@ -45,6 +45,7 @@ class Options:
     heat: Heat | None = None
     old: Element | None = None
     taken: Taken | None = None
+    source: str = "states.yaml"
 
 
 def _interchanged(draw: Callable[[Words, Beside], str]) -> Callable[[Definition, Options], str]:
@@ -54,7 +55,7 @@ def _interchanged(draw: Callable[[Words, Beside], str]) -> Callable[[Definition,
 FORMATS: Mapping[str, Callable[[Definition, Options], str | bytes]] = {
     "mermaid": lambda _, options: mermaid(options.words, options.taken),
     "dot": lambda _, options: dot(options.words, options.taken),
-    "markdown": lambda machine, options: markdown(machine, options.words, options.taken),
+    "markdown": lambda machine, options: markdown(machine, options.words, options.taken, options.source),
     "svg": lambda _, options: svg(options.words, options.heat),
     "drawio": lambda _, options: drawio(options.words),
     "html": lambda _, options: page(options.words, options.runs, assets(), options.heat),
@@ -112,7 +113,7 @@ def run(arguments: argparse.Namespace) -> int:
     figures = heat(run_statistics(run.records for run in runs), arguments.lang) if runs else None
     taken = taken_in((run.records for run in runs), definition) if runs else None
     old = interchange.old_drawing(arguments)
-    options = Options(words(definition, arguments.lang, str(path)), runs, figures, old, taken)
+    options = Options(words(definition, arguments.lang, str(path)), runs, figures, old, taken, path.name)
     inputs = [path, *(found for name in arguments.runs for found in _journals(name))]
     return write(FORMATS[arguments.format](definition, options), arguments.output, inputs)
 

@@ -1,8 +1,8 @@
 """A definition as BPMN for process analysts: what they would draw themselves.
 
-States become tasks, the orchestrator a pool that one cannot look into, its calls messages. What ends a task early is an
-event on its border: an order of the orchestrator (message), something else from outside (signal), a failure (error), a
-time that is over (timer).
+States become tasks, the orchestrator a pool that one cannot look into, its calls messages; a machine without jobs has
+neither. What ends a task early is an event on its border: an order of the orchestrator (message), something else from
+outside (signal), a failure (error), a time that is over (timer).
 Events that lead the same way share an arrow. Names of the machine file are in the documentation of each element.
 """
 
@@ -32,7 +32,9 @@ def analysts_process(words: Words, heat: Heat | None = None) -> Process:
     for state in words.definition.states:
         made.state(state)
     made.join()
-    pools = phrase(words.language, "robot"), phrase(words.language, "orchestrator")
+    pools: tuple[str, ...] = phrase(words.language, "robot"), phrase(words.language, "orchestrator")
+    if not words.definition.has_jobs:
+        pools = (words.definition.name,)  # nobody else is there
     about = f"Machine {words.definition.name}, from `fsm-robot diagram --format bpmn`."
     items = sorted(made.items, key=lambda item: item.kind == "boundaryEvent")
     tasks = {item.id for item in items}
@@ -46,7 +48,7 @@ def analysts_process(words: Words, heat: Heat | None = None) -> Process:
         about,
         tuple(items),
         tuple(made.flows),
-        messages=tuple(_messages(made)),
+        messages=tuple(_messages(made)) if words.definition.has_jobs else (),
         pools=pools,
         notes=tuple(notes),
     )
@@ -296,6 +298,7 @@ def _about_edge(words: Words, edge: Transition) -> str:
         f"when that was used up ({budget_of(words.definition, edge)} times)" if edge.spent else "",
         "budgets start anew" if edge.progress else "",
         f"the process ends with code {edge.exit_code}" if edge.exit_code is not None else "",
+        f"the job ends as {edge.outcome}" if edge.outcome else "",
         "the task goes on" if edge.kind == "internal" else "",
     ]
     shown = "; ".join(note.rstrip(".") for note in notes if note)

@@ -136,10 +136,11 @@ def _widen(shapes: dict[str, Box], robot: Box, new: Plan) -> None:
     inside = _around([robot, *(box for name, box in shapes.items() if name not in (ROBOT_POOL, OTHER_POOL))])
     wider = inside.right + GAP if inside.right > robot.right else robot.right
     shapes[ROBOT_POOL] = Box(inside.x, inside.y, wider - inside.x, inside.height)
+    if OTHER_POOL not in new.shapes:
+        return  # a machine without jobs has nobody to talk to
     other = shapes.get(OTHER_POOL)
     if other is None:
-        drawn = new.shapes[OTHER_POOL]
-        other = attrs.evolve(drawn, x=inside.x, y=inside.bottom + 2 * GAP)
+        other = attrs.evolve(new.shapes[OTHER_POOL], x=inside.x, y=inside.bottom + 2 * GAP)
     shapes[OTHER_POOL] = attrs.evolve(other, width=max(other.width, wider - other.x))
 
 

@@ -208,7 +208,7 @@ def _with_pools(process: Process, found: Plan, drawing: Drawing) -> Plan:
     obstacles = [*obstacles, *notes.values()]
     sizes = {message.id: label_size(message.name) for message in process.messages}
     band = (robot.bottom, robot.bottom + max([POOL_GAP, *(height + 40 for _, height in sizes.values())]))
-    other = Box(robot.x, band[1], robot.width, OTHER_HEIGHT)
+    others = {OTHER_POOL: Box(robot.x, band[1], robot.width, OTHER_HEIGHT)} if process.pools[1:] else {}
     lines, labels = message_lines(
         process.messages,
         tasks=tasks,
@@ -218,7 +218,7 @@ def _with_pools(process: Process, found: Plan, drawing: Drawing) -> Plan:
         sizes=sizes,
     )
     return Plan(
-        {**found.shapes, **notes, ROBOT_POOL: robot, OTHER_POOL: other},
+        {**found.shapes, **notes, ROBOT_POOL: robot, **others},
         {**found.lines, **lines, **{note.tie: ties[note.id] for note in process.notes}},
         {**found.labels, **labels},
     )

@@ -93,7 +93,8 @@ class Process:
         items: The nodes, tasks before their boundary events.
         flows: The sequence flows.
         messages: What goes to and from the other pool.
-        pools: Titles of the two pools, or None for a process without pools, which is executable.
+        pools: Titles of the pool of the process and of the other one, if there is one; none for a process that is
+            executable.
         extension: Markup of our namespace for the whole process.
         notes: Text annotations.
     """
@@ -103,7 +104,7 @@ class Process:
     items: tuple[Item, ...]
     flows: tuple[Flow, ...]
     messages: tuple[Message, ...] = ()
-    pools: tuple[str, str] | None = None
+    pools: tuple[str, ...] = ()
     extension: str = ""
     notes: tuple[Note, ...] = ()
 
@@ -139,11 +140,9 @@ def document(process: Process, plan: Plan) -> str:
 def _collaboration(process: Process) -> Iterator[str]:
     if not process.pools:
         return
-    robot, other = process.pools
-    parts = [
-        element("participant", {"id": ROBOT_POOL, "name": robot, "processRef": "Process_1"}),
-        element("participant", {"id": OTHER_POOL, "name": other}),
-    ]
+    robot, *others = process.pools
+    parts = [element("participant", {"id": ROBOT_POOL, "name": robot, "processRef": "Process_1"})]
+    parts += [element("participant", {"id": OTHER_POOL, "name": other}) for other in others]
     for message in process.messages:
         ends = (message.task, OTHER_POOL) if message.asks else (OTHER_POOL, message.task)
         attributes = {"id": message.id, "name": message.name, "sourceRef": ends[0], "targetRef": ends[1]}
@@ -203,7 +202,8 @@ def _flow(flow: Flow) -> str:
 def _diagram(process: Process, plan: Plan, plane: str) -> str:
     parts = []
     if process.pools:
-        parts += [_shape(pool, plan, {"isHorizontal": "true"}) for pool in (ROBOT_POOL, OTHER_POOL)]
+        pools = (ROBOT_POOL, OTHER_POOL)[: len(process.pools)]
+        parts += [_shape(pool, plan, {"isHorizontal": "true"}) for pool in pools]
     for item in process.items:
         parts.append(_shape(item.id, plan, {"isMarkerVisible": "true"} if item.kind == "exclusiveGateway" else {}))
     parts += [_shape(note.id, plan, {}) for note in process.notes]

@@ -100,6 +100,7 @@ def transition_attributes(definition: Definition, edge: Transition, shown: str) 
             "progress": "true" if edge.progress else None,
             "at_most": edge.at_most,
             "spent": "true" if edge.spent else None,
+            "outcome": edge.outcome or None,
         }
     )
 
@@ -229,6 +230,7 @@ def transition_from(found: Element, shown: str, source: str, dest: str) -> Order
         kind=_of(found, "kind") or "external",
         progress=_of(found, "progress") == "true",
         spent=_of(found, "spent") == "true",
+        outcome=_of(found, "outcome") or "",
         line=found.line,
         column=found.column,
         **numbers,

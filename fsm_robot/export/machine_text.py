@@ -30,17 +30,17 @@ def machine_text(definition: Definition) -> str:
         *_block("inbox", definition.inbox),
         *_block("events", {name: _label(label) for name, label in definition.labels.events.items()}),
         *_block("callbacks", {spec.name: _callback(spec) for spec in definition.callbacks}),
-        *_block("outcomes", definition.outcomes, empty=True),
+        *_block("outcomes", definition.outcomes),
     ]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _block(key: str, values: Mapping[str, Any], *, empty: bool = False) -> Iterator[str]:
+def _block(key: str, values: Mapping[str, Any]) -> Iterator[str]:
     if values:
         yield f"{key}:"
         yield from (f"  {_text(name)}: {_flow(value)}" for name, value in values.items())
         yield ""
-    elif empty or key == "callbacks":
+    elif key == "callbacks":
         yield f"{key}: {{}}"
 
 
@@ -62,16 +62,15 @@ def _transition(definition: Definition, edge: Transition) -> dict[str, Any]:
         "dest": edge.dest,
         "kind": edge.kind if edge.source == edge.dest or edge.kind != "external" else None,
         "exit_code": edge.exit_code,
+        "outcome": edge.outcome or None,
         "progress": edge.progress or None,
         "at_most": edge.at_most,
     }
-    twins = (
-        twin
-        for twin in definition.transitions
-        if twin.spent and (twin.source, twin.trigger) == (edge.source, edge.trigger)
-    )
-    then = next(({"then": _given({"dest": twin.dest, "exit_code": twin.exit_code})} for twin in twins), {})
-    return _given(values) | then
+    for twin in definition.transitions:
+        if twin.spent and (twin.source, twin.trigger) == (edge.source, edge.trigger):
+            then = {"dest": twin.dest, "exit_code": twin.exit_code, "outcome": twin.outcome or None}
+            return _given({**values, "then": _given(then)})
+    return _given(values)
 
 
 def _label(label: Label) -> dict[str, Any]:

@@ -12,17 +12,20 @@ from fsm_robot.machine.checks import JOB_STATUSES, coverage, effective
 from fsm_robot.machine.definition import CallbackSpec, Definition, RetryPolicy, Transition
 
 
-def markdown(definition: Definition, shown: Words | None = None, taken: Taken | None = None) -> str:
-    """Return the page that docs/states.md holds.
+def markdown(
+    definition: Definition, shown: Words | None = None, taken: Taken | None = None, source: str = "states.yaml"
+) -> str:
+    """Return the page that docs/states.md holds, made from the machine file that is called `source`.
 
     Words in a language add what people call states and events; with `taken`, it says how often each edge was taken.
     """
     counted = ("taken",) if taken else ()
     names = [state.name for state in definition.states if not state.final]
+    made_by = "make diagram" if source == "states.yaml" else "fsm-robot diagram --format markdown"
     callbacks = [effective(spec) for spec in definition.callbacks]
     parts = [
         f"# The machine `{definition.name}`",
-        "Made from `states.yaml` by `make diagram`; change that file, not this one.",
+        f"Made from `{source}` by `{made_by}`; change that file, not this one.",
         f"```mermaid\n{mermaid(words(definition), taken)}```",
         "## States",
         _table(
@@ -58,18 +61,17 @@ def markdown(definition: Definition, shown: Words | None = None, taken: Taken | 
             ("event", *names),
             ((f"`{event}`", *(cells[name] for name in names)) for event, cells in coverage(definition)),
         ),
-        "## Codes of the orchestrator",
-        _table(("callback", "field", "value", "event"), _codes(callbacks)),
-        "## What is asked again",
-        _table(
+        *_section("Codes of the orchestrator", ("callback", "field", "value", "event"), _codes(callbacks)),
+        *_section(
+            "What is asked again",
             ("callback", "on", "for", "first pause", "grows by", "longest pause", "jitter"),
-            ((f"`{spec.name}`", *_retry(spec.retry)) for spec in callbacks if spec.retry),
+            [(f"`{spec.name}`", *_retry(spec.retry)) for spec in callbacks if spec.retry],
         ),
-        *_errors(definition.callbacks),
-        "## How a script ended, and what is reported",
-        _table(
+        *_section("What errors become", ("callback", "error", "event"), _errors(definition.callbacks)),
+        *_section(
+            "How a script ended, and what is reported",
             ("outcome", "job status"),
-            ((f"`{name}`", f"{status} {JOB_STATUSES[status]}") for name, status in definition.outcomes.items()),
+            [(f"`{name}`", f"{status} {JOB_STATUSES[status]}") for name, status in definition.outcomes.items()],
         ),
     ]
     return "\n\n".join(parts) + "\n"
@@ -100,6 +102,7 @@ def _remarks(definition: Definition, edge: Transition) -> str:
         f"at most {edge.at_most} times" if edge.at_most else "",
         "when that is used up" if edge.spent else "",
         "budgets start anew" if edge.progress else "",
+        f"the job ends as `{edge.outcome}`" if edge.outcome else "",
     ]
     return ", ".join(note for note in notes if note)
 
@@ -111,9 +114,10 @@ def _codes(callbacks: Iterable[CallbackSpec]) -> Iterable[tuple[str, ...]]:
                 yield f"`{spec.name}`", field, str(value), f"`{event}`" if event else "(says nothing)"
 
 
-def _errors(callbacks: Iterable[CallbackSpec]) -> list[str]:
-    rows = [(f"`{spec.name}`", f"`{name}`", f"`{event}`") for spec in callbacks for name, event in spec.errors.items()]
-    return ["## What errors become", _table(("callback", "error", "event"), rows)] if rows else []
+def _errors(callbacks: Iterable[CallbackSpec]) -> Iterable[tuple[str, ...]]:
+    for spec in callbacks:
+        for name, event in spec.errors.items():
+            yield f"`{spec.name}`", f"`{name}`", f"`{event}`"
 
 
 def _retry(policy: RetryPolicy | None) -> tuple[str, ...]:
@@ -126,6 +130,12 @@ def _retry(policy: RetryPolicy | None) -> tuple[str, ...]:
 
 def _number(value: int | None) -> str:
     return "" if value is None else str(value)
+
+
+def _section(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return a heading with its table, or nothing where a machine has nothing of it."""
+    found = list(rows)
+    return [f"## {title}", _table(head, found)] if found else []
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -37,6 +37,13 @@ INSTEAD: Mapping[str, str] = {
     "pause_s": "wait in a state with `after`",
 }
 
+REPORTS = "report_outcome"
+"""The callback that tells the orchestrator how a job has ended."""
+SAYS_THE_OUTCOME = frozenset(("result_left", "job_repeated", "claim_failed", "script_not_started", "script_ended"))
+"""Events of the robot that say themselves how the job has ended."""
+KNOWS_THE_OUTCOME = frozenset(("claim_job", "run_script", "ask_script_to_stop", "kill_script"))
+"""Callbacks of the robot that hold a claimed job, which is not started as long as nothing else is known of it."""
+
 
 def check(definition: Definition, known_callbacks: Collection[str] | None = None) -> list[Problem]:
     """Return every mistake of `definition`; `known_callbacks` None leaves out whether the program has them."""
@@ -45,7 +52,7 @@ def check(definition: Definition, known_callbacks: Collection[str] | None = None
         *_unknown_names(definition, known_callbacks),
         *_edges(definition),
         *_events_answered(definition),
-        *(_without_effect(definition) if known_callbacks is not None else ()),
+        *(without_effect(definition) if known_callbacks is not None else ()),
     ]
     # Reachability speaks of names, so it has nothing to say while some of them are wrong.
     if not found:
@@ -75,7 +82,8 @@ def effective(spec: CallbackSpec) -> CallbackSpec:
     )
 
 
-def _without_effect(definition: Definition) -> Iterator[Problem]:
+def without_effect(definition: Definition) -> Iterator[Problem]:
+    """Yield every key of a callback that nobody would read."""
     for spec in definition.callbacks:
         left = effective(spec)
         for key, instead in INSTEAD.items():
@@ -144,6 +152,9 @@ def _edges(definition: Definition) -> Iterator[Problem]:
         yield Problem(1, 1, "no state is final; a run could never end")
     taken: dict[tuple[str, str, bool], Transition] = {}
     for edge in definition.transitions:
+        if edge.outcome and edge.outcome not in definition.outcomes:
+            near = did_you_mean(edge.outcome, definition.outcomes)
+            yield _at(edge, f"{edge.source} on {edge.trigger}: `outcomes` has no {edge.outcome!r}{near}")
         twin = taken.setdefault((edge.source, edge.trigger, edge.spent), edge)
         if twin is not edge:
             yield _at(edge, f"{edge.source} already has a transition for {edge.trigger!r} in line {twin.line}")
@@ -160,12 +171,12 @@ def _edge_mistakes(edge: Transition, finals: Collection[str]) -> Iterator[str]:
         yield "a transition to the same state must say `kind: internal` (stay) or `kind: external` (call again)"
     if edge.source != edge.dest and edge.kind == "internal":
         yield "only a transition to the same state can be internal"
-    if edge.dest in finals and edge.exit_code is None:
-        yield f"{edge.dest} is final, so the transition must say the exit_code"
     if edge.dest not in finals and edge.exit_code is not None:
         yield f"{edge.dest} is not final, so exit_code means nothing here"
     if edge.kind == "internal" and edge.at_most is not None:
         yield "an internal transition cannot have a budget"
+    if edge.kind == "internal" and edge.outcome:
+        yield "an internal transition ends no job, so outcome means nothing here"
 
 
 def _events_answered(definition: Definition) -> Iterator[Problem]:
@@ -253,6 +264,33 @@ def _unbounded_cycles(definition: Definition) -> Iterator[Problem]:
             yield _at(
                 edge, f"nothing bounds the cycle {names}; give one of its transitions `at_most`, or `progress: true`"
             )
+
+
+def reports(definition: Definition) -> bool:
+    """Return whether some state reports how a job has ended."""
+    return any(state.on_enter == REPORTS for state in definition.states)
+
+
+def without_outcome(definition: Definition) -> list[Problem]:
+    """Return every transition with which a job may come to its report while nobody has said how it ended.
+
+    For machines that are sound otherwise. An outcome that was said before counts: a state between the end of a script
+    and the report needs to say nothing.
+    """
+    reporting = {state.name for state in definition.states if state.on_enter == REPORTS}
+    knowing = {state.name for state in definition.states if state.on_enter in KNOWS_THE_OUTCOME}
+    silent = [edge for edge in definition.transitions if not edge.outcome and edge.trigger not in SAYS_THE_OUTCOME]
+
+    def on_from(name: str) -> list[str]:
+        return [] if name in reporting else [edge.dest for edge in silent if edge.source == name]
+
+    unsaid = _closure([definition.initial], on_from)
+    text = "{0} on {1} leads to {2}, and nobody has said how the job ended; add `outcome: not_started` or another one"
+    return [
+        _at(edge, text.format(edge.source, edge.trigger, edge.dest))
+        for edge in silent
+        if edge.source in unsaid and edge.dest in reporting and edge.source not in (*reporting, *knowing)
+    ]
 
 
 def _way(start: str, goal: str, edges: Iterable[Transition]) -> list[Transition] | None:

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from fsm_robot.errors import DefinitionError
-from fsm_robot.machine.checks import JOB_STATUSES, check
+from fsm_robot.machine.checks import JOB_STATUSES, check, reports, without_effect, without_outcome
 from fsm_robot.machine.definition import (
     FAILURE_KINDS,
     CallbackSpec,
@@ -67,15 +67,15 @@ LABEL: Mapping[str, Shape] = {
 WHOLE_FILES: Mapping[str, str] = {"file": "the machine file", "labels": "a file of labels"}
 SHAPES: Mapping[str, Mapping[str, Shape]] = {
     "file": {
-        "format": Shape("whole", "version of this file format: 1", required=True, least=1, most=1),
-        "machine": Shape("text", "name of the machine", required=True),
-        "initial": Shape("name", "state that the machine starts in", required=True),
+        "format": Shape("whole", "version of this file format: 1 (default)", least=1, most=1),
+        "machine": Shape("text", "name of the machine (default: that of the file)"),
+        "initial": Shape("name", "state that the machine starts in (default: the first one)"),
         "states": Shape("list of state", "every state", required=True),
         "transitions": Shape("list of transition", "every edge", required=True),
         "inbox": Shape("text map", "events from outside, each with a line that explains it"),
         "events": Shape("map of label", "what people call the events, in diagrams"),
         "callbacks": Shape("map of callback", "what the callbacks of the states may answer", required=True),
-        "outcomes": Shape("whole map", "how a script ended -> job status from 0 to 8", required=True),
+        "outcomes": Shape("whole map", "how a job ended -> job status from 0 to 8; none in a machine without jobs"),
         "renamed": Shape("text map", "old name -> name in this file, so that older journals can be replayed"),
     },
     "state": {
@@ -104,14 +104,16 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
             "must be there where source = dest: external runs the callback again, internal does not",
             allowed=("internal", "external"),
         ),
-        "exit_code": Shape("whole", "what the process ends with, where dest is final", most=255),
+        "exit_code": Shape("whole", "what the process ends with, where dest is final (default: 0)", most=255),
+        "outcome": Shape("name", "how the job in hand has ended with this, where the event itself does not say"),
         "progress": Shape("flag", "whether all budgets start anew here"),
         "at_most": Shape("whole", "budget: how often between two edges with progress", least=1, most=1000),
         "then": Shape("spent edge", "where it leads instead once the budget is used up"),
     },
     "spent edge": {
         "dest": Shape("name", "state that it leads to", required=True),
-        "exit_code": Shape("whole", "what the process ends with, where dest is final", most=255),
+        "exit_code": Shape("whole", "what the process ends with, where dest is final (default: 0)", most=255),
+        "outcome": Shape("name", "how the job in hand has ended with this"),
     },
     "callback": {
         "does": Shape("text", "one line for people"),
@@ -158,6 +160,8 @@ def compile_text(
     known_callbacks: Collection[str] | None = None,
     known_outcomes: Collection[str] = (),
     known_settings: Collection[str] | None = None,
+    *,
+    jobs_only: bool = False,
 ) -> Definition:
     """Return the machine that `text` describes.
 
@@ -165,8 +169,9 @@ def compile_text(
         text: The machine file.
         name: How messages call the file.
         known_callbacks: Names that the program can call; None where that is not to be checked.
-        known_outcomes: Outcomes that the worker may give; each must have a job status.
+        known_outcomes: Outcomes that the worker may give; each must have a job status in a machine that has jobs.
         known_settings: Settings that hold a time in seconds; None where that is not to be checked.
+        jobs_only: Whether `known_callbacks` says nothing about a machine without jobs.
 
     Raises:
         DefinitionError: Every mistake, each as `name:line:column: sentence`.
@@ -174,11 +179,17 @@ def compile_text(
     document, problems = read(text, name, spellings=known_callbacks or ())
     reader = _Reader(problems)
     values = reader.entry(document, "file")
-    definition, place_of_outcomes = _definition(reader, values, document)
+    definition, place_of_outcomes = _definition(reader, values, document, name)
     _check_errors(reader, values, imports=known_callbacks is not None)
     _check_settings(reader, values, known_settings)
-    found = check(definition, known_callbacks)
-    found += _missing_outcomes(definition.outcomes, known_outcomes, place_of_outcomes)
+    if jobs_only and not (definition.has_jobs or reports(definition)):
+        found = [*check(definition), *without_effect(definition)]
+    else:
+        found = check(definition, known_callbacks)
+    if definition.outcomes or reports(definition):
+        found += _missing_outcomes(definition.outcomes, known_outcomes, place_of_outcomes)
+    if known_outcomes and not found:
+        found = without_outcome(definition)
     # A line that could not be read is no witness: what the checks say of it would only follow from that.
     unread = {problem.line for problem in reader.problems}
     problems = sorted([*reader.problems, *(problem for problem in found if problem.line not in unread)])
@@ -192,9 +203,12 @@ def read_entry(document: Value, shape_name: str, problems: list[Problem]) -> dic
     return _Reader(problems).entry(document, shape_name)
 
 
-def _definition(reader: _Reader, values: Mapping[str, Any], document: Value) -> tuple[Definition, Place]:
+def _definition(
+    reader: _Reader, values: Mapping[str, Any], document: Value, file_name: str
+) -> tuple[Definition, Place]:
     places = document.key_places
-    transitions = tuple(edge for entry, value in values.get("transitions", ()) for edge in _edges(entry, value))
+    finals = {entry.get("name", "") for entry, _ in values.get("states", ()) if entry.get("final")}
+    transitions = tuple(edge for entry, value in values.get("transitions", ()) for edge in _edges(entry, value, finals))
     states = tuple(_with_grace(_state(entry, value), transitions) for entry, value in values.get("states", ()))
     callbacks = tuple(_callback(key, entry, value) for key, (entry, value) in values.get("callbacks", {}).items())
     outcomes = values.get("outcomes", {})
@@ -203,8 +217,8 @@ def _definition(reader: _Reader, values: Mapping[str, Any], document: Value) -> 
         if status not in JOB_STATUSES:
             reader.complain(places["outcomes"], f"outcome {outcome!r}: {status} is no job status; they go from 0 to 8")
     definition = Definition(
-        name=values.get("machine", ""),
-        initial=values.get("initial", ""),
+        name=values.get("machine", "" if "machine" in places else _stem(file_name)),
+        initial=values.get("initial", states[0].name if states and "initial" not in places else ""),
         states=states,
         transitions=transitions,
         inbox=values.get("inbox", {}),
@@ -223,6 +237,11 @@ def _definition(reader: _Reader, values: Mapping[str, Any], document: Value) -> 
         if name not in events:
             reader.complain(value.place, f"events: there is no event {name!r}{did_you_mean(name, events)}")
     return definition, places.get("outcomes", document.place)
+
+
+def _stem(file_name: str) -> str:
+    base = re.split(r"[/\\]", file_name)[-1]
+    return base.rpartition(".")[0] or base
 
 
 def _check_renamed(reader: _Reader, definition: Definition, value: Value) -> None:
@@ -284,7 +303,7 @@ def _label(entry: Mapping[str, Any]) -> Label:
     return Label(entry.get("title", {}), entry.get("describes", {}))
 
 
-def _edges(entry: Mapping[str, Any], value: Value) -> Iterable[Transition]:
+def _edges(entry: Mapping[str, Any], value: Value, finals: Collection[str]) -> Iterable[Transition]:
     """Yield one edge per source, each with its twin for the spent budget."""
     for source in entry.get("source", ()):
         edge = Transition(
@@ -294,7 +313,8 @@ def _edges(entry: Mapping[str, Any], value: Value) -> Iterable[Transition]:
             # An edge that leaves the state enters another one, so only a self-transition has the choice;
             # `checks` demands that it is made in the file.
             kind=entry.get("kind", "external" if source != entry.get("dest") else ""),
-            exit_code=entry.get("exit_code"),
+            exit_code=entry.get("exit_code", 0 if entry.get("dest") in finals else None),
+            outcome=entry.get("outcome", ""),
             progress=entry.get("progress", False),
             at_most=entry.get("at_most"),
             line=value.place.line,
@@ -303,10 +323,10 @@ def _edges(entry: Mapping[str, Any], value: Value) -> Iterable[Transition]:
         yield edge
         if "then" in entry:
             then, _ = entry["then"]
-            dest, exit_code = then.get("dest", ""), then.get("exit_code")
-            yield attrs.evolve(
-                edge, dest=dest, exit_code=exit_code, kind="external", progress=False, at_most=None, spent=True
-            )
+            dest = then.get("dest", "")
+            exit_code, outcome = then.get("exit_code", 0 if dest in finals else None), then.get("outcome", "")
+            spent = attrs.evolve(edge, dest=dest, exit_code=exit_code, outcome=outcome, spent=True)
+            yield attrs.evolve(spent, kind="external", progress=False, at_most=None)
 
 
 def _callback(name: str, entry: Mapping[str, Any], value: Value) -> CallbackSpec:

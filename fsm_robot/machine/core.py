@@ -148,6 +148,9 @@ class RobotMachine:
         except MachineError as error:
             raise UnexpectedEventError(event.name, state.name, [edge.trigger]) from error
         self._budgets.count(edge)
+        if edge.outcome:
+            # Into the event, for that is what the journal keeps and the next life reads. What it says itself counts.
+            event = attrs.evolve(event, data={"outcome": edge.outcome, **event.data})
         if edge.kind == "internal":
             return self._step(event, "stayed", state.name, transition=edge.key)
         return self._step(

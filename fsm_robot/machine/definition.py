@@ -66,10 +66,11 @@ class Transition:
         source: State that it leaves.
         dest: State that it leads to.
         kind: `external` runs the callback of `dest`; `internal` (only where source = dest) does not.
-        exit_code: What the process ends with; only, and always, where `dest` is final.
+        exit_code: What the process ends with; only, and always, where `dest` is final (a file that does not say: 0).
         progress: Starts all budgets of the machine anew.
         at_most: Budget: how often it may be taken between two `progress` transitions; None is without bound.
         spent: Whether this is the edge that is taken instead once the budget of its twin is used up.
+        outcome: How the job in hand has ended when it is taken, where the event itself does not say; else empty.
         line: Where it stands in the machine file, with `column`.
     """
 
@@ -81,6 +82,7 @@ class Transition:
     progress: bool = False
     at_most: int | None = None
     spent: bool = False
+    outcome: str = ""
     line: int = 0
     column: int = 0
 
@@ -166,7 +168,11 @@ class Labels:
 
 @attrs.frozen
 class Definition:
-    """A checked machine. `renamed` leads from names that older files used to the ones of this file."""
+    """A checked machine.
+
+    `renamed` leads from names that older files used to the ones of this file. `outcomes` is empty where the machine has
+    nothing to do with jobs.
+    """
 
     name: str
     initial: str
@@ -203,6 +209,11 @@ class Definition:
         """Return the edges that leave `state`, in the order of the file."""
         return tuple(transition for transition in self.transitions if transition.source == state)
 
+    @property
+    def has_jobs(self) -> bool:
+        """Whether it speaks of jobs and of the orchestrator that gives them; a traffic light does not."""
+        return bool(self.outcomes) or any(spec.codes for spec in self.callbacks)
+
     def waits(self, state: State) -> bool:
         """Return whether events of the inbox can arrive in `state`."""
         return not state.final and (not state.on_enter or self.callback(state.on_enter).waits)
@@ -225,12 +236,15 @@ class Definition:
         del values["labels"], values["renamed"]
         for entry in [*values["states"], *values["transitions"], *values["callbacks"]]:
             del entry["line"], entry["column"]
+        # What came with a later version is left out where a machine has none of it: older journals name it so.
+        for edge in values["transitions"]:
+            if not edge["outcome"]:
+                del edge["outcome"]
         for state in values["states"]:
             if not state["after"]:
                 del state["after"]
         for callback in values["callbacks"]:
-            # In the order of the file, which decides. A file that uses none keeps the digest that it had before
-            # there were any: journals name it.
+            # In the order of the file, which decides.
             errors = list(callback.pop("errors").items())
             if errors:
                 callback["errors"] = errors

@@ -54,7 +54,8 @@ class _Draft:
 
     def forward(self, event: str, source: str, dest: str) -> Transition:
         code = self.draw(st.sampled_from([0, 1, 6])) if dest in self.finals else None
-        return Transition(event, source, dest, exit_code=code, progress=self.draw(st.booleans()))
+        outcome = self.draw(st.sampled_from(["", "failed"]))
+        return Transition(event, source, dest, exit_code=code, progress=self.draw(st.booleans()), outcome=outcome)
 
     def anywhere(self, event: str, place: int) -> list[Transition]:
         source = self.states[place]

@@ -139,7 +139,18 @@ SPOILED = {
         "only a transition to the same state can be internal",
         "",
     ),
-    "final without exit code": (", exit_code: 0", "", "C is final, so the transition must say the exit_code", ""),
+    "outcome that there is none of": (
+        "dest: B}",
+        "dest: B, outcome: faild}",
+        "m.yaml:9:5: A on went: `outcomes` has no 'faild'",
+        "did you mean 'failed'?",
+    ),
+    "outcome of what ends nothing": (
+        "dest: A, progress: true",
+        "dest: B, kind: internal, outcome: failed",
+        "an internal transition ends no job, so outcome means nothing here",
+        "",
+    ),
     "exit code into a state that goes on": (
         "dest: B}",
         "dest: B, exit_code: 3}",
@@ -188,6 +199,15 @@ def test_mistake_when_compiled_is_refused_with_its_place_and_a_hint(
     found = mistakes(SMALL.replace(old, new, 1))
 
     assert any(expected in problem and hint in problem for problem in found), found
+
+
+def test_a_transition_into_a_final_state_without_exit_code_means_0() -> None:
+    """Also where it is the end of a budget; and the machine is the same as one that says it."""
+    text = SMALL.replace(", progress: true", ", at_most: 2, then: {dest: C}")
+    silent = compile_text(text.replace(", exit_code: 0", ""), "m.yaml")
+
+    assert [edge.exit_code for edge in silent.transitions if edge.dest == "C"] == [0, 0]
+    assert silent.digest() == compile_text(text, "m.yaml").digest()
 
 
 def test_callback_when_the_program_lacks_it_is_refused_before_anything_runs() -> None:
