@@ -29,6 +29,7 @@ def load(
     cache_directory: Path | None = None,
     *,
     jobs_only: bool = False,
+    times: Sequence[str] | None = None,
 ) -> Definition:
     """Return the checked machine of `path`, with the labels that the file itself holds.
 
@@ -41,22 +42,26 @@ def load(
         cache_directory: Where the compiled form is kept, so that an unchanged file needs no YAML and no checks:
             they are a quarter of an idle start. None neither reads nor writes it.
         jobs_only: Whether `callbacks` says nothing about a machine without jobs.
+        times: Settings that an `after` may name; None are those of a robot of jobs.
 
     Raises:
         DefinitionError: The file cannot be read, or is wrong.
     """
     data = _read(path)
-    key = hashlib.sha256(repr((__version__, callbacks, tuple(outcomes))).encode() + data).hexdigest()
+    key = hashlib.sha256(repr((__version__, callbacks, tuple(outcomes), times)).encode() + data).hexdigest()
     cached = _from_cache(cache_directory, key)
     if cached is not None:
         return cached
     from fsm_robot.machine.compiler import compile_text
-    from fsm_robot.settings import times
 
+    if times is None:
+        from fsm_robot import settings
+
+        times = tuple(settings.times())
     text = _text(path, data)
-    settings = None if callbacks is None else tuple(times())
+    known = None if callbacks is None else times
     try:
-        definition = compile_text(text, str(path), callbacks, outcomes, settings, jobs_only=jobs_only)
+        definition = compile_text(text, str(path), callbacks, outcomes, known, jobs_only=jobs_only)
     except DefinitionError:
         _refuse_labels(path, text)
         raise

@@ -21,6 +21,8 @@ from fsm_robot.errors import SettingsError
 from fsm_robot.wording import did_you_mean
 
 ENVIRONMENT_PREFIX = "FSM_ROBOT_"
+OWN_SECTION = "my"
+"""The section of a user's own callbacks; see `engine.own_settings`."""
 # Written by the robot itself into the environment of scripts and of the demo: not settings.
 OWN_VARIABLES = frozenset({"FSM_ROBOT_JOB", "FSM_ROBOT_RUN_TOKEN", "FSM_ROBOT_CONFIG"})
 GUID_PATTERN = re.compile(r"\{?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
@@ -194,7 +196,9 @@ class Settings:
     storage: StorageSettings = StorageSettings()
     logging: LoggingSettings = LoggingSettings()
     machine: MachineSettings = MachineSettings()
+    my: Mapping[str, Any] = attrs.field(factory=dict)
     base: Path = Path()
+    is_of_jobs: bool = True
 
     def path(self, text: str) -> Path:
         """Return `text` as an absolute path, relative ones taken from the folder of robot.toml."""
@@ -269,9 +273,10 @@ def check_text(
     reader = _Reader(path, text)
     sections = reader.from_file()
     reader.from_environment(sections, environment or {})
-    settings = Settings(**{name: SECTIONS[name](**values) for name, values in sections.items()}, base=path.parent)
+    built = {name: SECTIONS[name](**values) for name, values in sections.items()}
+    settings = Settings(**built, my=reader.own, base=path.parent, is_of_jobs=reader.is_of_jobs(sections))
     settings = reader.with_guid_from_file(settings)
-    if need_credential:
+    if need_credential and settings.is_of_jobs:
         reader.require_credential(settings)
     if reader.problems:
         raise SettingsError(reader.problems)
@@ -303,6 +308,13 @@ class _Reader:
     path: Path
     text: str
     problems: list[str] = attrs.field(factory=list)
+    own: dict[str, Any] = attrs.field(factory=dict)
+    _mentions_orchestrator: bool = False
+
+    def is_of_jobs(self, sections: Mapping[str, Mapping[str, Any]]) -> bool:
+        """Return whether it is a robot that an orchestrator gives jobs: not one that names callbacks and no such."""
+        named = self._mentions_orchestrator or bool(sections["orchestrator"])
+        return named or not sections["machine"].get("callbacks")
 
     def from_file(self) -> dict[str, dict[str, Any]]:
         sections: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
@@ -315,8 +327,11 @@ class _Reader:
             raise SettingsError(f"{self.path}: holds a number with too many digits") from error
         except RecursionError as error:
             raise SettingsError(f"{self.path}: is nested too deeply") from error
+        self._mentions_orchestrator = "orchestrator" in document
         for section, values in document.items():
-            if section not in SECTIONS:
+            if section == OWN_SECTION and isinstance(values, dict):
+                self.own |= values  # checked by who knows the class that declares it
+            elif section not in SECTIONS:
                 self._complain(section, None, f"unknown section{did_you_mean(section, SECTIONS)}")
             elif not isinstance(values, dict):
                 self._complain(section, None, f"must be a section: [{section}]")
@@ -333,6 +348,10 @@ class _Reader:
         }
         for variable, text in sorted(environment.items()):
             if not variable.startswith(ENVIRONMENT_PREFIX) or variable in OWN_VARIABLES:
+                continue
+            own = f"{ENVIRONMENT_PREFIX}{OWN_SECTION}_".upper()
+            if variable.startswith(own):
+                self.own[variable.removeprefix(own).lower()] = _own_from_text(text)
                 continue
             if variable not in known:
                 self.problems.append(f"environment: {variable}: unknown{did_you_mean(variable, known)}")
@@ -461,6 +480,14 @@ def _typed(value: Any, kind: str) -> tuple[Any, str | None]:
             else (value, "must be true, false or the path of a PEM file")
         )
     return (value, None) if isinstance(value, str) else (value, "must be a text in quotes")
+
+
+def _own_from_text(text: str) -> Any:
+    """Read a variable for the user's own section: whatever TOML makes of it, else a text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except ValueError:
+        return text
 
 
 def _from_text(text: str, field: attrs.Attribute[Any]) -> Any:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -15,6 +12,8 @@ import attrs
 from fsm_robot import __version__, machine_file
 from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
 from fsm_robot.clock import SystemClock
+from fsm_robot.engine.channel import Channel
+from fsm_robot.engine.posting import Asked
 from fsm_robot.errors import SettingsError
 from fsm_robot.gateway.http import HttpGateway
 from fsm_robot.inbox import QueueInbox
@@ -37,6 +36,7 @@ from fsm_robot.timeouts import Timeouts
 from fsm_robot.timers import ThreadTimers
 
 if TYPE_CHECKING:
+    from fsm_robot.engine.robot import Robot as OwnRobot
     from fsm_robot.worker.supervisor import ScriptWorker
 
 SHORTEST_USUAL_INTERVAL_S = 10.0
@@ -59,6 +59,54 @@ class Robot:
         return None if self.callbacks.job else self.journal.path
 
 
+def callbacks_class(settings: Settings) -> type:
+    """Return the class called `Callbacks` in the user's own module, or the built-in one.
+
+    Raises:
+        SettingsError: It cannot be imported; or it takes jobs, and no orchestrator is named.
+    """
+    name = settings.machine.callbacks
+    if not name:
+        return Callbacks
+    from fsm_robot.engine import callbacks
+
+    kind = callbacks.load(name, settings.path)
+    if takes_jobs(kind) and not settings.is_of_jobs:
+        raise SettingsError(f"orchestrator.url: is missing, and {name} takes jobs from an orchestrator")
+    return kind
+
+
+def takes_jobs(kind: type) -> bool:
+    """Return whether callbacks are those of a robot that an orchestrator gives jobs."""
+    return issubclass(kind, Callbacks)
+
+
+def own_robot(settings: Settings, kind: type, *, console: bool) -> OwnRobot:
+    """Build the robot of a machine of one's own; nothing is written yet.
+
+    Raises:
+        SettingsError: The section `[my]` does not fit the class that declares it.
+    """
+    from fsm_robot.engine.own_settings import times_in
+    from fsm_robot.engine.robot import Robot as OwnRobot
+
+    definition = machine_for(settings, kind, cached=True)
+    own = own_settings_of(settings, kind)
+    log = Log(settings.storage_directory / "robot.log", settings.logging.level, str, console)
+    known = times(settings) | times_in(own)
+    return OwnRobot.of(definition, kind, log, folder=settings.storage_directory, settings=own, times=known)
+
+
+def own_settings_of(settings: Settings, kind: type) -> Any:
+    """Return what the section `[my]` gives to callbacks of one's own. Raises `SettingsError`."""
+    from fsm_robot.engine import own_settings
+
+    own, problems = own_settings.read(getattr(kind, "Settings", None), settings.my, settings.base)
+    if problems:
+        raise SettingsError([f"[my]{f' {key}' if key else ''}: {text}" for key, text in problems])
+    return own
+
+
 def redactor_for(settings: Settings) -> Redactor:
     """Return what keeps the robot's GUID out of everything that is written."""
     return Redactor.for_guid(settings.orchestrator.robot_guid)
@@ -75,16 +123,23 @@ def machine_path(settings: Settings) -> Path:
     return settings.path(settings.machine.file) if settings.machine.file else machine_file.built_in()
 
 
-def machine_for(settings: Settings, *, cached: bool) -> tuple[Definition, type[Callbacks]]:
-    """Return the machine and the callbacks that the settings name, checked against each other."""
-    kind = _callbacks_class(settings)
+def machine_for(settings: Settings, kind: type, *, cached: bool) -> Definition:
+    """Return the machine that the settings name, checked against the callbacks of a class."""
     cache = settings.storage_directory if cached else None
-    return machine_file.load(machine_path(settings), callback_names(kind), OUTCOMES, cache), kind
+    if takes_jobs(kind):
+        return machine_file.load(machine_path(settings), callback_names(kind), OUTCOMES, cache)
+    from fsm_robot.engine.callbacks import names_of
+    from fsm_robot.engine.own_settings import times_of
+
+    if not settings.machine.file:
+        raise SettingsError("machine.file: is missing; callbacks of one's own need a machine file of one's own")
+    names = (*times(settings), *times_of(getattr(kind, "Settings", None)))
+    return machine_file.load(machine_path(settings), names_of(kind), (), cache, times=names)
 
 
-def robot_for(settings: Settings, log: Log, *, when_idle: str) -> Robot:
-    """Build a robot; nothing is sent and nothing is written yet."""
-    definition, callbacks_class = machine_for(settings, cached=True)
+def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle: str) -> Robot:
+    """Build a robot that takes jobs; nothing is sent and nothing is written yet."""
+    definition = machine_for(settings, kind, cached=True)
     redactor, clock, timers, inbox = redactor_for(settings), SystemClock(), ThreadTimers(log.write), QueueInbox()
     gateway = gateway_for(settings, redactor, log.warning)
     worker = _LateWorker(settings, redactor, log)
@@ -102,7 +157,7 @@ def robot_for(settings: Settings, log: Log, *, when_idle: str) -> Robot:
         from_journals=lambda: jobs_in(journal_directory),
         warn=log.error,
     )
-    callbacks = callbacks_class(
+    callbacks = kind(
         definition=definition,
         gateway=gateway,
         worker=worker,
@@ -125,8 +180,24 @@ def robot_for(settings: Settings, log: Log, *, when_idle: str) -> Robot:
         redactor,
         make_room=lambda: machine_file.give_up_cache(settings.storage_directory),
     )
-    runner = Runner(RobotMachine(definition), journal, callbacks, inbox, log, Timeouts(timers, inbox, times(settings)))
+    machine = RobotMachine(definition)
+    channel = Channel(
+        settings.storage_directory, Asked(definition, inbox, lambda: _now(machine, callbacks)), log.warning
+    )
+    timeouts = Timeouts(timers, inbox, times(settings))
+    runner = Runner(machine, journal, callbacks, inbox, log, timeouts, channel=channel)
     return Robot(runner, callbacks, inbox, gateway, journal, log)
+
+
+def _now(machine: RobotMachine, callbacks: Callbacks) -> dict[str, Any]:
+    """Return what a robot of jobs does at this moment."""
+    job = callbacks.job
+    in_hand = job is not None and machine.state not in ("Recovering", "Ready", "Consuming")
+    return {
+        "state": machine.state,
+        "job": job.guid if job and in_hand else "",
+        "script": job.script_name if job and in_hand else "",
+    }
 
 
 def prune(settings: Settings, log: Log, idle_run: Path | None) -> None:
@@ -272,30 +343,3 @@ def _header(settings: Settings, definition: Definition) -> dict[str, Any]:
         "robot": robot_identity(settings.storage_directory / "journal", settings.orchestrator.robot_guid),
         "pid": os.getpid(),
     }
-
-
-def _callbacks_class(settings: Settings) -> type[Callbacks]:
-    """Return the class called `Callbacks` in the user's own module, or the built-in one."""
-    name = settings.machine.callbacks
-    if not name:
-        return Callbacks
-    try:
-        module = _import(settings.path(name)) if name.endswith(".py") else importlib.import_module(name)
-    except Exception as error:  # any code may stand in a user's module
-        raise SettingsError(f"machine.callbacks: {name} cannot be imported: {type(error).__name__}: {error}") from error
-    kind = getattr(module, "Callbacks", None)
-    if not (isinstance(kind, type) and issubclass(kind, Callbacks)):
-        raise SettingsError(f"machine.callbacks: {name} has no class Callbacks(fsm_robot.callbacks.Callbacks)")
-    return kind
-
-
-def _import(path: Path) -> ModuleType:
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module

@@ -64,9 +64,25 @@ def _check_settings(path: Path, *, named: bool) -> tuple[Definition, list[str]]:
             "",
         ]
     settings = settings_module.load(path.absolute())
-    definition, _ = wiring.machine_for(settings, cached=False)
+    kind = wiring.callbacks_class(settings)
+    definition = wiring.machine_for(settings, kind, cached=False)
     definition = machine_file.labelled(definition, wiring.machine_path(settings))
-    return definition, [f"{path}: no mistake", *_places(settings), ""]
+    if wiring.takes_jobs(kind):
+        return definition, [f"{path}: no mistake", *_places(settings), ""]
+    wiring.own_settings_of(settings, kind)
+    if problems := _storage_problems(settings):
+        raise SettingsError(problems)
+    return definition, [f"{path}: no mistake", f"storage      {settings.storage_directory}", ""]
+
+
+def _storage_problems(settings: Settings) -> list[str]:
+    storage = settings.storage_directory
+    nearest = next(folder for folder in (storage, *storage.parents) if folder.exists())
+    if not nearest.is_dir():
+        return [f"storage.directory: {nearest} is a file, and a folder is needed; name another one"]
+    if not os.access(nearest, os.W_OK):
+        return [f"storage.directory: {nearest} cannot be written by this account; the robot would take no job"]
+    return []
 
 
 def _places(settings: Settings) -> list[str]:
@@ -80,11 +96,7 @@ def _places(settings: Settings) -> list[str]:
             problems += error.problems
     if not scripts.is_dir():
         problems.append(f"scripts.directory: there is no folder {scripts}; create it and put the scripts there")
-    nearest = next(folder for folder in (storage, *storage.parents) if folder.exists())
-    if not nearest.is_dir():
-        problems.append(f"storage.directory: {nearest} is a file, and a folder is needed; name another one")
-    elif not os.access(nearest, os.W_OK):
-        problems.append(f"storage.directory: {nearest} cannot be written by this account; the robot would take no job")
+    problems += _storage_problems(settings)
     if settings.scripts.python:
         # Started once, for that alone shows it: a path may lead to something else, and cmd.exe takes everything.
         from fsm_robot.operations.checks import interpreter_diagnosis

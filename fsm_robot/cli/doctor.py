@@ -63,10 +63,15 @@ def _examine(config: Path) -> Iterator[Diagnosis]:
         return
     yield Diagnosis("settings", "ok", str(config))
     try:
-        definition, _ = wiring.machine_for(settings, cached=False)
+        kind = wiring.callbacks_class(settings)
+        definition = wiring.machine_for(settings, kind, cached=False)
+        if not wiring.takes_jobs(kind):
+            wiring.own_settings_of(settings, kind)
         yield Diagnosis("machine", "ok", f"{definition.name}, {len(definition.states)} states, no mistake")
     except RobotError as error:
         yield Diagnosis("machine", "wrong", str(error).replace("\n", "; "), "`fsm-robot check` names every mistake")
+    if not settings.is_of_jobs:
+        return  # the rest is about scripts, sessions and the orchestrator
     for check in LOCAL_CHECKS:
         yield check(settings)
     redact = wiring.redactor_for(settings).text

@@ -20,6 +20,7 @@ from fsm_robot.errors import RobotError, RunError
 from fsm_robot.instance import only_instance
 
 if TYPE_CHECKING:
+    from fsm_robot.engine.robot import Robot as OwnRobot
     from fsm_robot.logs import Log
     from fsm_robot.settings import Settings
 
@@ -54,6 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     system.set_inherited_right()
     streams.go_on_unread()
     settings = settings_module.load(Path(arguments.config).absolute())
+    if settings.machine.callbacks and (own := _own_robot(settings, console=not arguments.quiet)) is not None:
+        return own.run()
     with only_instance(settings.orchestrator.robot_guid, settings.storage_directory, SystemClock().utc_now()):
         # Imported behind the lock: a second start has to be told off, not to be made ready.
         from fsm_robot import wiring
@@ -64,6 +67,14 @@ def run(arguments: argparse.Namespace) -> int:
             return _run(settings, log, when_idle=_when_idle(settings, arguments))
         finally:
             log.close()
+
+
+def _own_robot(settings: Settings, *, console: bool) -> OwnRobot | None:
+    """Return the robot of a machine that has nothing to do with jobs, or None where it has."""
+    from fsm_robot import wiring
+
+    kind = wiring.callbacks_class(settings)
+    return None if wiring.takes_jobs(kind) else wiring.own_robot(settings, kind, console=console)
 
 
 def _when_idle(settings: Settings, arguments: argparse.Namespace) -> str:
@@ -79,7 +90,7 @@ def _run(settings: Settings, log: Log, *, when_idle: str) -> int:
     from fsm_robot import wiring
 
     with _written_down(log):
-        robot = wiring.robot_for(settings, log, when_idle=when_idle)
+        robot = wiring.robot_for(settings, wiring.callbacks_class(settings), log, when_idle=when_idle)
     gc.enable()
     over = threading.Event()
     with _written_down(log):

@@ -30,7 +30,7 @@ def _takes_a_step(callbacks: Any, name: str) -> bool:
         static = inspect.getattr_static(callbacks, name)
     except AttributeError:
         return False
-    if isinstance(static, property) or isinstance(static, type):
+    if isinstance(static, (property, type)):
         return False  # asking a property for its value would run it
     method = getattr(callbacks, name)
     unbound = isinstance(callbacks, type) and not isinstance(static, (staticmethod, classmethod))
@@ -66,7 +66,7 @@ def _takes_nothing(factory: Callable[..., Any]) -> bool:
     return not any(each.default is each.empty and each.kind is not each.VAR_KEYWORD for each in parameters)
 
 
-def load(name: str, path_of: Callable[[str], Path]) -> Any:
+def load(name: str, path_of: Callable[[str], Path]) -> type:
     """Return the class `Callbacks` of a module, or of a `.py` file.
 
     Args:

@@ -53,7 +53,7 @@ def read(kind: type | None, values: Mapping[str, Any], base: Path) -> tuple[Any,
         return None, problems
     try:
         return _made(kind, read_values), []
-    except Exception as error:  # the class may check what it gets
+    except Exception as error:  # noqa: BLE001 - the class may check what it gets
         return None, [("", f"is refused by {kind.__qualname__}: {type(error).__name__}: {error}")]
 
 
@@ -77,8 +77,14 @@ def times_of(kind: type | None) -> tuple[str, ...]:
     return tuple(f"{SECTION}.{key}" for key, field in fields_of(kind).items() if field.kind in (int, float))
 
 
+def times_in(own: Any) -> dict[str, float]:
+    """Return the values of `times_of`."""
+    names = times_of(None if own is None else type(own))
+    return {name: float(getattr(own, name.removeprefix(f"{SECTION}."))) for name in names}
+
+
 def _is_plain(kind: type) -> bool:
-    return kind.__init__ is object.__init__
+    return "__init__" not in {name for base in kind.__mro__[:-1] for name in vars(base)}
 
 
 def _made(kind: type, values: Mapping[str, Any]) -> Any:

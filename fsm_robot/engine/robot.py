@@ -16,7 +16,8 @@ from fsm_robot.clock import SystemClock
 from fsm_robot.engine import callbacks as callbacks_module
 from fsm_robot.engine.channel import Channel
 from fsm_robot.engine.context import Context
-from fsm_robot.errors import ChannelError, JournalError
+from fsm_robot.engine.posting import Asked
+from fsm_robot.errors import JournalError
 from fsm_robot.inbox import QueueInbox
 from fsm_robot.instance import only_instance
 from fsm_robot.journal.file import JournalFile
@@ -25,7 +26,7 @@ from fsm_robot.journal.record import FORMAT
 from fsm_robot.logs import Log
 from fsm_robot.machine.core import RobotMachine, Step
 from fsm_robot.machine.definition import Definition
-from fsm_robot.machine.events import Event, Posted
+from fsm_robot.machine.events import Event
 from fsm_robot.ports import Clock
 from fsm_robot.redact import Redactor
 from fsm_robot.runner import LEFT, Runner
@@ -36,9 +37,6 @@ if sys.platform == "win32":
     from fsm_robot import _windows as system
 else:
     from fsm_robot import _posix as system
-
-WRITTEN_WITHIN_S = 25.0
-"""How long who posts waits for the record: the robot may be in the middle of a callback."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -90,23 +88,27 @@ class Robot:
             DefinitionError: The machine file is wrong, or names a callback that is not there.
         """
         folder = Path(os.path.abspath(storage))
-        known = tuple(times or ())
-        definition = machine_file.load(Path(machine), callbacks_module.names_of(callbacks), (), None, known)
-        redactor = Redactor()
-        log = Log(folder / "robot.log", level, redactor.text, console)
+        names = callbacks_module.names_of(callbacks)
+        definition = machine_file.load(Path(machine), names, (), times=tuple(times or ()))
+        log = Log(folder / "robot.log", level, str, console)
+        return cls.of(definition, callbacks, log, folder=folder, settings=settings, times=times)
+
+    @classmethod
+    def of(
+        cls,
+        definition: Definition,
+        callbacks: Any,
+        log: Log,
+        *,
+        folder: Path,
+        settings: Any = None,
+        times: Mapping[str, float] | None = None,
+    ) -> Robot:
+        """Build a robot of what is read already; see `from_file`."""
         clock, inbox, timers = SystemClock(), QueueInbox(), ThreadTimers(log.write)
         context = Context(log, clock, folder, settings, inbox, timers)
-        return cls(
-            definition,
-            callbacks_module.made(callbacks, context),
-            context,
-            folder,
-            log,
-            clock,
-            inbox,
-            timers,
-            dict(times or {}),
-        )
+        made = callbacks_module.made(callbacks, context)
+        return cls(definition, made, context, folder, log, clock, inbox, timers, dict(times or {}))
 
     def run(self) -> int:
         """Drive the machine from `initial` to a final state; return its exit code, or 6 where it was told to leave.
@@ -176,7 +178,7 @@ class _Owner:
     log: Log
     since: str = ""
 
-    def is_late(self, event: Event) -> bool:  # noqa: ARG002 - see `ports.Owner`
+    def is_late(self, event: Event) -> bool:
         return False
 
     def note(self, taken: Step) -> None:
@@ -194,47 +196,3 @@ class _Owner:
         """Return what the robot does at this moment."""
         step = self.context.step
         return {"state": step.dest if step else "", "since": self.since}
-
-
-@attrs.frozen(eq=False, repr=False)
-class Asked:
-    """What a running robot answers on its channel.
-
-    Attributes:
-        definition: Its machine, which says what may be posted.
-        inbox: Gets what is posted.
-        now: Tells what it does now.
-    """
-
-    definition: Definition
-    inbox: QueueInbox
-    now: Callable[[], Mapping[str, Any]]
-
-    def __call__(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Answer one request. Raises `ChannelError`."""
-        if request.get("ask") == "post":
-            return self._post(request.get("event"), request.get("data", {}))
-        if request.get("ask") == "status":
-            return {"machine": self.definition.name, "pid": os.getpid(), **self.now()}
-        raise ChannelError(f"this robot does not know the request {request.get('ask')!r}", 2)
-
-    def _post(self, event: object, data: object) -> Mapping[str, Any]:
-        if not isinstance(event, str) or event not in self.definition.posted:
-            opened = ", ".join(self.definition.posted) or "no event"
-            raise ChannelError(f"the machine file opens {opened} to `post`, not {event!r}; see `posted`", 2)
-        if not isinstance(data, dict):
-            raise ChannelError("the data of an event are a JSON object", 2)
-        written = threading.Event()
-        steps: list[Step] = []
-
-        def remember(step: Step) -> None:
-            steps.append(step)
-            written.set()
-
-        self.inbox.post(Posted(event, data, written=remember))
-        if not written.wait(WRITTEN_WITHIN_S):
-            raise ChannelError(
-                f"{event} waits, the robot is busy in {self.now().get('state')}; it gets the event when a state waits next"
-            )
-        step = steps[0]
-        return {"event": event, "kind": step.kind, "source": step.source, "dest": step.dest, "seq": step.seq}

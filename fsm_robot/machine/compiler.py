@@ -64,6 +64,8 @@ LABEL: Mapping[str, Shape] = {
     "title": Shape("wording", "what people call it: a text, or a text per language, such as {en: Ready}", most=60),
     "describes": Shape("wording", "a sentence about it: a text, or a text per language", most=300),
 }
+POSTED = "brought by `fsm-robot post`"
+"""What is said of an event that may be posted and has no line of its own under `inbox`."""
 WHOLE_FILES: Mapping[str, str] = {"file": "the machine file", "labels": "a file of labels"}
 SHAPES: Mapping[str, Mapping[str, Shape]] = {
     "file": {
@@ -73,6 +75,9 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
         "states": Shape("list of state", "every state", required=True),
         "transitions": Shape("list of transition", "every edge", required=True),
         "inbox": Shape("text map", "events from outside, each with a line that explains it"),
+        "posted": Shape(
+            "names", "events that `fsm-robot post` may bring; a waiting state without an edge ignores them"
+        ),
         "events": Shape("map of label", "what people call the events, in diagrams"),
         "callbacks": Shape("map of callback", "what the callbacks of the states may answer", required=True),
         "outcomes": Shape("whole map", "how a job ended -> job status from 0 to 8; none in a machine without jobs"),
@@ -209,8 +214,13 @@ def _definition(
     places = document.key_places
     finals = {entry.get("name", "") for entry, _ in values.get("states", ()) if entry.get("final")}
     transitions = tuple(edge for entry, value in values.get("transitions", ()) for edge in _edges(entry, value, finals))
-    states = tuple(_with_grace(_state(entry, value), transitions) for entry, value in values.get("states", ()))
     callbacks = tuple(_callback(key, entry, value) for key, (entry, value) in values.get("callbacks", {}).items())
+    posted = tuple(values.get("posted", ()))
+    waiting = {callback.name for callback in callbacks if callback.waits}
+    states = tuple(
+        _ignoring(_with_grace(_state(entry, value), transitions), posted, transitions, waiting)
+        for entry, value in values.get("states", ())
+    )
     outcomes = values.get("outcomes", {})
     event_labels = values.get("events", {})
     for outcome, status in outcomes.items():
@@ -221,7 +231,8 @@ def _definition(
         initial=values.get("initial", states[0].name if states and "initial" not in places else ""),
         states=states,
         transitions=transitions,
-        inbox=values.get("inbox", {}),
+        inbox={**dict.fromkeys(posted, POSTED), **values.get("inbox", {})},
+        posted=posted,
         callbacks=callbacks,
         outcomes=outcomes,
         labels=Labels(
@@ -293,6 +304,17 @@ def _with_grace(state: State, transitions: Iterable[Transition]) -> State:
     if asks and any((edge.source, edge.trigger) == (state.name, GRACE_OF_0_1[1]) for edge in transitions):
         return attrs.evolve(state, after=(Timeout(GRACE_OF_0_1[1], setting=GRACE_OF_0_1[2]),))
     return state
+
+
+def _ignoring(
+    state: State, posted: Iterable[str], transitions: Iterable[Transition], waiting: Collection[str]
+) -> State:
+    """Return the state, which ignores what may be posted and leads nowhere in it: people post whenever they like."""
+    if state.on_enter not in waiting:
+        return state
+    handled = {edge.trigger for edge in transitions if edge.source == state.name} | set(state.ignores)
+    more = tuple(event for event in posted if event not in handled)
+    return attrs.evolve(state, ignores=(*state.ignores, *more)) if more else state
 
 
 def _is_labelled(entry: Mapping[str, Any]) -> bool:

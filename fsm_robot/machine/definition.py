@@ -171,7 +171,7 @@ class Definition:
     """A checked machine.
 
     `renamed` leads from names that older files used to the ones of this file. `outcomes` is empty where the machine has
-    nothing to do with jobs.
+    nothing to do with jobs. `posted` are the events of the inbox that other processes may bring.
     """
 
     name: str
@@ -183,6 +183,7 @@ class Definition:
     outcomes: Mapping[str, int]
     labels: Labels = attrs.field(factory=Labels)
     renamed: Mapping[str, str] = attrs.field(factory=dict)
+    posted: tuple[str, ...] = ()
 
     def state(self, name: str) -> State:
         """Return the state called `name`."""
@@ -236,6 +237,8 @@ class Definition:
         del values["labels"], values["renamed"]
         for entry in [*values["states"], *values["transitions"], *values["callbacks"]]:
             del entry["line"], entry["column"]
+        if not values["posted"]:
+            del values["posted"]
         # What came with a later version is left out where a machine has none of it: older journals name it so.
         for edge in values["transitions"]:
             if not edge["outcome"]:
@@ -263,6 +266,7 @@ def from_values(values: Mapping[str, Any]) -> Definition:
         outcomes=values["outcomes"],
         labels=Labels(*(_labels_from(values["labels"][kind]) for kind in ("states", "events"))),
         renamed=values["renamed"],
+        posted=tuple(values["posted"]),
     )
 
 

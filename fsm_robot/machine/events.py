@@ -32,7 +32,7 @@ class Event:
     job_run: int | None = None
 
 
-def _nobody(step: Step) -> None:
+def _nobody(_step: Step) -> None:
     return None
 
 

@@ -1,0 +1,63 @@
+"""What a running robot answers to other processes of its account: `post` and `status`."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from fsm_robot.errors import ChannelError
+from fsm_robot.inbox import QueueInbox
+from fsm_robot.machine.core import Step
+from fsm_robot.machine.definition import Definition
+from fsm_robot.machine.events import Posted
+
+WRITTEN_WITHIN_S = 25.0
+"""How long who posts waits for the record: the robot may be in the middle of a callback."""
+
+
+@attrs.frozen(eq=False, repr=False)
+class Asked:
+    """What a running robot answers on its channel.
+
+    Attributes:
+        definition: Its machine, which says what may be posted.
+        inbox: Gets what is posted.
+        now: Tells what it does now.
+    """
+
+    definition: Definition
+    inbox: QueueInbox
+    now: Callable[[], Mapping[str, Any]]
+
+    def __call__(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Answer one request. Raises `ChannelError`."""
+        if request.get("ask") == "post":
+            return self._post(request.get("event"), request.get("data", {}))
+        if request.get("ask") == "status":
+            return {"machine": self.definition.name, "pid": os.getpid(), **self.now()}
+        raise ChannelError(f"this robot does not know the request {request.get('ask')!r}", 2)
+
+    def _post(self, event: object, data: object) -> Mapping[str, Any]:
+        if not isinstance(event, str) or event not in self.definition.posted:
+            opened = ", ".join(self.definition.posted) or "no event"
+            raise ChannelError(f"the machine file opens {opened} to `post`, not {event!r}; see `posted`", 2)
+        if not isinstance(data, dict):
+            raise ChannelError("the data of an event are a JSON object", 2)
+        written = threading.Event()
+        steps: list[Step] = []
+
+        def remember(step: Step) -> None:
+            steps.append(step)
+            written.set()
+
+        self.inbox.post(Posted(event, data, written=remember))
+        if not written.wait(WRITTEN_WITHIN_S):
+            raise ChannelError(
+                f"{event} waits, the robot is busy in {self.now().get('state')}; it comes up when a state waits next"
+            )
+        step = steps[0]
+        return {"event": event, "kind": step.kind, "source": step.source, "dest": step.dest, "seq": step.seq}
