@@ -79,8 +79,8 @@ gallery: $(VENV)/.ready-dev ## write docs/pictures (needs a Chromium, and instal
 	$(BIN)/python tests/peers/install.py
 	$(BIN)/python -m tests.peers.gallery
 
-schema: $(VENV)/.ready ## write the JSON Schemas of the machine file and of a journal line
-	$(BIN)/python -m fsm_robot.machine.schema fsm_robot/states.schema.json
+schema: $(VENV)/.ready ## write the JSON Schemas of the machine file, of its labels and of a journal line
+	$(BIN)/python -m fsm_robot.machine.schema fsm_robot/states.schema.json fsm_robot/labels.schema.json
 	$(BIN)/python -m fsm_robot.journal.schema fsm_robot/journal.schema.json
 
 journals: $(VENV)/.ready-dev ## record tests/journals anew, after a change of states.yaml

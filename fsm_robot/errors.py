@@ -77,6 +77,21 @@ class CallbackError(RobotError):
         super().__init__(f"callback {callback} in state {state}: {problem}")
 
 
+class ChannelError(RobotError):
+    """A running robot refuses what it was asked or told, or does not answer."""
+
+    def __init__(self, problem: str, exit_code: int = 1) -> None:
+        self.exit_code = exit_code  # type: ignore[misc]
+        super().__init__(problem)
+
+
+class NoRobotError(ChannelError):
+    """No robot runs in a storage folder, or none that listens."""
+
+    def __init__(self, folder: object) -> None:
+        super().__init__(f"no robot runs in {folder}, nothing was kept")
+
+
 class StateTimeError(RobotError):
     """The time that a state may last cannot be counted."""
 

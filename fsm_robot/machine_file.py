@@ -1,4 +1,4 @@
-"""The machine file of a robot: found, compiled, and kept in compiled form for the next start."""
+"""The machine file of a robot: found, compiled, and kept in compiled form for the next start; its labels beside it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ def built_in() -> Path:
 def load(
     path: Path, callbacks: Sequence[str] | None, outcomes: Sequence[str], cache_directory: Path | None = None
 ) -> Definition:
-    """Return the checked machine of `path`.
+    """Return the checked machine of `path`, with the labels that the file itself holds.
+
+    A run needs no others, so files of labels are not even looked for here: `labelled` adds them for a person's eyes.
 
     Args:
         path: The machine file.
@@ -45,11 +47,56 @@ def load(
     from fsm_robot.machine.compiler import compile_text
     from fsm_robot.settings import times
 
+    text = _text(path, data)
     settings = None if callbacks is None else tuple(times())
-    definition = compile_text(_text(path, data), str(path), callbacks, outcomes, settings)
+    try:
+        definition = compile_text(text, str(path), callbacks, outcomes, settings)
+    except DefinitionError:
+        _refuse_labels(path, text)
+        raise
     if cache_directory is not None:
         _to_cache(cache_directory, key, definition)
     return definition
+
+
+def _refuse_labels(path: Path, text: str) -> None:
+    """Say so where somebody names a file of labels in place of the machine file that it belongs to."""
+    from fsm_robot.machine.labels import SUFFIXES, language_in
+
+    stem = Path(path.stem).stem
+    machines = [path.with_name(f"{stem}{suffix}") for suffix in SUFFIXES if language_in(path.name, stem)]
+    machine = next((file for file in machines if file.exists()), None)
+    if machine is not None and "transitions" not in text:
+        what = f"holds labels of {machine.name} and is no machine file; name {machine.name}, it is checked with that"
+        raise DefinitionError([f"{path}:1:1: {what}"]) from None
+
+
+def labelled(definition: Definition, path: Path) -> Definition:
+    """Return the machine of `path` with the labels of the files beside it: `states.ru.yaml` for `states.yaml`.
+
+    Raises:
+        DefinitionError: Such a file cannot be read, or is wrong.
+    """
+    from fsm_robot.machine.labels import LabelFile, language_in, with_labels
+
+    try:
+        names = sorted(os.listdir(path.parent))
+    except OSError as error:
+        problem = f"{path.parent}: cannot be searched for labels of {path.name}: {error.strerror or error}"
+        raise DefinitionError([problem]) from error
+    # As the file system compares names: on Windows `STATES.yaml` and `states.ru.yaml` belong together.
+    languages = {name: language_in(name, path.stem, os.path.normcase) for name in names}
+    files = [
+        LabelFile(str(path.with_name(name)), language, _text(path.with_name(name), _read(path.with_name(name))))
+        for name, language in languages.items()
+        if language and name != path.name
+    ]
+    return with_labels(definition, str(path), files)
+
+
+def load_labelled(path: Path, callbacks: Sequence[str] | None, outcomes: Sequence[str]) -> Definition:
+    """Return the checked machine of `path` with all its labels; see `load` and `labelled`."""
+    return labelled(load(path, callbacks, outcomes), path)
 
 
 def _read(path: Path) -> bytes:
@@ -64,6 +111,8 @@ def _read(path: Path) -> bytes:
 
 
 def _text(path: Path, data: bytes) -> str:
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:64]:
+        raise DefinitionError([f"{path}:1:1: is UTF-16, or no text at all; save the file as UTF-8"])
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -13,7 +13,7 @@ from fsm_robot.logs import Log
 from fsm_robot.machine.core import CameFrom, RobotMachine, Step
 from fsm_robot.machine.definition import CallbackSpec
 from fsm_robot.machine.error_names import event_for_error
-from fsm_robot.machine.events import Event
+from fsm_robot.machine.events import Event, as_spelled
 from fsm_robot.ports import Inbox, Journal
 from fsm_robot.redact import cut
 from fsm_robot.timeouts import Timeouts
@@ -88,6 +88,10 @@ class Runner:
         spec = self.callbacks.definition.callback(step.callback)
         try:
             answer = callback(step)
+        except SystemExit as error:
+            # It would end the robot in the middle of a job, with a code that means something else.
+            problem = f"it leaves the program with SystemExit({error.code!r}); a callback answers with an event"
+            raise CallbackError(step.callback, step.dest, self.log.redact(problem)) from error
         except Exception as error:  # any code may stand in a callback
             event = self._declared(spec, step, error)
             if event is None:
@@ -96,7 +100,9 @@ class Runner:
         # What is called in a final state has nobody to answer to.
         if answer is None and (spec.waits or self.machine.finished):
             return None
-        if isinstance(answer, Event) and answer.name in spec.answers:
+        if isinstance(answer, Event) and (
+            answer.name in spec.answers or as_spelled(answer.name, spec.answers) in spec.answers
+        ):
             return attrs.evolve(answer, job_run=None) if answer.job_run is not None else answer
         problem = f"it answers {self.log.redact(_answered(answer))}; {_allowed(spec.answers, waits=spec.waits)}"
         raise CallbackError(step.callback, step.dest, problem)

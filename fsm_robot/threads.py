@@ -11,6 +11,8 @@ import attrs
 FAILED_AGAIN_S = 0.02
 MOST_TRIES = 10
 LOOK_S = 0.05
+STACK_BYTES = 1 << 20
+"""Room for a thread's stack. The system's usual 8 MiB, times ten threads, do not fit into an account's memory limit."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -69,10 +71,13 @@ def start(name: str, work: Callable[[], None], failed: Callable[[BaseException],
                     return None
 
     thread = threading.Thread(target=body, name=name, daemon=True)
+    usual = threading.stack_size(STACK_BYTES)
     try:
         thread.start()
     except (RuntimeError, MemoryError) as error:
         raise OSError(f"the system gives the robot no thread for {name}: {error}") from error
+    finally:
+        threading.stack_size(usual)  # threads of a user's callbacks have what they expect
     # A thread may be gone before its first line, for want of memory: whoever relies on it has to know that now.
     while not begun.wait(LOOK_S):
         if not thread.is_alive() and not begun.is_set():

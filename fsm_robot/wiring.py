@@ -70,12 +70,16 @@ def log_for(settings: Settings, *, console: bool = True) -> Log:
     return Log(path, settings.logging.level, redactor_for(settings).text, console)
 
 
+def machine_path(settings: Settings) -> Path:
+    """Return the machine file that the settings name, or the built-in one."""
+    return settings.path(settings.machine.file) if settings.machine.file else machine_file.built_in()
+
+
 def machine_for(settings: Settings, *, cached: bool) -> tuple[Definition, type[Callbacks]]:
     """Return the machine and the callbacks that the settings name, checked against each other."""
     kind = _callbacks_class(settings)
-    path = settings.path(settings.machine.file) if settings.machine.file else machine_file.built_in()
     cache = settings.storage_directory if cached else None
-    return machine_file.load(path, callback_names(kind), OUTCOMES, cache), kind
+    return machine_file.load(machine_path(settings), callback_names(kind), OUTCOMES, cache), kind
 
 
 def robot_for(settings: Settings, log: Log, *, when_idle: str) -> Robot:

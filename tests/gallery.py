@@ -17,7 +17,7 @@ WINDOW = "1360,850"
 
 
 def robot() -> Definition:
-    return machine_file.load(machine_file.built_in(), None, ())
+    return machine_file.load_labelled(machine_file.built_in(), None, ())
 
 
 def changed(text: str) -> str:

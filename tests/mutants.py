@@ -78,7 +78,7 @@ def led(trigger: str, source: str, dest: str, wrong: str, more: str = "") -> Mut
 
 
 ALL_WORKING = "[Working, Stopping, Aborting]"
-FINAL, LEAVES = "    final: true\n", "    on_enter: leave_session\n"
+FINAL, LEAVES = "final: true}", "final: true, on_enter: leave_session}"
 MACHINE = [
     dropped("nothing_left", "Recovering", "Ready"),
     dropped("result_left", "Recovering", "Reporting"),
@@ -151,7 +151,8 @@ MACHINE = [
     machine("consume codes swapped", "101: robot_unknown, 102: job_gone", "101: job_gone, 102: robot_unknown"),
     machine(
         "announce is not tried again",
-        "retry: {for_s: 60, first_s: 1, factor: 2, longest_s: 15, jitter: 0.3,\n            on: [no_connection, no_answer, server_error, throttled, garbled]}",
+        "    retry: {for_s: 60, first_s: 1, factor: 2, longest_s: 15,"
+        " on: [no_connection, no_answer, server_error, throttled, garbled]}\n",
     ),
     machine(
         "consume is tried again blindly", "on: [no_connection, throttled]", "on: [no_connection, throttled, no_answer]"
@@ -162,9 +163,9 @@ MACHINE = [
     machine("report is tried for ever", "retry: {for_s: 600,", "retry: {for_s: .inf,"),
     machine("no pause after a miss", "pause_s: 5 ", "pause_s: 0 "),
     machine("run_script does not wait", "    waits: true\n"),
-    machine("Finished does not leave", "    final: true\n    on_enter: leave_session\n", "    final: true\n"),
-    machine("Interrupted logs off", f"Interrupted\n{FINAL}", f"Interrupted\n{FINAL}{LEAVES}"),
-    machine("Faulted logs off", f"Faulted\n{FINAL}", f"Faulted\n{FINAL}{LEAVES}"),
+    machine("Finished does not leave", LEAVES, FINAL),
+    machine("Interrupted logs off", f"Interrupted, {FINAL}", f"Interrupted, {LEAVES}"),
+    machine("Faulted logs off", f"Faulted, {FINAL}", f"Faulted, {LEAVES}"),
     machine(
         "an undelivered report is exit 0",
         "report_undelivered, source: Reporting, dest: Faulted, exit_code: 4",
@@ -432,8 +433,8 @@ def copy_of_the_project(folder: Path) -> None:
     leave_out = shutil.ignore_patterns("*.pyc", "__pycache__", "cli_output", ".hypothesis")
     for name in ("fsm_robot", "tests", "docs"):
         shutil.copytree(ROOT / name, folder / name, ignore=leave_out)
-    for name in ("states.yaml", "pyproject.toml"):
-        shutil.copy2(ROOT / name, folder / name)
+    for path in (*ROOT.glob("states*.yaml"), ROOT / "pyproject.toml"):
+        shutil.copy2(path, folder)
 
 
 def judge(mutant: Mutant | None, judges: dict[str, list[str]] | None = None) -> Verdict:

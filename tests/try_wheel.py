@@ -30,6 +30,9 @@ def main() -> None:
         machine = json.loads(_run([program, "check", "--json"], folder))["machine"]
         if machine["initial"] != "Recovering" or not machine["transitions"]:
             raise SystemExit("the wheel does not carry states.yaml")
+        for language, title in (("en", "Ready for work"), ("ru", "Готов к работе")):
+            if title not in _run([program, "diagram", "--format", "svg", "--lang", language], folder):
+                raise SystemExit(f"the wheel does not carry states.{language}.yaml")
         if "Content-Security-Policy" not in _run([program, "diagram", "--format", "html"], folder):
             raise SystemExit("the wheel does not carry the run player")
         demo = _run([python, "-I", "-m", "fsm_robot", "demo", "--folder", str(folder / "demo")], folder)

@@ -16,12 +16,15 @@ from fsm_robot.errors import SettingsError
 from fsm_robot.gateway.tls import context_for
 from fsm_robot.machine.checks import coverage
 from fsm_robot.machine.definition import Definition, Transition
+from fsm_robot.machine.labels import unlabelled
 from fsm_robot.settings import Settings
 
 if sys.platform == "win32":
     from fsm_robot.cli import _surroundings_windows as surroundings
 else:
     from fsm_robot.cli import _surroundings_posix as surroundings
+
+WITHOUT = {"title": "no title for", "describes": "no description of"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,27 +43,28 @@ def run(arguments: argparse.Namespace) -> int:
     said: list[str] = []
     if arguments.file:
         known = None if arguments.any_callbacks else callback_names(Callbacks)
-        definition = machine_file.load(Path(arguments.file), known, OUTCOMES)
+        definition = machine_file.load_labelled(Path(arguments.file), known, OUTCOMES)
     else:
         named = arguments.config or os.environ.get("FSM_ROBOT_CONFIG", "")
         definition, said = _check_settings(Path(named or USUAL_CONFIG), named=bool(named))
     if arguments.json:
         print_json(_as_json(definition, said), indent=2)
     else:
-        print("\n".join([*said, *_report(definition)]))
+        print("\n".join([*said, *_report(definition), *_gaps(definition)]))
     return 0
 
 
 def _check_settings(path: Path, *, named: bool) -> tuple[Definition, list[str]]:
     # A file that somebody names has to be there; a folder without a robot has a machine to look at all the same.
     if not named and not os.path.lexists(path):
-        definition = machine_file.load(machine_file.built_in(), callback_names(Callbacks), OUTCOMES)
+        definition = machine_file.load_labelled(machine_file.built_in(), callback_names(Callbacks), OUTCOMES)
         return definition, [
             f"no {path} here, so only the built-in machine was checked; `fsm-robot init` writes one",
             "",
         ]
     settings = settings_module.load(path.absolute())
     definition, _ = wiring.machine_for(settings, cached=False)
+    definition = machine_file.labelled(definition, wiring.machine_path(settings))
     return definition, [f"{path}: no mistake", *_places(settings), ""]
 
 
@@ -139,10 +143,21 @@ def _table(definition: Definition) -> list[str]:
     ]
 
 
+def _gaps(definition: Definition) -> list[str]:
+    """Tell what a drawing in a language would show by its name: no mistake, but somebody may want to translate it."""
+    lines = [
+        f"{language or 'for every language'}: {WITHOUT[part]}: {', '.join(names)}"
+        for language, parts in unlabelled(definition).items()
+        for part, names in parts.items()
+    ]
+    return ["", "labels", *(f"  {line}" for line in lines)] if lines else []
+
+
 def _as_json(definition: Definition, said: list[str]) -> dict[str, object]:
     return {
         "settings": [line for line in said if line],
         "machine": definition.to_values(),
         "sha256": definition.digest(),
         "coverage": dict(coverage(definition)),
+        "unlabelled": unlabelled(definition),
     }

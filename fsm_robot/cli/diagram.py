@@ -106,7 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
     path = Path(arguments.file) if arguments.file else machine_file.built_in()
     if arguments.runs and arguments.format not in WITH_FIGURES:
         raise SettingsError(f"--runs can be shown as {', '.join(sorted(WITH_FIGURES))}, not as {arguments.format}")
-    definition = machine_file.load(path, None, ())
+    definition = machine_file.load_labelled(path, None, ())
     runs = read_runs(arguments.runs)
     _tell_strangers(runs, definition)
     figures = heat(run_statistics(run.records for run in runs), arguments.lang) if runs else None
@@ -132,7 +132,7 @@ def _compared(arguments: argparse.Namespace) -> str | bytes:
         raise SettingsError(f"--diff can be {', '.join(COMPARISONS)}, not {arguments.format}")
     if arguments.runs and arguments.format not in WITH_VERDICTS:
         raise SettingsError(f"--diff with --runs can be {', '.join(WITH_VERDICTS)}, not {arguments.format}")
-    old, new = (machine_file.load(Path(name), None, ()) for name in arguments.diff)
+    old, new = (machine_file.load_labelled(Path(name), None, ()) for name in arguments.diff)
     comparison = compare(old, new)
     shown = words(comparison.union, arguments.lang, arguments.diff[1])
     verdicts = [(run.name, replay(Reading(list(run.records)), new).divergence) for run in read_runs(arguments.runs)]
@@ -155,7 +155,7 @@ def read_runs(names: Sequence[str], youngest: int | None = None) -> list[Run]:
 def player(names: Sequence[str], youngest: int, machine: str | None) -> str:
     """Return the run player for the youngest runs of journals and of folders of them. Raises `RobotError`."""
     path = Path(machine) if machine else machine_file.built_in()
-    definition = machine_file.load(path, None, ())
+    definition = machine_file.load_labelled(path, None, ())
     runs = read_runs(names, youngest)
     figures = heat(run_statistics(run.records for run in runs), "")
     return page(words(definition, "", str(path)), runs, assets(), figures)

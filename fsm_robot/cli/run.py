@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,12 +52,14 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the robot and return the exit code of the process."""
     system.set_inherited_right()
+    streams.go_on_unread()
     settings = settings_module.load(Path(arguments.config).absolute())
     with only_instance(settings.orchestrator.robot_guid, settings.storage_directory, SystemClock().utc_now()):
         # Imported behind the lock: a second start has to be told off, not to be made ready.
         from fsm_robot import wiring
 
         log = wiring.log_for(settings, console=not arguments.quiet)
+        threading.excepthook = partial(_tell_of_thread, log)
         try:
             return _run(settings, log, when_idle=_when_idle(settings, arguments))
         finally:
@@ -79,7 +82,8 @@ def _run(settings: Settings, log: Log, *, when_idle: str) -> int:
         robot = wiring.robot_for(settings, log, when_idle=when_idle)
     gc.enable()
     over = threading.Event()
-    system.listen(robot.inbox.tell_to_leave)
+    with _written_down(log):
+        system.listen(robot.inbox.tell_to_leave)
     system.watch_session(robot.inbox.tell_to_leave, over)
     try:
         exit_code = robot.runner.run()
@@ -93,6 +97,14 @@ def _run(settings: Settings, log: Log, *, when_idle: str) -> int:
     jobs = robot.callbacks.jobs_done
     streams.tell(f"{robot.runner.machine.state}: {jobs} job{'' if jobs == 1 else 's'} done, exit code {exit_code}")
     return exit_code
+
+
+def _tell_of_thread(log: Log, ended: threading.ExceptHookArgs) -> None:
+    """Say that a thread has died: one of a user's callback, or one of ours that had no memory for its first line."""
+    name = ended.thread.name if ended.thread is not None else "?"
+    told = f"{ended.exc_type.__name__}: {ended.exc_value}"
+    log.crash(ended.exc_value, "a thread was ended by an error", thread=name, error=told)
+    streams.complain(log.redact(f"the thread {name} was ended by an error, robot.log has its traceback: {told}"))
 
 
 @contextmanager

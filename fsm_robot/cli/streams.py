@@ -9,8 +9,10 @@ import errno
 import io
 import os
 import sys
+from queue import Empty, SimpleQueue
 from typing import Any, TextIO
 
+from fsm_robot import threads
 from fsm_robot.errors import RobotError
 from fsm_robot.wording import for_terminal
 
@@ -18,6 +20,10 @@ if sys.platform == "win32":
     from fsm_robot import _windows as system
 else:
     from fsm_robot import _posix as system
+
+
+STALL_S = 1.0
+"""How long the robot waits for a console that nobody reads."""
 
 
 class OutputError(RobotError):
@@ -63,6 +69,90 @@ class GuardedErrors(GuardedStream):
 
     def failed(self, error: OSError) -> None:
         """Go on."""
+
+
+class BoundedStream(io.RawIOBase):
+    """A stream of a program that must go on whether somebody reads it or not.
+
+    A reader may stop without leaving: Ctrl-S in a terminal, a few marked letters in a Windows console, a pipe into a
+    program that hangs. A write then waits for ever, and a flag such as O_NONBLOCK would be shared with whoever
+    inherited the same stream. So a thread writes, and is waited for `STALL_S`; after that everything is dropped until
+    it is through.
+    """
+
+    def __init__(self, raw: io.RawIOBase, *owners: TextIO) -> None:  # `RawIOBase` has state of its own
+        super().__init__()
+        self._raw = raw
+        self._owners = owners  # a stream that nobody holds closes what is below it
+        self._todo: SimpleQueue[bytes] = SimpleQueue()
+        self._done: SimpleQueue[Exception | None] = SimpleQueue()
+        self._stalled = False
+        self._dropped = 0
+        # Not with the first line: the locks of the streams above are held then, and a thread that dies wants to say so.
+        threads.start("console", self._hand_on, self._failed)
+
+    def writable(self) -> bool:
+        """It is there to be written to."""
+        return True
+
+    def isatty(self) -> bool:
+        """Return whether a person may be looking."""
+        return self._raw.isatty()
+
+    def fileno(self) -> int:
+        """Return the descriptor below."""
+        return self._raw.fileno()
+
+    def write(self, data: Any) -> int:
+        """Hand bytes on, or drop them where nobody has read for `STALL_S`. Raises `OSError`."""
+        data = bytes(data)
+        if self._stalled:
+            if self._done.empty():
+                self._dropped += data.count(b"\n")
+                return len(data)
+            self._done.get()
+            self._stalled = False
+        lost, self._dropped = self._dropped, 0
+        self._todo.put((f"[{lost} lines are missing here, nobody read them]\n".encode() if lost else b"") + data)
+        try:
+            error = self._done.get(timeout=STALL_S)
+        except Empty:
+            self._stalled = True
+            return len(data)
+        if error is not None:
+            raise error
+        return len(data)
+
+    def _failed(self, error: BaseException) -> bool:
+        self._done.put(OSError(f"the console failed: {error!r}"))
+        return True
+
+    def _hand_on(self) -> None:
+        while True:
+            data = self._todo.get()
+            error: Exception | None = None
+            try:
+                while data:
+                    data = data[self._raw.write(data) or 0 :]
+            except Exception as refused:  # noqa: BLE001 - it belongs to who writes
+                error = refused
+            self._done.put(error)
+
+
+def go_on_unread() -> None:
+    """Make both streams of this process such that a reader who stops reading stops nothing else."""
+    for name in ("stdout", "stderr"):
+        buffer = getattr(getattr(sys, f"__{name}__"), "buffer", None)
+        raw = getattr(buffer, "raw", buffer)  # PYTHONUNBUFFERED leaves the buffer out
+        if not isinstance(raw, io.RawIOBase) or not isinstance(getattr(sys, name), GuardedStream):
+            continue
+        old = getattr(sys, name)
+        old.flush()
+        below = BoundedStream(raw, old, getattr(sys, f"__{name}__"))
+        stream = io.TextIOWrapper(io.BufferedWriter(below), old.encoding, old.errors, line_buffering=True)
+        # loguru takes a stream for the console, and helps an old Windows to show its colours, by this name.
+        setattr(sys, f"__{name}__", stream)
+        setattr(sys, name, _guarded(stream, type(old)))
 
 
 def guard() -> None:

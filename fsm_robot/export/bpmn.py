@@ -138,7 +138,12 @@ class _Made:
 
     def start(self) -> None:
         self.items.append(Item("Begin", "startEvent", phrase(self.words.language, "begin")))
-        self.flow("Begin", f"State_{self.ids[self.definition.initial]}")
+        first = self.definition.state(self.definition.initial)
+        goal = f"State_{self.ids[first.name]}"
+        if first.final and not first.on_enter:
+            goal = f"End_{self.ids[first.name]}"
+            self.items.append(Item(goal, "endEvent", self.words.state(first.name), self.words.about_state(first.name)))
+        self.flow("Begin", goal)
 
     def state(self, state: State) -> None:
         ident = self.ids[state.name]

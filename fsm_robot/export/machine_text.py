@@ -24,7 +24,7 @@ def machine_text(definition: Definition) -> str:
         "states:",
         *(f"  - {_flow(_state(definition, state))}" for state in definition.states),
         "",
-        "transitions:",
+        "transitions:" if definition.transitions else "transitions: []",
         *(f"  - {_flow(_transition(definition, edge))}" for edge in definition.transitions if not edge.spent),
         "",
         *_block("inbox", definition.inbox),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import sys
 import warnings
@@ -41,10 +42,11 @@ with _without_character_detection():
 import urllib3  # noqa: E402  # after requests, which needs the block above
 from urllib3.connection import HTTPConnection, HTTPSConnection  # noqa: E402
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool  # noqa: E402
-from urllib3.exceptions import DecodeError, InsecureRequestWarning  # noqa: E402
+from urllib3.exceptions import DecodeError, InsecureRequestWarning, InvalidHeader  # noqa: E402
 
 LARGEST_ANSWER_BYTES = 1024 * 1024
 _PIECE_BYTES = 64 * 1024
+_LENGTH = re.compile(r"[0-9]{1,30}")
 
 
 class _Careful:
@@ -170,7 +172,15 @@ def say_nothing_of_unchecked_certificates() -> None:
 
 
 def _body(response: requests.Response) -> bytes:
-    """Return the whole body; a little more than `LARGEST_ANSWER_BYTES` of one that is larger."""
+    """Return the whole body; a little more than `LARGEST_ANSWER_BYTES` of one that is larger.
+
+    Raises:
+        InvalidHeader: The answer's length is no number (RFC 9112, 6.3: such an answer is none). The libraries below
+            read a negative one as "up to the end", and an empty 200 would be a yes.
+    """
+    length = response.headers.get("Content-Length", "")
+    if not response.raw.chunked and not all(_LENGTH.fullmatch(each.strip()) for each in length.split(",") if length):
+        raise InvalidHeader(f"Content-Length: {length[:40]}")
     data = bytearray()
     for piece in response.raw.stream(_PIECE_BYTES, decode_content=True):
         data += piece

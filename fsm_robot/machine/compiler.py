@@ -44,7 +44,7 @@ class Shape:
             names), `name or names`, or the name of another entry of `SHAPES`, also as `list of …` and `map of …`;
             `whole map` is name -> whole number, `text map` is name -> text, `name map` is name -> name, `codes` is
             field -> whole -> name or null, `spans` is time -> name;
-            `wording` is a text, or language -> text.
+            `line` is a text of one line; `wording` is one, or language -> line.
         help: One line for editors.
         required: Whether the key must be there.
         allowed: The only values, or empty.
@@ -64,6 +64,7 @@ LABEL: Mapping[str, Shape] = {
     "title": Shape("wording", "what people call it: a text, or a text per language, such as {en: Ready}", most=60),
     "describes": Shape("wording", "a sentence about it: a text, or a text per language", most=300),
 }
+WHOLE_FILES: Mapping[str, str] = {"file": "the machine file", "labels": "a file of labels"}
 SHAPES: Mapping[str, Mapping[str, Shape]] = {
     "file": {
         "format": Shape("whole", "version of this file format: 1", required=True, least=1, most=1),
@@ -86,6 +87,14 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
         **LABEL,
     },
     "label": LABEL,
+    "labels": {
+        "states": Shape("map of label in one language", "state -> what people call it"),
+        "events": Shape("map of label in one language", "event -> what people call it"),
+    },
+    "label in one language": {
+        "title": Shape("line", "what people call it", most=60),
+        "describes": Shape("line", "a sentence about it", most=300),
+    },
     "transition": {
         "trigger": Shape("name", "event that takes this edge", required=True),
         "source": Shape("name or names", "state or states that it leaves", required=True),
@@ -122,6 +131,25 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
         "jitter": Shape("number", "share by which a pause may vary", most=1),
     },
 }
+_ONE_HOOK = (
+    "; a state has `on_enter` alone: what is to be done when it is left, the callback of the state that follows does"
+)
+_NO_GUARD = "; a transition has no condition: let a callback choose, by answering with one of two events"
+_NO_ACTION = "; a transition calls nothing: what is to be done is the `on_enter` of the state that it leads to"
+_NO_NESTING = "; states have no states inside: write each of them as a state of its own"
+INSTEAD: Mapping[tuple[str, object], str] = {
+    **dict.fromkeys((("state", key) for key in ("on_exit", "exit", "onexit", "on_leave")), _ONE_HOOK),
+    **dict.fromkeys((("state", key) for key in ("entry", "onentry", "enter", "do")), "; it is called `on_enter` here"),
+    **dict.fromkeys((("state", key) for key in ("children", "states", "parallel", "regions", "parent")), _NO_NESTING),
+    **dict.fromkeys((("state", key) for key in ("transitions", "on")), "; transitions stand in a list of their own"),
+    ("state", "initial"): "; `initial` stands at the top of the file, with the name of the state",
+    **dict.fromkeys((("transition", key) for key in ("conditions", "condition", "cond", "guard", "unless")), _NO_GUARD),
+    **dict.fromkeys((("transition", key) for key in ("before", "after", "prepare", "action", "actions")), _NO_ACTION),
+    **dict.fromkeys((("transition", key) for key in ("to", "target")), "; it is called `dest` here"),
+    ("transition", "from"): "; it is called `source` here",
+    **dict.fromkeys((("transition", key) for key in ("event", "on")), "; it is called `trigger` here"),
+}
+"""What is said to who knows another machine and looks for its words here."""
 
 
 def compile_text(
@@ -143,7 +171,7 @@ def compile_text(
     Raises:
         DefinitionError: Every mistake, each as `name:line:column: sentence`.
     """
-    document, problems = read(text, name)
+    document, problems = read(text, name, spellings=known_callbacks or ())
     reader = _Reader(problems)
     values = reader.entry(document, "file")
     definition, place_of_outcomes = _definition(reader, values, document)
@@ -157,6 +185,11 @@ def compile_text(
     if problems:
         raise DefinitionError([f"{name}:{problem.line}:{problem.column}: {problem.text}" for problem in problems])
     return definition
+
+
+def read_entry(document: Value, shape_name: str, problems: list[Problem]) -> dict[str, Any]:
+    """Return what `document` holds of the keys of `SHAPES[shape_name]`; what does not fit is added to `problems`."""
+    return _Reader(problems).entry(document, shape_name)
 
 
 def _definition(reader: _Reader, values: Mapping[str, Any], document: Value) -> tuple[Definition, Place]:
@@ -316,13 +349,14 @@ class _Reader:
 
     def entry(self, value: Value, shape_name: str) -> dict[str, Any]:
         shapes = SHAPES[shape_name]
-        what = "the machine file" if shape_name == "file" else f"a {shape_name}"
+        what = WHOLE_FILES.get(shape_name, f"a {shape_name}")
         if not isinstance(value.content, dict):
             self.complain(value.place, f"{what} must be a mapping with {', '.join(shapes)}")
             return {}
         for key in value.content:
             if key not in shapes:
-                self.complain(value.key_places[key], f"unknown key {key!r} in {what}{did_you_mean(str(key), shapes)}")
+                said = INSTEAD.get((shape_name, key), "") or did_you_mean(str(key), shapes)
+                self.complain(value.key_places[key], f"unknown key {key!r} in {what}{said}")
         for key, shape in shapes.items():
             if shape.required and key not in value.content:
                 self.complain(value.place, f"{what} needs the key {key!r}: {shape.help}")
@@ -355,7 +389,8 @@ class _Reader:
 
     def text(self, value: Value, shape: Shape, key: str) -> Any:
         if not isinstance(value.content, str) or not value.content.strip():
-            return self._refuse(value, f"{key} must be a text, not {_shown(value)}")
+            quotes = f'; write it in quotes: "{value.content}"' if isinstance(value.content, int | float) else ""
+            return self._refuse(value, f"{key} must be a text, not {_shown(value)}{quotes}")
         if shape.allowed and value.content not in shape.allowed:
             hint = did_you_mean(value.content, shape.allowed)
             return self._refuse(value, f"{key} must be one of {', '.join(shape.allowed)}, not {value.content!r}{hint}")
@@ -388,7 +423,10 @@ class _Reader:
 
     def number(self, value: Value, shape: Shape, key: str) -> Any:
         if not isinstance(value.content, (int, float)) or isinstance(value.content, bool):
-            return self._refuse(value, f"{key} must be a number, not {_shown(value)}")
+            infinite = (
+                "; write .inf for what never ends" if str(value.content).lower().lstrip("+").startswith("inf") else ""
+            )
+            return self._refuse(value, f"{key} must be a number, not {_shown(value)}{infinite}")
         return self._in_range(value, shape, key)
 
     def text_map(self, value: Value, shape: Shape, key: str) -> Any:
@@ -420,18 +458,18 @@ class _Reader:
 
     def wording(self, value: Value, shape: Shape, key: str) -> Any:
         if not isinstance(value.content, dict):
-            text = self._line(value, shape, key)
+            text = self.line(value, shape, key)
             return _BAD if text is _BAD else {"": text}
         texts = {}
         for language, item in value.content.items():
-            text = self._line(item, shape, key)
+            text = self.line(item, shape, key)
             if not LANGUAGE.fullmatch(str(language)):
                 self.complain(value.key_places[language], f"{key}: {language!r} is no language such as en, ru or pt-BR")
             elif text is not _BAD:
                 texts[language] = text
         return texts
 
-    def _line(self, value: Value, shape: Shape, key: str) -> Any:
+    def line(self, value: Value, shape: Shape, key: str) -> Any:
         text = self.text(value, shape, key)
         if text is not _BAD and (len(text) > (shape.most or len(text)) or len(text.splitlines()) > 1):
             return self._refuse(value, f"{key} must be one line of at most {shape.most:g} characters")
@@ -444,9 +482,13 @@ class _Reader:
         if not isinstance(value.content, dict):
             return self._refuse(value, f"{key} must map whole numbers to events, such as {{0: no_job, 1: job_found}}")
         table: dict[int, str | None] = {}
-        for code, item in value.content.items():
+        for written, item in value.content.items():
+            # JSON has no keys but texts.
+            code = int(written) if re.fullmatch("-?[0-9]{1,18}", str(written)) else written
             if not isinstance(code, int):
-                self.complain(value.key_places[code], f"{key}: {code!r} is no whole number")
+                self.complain(value.key_places[written], f"{key}: {written!r} is no whole number")
+            elif code in table:
+                self.complain(value.key_places[written], f"{key}: the code {code} is there twice")
             elif item.content is None:
                 table[code] = None
             elif (event := self.text(item, shape, f"{key}: an event")) is not _BAD:
@@ -478,6 +520,7 @@ _KINDS: Mapping[str, Callable[[_Reader, Value, Shape, str], Any]] = {
     "name map": _Reader.name_map,
     "spans": _Reader.spans,
     "codes": _Reader.codes,
+    "line": _Reader.line,
     "wording": _Reader.wording,
 }
 

@@ -11,7 +11,7 @@ from transitions import MachineError
 from fsm_robot.errors import UnexpectedEventError
 from fsm_robot.machine.budgets import Budgets
 from fsm_robot.machine.definition import Definition, State, Transition
-from fsm_robot.machine.events import Event
+from fsm_robot.machine.events import Event, as_spelled
 
 __all__ = ("Engine", "RobotMachine", "Step", "StepKind", "engine_for")
 
@@ -138,6 +138,9 @@ class RobotMachine:
             if event.name in state.ignores:
                 return self._step(event, "ignored", state.name)
             allowed = [edge.trigger for edge in self.definition.transitions_from(state.name)]
+            spelled = as_spelled(event.name, (*allowed, *state.ignores))
+            if spelled != event.name:
+                return self.handle(attrs.evolve(event, name=spelled))
             raise UnexpectedEventError(event.name, state.name, list(dict.fromkeys(allowed)))
         trigger, edge = found
         try:

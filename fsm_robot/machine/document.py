@@ -2,11 +2,17 @@
 
 PyYAML alone would read a state called `Off` as False, `12:30` as 750, keep the last of two equal keys, and crash the
 process on deep nesting. Here the nodes are composed and typed by the YAML 1.2 core schema instead.
+
+Two spellings of one text are one: `й` may be one character or two, as the system that wrote the line has it, and nobody
+sees which. The one that is read first counts, so that a file keeps the names that its journals have.
 """
 
 from __future__ import annotations
 
+import json
 import re
+import unicodedata
+from collections.abc import Collection
 from typing import Any
 
 import attrs
@@ -19,8 +25,6 @@ DEEPEST_LEVEL = 32
 MOST_NODES = 50_000
 
 STANDARD_TAG = "tag:yaml.org,2002:"
-# What PyYAML itself gives to untagged nodes; the 1.1 types among them are read anew below.
-PLAIN_TAGS = frozenset(("str", "int", "float", "bool", "null", "timestamp", "merge", "value", "seq", "map"))
 
 # PyYAML without libyaml has none of the fast loaders; the slow one reads the same.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -32,6 +36,25 @@ _WORDS: dict[str, Any] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
     **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf"), float("inf")),
+}
+_TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "null": (type(None),)}
+"""What a tag that says the type of a word lets it be."""
+_PAIR = re.compile(r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+_NOT_IN_YAML = re.compile(
+    "[^\\t\\n\\r\\x20-\\x7e\\xa0-\\u2027\\u202a-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]"
+)
+"""What YAML refuses or takes for the end of a line, and JSON does not."""
+_HINTS = {
+    "found character '\\t'": "indent with blanks, not with tabs",
+    "found a tab character": "indent with blanks, not with tabs",
+    "expected a single document": "a file holds one document; delete `---` and what follows it, or make two files",
+    "did not find expected <document start>": "a file holds one document; delete `---` and what follows it",
+    "mapping values are not allowed": "put a text with a colon into quotes",
+    "cannot start any token": "put a text that begins so into quotes",
+    "found undefined alias": "put a text that begins with `*` into quotes, or write `&name` where `*name` comes from",
+    "found duplicate anchor": "call each anchor otherwise",
+    "found undefined tag": "delete the tag and write the plain value",
+    "incompatible YAML document": "delete the line that begins with %YAML",
 }
 
 
@@ -67,8 +90,19 @@ class Value:
     key_places: dict[Any, Place] = attrs.field(factory=dict)
 
 
-def read(text: str, name: str) -> tuple[Value, list[Problem]]:
+def read(
+    text: str,
+    name: str,
+    expected: str = "a machine file has states and transitions",
+    spellings: Collection[str] = (),
+) -> tuple[Value, list[Problem]]:
     """Return the only document in `text` and the problems found on the way.
+
+    Args:
+        text: A file.
+        name: How messages call it.
+        expected: What is told where it is empty.
+        spellings: Names whose spelling counts before that of the file.
 
     Raises:
         DefinitionError: The text is no YAML, too large, too deep, or empty.
@@ -76,30 +110,66 @@ def read(text: str, name: str) -> tuple[Value, list[Problem]]:
     if len(text) > LARGEST_CHARACTERS:
         raise DefinitionError([f"{name}:1:1: is larger than {LARGEST_CHARACTERS // 1024} KiB; this is no machine file"])
     try:
-        _guard_depth(text, name)
+        text = _as_yaml(text)
+        tags = _tags(text, name)
         node = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         raise DefinitionError([_yaml_problem(error, text, name)]) from error
+    except yaml.reader.ReaderError as error:
+        # Its position counts bytes or characters, as the parser is written in C or in Python.
+        bad = chr(int(error.character))
+        before = text.partition(bad)[0]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        what = f"the character U+{ord(bad):04X} is not allowed; delete it, or write its code in double quotes"
+        raise DefinitionError([f"{name}:{line}:{column}: is not YAML: {what}"]) from error
     except yaml.YAMLError as error:
         raise DefinitionError([f"{name}:1:1: is not YAML: {' '.join(str(error).split())[:300]}"]) from error
     if node is None:
-        raise DefinitionError([f"{name}:1:1: is empty; a machine file has states and transitions"])
-    builder = _Builder(name)
+        raise DefinitionError([f"{name}:1:1: is empty; {expected}"])
+    builder = _Builder(name, tags, {unicodedata.normalize("NFC", known): known for known in spellings})
     return builder.value(node), builder.problems
 
 
-def _guard_depth(text: str, name: str) -> None:
-    """Refuse deep nesting before `compose` recurses: the C parser overflows the stack on it."""
+def _as_yaml(text: str) -> str:
+    """Return JSON so that a reader of YAML takes it: its tabs, its odd characters, and a character as a pair of halves.
+
+    Only a document that is JSON is touched, and its lines stay where they are.
+    """
+    if not text.lstrip().startswith("{"):
+        return text
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    # Within a text JSON has no bare tab, and a backslash that is none of an escape is one of a doubled pair.
+    text = _PAIR.sub(lambda found: found[0] if found[0] == "\\\\" else _whole(found[0]), text.replace("\t", " "))
+    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _whole(pair: str) -> str:
+    return f"\\U{ord(json.loads(f'{chr(34)}{pair}{chr(34)}')):08x}"
+
+
+def _tags(text: str, name: str) -> dict[tuple[int, int], str]:
+    """Return the tags that somebody wrote, by line and column from 0; what PyYAML guessed is not among them.
+
+    Refuses deep nesting before `compose` recurses: the C parser overflows the stack on it.
+    """
     depth = 0
+    tags: dict[tuple[int, int], str] = {}
     for event in yaml.parse(text, Loader=_LOADER):
+        mark = event.start_mark
         if isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent)):
             depth += 1
             if depth > DEEPEST_LEVEL:
-                mark = event.start_mark
                 place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
                 raise DefinitionError([f"{name}:{place}: is nested deeper than {DEEPEST_LEVEL} levels"])
         elif isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
             depth -= 1
+        tag = getattr(event, "tag", None)
+        if tag and mark:
+            tags[mark.line, mark.column] = tag
+    return tags
 
 
 def _yaml_problem(error: yaml.MarkedYAMLError, text: str, name: str) -> str:
@@ -109,12 +179,17 @@ def _yaml_problem(error: yaml.MarkedYAMLError, text: str, name: str) -> str:
         return f"{name}:1:1: is not YAML: {what}"
     lines = text.splitlines()
     shown = lines[mark.line].strip()[:80] if mark.line < len(lines) else "the end of the file"
-    return f"{name}:{mark.line + 1}:{mark.column + 1}: is not YAML: {what}, at: {shown}"
+    hint = next((f"; {hint}" for sign, hint in _HINTS.items() if sign in what), "")
+    if lines[mark.line : mark.line + 1] and "\t" in lines[mark.line][: mark.column + 1] and "token" in what:
+        hint = "; indent with blanks, not with tabs"
+    return f"{name}:{mark.line + 1}:{mark.column + 1}: is not YAML: {what}, at: {shown}{hint}"
 
 
 @attrs.define
 class _Builder:
     name: str
+    tags: dict[tuple[int, int], str]
+    spellings: dict[str, str]
     problems: list[Problem] = attrs.field(factory=list)
     seen: int = 0
 
@@ -128,8 +203,9 @@ class _Builder:
             )
         if isinstance(node, yaml.ScalarNode):
             return Value(self._scalar(node, place), place)
-        if node.tag.removeprefix(STANDARD_TAG) not in PLAIN_TAGS:
-            self._complain(place, f"tag {node.tag!r} is not allowed; write plain values")
+        tag = self._tag(place)
+        if tag not in ("", "!", "seq" if isinstance(node, yaml.SequenceNode) else "map"):
+            self._refuse_tag(place, tag)
         if isinstance(node, yaml.SequenceNode):
             return Value([self.value(item, depth + 1) for item in node.value], place)
         return self._mapping(node, place, depth)
@@ -142,8 +218,13 @@ class _Builder:
             if not isinstance(key_node, yaml.ScalarNode):
                 self._complain(key_place, "a key must be a plain word")
                 continue
+            if key_node.value == "<<" and not key_node.style:
+                self._complain(
+                    key_place, "merge keys (`<<`) are not read; write the keys out, so that one reads what stands there"
+                )
+                continue
             key = self._scalar(key_node, key_place)
-            key = key if isinstance(key, int) and not isinstance(key, bool) else key_node.value
+            key = key if isinstance(key, int) and not isinstance(key, bool) else self._spelled(key_node.value)
             if key in content:
                 first = key_places[key]
                 self._complain(key_place, f"key {key!r} is there twice; it was first written in line {first.line}")
@@ -152,19 +233,40 @@ class _Builder:
         return Value(content, place, key_places)
 
     def _scalar(self, node: yaml.ScalarNode, place: Place) -> Any:
-        text: str = node.value
-        if node.tag.removeprefix(STANDARD_TAG) not in PLAIN_TAGS:
-            self._complain(place, f"tag {node.tag!r} is not allowed; write plain values")
-        # A plain scalar has no style; a quoted one is always text.
-        if node.style:
+        text = self._spelled(node.value)
+        tag = self._tag(place)
+        if tag in ("str", "!"):
             return text
-        if text in _WORDS:
-            return _WORDS[text]
-        if _INT.fullmatch(text) and len(text) < 20:
-            return int(text, 0 if text[:2] in ("0o", "0x") else 10)
-        if _FLOAT.fullmatch(text) and len(text) < 40:
-            return float(text)
-        return text
+        if tag and tag not in _TYPES:
+            self._refuse_tag(place, tag)
+            return text
+        if tag:
+            value = _typed(text)
+            if not isinstance(value, _TYPES[tag]) or (isinstance(value, bool) and tag != "bool"):
+                self._complain(place, f"{text!r} is no {tag}, which its tag says; write the plain value")
+            return value
+        # A plain scalar has no style; a quoted one is always text.
+        return text if node.style else _typed(text)
+
+    def _spelled(self, text: str) -> str:
+        return text if text.isascii() else self.spellings.setdefault(unicodedata.normalize("NFC", text), text)
+
+    def _tag(self, place: Place) -> str:
+        return self.tags.get((place.line - 1, place.column - 1), "").removeprefix(STANDARD_TAG)
+
+    def _refuse_tag(self, place: Place, tag: str) -> None:
+        shown = f"!!{tag}" if tag.isalpha() else tag
+        self._complain(place, f"tag {shown!r} is not allowed; write plain values")
 
     def _complain(self, place: Place, problem: str) -> None:
         self.problems.append(Problem(place.line, place.column, problem))
+
+
+def _typed(text: str) -> Any:
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INT.fullmatch(text) and len(text) < 20:
+        return int(text, 0 if text[:2] in ("0o", "0x") else 10)
+    if _FLOAT.fullmatch(text) and len(text) < 40:
+        return float(text)
+    return text

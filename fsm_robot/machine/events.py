@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -24,3 +24,13 @@ class Event:
     name: str
     data: Mapping[str, Any] = attrs.field(factory=dict)
     job_run: int | None = None
+
+
+def as_spelled(name: str, known: Iterable[str]) -> str:
+    """Return the one of `known` that people read as `name`: `й` may be one character or two, and nobody sees which."""
+    if name.isascii():
+        return name
+    import unicodedata  # only names that were not found pay for it
+
+    composed = unicodedata.normalize("NFC", name)
+    return next((other for other in known if unicodedata.normalize("NFC", other) == composed), name)

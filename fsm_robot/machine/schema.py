@@ -1,9 +1,10 @@
-"""The JSON Schema of the machine file, for editors; `make schema` writes it to `fsm_robot/states.schema.json`."""
+"""The JSON Schemas of the machine file and of its labels, for editors; `make schema` writes them into `fsm_robot/`."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,25 @@ from fsm_robot.machine.durations import PATTERN, SETTING
 NAME = {"type": "string", "minLength": 1}
 
 
+LABELS_ONLY = "label in one language"
+
+
 def schema() -> dict[str, Any]:
-    """Return the schema that `compiler.SHAPES` describes."""
+    """Return the schema of the machine file that `compiler.SHAPES` describes."""
+    return _document("file", [name for name in SHAPES if name not in ("file", "labels", LABELS_ONLY)])
+
+
+def labels_schema() -> dict[str, Any]:
+    """Return the schema of a file of labels beside it."""
+    return _document("labels", [LABELS_ONLY])
+
+
+def _document(root: str, parts: Iterable[str]) -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "fsm_robot machine file",
-        **_entry("file"),
-        "$defs": {name.replace(" ", "_"): _entry(name) for name in SHAPES if name != "file"},
+        "title": "fsm_robot machine file" if root == "file" else "fsm_robot labels of a machine file",
+        **_entry(root),
+        "$defs": {name.replace(" ", "_"): _entry(name) for name in parts},
     }
 
 
@@ -66,6 +79,7 @@ def _kind(shape: Shape) -> dict[str, Any]:
         },
         "whole map": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0, "maximum": 8}},
         "codes": {"type": "object", "additionalProperties": code_table},
+        "line": _line(shape),
         "wording": {"anyOf": [_line(shape), {"type": "object", "additionalProperties": _line(shape), **languages}]},
     }
     return kinds[kind]
@@ -84,5 +98,5 @@ def _reference(name: str) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    text = json.dumps(schema(), indent=2) + "\n"
-    Path(sys.argv[1]).write_text(text, encoding="utf-8", newline="\n")
+    for path, content in zip(sys.argv[1:], (schema(), labels_schema()), strict=True):
+        Path(path).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8", newline="\n")

@@ -46,6 +46,7 @@ from fsm_robot.worker.environment import HOST_VARIABLE
 from fsm_robot.worker.process import Note, Process
 
 RUN_TOKEN = "FSM_ROBOT_RUN_TOKEN"  # noqa: S105 - the name of a variable
+_M_ARENA_MAX = -8
 _PR_SET_CHILD_SUBREAPER = 36
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _PIPE_BYTES = 1 << 20
@@ -751,9 +752,21 @@ def _wait_for_children_again() -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
+def _share_the_heap() -> None:
+    """Let the threads that supervise a script use the heap that is there.
+
+    The GNU C library reserves 64 MiB for a heap of each thread. Under a limit of the address space (`ulimit -v`) that
+    is what a kill would need, and under any other it is nothing.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 1)
+
+
 @cache
 def _adopt_orphans() -> str:
     """Make the robot the parent of whatever loses its own; return why that is not so, or empty."""
+    _share_the_heap()
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is None:
         return "only the process group of the script is seen by this system"

@@ -241,8 +241,10 @@ class _Running:
             self.killing_s = time.monotonic()
             self.killed = self.killed or ("" if self.tree.has_exited() else "aborted")
         if self.failures > 2 * MOST_FAILURES and self.tree.has_exited() and not self.withdrawn:
-            # The outcome counts more than the rest of it.
-            self.ended(Ending(self._outcome(), exit_code=self.tree.exit_code, output_path=self.folder.output))
+            # The outcome counts more than the rest of it, which nobody could look for: so the account stays logged on.
+            self.given_up = True
+            unseen = ("whatever else it may have started",)
+            self.ended(Ending(self._outcome(), "", self.tree.exit_code, unseen, (), self.folder.output))
             self.over.set()
         return True
 

@@ -27,7 +27,7 @@ PROFILES: dict[str, Callable[[Words], Process]] = {"bpmn": analysts_process, "bp
 
 
 def robot() -> Definition:
-    return machine_file.load(machine_file.built_in(), None, ())
+    return machine_file.load_labelled(machine_file.built_in(), None, ())
 
 
 def plan_of(text: str) -> Plan:

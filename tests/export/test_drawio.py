@@ -13,7 +13,7 @@ from tests.export.machines import Edges, edges_of, hostile, random_machine
 
 
 def robot() -> Definition:
-    return machine_file.load(machine_file.built_in(), None, ())
+    return machine_file.load_labelled(machine_file.built_in(), None, ())
 
 
 def read_drawio(text: str) -> tuple[set[str], Edges, str]:

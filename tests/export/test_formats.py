@@ -53,7 +53,7 @@ WHOLE: dict[str, tuple[Callable[[Definition], str], Callable[[str], Seen]]] = {
 
 
 def robot() -> Definition:
-    return machine_file.load(machine_file.built_in(), callback_names(Callbacks), OUTCOMES)
+    return machine_file.load_labelled(machine_file.built_in(), callback_names(Callbacks), OUTCOMES)
 
 
 @settings(max_examples=60, deadline=None)

@@ -16,7 +16,7 @@ from tests.fakes.night import write_nights
 
 
 def robot() -> Definition:
-    return machine_file.load(machine_file.built_in(), None, ())
+    return machine_file.load_labelled(machine_file.built_in(), None, ())
 
 
 def test_figures_stand_on_states_and_transitions() -> None:

@@ -30,7 +30,7 @@ def machines(draw: st.DrawFn) -> tuple[list[Node], list[Edge]]:
 
 
 def of_the_robot() -> tuple[list[Node], list[Edge]]:
-    definition = machine_file.load(machine_file.built_in(), None, ())
+    definition = machine_file.load_labelled(machine_file.built_in(), None, ())
     nodes = [Node(state.name, 150, 52) for state in definition.states]
     edges = [Edge(edge.key, edge.source, edge.dest, 7 * len(edge.trigger), 14) for edge in definition.transitions]
     return nodes, edges

@@ -35,7 +35,7 @@ WAYS: dict[str, tuple[Callable[[Definition], str], Callable[[Element], Definitio
 
 
 def robot() -> Definition:
-    return machine_file.load(machine_file.built_in(), None, ())
+    return machine_file.load_labelled(machine_file.built_in(), None, ())
 
 
 def back(text: str, read: Callable[[Element], Definition]) -> Definition:

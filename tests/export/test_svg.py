@@ -20,7 +20,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def robot() -> Definition:
-    return machine_file.load(machine_file.built_in(), None, ())
+    return machine_file.load_labelled(machine_file.built_in(), None, ())
 
 
 def read_svg(text: str) -> tuple[set[str], Edges, str]:

@@ -16,7 +16,7 @@ def states_yaml() -> str:
 
 @pytest.fixture
 def robot_definition() -> Definition:
-    return machine_file.load(Path(machine_file.built_in()), callback_names(Callbacks), OUTCOMES)
+    return machine_file.load_labelled(Path(machine_file.built_in()), callback_names(Callbacks), OUTCOMES)
 
 
 @pytest.fixture(scope="session")

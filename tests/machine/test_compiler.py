@@ -218,7 +218,9 @@ def test_key_that_nobody_reads_in_a_callback_of_ones_own_is_refused(key: str, in
 def test_key_that_a_callback_of_the_robot_does_not_read_is_refused_too(states_yaml: str, callback: str) -> None:
     """`codes` of a call whose answer holds no code."""
     event = "" if "script" in callback else re.findall(rf"  {callback}:(?:.|\n)*?answers: \[(\w+)", states_yaml)[0]
-    text = states_yaml.replace(f"  {callback}:\n", f"  {callback}:\n    codes: {{X: {{0: {event or 'null'}}}}}\n")
+    codes = f"codes: {{X: {{0: {event or 'null'}}}}}"
+    text = states_yaml.replace(f"  {callback}:\n", f"  {callback}:\n    {codes}\n")
+    text = text.replace(f"  {callback}: {{", f"  {callback}: {{{codes}, ")
 
     with pytest.raises(DefinitionError, match=f"{callback}: `codes` acts in announce, consume_job, run_script alone"):
         compile_text(text, "m.yaml", callback_names(Callbacks), OUTCOMES)

@@ -26,7 +26,7 @@ class Case:
 
 @cache
 def robot() -> Definition:
-    return machine_file.load(machine_file.built_in(), None, ())
+    return machine_file.load_labelled(machine_file.built_in(), None, ())
 
 
 def dropped(machine: Definition) -> Definition:

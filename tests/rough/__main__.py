@@ -70,6 +70,8 @@ def main() -> int:
     """Run it from the command line."""
     arguments = _arguments()
     sys.stdout.reconfigure(line_buffering=True)
+    # A shell starts what goes on in the background with Ctrl-C ignored, and a robot leaves that as it is.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to leave"))  # so that no case is left to itself
     tally, began_s = Tally(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="rough-cache-") as cache:
@@ -99,12 +101,14 @@ def _arguments() -> argparse.Namespace:
         "--kept", action="store_true", help="the cases of cases.txt, each of which once found something"
     )
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no case after so long")
-    parser.add_argument("--side-by-side", type=int, default=6, metavar="N", help="cases at once (default: %(default)s)")
+    parser.add_argument("--side-by-side", type=int, default=8, metavar="N", help="cases at once (default: %(default)s)")
     parser.add_argument("--until-broken", action="store_true", help="end with the first broken promise")
     parser.add_argument("--finds", default="", metavar="REGEX", help="look for broken promises that say so only")
     parser.add_argument("--tree", type=Path, help="try the robot of another tree than this one")
     parser.add_argument("--no-shrink", action="store_true", help="do not look for smaller cases")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the folders of the cases here")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="keep the folders of cases that broke a promise here"
+    )
     parser.add_argument("--story", action="store_true", help="tell everything that happened")
     arguments = parser.parse_args()
     if arguments.tree:

@@ -69,7 +69,7 @@ def played(cases: Iterable[Case], side_by_side: int, keep: Path | None = None) -
             pid = _ended(running)
             case, folder, began_s = running.pop(pid)
             result = _result(case, folder, time.monotonic() - began_s)
-            if keep is not None:
+            if keep is not None and result.broken:
                 shutil.copytree(folder, keep / case.name.replace(":", "-"), dirs_exist_ok=True, ignore=_fifos)
             shutil.rmtree(folder, ignore_errors=True)
             yield result

@@ -38,7 +38,7 @@ LIFE_S = 240.0
 LOOK_EVERY_S = 0.01
 PROGRESS = ("announced", "consumed", "claimed", "reported", "noted", "struck", "life_began", "raised")
 MOST_LIVES = 6
-GRACE_S = 1.0
+GRACE_S = 1.5
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -164,9 +164,10 @@ class Stage:
         (self.folder / "goes-on").touch()
         for name in {"mark", *(plan.script for plan in self.case.jobs)}:
             if name == "linked":  # what it is called is the link's name, wherever the file is
-                (self.folder / "elsewhere").mkdir()
-                shutil.copy(ZOO / "linked.py", self.folder / "elsewhere" / "real.py")
-                (scripts / "linked.py").symlink_to(self.folder / "elsewhere" / "real.py")
+                (scripts / "elsewhere").mkdir()
+                shutil.copy(ZOO / "linked.py", scripts / "elsewhere" / "real.py")
+                shutil.copy(ZOO / "mark.py", scripts / "elsewhere")
+                (scripts / "linked.py").symlink_to(scripts / "elsewhere" / "real.py")
             else:
                 shutil.copy(ZOO / f"{name}.py", scripts)
         machine_file(self.folder)
@@ -340,15 +341,19 @@ class _Stillness:
     seen: int = -1
     still_s: float = 0.0
     looked_s: float = attrs.field(factory=time.monotonic)
+    every_s: float = 0.1
 
     def too_long(self, progress: int) -> bool:
         """Take the number of facts that are progress; return whether the robot hangs."""
         now_s = time.monotonic()
-        passed_s, self.looked_s = now_s - self.looked_s, now_s
+        passed_s = now_s - self.looked_s
+        if passed_s < self.every_s:
+            return False
+        self.looked_s = now_s
         if progress != self.seen:
             self.seen, self.still_s = progress, 0.0
         elif not proc.wants_to_run(self.pid):
-            self.still_s += min(passed_s, 2 * LOOK_EVERY_S)
+            self.still_s += min(passed_s, 2 * self.every_s)
         return self.still_s > STILL_S
 
 

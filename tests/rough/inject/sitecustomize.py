@@ -1,7 +1,7 @@
 """Loaded by the robot's interpreter only: lets one call of one of its threads raise, where `ROUGH_DEATH` says so.
 
-`ROUGH_DEATH` is `WHICH:CALL:ERROR:FILE`. WHICH is `main`, or the number of a further thread in the order in which they
-begin to call; CALL is the number of the Python call in it; FILE gets a line when it has happened.
+`ROUGH_DEATH` is `WHICH:CALL:ERROR:FILE`. WHICH is `main`, or the name of a thread, the first one that is called so;
+CALL is the number of the Python call in it; FILE gets a line when it has happened.
 """
 
 import os
@@ -16,7 +16,6 @@ if _plan:
 
     _which, _call, _error, _file = _plan.split(":", 3)
     _main = threading.get_ident()
-    _numbers: dict = {}
     _counts: dict = {}
     _done = [False]
     _errors = {"MemoryError": MemoryError, "OSError": OSError, "RuntimeError": RuntimeError}
@@ -29,14 +28,11 @@ if _plan:
         here = threading.get_ident()
         if (_which == "main") != (here == _main):
             return
-        if here not in _numbers:
-            if _OWN not in frame.f_code.co_filename and here == _main:
+        if here not in _counts:
+            if here == _main and (_OWN not in frame.f_code.co_filename or frame.f_code.co_name != "run"):
+                return  # the owner thread counts from the beginning of the command
+            if here != _main and (_counts or threading.current_thread().name != _which):
                 return
-            if here == _main and frame.f_code.co_name != "run":
-                return  # the owner thread counts from the beginning of the loop
-            _numbers[here] = len(_numbers)
-        if _which != "main" and _numbers[here] != int(_which):
-            return
         _counts[here] = _counts.get(here, 0) + 1
         if _counts[here] < int(_call) or _OWN not in frame.f_code.co_filename:
             return

@@ -52,7 +52,8 @@ def patches() -> list[Undone]:
 def copy_of_the_tree(folder: Path) -> Path:
     """Copy what the robot needs to run, so that nothing of the project itself is changed."""
     shutil.copytree(ROOT / "fsm_robot", folder / "fsm_robot", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "states.yaml", folder)
+    for path in ROOT.glob("states*.yaml"):
+        shutil.copy(path, folder)
     return folder
 
 

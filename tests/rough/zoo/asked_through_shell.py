@@ -10,5 +10,5 @@ try:
     while not mark.over():
         time.sleep(0.05)
 except KeyboardInterrupt:
-    time.sleep(0.9)
+    time.sleep(0.7)
     mark.note("cleaned")

@@ -2,13 +2,13 @@
 
 import base64
 import os
-import tomllib
+import re
 
 import mark
 
 mark.began()
-with open(os.path.join(os.environ["ROUGH_FOLDER"], "robot.toml"), "rb") as stream:
-    guid = tomllib.load(stream)["orchestrator"]["robot_guid"]
+with open(os.path.join(os.environ["ROUGH_FOLDER"], "robot.toml"), encoding="utf-8") as stream:
+    guid = re.search('robot_guid = "([^"]+)', stream.read())[1]
 for form in (guid, guid.upper(), guid.replace("-", ""), base64.b64encode(guid.encode()).decode(), guid.encode().hex()):
     print("x" * mark.VALUES["padding"] + form)
 os.write(1, b"\xff\xfe" + guid.encode("utf-16-le") + b"\n\0")

@@ -1,0 +1,175 @@
+"""The local channel of a running robot: what another process of this account may ask it, or tell it.
+
+One request, one answer, one connection; both are JSON objects. The robot's address stands in `channel.json` in its
+storage folder, for this account only, with a token that every request must carry: the end of a pipe or socket says
+nothing about who holds the other one.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import secrets
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from fsm_robot import threads
+from fsm_robot.errors import ChannelError, NoRobotError
+
+if sys.platform == "win32":
+    from fsm_robot import _channel_windows as local
+    from fsm_robot import _windows as system
+else:
+    from fsm_robot import _channel_posix as local
+    from fsm_robot import _posix as system
+
+NAME = "channel.json"
+LARGEST_BYTES = 1 << 20
+ASKED_WITHIN_S = 5.0
+"""How long who has connected may take to ask."""
+ANSWERED_WITHIN_S = 30.0
+"""How long who has asked waits: the robot may be in the middle of a call."""
+
+Answers = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+
+@attrs.define(eq=False, repr=False)
+class Channel:
+    """The robot's end. It opens late, for a robot that wakes up and finds nothing to do has nobody to talk to.
+
+    Attributes:
+        folder: The robot's storage folder.
+        answer: What is said to a request: `ask` and what belongs to it, without the token. From any thread, several at
+            a time; it raises nothing but `ChannelError`.
+        warn: Where it is told that there is no channel; the robot works without one.
+    """
+
+    folder: Path
+    answer: Answers
+    warn: Callable[..., None]
+    _token: str = attrs.field(factory=lambda: secrets.token_hex(16))
+    _listener: local.Listener | None = None
+    _begun: bool = False
+    _closed: bool = False
+
+    def open(self) -> None:
+        """Listen from now on; called again, it does nothing. A robot that gets no channel goes on without one."""
+        if self._begun:
+            return
+        self._begun = True
+        try:
+            self._listener = local.listen(self.folder)
+            self._write_down(self._listener.address)
+            threads.start("channel", self._accept, self._failed)
+        except OSError as error:
+            self.warn("this run cannot be asked or told anything", error=str(error))
+
+    def close(self) -> None:
+        """Listen no more."""
+        listener, self._listener = self._listener, None
+        if listener is None:
+            return
+        self._closed = True
+        (self.folder / NAME).unlink(missing_ok=True)
+        try:
+            # Closing a socket does not end a thread that waits in it.
+            local.connect(listener.address).close()
+        except OSError as error:
+            self.warn("the local channel could not be reached to close it", error=str(error))
+        listener.close()
+
+    def _write_down(self, address: str) -> None:
+        content = {"address": address, "token": self._token, "pid": os.getpid()}
+        new = self.folder / f"{NAME}.{os.getpid()}"
+        with open(system.open_private(str(new), os.O_TRUNC), "wb") as stream:
+            stream.write(json.dumps(content).encode())
+        system.put_in_place(str(new), str(self.folder / NAME))
+
+    # ---- in threads of its own
+
+    def _accept(self) -> None:
+        while (listener := self._listener) is not None:
+            connection = listener.accept()
+            if self._closed:
+                return connection.close()
+            try:
+                threads.start("channel answer", lambda end=connection: self._serve(end), self._serving_failed)  # type: ignore[misc]
+            except OSError:
+                connection.close()  # whoever asks learns that nobody answers
+        return None
+
+    def _failed(self, error: BaseException) -> bool:
+        if self._closed:
+            return False
+        self.warn("a local connection failed", error=repr(error))
+        return True
+
+    def _serve(self, connection: local.Connection) -> None:
+        try:
+            request = connection.receive(ASKED_WITHIN_S, LARGEST_BYTES)
+            if request is not None:
+                connection.send(json.dumps(self._answered(_object(request))).encode())
+        finally:
+            connection.close()
+
+    def _serving_failed(self, error: BaseException) -> bool:
+        if not isinstance(error, OSError):  # else who asked has gone
+            self.warn("a local request failed", error=repr(error))
+        return False
+
+    def _answered(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        token = request.get("token")
+        if not (isinstance(token, str) and hmac.compare_digest(token.encode(), self._token.encode())):
+            return {"error": "the token is not the one of this run"}
+        try:
+            return self.answer({key: value for key, value in request.items() if key != "token"})
+        except ChannelError as error:
+            return {"error": str(error), "exit_code": error.exit_code}
+
+
+def ask(folder: Path, request: Mapping[str, Any], within_s: float = ANSWERED_WITHIN_S) -> Mapping[str, Any]:
+    """Ask the robot whose storage folder this is, and return its answer.
+
+    Raises:
+        NoRobotError: None runs there, or it does not listen.
+        ChannelError: It refuses what was asked, or has not answered within so many seconds.
+    """
+    try:
+        content = _object((folder / NAME).read_bytes())
+        address, token = str(content["address"]), str(content["token"])
+    except (FileNotFoundError, NotADirectoryError, KeyError):
+        raise NoRobotError(folder) from None
+    except OSError as error:
+        raise ChannelError(f"{folder / NAME}: cannot be read: {error.strerror or error}") from error
+    try:
+        connection = local.connect(address)
+    except OSError:
+        raise NoRobotError(folder) from None  # one that has died has left its address
+    try:
+        connection.send(json.dumps({**request, "token": token}).encode())
+        received = connection.receive(within_s, LARGEST_BYTES)
+    except OSError:
+        raise NoRobotError(folder) from None  # it ends at this moment
+    finally:
+        connection.close()
+    if received is None:
+        raise ChannelError(
+            f"the robot of {folder} has not answered within {within_s:g} s; it may still do it when it gets to it"
+        )
+    answer = _object(received)
+    if "error" in answer:
+        raise ChannelError(str(answer["error"]), int(answer.get("exit_code", 1)))
+    return answer
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(data)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

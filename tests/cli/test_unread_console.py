@@ -1,0 +1,84 @@
+"""A console that nobody reads, or that fails, does not stop the robot; and who reads again learns what is missing."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from subprocess import PIPE, Popen
+
+import pytest
+
+WRITES = """
+import sys, threading
+from fsm_robot.cli import streams
+
+streams.guard()
+streams.go_on_unread()
+for number in range(int(sys.argv[1])):
+    print(f"line {number} " + "я" * 500, file=sys.stderr)
+sys.stdin.readline()
+print("the last line", file=sys.stderr)
+print("and this is on the other stream")
+"""
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Popen[bytes]:
+    script = tmp_path / "writes.py"
+    script.write_text(WRITES, encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONIOENCODING": "utf-8"}
+    return Popen([sys.executable, str(script), "5000"], stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment)
+
+
+def test_a_console_that_nobody_reads_does_not_stop_the_program(writer: Popen[bytes]) -> None:
+    """5,000 lines of a kilobyte fit into no pipe: the program drops them, and ends when it has come to its end."""
+    assert writer.stdin is not None
+    writer.stdin.write(b"go on\n")
+    writer.stdin.close()
+    assert writer.wait(20) == 0, "it must not wait for a reader"
+    assert writer.stdout is not None
+    assert writer.stdout.read().strip() == b"and this is on the other stream"
+
+
+def test_who_reads_again_learns_how_much_is_missing(writer: Popen[bytes]) -> None:
+    assert writer.stdin is not None
+    assert writer.stderr is not None
+    first = os.read(writer.stderr.fileno(), 1)
+    time.sleep(1.5)  # nobody reads for longer than the program waits: it is what this test is about
+    os.set_blocking(writer.stderr.fileno(), False)
+    taken = first + _all_there(writer.stderr.fileno())
+    writer.stdin.write(b"go on\n")
+    writer.stdin.close()
+    assert writer.wait(20) == 0
+    told = (taken + (writer.stderr.read() or b"")).decode()
+    shown = told.count("line ")
+    assert "the last line" in told
+    missing = [line for line in told.splitlines() if "lines are missing here" in line]
+    assert len(missing) == 1, told[-300:]
+    assert int(missing[0].strip("[").split()[0]) == 5000 - shown
+
+
+def _all_there(descriptor: int) -> bytes:
+    """Return what the pipe holds, until nothing more has come for a while."""
+    taken, quiet_s = b"", time.monotonic()
+    while time.monotonic() - quiet_s < 0.5:
+        try:
+            taken += os.read(descriptor, 1 << 20)
+            quiet_s = time.monotonic()
+        except BlockingIOError:
+            time.sleep(0.01)
+    return taken
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no full device")
+def test_an_error_of_the_console_is_the_writers_and_ends_nothing(tmp_path: Path) -> None:
+    script = tmp_path / "writes.py"
+    script.write_text(WRITES, encoding="utf-8")
+    with open("/dev/full", "wb") as full:
+        command = [sys.executable, str(script), "3"]
+        ended = Popen(command, stdin=PIPE, stdout=PIPE, stderr=full, env=os.environ | {"PYTHONPATH": os.getcwd()})
+        out, _ = ended.communicate(b"\n", timeout=20)
+    assert ended.returncode == 0
+    assert b"the other stream" in out
