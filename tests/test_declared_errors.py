@@ -127,11 +127,17 @@ def test_error_that_is_not_declared_ends_the_run_as_before(tmp_path: Path, error
     assert world.journal.ended_with == 1
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-def test_what_ends_the_process_passes_any_error(tmp_path: Path, error: type[BaseException]) -> None:
-    """Ctrl-C in a callback is no failure of the callback."""
-    with pytest.raises(error):
-        raising(tmp_path, '{"*": broke}', error()).run()
+@pytest.mark.parametrize(("error", "comes"), [(KeyboardInterrupt, KeyboardInterrupt), (SystemExit, CallbackError)])
+def test_what_ends_the_process_is_never_an_event(
+    tmp_path: Path, error: type[BaseException], comes: type[BaseException]
+) -> None:
+    """Ctrl-C in a callback is no failure of the callback; leaving the program is one that no file can declare."""
+    world = raising(tmp_path, '{"*": broke}', error())
+
+    with pytest.raises(comes):
+        world.run()
+
+    assert "broke" not in world.events()
 
 
 def test_long_message_is_cut_after_the_secret_is_gone(tmp_path: Path) -> None:
@@ -235,7 +241,7 @@ def test_who_only_reads_a_machine_file_imports_nothing_for_it(tmp_path: Path) ->
 
 def test_error_in_a_final_state_cannot_be_declared() -> None:
     """Nothing follows there, so an error would be gone without a word."""
-    text = STATES.replace("leave_session: {answers: [],", 'leave_session: {answers: [], errors: {"*": no_job},')
+    text = STATES.replace("leave_session: {answers: []", 'leave_session: {answers: [], errors: {"*": no_job}')
     assert text != STATES
 
     with pytest.raises(DefinitionError, match="leave_session acts in Finished, which is final"):

@@ -68,14 +68,14 @@ def _timers(definition: Definition, ids: Mapping[str, str], entries: Mapping[str
     """Yield a timer on the border of its task, and where it leads: the way of its transition."""
     for state in definition.states:
         for number, timeout in enumerate(state.after, start=1):
-            edge = next(
-                e for e in definition.transitions_from(state.name) if e.trigger == timeout.event and not e.spent
-            )
+            edges = [edge for edge in definition.transitions_from(state.name) if edge.trigger == timeout.event]
+            if not edges:
+                continue  # nobody has checked this machine
             ident = f"Timer_{ids[state.name]}_{number}"
             shown = timeout.event if survives(timeout.event) else ident
             own = timeout_attributes(timeout, shown)
             host, lasts_s = f"State_{ids[state.name]}", lasting_s(timeout)
-            target = f"State_{ids[edge.dest]}" if edge.kind == "internal" else entries[edge.dest]
+            target = f"State_{ids[edges[0].dest]}" if edges[0].kind == "internal" else entries[edges[0].dest]
             item = Item(ident, "boundaryEvent", shown, "", "timer", host, own=own, lasts_s=lasts_s)
             yield item, Flow(f"Flow_{ident}", ident, target)
 

@@ -9,6 +9,7 @@ from functools import cache
 import attrs
 
 from fsm_robot import machine_file
+from fsm_robot.machine.compiler import compile_text
 from fsm_robot.machine.definition import Definition
 from tests.export.random_machines import hostile
 from tests.machine.walks import Table, covering_walks
@@ -62,6 +63,33 @@ def cases(*mutants: str) -> Mapping[str, Case]:
     """Return the robot's machine, one with hostile names, and the mutants of the robot's, all of them by default."""
     good = {"robot": Case(robot(), robot()), "hostile": Case(hostile(), hostile())}
     return good | {name: Case(robot(), MUTANTS[name](robot()), True) for name in mutants or MUTANTS}
+
+
+TIMED = compile_text(
+    """\
+format: 1
+machine: timed
+initial: Asking
+states:
+  - {name: Asking, on_enter: ask, after: {150ms: reminded}}
+  - {name: Waiting, after: {100ms: nobody_answered, 60s: never_comes}}
+  - {name: Over, final: true}
+transitions:
+  - {trigger: reminded, source: Asking, dest: Waiting}
+  - {trigger: nobody_answered, source: Waiting, dest: Over, exit_code: 0}
+  - {trigger: never_comes, source: Waiting, dest: Over, exit_code: 1}
+callbacks:
+  ask: {answers: [], waits: true}
+outcomes: {}
+""",
+    "timed.yaml",
+)
+"""Nothing but time moves it."""
+
+
+def timeless(machine: Definition) -> Definition:
+    """The machine without its times, for an engine that lets nobody speak while a time runs."""
+    return attrs.evolve(machine, states=tuple(attrs.evolve(state, after=()) for state in machine.states))
 
 
 Trace = list[list[object]]

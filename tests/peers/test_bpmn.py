@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from fsm_robot.machine.definition import Definition
 from tests.export.test_bpmn_drawing import figures
 from tests.machine.walks import Table
 from tests.peers import peers
-from tests.peers.cases import Case, cases, robot, traces
+from tests.peers.cases import TIMED, Case, cases, robot, timeless, traces
 
 CASES = cases()
 
@@ -121,6 +122,20 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
         walks = [events_of(case.machine, walk) for walk, _ in traces(case.machine)]
         jobs[name] = {"text": exact(case.drawn), "walks": walks}
     return peers.python("venv", "spiff.py", jobs, tmp_path_factory.mktemp("spiff"))
+
+
+@pytest.mark.peer("SpiffWorkflow")
+def test_time_runs_out_in_spiffworkflow(tmp_path: Path) -> None:
+    """Real time, nobody who says an event: the timers on the borders alone lead to the end; without them it stays."""
+    jobs = {
+        "timed": {"text": exact(TIMED), "walks": [[]], "wait_ms": 5000},
+        "timeless": {"text": exact(timeless(TIMED)), "walks": [[]], "wait_ms": 500},
+    }
+
+    found = peers.python("venv", "spiff.py", jobs, tmp_path)
+
+    assert found["timed"][0][-1][0] == ["State_Over"], found
+    assert found["timeless"][0][-1][0] == ["State_Asking"], found
 
 
 def events_of(machine: Definition, walk: list[str]) -> list[list[object]]:

@@ -15,12 +15,16 @@ from fsm_robot.export.xstate import xstate
 from fsm_robot.machine.definition import Definition
 from tests.export.readers import OWN, SCXML, event_ids, held
 from tests.peers import peers
-from tests.peers.cases import Case, cases, traces
+from tests.peers.cases import TIMED, Case, cases, timeless, traces
 
 CASES = cases()
 ENGINES: Mapping[str, tuple[Callable[[Definition], str], Callable[[Any, Path], Any]]] = {
     "SCION": (scxml, lambda jobs, folder: peers.node("scion.js", jobs, folder)),
-    "python-statemachine": (scxml, lambda jobs, folder: peers.python("venv", "statemachine_walks.py", jobs, folder)),
+    # It waits for what was sent with a delay before it takes the next event.
+    "python-statemachine": (
+        lambda machine: scxml(timeless(machine)),
+        lambda jobs, folder: peers.python("venv", "statemachine_walks.py", jobs, folder),
+    ),
     "xstate": (xstate, lambda jobs, folder: peers.node("xstate.js", jobs, folder)),
 }
 PARAMS = [pytest.param(engine, name, marks=pytest.mark.peer(engine)) for engine in ENGINES for name in CASES]
@@ -86,3 +90,24 @@ def test_engine_walks_as_the_machine_does(engine: str, name: str, found: Callabl
     wrong = differences(case, ENGINES[engine][0](case.drawn), found(engine)[name])
 
     assert bool(wrong) == case.mutant, wrong[:3]
+
+
+TIMERS: Mapping[str, tuple[Callable[[Definition], str], Callable[[Any, Path], Any]]] = {
+    **ENGINES,
+    "python-statemachine": (scxml, ENGINES["python-statemachine"][1]),
+}
+
+
+@pytest.mark.parametrize("engine", [pytest.param(engine, marks=pytest.mark.peer(engine)) for engine in TIMERS])
+def test_time_runs_out_in_the_engine(engine: str, tmp_path: Path) -> None:
+    """Real time, no event from outside: the machine reaches its end by its times alone; without them it stays."""
+    write, execute = TIMERS[engine]
+    jobs = {
+        "timed": {"text": write(TIMED), "walks": [[]], "wait_ms": 3000},
+        "timeless": {"text": write(timeless(TIMED)), "walks": [[]], "wait_ms": 500},
+    }
+
+    found = execute(jobs, tmp_path)
+
+    assert found["timed"][0][-1][0] == ["Over"], found
+    assert found["timeless"][0][-1][0] == ["Asking"], found

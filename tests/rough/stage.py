@@ -26,6 +26,7 @@ from tests.rough import proc
 from tests.rough.case import Case
 from tests.rough.facts import Facts
 from tests.rough.moments import Moment
+from tests.rough.promises import GRACE_S
 from tests.rough.scripts import ZOO
 from tests.rough.server import Job, Server
 
@@ -38,7 +39,6 @@ LIFE_S = 240.0
 LOOK_EVERY_S = 0.01
 PROGRESS = ("announced", "consumed", "claimed", "reported", "noted", "struck", "life_began", "raised")
 MOST_LIVES = 6
-GRACE_S = 1.5
 _PR_SET_CHILD_SUBREAPER = 36
 _NOT_OF_OTHER_THREADS = 0x20000000
 """`__WNOTHREAD`: what another thread traces shall look alive to its parent until that thread lets it go."""

@@ -367,6 +367,7 @@ def _turns_read_only(stage: Stage, values: Values, launch: Launch) -> None:
 def _turns_back(stage: Stage, values: Values) -> None:
     if stage.facts.of("read_only"):
         _quietly("umount", "-l", str(stage.state))
+    _quietly("mount", "-o", "remount,size=64m", str(stage.state))  # what scripts print has filled it meanwhile
     stage.calm = True
 
 

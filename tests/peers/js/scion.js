@@ -10,7 +10,7 @@ const prepared = (text) =>
     ),
   );
 
-const walked = (made, events) => {
+const walked = async (made, events, wait_ms) => {
   const called = [];
   const log = (label, value) => label === "call" && called.push(value);
   const engine = new scxml.core.Statechart(made, { console: { log, info: log, error: log, warn: log } });
@@ -20,16 +20,20 @@ const walked = (made, events) => {
     engine.gen({ name: event });
     steps.push([engine.getConfiguration(), called.splice(0)]);
   }
+  if (wait_ms) {
+    await new Promise((resolve) => setTimeout(resolve, wait_ms));
+    steps.push([engine.getConfiguration(), called.splice(0)]);
+  }
   return steps;
 };
 
 const jobs = JSON.parse(fs.readFileSync(process.argv[2], "utf8"));
 const found = {};
-for (const [name, { text, walks }] of Object.entries(jobs)) {
+for (const [name, { text, walks, wait_ms }] of Object.entries(jobs)) {
   try {
     found[name] = [];
     // Prepared anew for each walk: engines of one model share the values of its datamodel.
-    for (const events of walks) found[name].push(walked(await prepared(text), events));
+    for (const events of walks) found[name].push(await walked(await prepared(text), events, wait_ms));
   } catch (error) {
     found[name] = String(error);
   }

@@ -12,7 +12,7 @@ const implementations = {
 };
 const OWN = new Set(Object.keys(implementations.actions));
 
-const walked = (config, events) => {
+const walked = async (config, events, wait_ms) => {
   const called = [];
   const note = ({ type, action }) => {
     if (type === "@xstate.action" && !OWN.has(action.type)) called.push(action.params?.callback ?? action.type);
@@ -24,14 +24,20 @@ const walked = (config, events) => {
     actor.send({ type: event });
     steps.push([[actor.getSnapshot().value], called.splice(0)]);
   }
+  if (wait_ms) {
+    await new Promise((resolve) => setTimeout(resolve, wait_ms));
+    steps.push([[actor.getSnapshot().value], called.splice(0)]);
+  }
+  actor.stop(); // what still waits must not keep us
   return steps;
 };
 
 const jobs = JSON.parse(fs.readFileSync(process.argv[2], "utf8"));
 const found = {};
-for (const [name, { text, walks }] of Object.entries(jobs)) {
+for (const [name, { text, walks, wait_ms }] of Object.entries(jobs)) {
   try {
-    found[name] = walks.map((events) => walked(JSON.parse(text), events));
+    found[name] = [];
+    for (const events of walks) found[name].push(await walked(JSON.parse(text), events, wait_ms));
   } catch (error) {
     found[name] = String(error);
   }
