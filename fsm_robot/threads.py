@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from mmap import mmap
 from queue import Empty, SimpleQueue
 
 import attrs
@@ -13,6 +14,26 @@ MOST_TRIES = 10
 LOOK_S = 0.05
 STACK_BYTES = 1 << 20
 """Room for a thread's stack. The system's usual 8 MiB, times ten threads, do not fit into an account's memory limit."""
+RESERVE_BYTES = 4 << 20
+"""What a kill, an ending and a log line need at most, and much more: pages that nobody touches cost nothing."""
+_reserve: list[mmap] = []
+_never = threading.Lock()
+_never.acquire()
+
+
+def keep_reserve() -> None:
+    """Put memory aside, for the moment when there is none: called before a script starts.
+
+    Raises:
+        OSError: There is not even that much.
+    """
+    if not _reserve:
+        _reserve.append(mmap(-1, RESERVE_BYTES))
+
+
+def _give_up_reserve() -> None:
+    while _reserve:
+        _reserve.pop().close()
 
 
 @attrs.define(eq=False, repr=False)
@@ -67,6 +88,8 @@ def start(name: str, work: Callable[[], None], failed: Callable[[BaseException],
                 begun.set()
                 return work()
             except BaseException as error:  # a thread that died unseen would let the robot wait for ever
+                if isinstance(error, MemoryError):
+                    _give_up_reserve()
                 if not _answer(failed, error):
                     return None
 
@@ -88,7 +111,7 @@ def _answer(failed: Callable[[BaseException], bool], error: BaseException) -> bo
     """Return what `failed` says, after a pause: what failed once, for want of memory say, may do so again at once."""
     for _ in range(MOST_TRIES):
         try:
-            threading.Event().wait(FAILED_AGAIN_S)
+            _never.acquire(timeout=FAILED_AGAIN_S)  # a lock that is there already: a new event would want memory
             return failed(error)
         except BaseException as another:
             error = another

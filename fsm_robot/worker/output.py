@@ -51,15 +51,16 @@ class _Ring:
 
     size: int
     total: int = 0
-    _blocks: deque[bytearray] = attrs.field(factory=deque)
-    _filled: int = BLOCK_BYTES
+    _blocks: deque[bytearray] = attrs.field(factory=lambda: deque([bytearray(BLOCK_BYTES)]))
+    _filled: int = 0
+    _grows: bool = True
 
     def room(self) -> memoryview:
         """Return where the next bytes go; what stood there is older than the last `size` bytes, or nothing."""
         if self._filled == BLOCK_BYTES:
             # Besides the block that is being filled, the others must hold everything that `last` may be asked for.
             full = len(self._blocks) * BLOCK_BYTES >= self.size + BLOCK_BYTES
-            self._blocks.append(self._blocks.popleft() if full else self._new_block())
+            self._blocks.append(self._new_block() if self._grows and not full else self._blocks.popleft())
             self._filled = 0
         return memoryview(self._blocks[-1])[self._filled :]
 
@@ -81,9 +82,8 @@ class _Ring:
         try:
             return bytearray(BLOCK_BYTES)
         except MemoryError:
-            if not self._blocks:
-                raise
-            # A shorter tail, where memory is short: the script must go on.
+            # A shorter tail, where memory is short: the script must go on. What is given back is for others.
+            self._grows = False
             return self._blocks.popleft()
 
     @property

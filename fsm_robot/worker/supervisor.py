@@ -123,6 +123,7 @@ class ScriptWorker:
 
     def _prepared(self, folder: JobFolder, output: Output, run_token: str, ended: Callable[[Ending], None]) -> _Running:
         """Make everything that a stop or a kill needs: the script may use up whatever the account may have."""
+        threads.keep_reserve()
         running = _Running(folder, output, self.keep_job_files, self.log, ended)
         running.tree = system.children().tree(run_token, running.exited, self.log)
         try:
