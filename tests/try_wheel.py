@@ -30,6 +30,9 @@ def main() -> None:
         machine = json.loads(_run([program, "check", "--json"], folder))["machine"]
         if machine["initial"] != "Recovering" or not machine["transitions"]:
             raise SystemExit("the wheel does not carry states.yaml")
+        asked = "from importlib.metadata import entry_points as e; print(*(p.value for p in e(group='pytest11')))"
+        if "fsm_robot" in _run([python, "-I", "-c", asked], folder):
+            raise SystemExit("the wheel loads its pytest plugin into every pytest run")
         for language, title in (("en", "Ready for work"), ("ru", "Готов к работе")):
             if title not in _run([program, "diagram", "--format", "svg", "--lang", language], folder):
                 raise SystemExit(f"the wheel does not carry states.{language}.yaml")
