@@ -38,6 +38,9 @@ def main() -> None:
                 raise SystemExit(f"the wheel does not carry states.{language}.yaml")
         if "Content-Security-Policy" not in _run([program, "diagram", "--format", "html"], folder):
             raise SystemExit("the wheel does not carry the run player")
+        _run([program, "init", "--machine", "own"], folder)
+        if "Greeting" not in _run([program, "check"], folder / "own"):
+            raise SystemExit("the wheel does not carry the robot that `init --machine` writes")
         demo = _run([python, "-I", "-m", "fsm_robot", "demo", "--folder", str(folder / "demo")], folder)
         if "отчёты" not in (folder / "demo" / "run.html").read_text(encoding="utf-8"):
             raise SystemExit("the demo does not show its own run")

@@ -42,8 +42,11 @@ def test_journals_are_found_wherever_the_argument_points(storage: Path, below: s
 
 @pytest.mark.parametrize(
     "command",
-    [["export", "--format", "xes"], ["export", "--format", "csv"], ["export", "--format", "ocel"], ["conformance"]]
-    + [["history"], ["status"], ["diagram", "--format", "markdown", "--runs"], ["replay", "--json"]],
+    [
+        *(["export", "--format", kind] for kind in ("xes", "csv", "ocel")),
+        *(["conformance"], ["history"], ["status"], ["replay", "--json"]),
+        ["diagram", "--format", "markdown", "--runs"],
+    ],
     ids=" ".join,
 )
 def test_journals_that_git_turned_to_crlf_tell_every_command_the_same(
