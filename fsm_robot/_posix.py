@@ -71,10 +71,15 @@ def listen(tell: Callable[[str], None]) -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
 
+    waiting = bytearray()
+
     def pass_on() -> None:
-        while told := os.read(reader, 64):
-            for number in filter(numbers.__contains__, told):
-                tell(signal.Signals(number).name)
+        while True:
+            if not waiting:
+                waiting.extend(os.read(reader, 64))
+            if waiting[0] in numbers:
+                tell(signal.Signals(waiting[0]).name)
+            del waiting[0]  # not before it was told: the thread may begin anew in between
 
     threads.start("signals", pass_on, lambda _error: True)
     # Python writes the number there at once, in whatever thread a signal comes; only for those with a handler.

@@ -21,7 +21,7 @@ from fsm_robot.errors import (
 )
 from fsm_robot.logs import Log
 from fsm_robot.machine.core import Step
-from fsm_robot.machine.definition import CallbackSpec, Definition
+from fsm_robot.machine.definition import BEATING, CallbackSpec, Definition, State
 from fsm_robot.machine.events import Event
 from fsm_robot.patience import Patience
 from fsm_robot.ports import ConsumeAnswer, Ending, Gateway, HeartbeatAnswer, Inbox, Job, Ledger, Past, Timers, Worker
@@ -234,6 +234,8 @@ class Callbacks:
     def note(self, taken: Step) -> None:
         """Remember what an event means beyond its transition; called for every step, before its callback."""
         name, data = taken.event.name, taken.event.data
+        if taken.kind == "taken":
+            self._beat_in(self.definition.state(taken.dest))
         if taken.kind == "taken" and "outcome" in data:
             self.outcome = str(data["outcome"])
         if taken.kind == "taken" and name == "script_ended":
@@ -284,6 +286,14 @@ class Callbacks:
         except OSError as error:
             raise ScriptNotStartedError(f"the script is not started, {error}") from error
         self.pulse.start(job, job_run)
+
+    def _beat_in(self, state: State) -> None:
+        """Begin or end Working heartbeats, as the machine file says it for a state of its own."""
+        if not state.beats:
+            self.pulse.stop()
+        elif state.on_enter != BEATING[0] and self.job is not None:
+            # Where the script is started its callback does it, which knows what to do where it cannot be done.
+            self.pulse.start(self.job, self.job_run)
 
     def _announced(self, spec: CallbackSpec) -> HeartbeatAnswer:
         answer = self.gateway.announce(self.job)

@@ -37,15 +37,20 @@ class Pulse:
     contact_lost_after_s: float | None = None
     fraction: Callable[[], float] = random.random
     _cancel: Callable[[], None] | None = None
+    _job_run: int | None = None
 
     def start(self, job: Job, job_run: int) -> None:
-        """Begin; the first heartbeat goes out one interval from now."""
+        """Begin, if it has not begun for this job; the first heartbeat goes out one interval from now."""
+        if self._job_run == job_run:
+            return
+        self._job_run = job_run
         self.gateway.begin_beats(job)
         beats = _Beats(self, job, job_run, self.clock.monotonic())
         self._cancel = self.timers.after(self.interval_s, beats.beat)
 
     def stop(self) -> None:
         """End: when this returns, no Working heartbeat leaves any more. Never waits for an answer."""
+        self._job_run = None
         self.gateway.end_beats()
         if self._cancel is not None:
             self._cancel()

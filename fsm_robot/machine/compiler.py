@@ -88,6 +88,9 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
         "on_enter": Shape("name", "callback that acts when the state is entered"),
         "final": Shape("flag", "whether the run ends here"),
         "ignores": Shape("names", "events of the inbox that mean nothing in this state"),
+        "heartbeats": Shape(
+            "flag", "whether Working heartbeats run here; without a word where the script runs or ends"
+        ),
         "after": Shape("spans", "time in a state that waits -> event: 500ms, 30s, 2m, 1h, or a setting of robot.toml"),
         **LABEL,
     },
@@ -292,6 +295,7 @@ def _state(entry: Mapping[str, Any], value: Value) -> State:
         value.place.line,
         value.place.column,
         tuple(entry.get("after", ())),
+        entry.get("heartbeats", False),
     )
 
 

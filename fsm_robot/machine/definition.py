@@ -14,6 +14,8 @@ import attrs
 
 from fsm_robot.machine.durations import text_of
 
+BEATING = ("run_script", "ask_script_to_stop", "kill_script")
+"""Callbacks in whose states Working heartbeats run without a word of the machine file."""
 FAILURE_KINDS = ("no_connection", "no_answer", "server_error", "throttled", "garbled", "refused", "rejected")
 
 
@@ -42,6 +44,7 @@ class State:
         ignores: Events from outside that mean nothing in it.
         line: Where it stands in the machine file, with `column`.
         after: What comes when it has lasted for some time; only where it waits.
+        heartbeats: Whether Working heartbeats run in it, besides the states that run and end the script.
     """
 
     name: str
@@ -51,6 +54,12 @@ class State:
     line: int = 0
     column: int = 0
     after: tuple[Timeout, ...] = ()
+    heartbeats: bool = False
+
+    @property
+    def beats(self) -> bool:
+        """Whether Working heartbeats run in it, so that the orchestrator's orders are heard there."""
+        return self.heartbeats or self.on_enter in BEATING
 
     def timeout(self, event: str) -> Timeout | None:
         """Return the time after which an event comes here, or None where no time brings it."""
@@ -193,6 +202,10 @@ class Definition:
         """Return the callback called `name`."""
         return next(callback for callback in self.callbacks if callback.name == name)
 
+    def beats(self) -> CallbackSpec:
+        """Return the callback whose `codes` and `retry` heartbeats follow; an empty one where no script is run."""
+        return next((each for each in self.callbacks if each.name == BEATING[0]), CallbackSpec(BEATING[0]))
+
     def events(self) -> tuple[str, ...]:
         """Return every event that triggers a transition or is ignored somewhere, in the order of the file."""
         names = [transition.trigger for transition in self.transitions]
@@ -244,8 +257,9 @@ class Definition:
             if not edge["outcome"]:
                 del edge["outcome"]
         for state in values["states"]:
-            if not state["after"]:
-                del state["after"]
+            for key in ("after", "heartbeats"):
+                if not state[key]:
+                    del state[key]
         for callback in values["callbacks"]:
             # In the order of the file, which decides.
             errors = list(callback.pop("errors").items())

@@ -69,7 +69,11 @@ def make(run_token: str) -> ControlGroup | None:
 
 
 def left_behind(path: str, run_token: str) -> ControlGroup | None:
-    """Return the group that an earlier life has noted, if it is there and really the script's."""
+    """Return the group that an earlier life has noted, if it is there and really the script's.
+
+    One that was killed before it had noted it, right after the script's start, has made it in the usual place.
+    """
+    path = path or (f"{_home()}/{_PREFIX}{run_token}" if _home() else "")
     named_so = run_token and os.path.basename(path) == f"{_PREFIX}{run_token}"
     return ControlGroup(path) if named_so and os.path.exists(f"{path}/cgroup.kill") else None
 

@@ -162,9 +162,15 @@ def test_steps_and_until_tell_the_story_and_the_state(runs: Path, capsys: pytest
 @pytest.mark.parametrize(
     ("form", "marks"),
     [
-        ("mermaid", ["Stopping", "grace_ended (taken 1#215;)", "classDef taken", "class s1,s2,"]),
-        ("dot", ['label="grace_ended (taken 1×)"', 'color="#1f6fb2"', "fillcolor="]),
-        ("markdown", ["| from | event | to | exit code | remarks | taken |", "| `grace_ended` | Aborting |  |  | 1 |"]),
+        ("mermaid", ["Stopping", "grace_ended (taken 1#215;, after", "classDef taken", "class s1,s2,"]),
+        ("dot", ['label="grace_ended (taken 1×, after scripts.stop_grace_s = 1m)"', 'color="#1f6fb2"', "fillcolor="]),
+        (
+            "markdown",
+            [
+                "| from | event | to | exit code | remarks | taken |",
+                "| `grace_ended` | Aborting |  | after scripts.stop_grace_s = 1m | 1 |",
+            ],
+        ),
     ],
 )
 def test_diagram_marks_the_way_of_a_run(

@@ -10,6 +10,7 @@ import attrs
 import pytest
 from hypothesis import given, settings
 
+from fsm_robot import machine_file
 from fsm_robot.errors import DefinitionError
 from fsm_robot.export.bpmn import analysts_process
 from fsm_robot.export.bpmn_exact import exact_process
@@ -24,13 +25,12 @@ from fsm_robot.export.xstate import xstate
 from fsm_robot.machine.definition import Definition, Timeout
 from tests.export.random_machines import machines
 from tests.export.readers import BPMN, SCXML
-from tests.fakes.world import definition_of_the_robot
 
 DEFAULTS = {"scripts.stop_grace_s": 60.0}
 
 
 def robot() -> Definition:
-    return definition_of_the_robot()
+    return machine_file.load_labelled(machine_file.built_in(), None, ())
 
 
 def seconds_in(machine: Definition) -> list[float | None]:

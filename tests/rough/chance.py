@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from random import Random
 
 from tests.rough import troubles
@@ -9,6 +10,8 @@ from tests.rough.case import ABORT, KINDS, STOP, Case, JobPlan, Order, Trouble
 from tests.rough.scripts import SCRIPTS, Script, of_kind
 
 COMMON = ("quick", "quick", "fails", "leaves", "waits", "waits", "deaf")
+TWO_AT_ONCE, MOST_TRIES = 0.36, 20
+"""A little more than a third: what goes with nothing else stays alone."""
 ORDERS = ("none", "none", "stop", "abort", "stop then abort")
 
 
@@ -17,15 +20,18 @@ def case_by(name: str) -> Case:
     wanted, _, _ = name.partition(":")
     chance = Random(f"rough {name}")
     kinds = [chance.choice(KINDS) if wanted == "any" else wanted]
-    if chance.random() < 1 / 3:
-        kinds.append(chance.choice([kind for kind in KINDS if kind != kinds[0]]))
-    found = tuple(troubles.drawn(kind, chance) for kind in kinds)
-    found = found[:1] if len(found) > 1 and not troubles.go_together(*found) else found
+    if chance.random() < TWO_AT_ONCE:
+        kinds += [kind for kind in KINDS if kind != kinds[0]]
+    found = [troubles.drawn(kinds[0], chance)]
+    if len(kinds) > 1:
+        # Drawn until both take effect together, or a third of the jobs would not have two.
+        tries = (troubles.drawn(chance.choice(kinds[1:]), chance) for _ in range(MOST_TRIES))
+        found += list(islice((each for each in tries if troubles.go_together(found[0], each)), 1))
     jobs = tuple(_job(chance, script) for script in _scripts(chance, found))
     if troubles.EFFECTS[found[0].kind, found[0].name].in_order:
         orders = ((Order(ABORT, 0.0),), (Order(STOP, 1.0),))
         jobs = tuple(JobPlan("waits", {"tidy_s": 0}, each) for each in orders) + jobs[2:]
-    return Case(name, found, jobs)
+    return Case(name, tuple(found), jobs)
 
 
 def _scripts(chance: Random, found: tuple[Trouble, ...]) -> list[Script]:
