@@ -72,7 +72,7 @@ check: $(VENV)/.ready ## check robot.toml and states.yaml
 	$(BIN)/python -m fsm_robot check
 
 diagram: $(VENV)/.ready ## write docs/states.md
-	$(BIN)/python -m fsm_robot diagram --format markdown -o docs/states.md
+	$(BIN)/python -m fsm_robot diagram states.yaml --format markdown -o docs/states.md
 
 gallery: $(VENV)/.ready-dev ## write docs/pictures (needs a Chromium, and installs the peers)
 	$(BIN)/python -m tests.gallery

@@ -8,6 +8,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+pytest_plugins = ["fsm_robot.testing.plugin"]
+
 # Developers search at random; where a commit is judged, the same commit is judged alike. A busy machine is no failure.
 hypothesis.settings.register_profile("search", deadline=None)
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)

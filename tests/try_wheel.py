@@ -30,11 +30,17 @@ def main() -> None:
         machine = json.loads(_run([program, "check", "--json"], folder))["machine"]
         if machine["initial"] != "Recovering" or not machine["transitions"]:
             raise SystemExit("the wheel does not carry states.yaml")
+        asked = "from importlib.metadata import entry_points as e; print(*(p.value for p in e(group='pytest11')))"
+        if "fsm_robot" in _run([python, "-I", "-c", asked], folder):
+            raise SystemExit("the wheel loads its pytest plugin into every pytest run")
         for language, title in (("en", "Ready for work"), ("ru", "Готов к работе")):
             if title not in _run([program, "diagram", "--format", "svg", "--lang", language], folder):
                 raise SystemExit(f"the wheel does not carry states.{language}.yaml")
         if "Content-Security-Policy" not in _run([program, "diagram", "--format", "html"], folder):
             raise SystemExit("the wheel does not carry the run player")
+        _run([program, "init", "--machine", "own"], folder)
+        if "Greeting" not in _run([program, "check"], folder / "own"):
+            raise SystemExit("the wheel does not carry the robot that `init --machine` writes")
         demo = _run([python, "-I", "-m", "fsm_robot", "demo", "--folder", str(folder / "demo")], folder)
         if "отчёты" not in (folder / "demo" / "run.html").read_text(encoding="utf-8"):
             raise SystemExit("the demo does not show its own run")

@@ -20,7 +20,7 @@ from fsm_robot.wording import shown
 COMMANDS: Mapping[str, str] = {
     "run": "run the robot until the orchestrator has no job for it",
     "demo": "show everything once, on this machine, with an orchestrator of its own",
-    "init": "write a commented robot.toml and a first script",
+    "init": "write a commented robot.toml and a first script, or a robot of one's own",
     "check": "check robot.toml and the machine file, and show what the machine does",
     "schedule": "let the system's scheduler start the robot: install, show, remove, check",
     "diagram": "draw the machine file",

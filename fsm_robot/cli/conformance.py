@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import attrs
 
 from fsm_robot import machine_file
 from fsm_robot.cli.journal_arguments import add_journals, find_journals, read_runs
+from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
 from fsm_robot.cli.streams import print_json
 from fsm_robot.export.conformance import Fit, fit_of, fitness
 
@@ -17,14 +17,13 @@ from fsm_robot.export.conformance import Fit, fit_of, fitness
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_journals(parser)
-    parser.add_argument("--machine", metavar="FILE", help="a machine file (default: the built-in one)")
+    parser.add_argument("--machine", metavar="FILE", help=f"a machine file (default: {DEFAULT})")
     parser.add_argument("--json", action="store_true", help="print the verdict of every run as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Replay the journals, print what does not fit; 0 where all fit, 1 where one deviates."""
-    path = Path(arguments.machine) if arguments.machine else machine_file.built_in()
-    definition = machine_file.load(path, None, ())
+    definition = machine_file.load(machine_meant(arguments.machine), None, ())
     fits = [fit_of(run, definition) for run in read_runs(find_journals(arguments.journals))]
     deviating = [fit for fit in fits if fit.deviations]
     if arguments.json:

@@ -12,6 +12,7 @@ import attrs
 from fsm_robot import browser, machine_file
 from fsm_robot.cli import interchange
 from fsm_robot.cli.interchange import Beside
+from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
 from fsm_robot.cli.streams import complain
 from fsm_robot.cli.target import target
 from fsm_robot.errors import SettingsError
@@ -81,7 +82,7 @@ COMPARISONS: Mapping[str, Callable[[Words, Comparison, Verdicts], str | bytes]] 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("file", nargs="?", help="a machine file (default: the built-in one)")
+    parser.add_argument("file", nargs="?", help=f"a machine file (default: {DEFAULT})")
     parser.add_argument("--format", choices=sorted(FORMATS), help="default: mermaid; with --diff: markdown")
     parser.add_argument("--diff", metavar=("OLD", "NEW"), nargs=2, help="show what one machine file changes in another")
     parser.add_argument("--lang", metavar="LANGUAGE", default="", help="titles instead of names, such as en or ru")
@@ -104,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
     arguments.format = arguments.format or ("markdown" if arguments.diff else "mermaid")
     if arguments.diff:
         return write(_compared(arguments), arguments.output)
-    path = Path(arguments.file) if arguments.file else machine_file.built_in()
+    path = machine_meant(arguments.file)
     if arguments.runs and arguments.format not in WITH_FIGURES:
         raise SettingsError(f"--runs can be shown as {', '.join(sorted(WITH_FIGURES))}, not as {arguments.format}")
     definition = machine_file.load_labelled(path, None, ())
@@ -153,13 +154,12 @@ def read_runs(names: Sequence[str], youngest: int | None = None) -> list[Run]:
     return [_run(path) for name in names for path in _journals(name)[-(youngest or 0) :]]
 
 
-def player(names: Sequence[str], youngest: int, machine: str | None) -> str:
+def player(names: Sequence[str], youngest: int, machine: Path) -> str:
     """Return the run player for the youngest runs of journals and of folders of them. Raises `RobotError`."""
-    path = Path(machine) if machine else machine_file.built_in()
-    definition = machine_file.load_labelled(path, None, ())
+    definition = machine_file.load_labelled(machine, None, ())
     runs = read_runs(names, youngest)
     figures = heat(run_statistics(run.records for run in runs), "")
-    return page(words(definition, "", str(path)), runs, assets(), figures)
+    return page(words(definition, "", str(machine)), runs, assets(), figures)
 
 
 def _run(path: Path) -> Run:

@@ -71,7 +71,10 @@ def _examine(config: Path) -> Iterator[Diagnosis]:
     except RobotError as error:
         yield Diagnosis("machine", "wrong", str(error).replace("\n", "; "), "`fsm-robot check` names every mistake")
     if not settings.is_of_jobs:
-        return  # the rest is about scripts, sessions and the orchestrator
+        # The other checks are about scripts, sessions and the orchestrator.
+        yield checks.storage_diagnosis(settings)
+        yield checks.lock_diagnosis(settings)
+        return
     for check in LOCAL_CHECKS:
         yield check(settings)
     redact = wiring.redactor_for(settings).text

@@ -6,8 +6,9 @@ import argparse
 from collections.abc import Iterator, Sequence
 
 from fsm_robot.cli.journal_arguments import JournalPath, add_journals, find_journals, read_runs
+from fsm_robot.cli.streams import complain
 from fsm_robot.cli.target import target
-from fsm_robot.export.activities import CASES, View, cases
+from fsm_robot.export.activities import CASES, Case, View, cases
 from fsm_robot.export.event_table import event_table
 from fsm_robot.export.ocel import ocel
 from fsm_robot.export.xes import xes
@@ -54,9 +55,21 @@ def _pieces(arguments: argparse.Namespace, found: Sequence[JournalPath], view: V
     if arguments.format == "ocel":
         return ocel(runs, view)
     grouped = cases(runs, arguments.case, view)
+    if arguments.case == "job":
+        grouped = _told_where_none(grouped)
     if arguments.format == "csv":
         return event_table(grouped, byte_order_mark=arguments.bom)
     return xes(grouped, LOG_NAME)
+
+
+def _told_where_none(grouped: Iterator[Case]) -> Iterator[Case]:
+    """Say why a log is empty: no run has had a job, or its machine knows of none."""
+    empty = True
+    for case in grouped:
+        empty = False
+        yield case
+    if empty:
+        complain("there is no job in these journals, so the log has no case; with `--case run` each run is one")
 
 
 def _chunks(pieces: Iterator[str]) -> Iterator[str]:

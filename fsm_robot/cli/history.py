@@ -11,7 +11,7 @@ from fsm_robot.cli.run import add_config
 from fsm_robot.cli.status import table
 from fsm_robot.cli.streams import print_json
 from fsm_robot.errors import SettingsError
-from fsm_robot.operations.folders import output_of, runs_backwards, storage_of, storage_of_config
+from fsm_robot.operations.folders import has_jobs, output_of, runs_backwards, storage_of, storage_of_config
 from fsm_robot.operations.past_jobs import PastJob, newest_jobs
 
 HEADS = ("taken", "script", "outcome", "status", "seconds", "job", "output")
@@ -37,6 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
         print_json([_as_json(job, storage) for job in jobs])
     elif jobs:
         print("\n".join(table([HEADS, *(_row(job, storage) for job in reversed(jobs))])))
+    elif not has_jobs(Path(arguments.folder or arguments.config)):
+        print("the machine of this robot has no jobs; `fsm-robot status` tells what it does, and `fsm-robot replay`")
+        print(f"with --steps what it did: {storage / 'journal'}")
     else:
         print("no job failed" if arguments.failed else "no job yet")
     return 0

@@ -1,4 +1,4 @@
-"""`fsm-robot init`: a commented robot.toml and a first script."""
+"""`fsm-robot init`: a commented robot.toml and a first script; with `--machine` a small robot of one's own."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ OPTIONS = {
     "orchestrator.robot_guid_file": "--robot-guid-file",
     "scripts.directory": "--scripts",
 }
+OWN_ROBOT = ("robot.toml", "machine.yaml", "callbacks.py", "test_machine.py")
+OF_JOBS = ("url", "robot_guid", "robot_guid_file", "from_settings", "scripts")
 HELLO = '''"""A first script: greets whom the Task names. Run it by hand, too: `python scripts/hello.py`."""
 
 from fsm_robot import job
@@ -37,6 +39,9 @@ print(f"Hello, {name}!")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("folder", nargs="?", default=".", help="where the files go (default: here)")
+    parser.add_argument(
+        "--machine", action="store_true", help="write a small robot with a machine of its own, without an orchestrator"
+    )
     parser.add_argument("--url", help="where the Orchestrator listens, such as http://127.0.0.1:4500")
     parser.add_argument(
         "--robot-guid", help="the robot's GUID; other users may see a command line, so rather leave it out"
@@ -57,6 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Ask for what is missing, write the files, say what comes next."""
     folder = Path(arguments.folder)
+    if arguments.machine:
+        return _own_robot(folder, arguments)
     config, hello = folder / "robot.toml", folder / "scripts" / "hello.py"
     _must_be_new(config)
     values = _taken_over(arguments)
@@ -81,6 +88,35 @@ def run(arguments: argparse.Namespace) -> int:
     print("  fsm-robot check                   is everything right?")
     print("  fsm-robot orchestrator serve      an orchestrator to try it with, if you have none at hand")
     print("  fsm-robot run                     do the jobs that wait")
+    return 0
+
+
+def _own_robot(folder: Path, arguments: argparse.Namespace) -> int:
+    """Write a robot of a machine of one's own, all of its files or none, and say what comes next."""
+    for name in OF_JOBS:
+        if getattr(arguments, name) is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise SettingsError(f"--machine writes a robot that no orchestrator gives jobs, so it takes no {option}")
+    templates = Path(__file__).with_name("own_robot")
+    for name in OWN_ROBOT:
+        _must_be_new(folder / name)
+    written: list[Path] = []
+    try:
+        for name in OWN_ROBOT:
+            _write(folder / name, (templates / name).read_text(encoding="utf-8"))
+            written.append(folder / name)
+    except SettingsError:
+        for path in written:
+            path.unlink()
+        raise
+    print(f"wrote {', '.join(str(path) for path in written)}")
+    print(f"\nnext, in {folder.resolve()}:")
+    print("  fsm-robot check                   is everything right?")
+    print("  fsm-robot run                     it greets for a minute")
+    print("  fsm-robot status                  what it does now, from another terminal")
+    print("  fsm-robot post enough             tell it to end")
+    print("  fsm-robot diagram --format svg -o machine.svg")
+    print("  pytest                            its own test")
     return 0
 
 

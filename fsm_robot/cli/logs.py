@@ -10,7 +10,7 @@ from pathlib import Path
 from fsm_robot.cli.run import add_config
 from fsm_robot.cli.streams import write_data
 from fsm_robot.errors import SettingsError
-from fsm_robot.operations.folders import job_meant, output_of, seen_in, storage_of, storage_of_config
+from fsm_robot.operations.folders import has_jobs, job_meant, output_of, seen_in, storage_of, storage_of_config
 from fsm_robot.operations.now import now_from
 from fsm_robot.operations.output_text import shown_text
 from fsm_robot.worker.output import PREVIEW_NAME
@@ -32,6 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the output."""
     storage = storage_of(Path(arguments.folder)) if arguments.folder else storage_of_config(arguments.config)
+    if not has_jobs(Path(arguments.folder or arguments.config)):
+        raise SettingsError(
+            f"the machine of this robot has no jobs, so no script printed anything; its log is {storage / 'robot.log'}"
+        )
     job = job_meant(storage, arguments.job)
     path = output_of(storage, job.job)
     if not path.exists() and not arguments.follow:

@@ -11,6 +11,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
 from fsm_robot.cli.streams import complain, print_json, tell
 from fsm_robot.errors import SettingsError
 from fsm_robot.orchestrator import faults
@@ -76,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     serve.add_argument(
         "--runs", nargs="+", metavar="FOLDER", help="link a page that steps through the journals of these robots"
     )
-    serve.add_argument("--machine", metavar="FILE", help="the machine file of those robots (default: the built-in one)")
+    serve.add_argument("--machine", metavar="FILE", help=f"the machine file of those robots (default: {DEFAULT})")
 
     enqueue = commands.add_parser("enqueue", parents=[shared], help="add a job")
     enqueue.add_argument("script", help="path below the robot's scripts folder")
@@ -170,10 +171,10 @@ def _runs_page(arguments: argparse.Namespace) -> Callable[[], str]:
     from fsm_robot import machine_file
     from fsm_robot.cli.diagram import player
 
-    if arguments.machine:
-        machine_file.load(Path(arguments.machine), None, ())
+    machine = machine_meant(arguments.machine)
+    machine_file.load(machine, None, ())
     # Read anew for every look: the robots go on.
-    return lambda: player(arguments.runs, SHOWN_RUNS, arguments.machine)
+    return lambda: player(arguments.runs, SHOWN_RUNS, machine)
 
 
 def _enqueue(arguments: argparse.Namespace, store: Store) -> int:

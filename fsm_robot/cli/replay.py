@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fsm_robot import machine_file
+from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
 from fsm_robot.cli.streams import complain, print_json
 from fsm_robot.cli.target import target
 from fsm_robot.errors import JournalError, SettingsError
@@ -21,7 +22,7 @@ from fsm_robot.machine.definition import Definition
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("journals", nargs="+", metavar="JOURNAL|FOLDER", help="a journal, or a folder of *.jsonl files")
-    parser.add_argument("--machine", metavar="FILE", help="the machine file to try (default: the built-in one)")
+    parser.add_argument("--machine", metavar="FILE", help=f"the machine file to try (default: {DEFAULT})")
     parser.add_argument("--json", action="store_true", help="print the verdicts as JSON")
     parser.add_argument("--junit", metavar="FILE", help="write the verdicts as JUnit XML too")
     parser.add_argument("--steps", action="store_true", help="tell each run step by step")
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Replay every journal; 0: all decided alike, 1: one diverges, 2: a file could not be judged to its end."""
-    machine = Path(arguments.machine) if arguments.machine else machine_file.built_in()
+    machine = machine_meant(arguments.machine)
     definition = machine_file.load(machine, None, ())
     shown = arguments.machine or machine.name
     all_replayed = []

@@ -14,6 +14,7 @@ import attrs
 
 from fsm_robot import machine_file
 from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
+from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
 from fsm_robot.cli.streams import print_json
 from fsm_robot.errors import SettingsError
 from fsm_robot.simulator import explore, report
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="two jobs: every crash point x every single fault (no seed, no --faults)",
     )
     parser.add_argument("--scenario", metavar="FILE", help="run the one scenario that a finding left behind")
-    parser.add_argument("--machine", metavar="FILE", help="a machine file instead of the built-in one")
+    parser.add_argument("--machine", metavar="FILE", help=f"a machine file (default: {DEFAULT})")
     parser.add_argument("--no-shrink", action="store_true", help="leave a finding as large as it was found")
     parser.add_argument("--out", default="simulated", metavar="DIR", help="where findings go (default: simulated)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -53,7 +54,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.jobs < 1:
         raise SettingsError("--jobs must be at least 1")
     faults = _faults(arguments.faults)
-    path = Path(arguments.machine) if arguments.machine else machine_file.built_in()
+    path = machine_meant(arguments.machine)
+    if not machine_file.load(path, None, ()).has_jobs:
+        what = "the simulator is a world of jobs, scripts and an orchestrator, and this machine has none of them"
+        raise SettingsError(f"{path}: {what}; test it with `fsm-robot replay` and with docs/testing.md")
     setup = Setup(machine_file.load(path, callback_names(Callbacks), OUTCOMES))
     watch = _Progress()
     if arguments.scenario:

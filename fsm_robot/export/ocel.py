@@ -31,6 +31,7 @@ EVENT_ATTRIBUTES: Mapping[str, str] = {
     "transition": "string",
     "outcome": "string",
 }
+OF_JOBS = ("job", "script", "outcome")
 _EPOCH = "1970-01-01T00:00:00.000+00:00"
 
 
@@ -51,9 +52,12 @@ def ocel(runs: Iterable[Run], view: View) -> Iterator[str]:
     for entry in objects.entries():
         yield f"{before}{_json(entry)}"
         before = ",\n"
-    types = [_type(name, attributes) for name, attributes in OBJECT_TYPES.items()]
+    # What has no jobs has no word of them: a traffic light's log knows the robot and its runs.
+    without = () if objects.jobs else OF_JOBS
+    types = [_type(name, attributes) for name, attributes in OBJECT_TYPES.items() if name not in without]
+    of_events = {name: kind for name, kind in EVENT_ATTRIBUTES.items() if name not in without}
     yield f'\n],"objectTypes":{_json(types)},\n"eventTypes":'
-    yield f"{_json([_type(carried(name), EVENT_ATTRIBUTES) for name in event_types])}}}\n"
+    yield f"{_json([_type(carried(name), of_events) for name in event_types])}}}\n"
 
 
 def object_id(kind: str, name: str) -> str:

@@ -56,6 +56,7 @@ class Reading:
         wrong: One sentence that says it, empty where nothing is wrong.
         line: Number of the damaged line, 0 where there is none.
         doubtful: Records behind a changed line that can be read, but that the chain does not vouch for.
+        cr_lf: Whether lines end in CR LF: git or an editor wrote the file anew, a robot ends a line with LF alone.
     """
 
     records: list[Record]
@@ -63,6 +64,7 @@ class Reading:
     wrong: str = ""
     line: int = 0
     doubtful: list[Record] = attrs.field(factory=list)
+    cr_lf: bool = False
 
 
 def step_values(step: Step, at: str, monotonic_s: float, clean: Callable[[str], str] = str) -> dict[str, Any]:
@@ -130,24 +132,31 @@ def read_lines(lines: Iterable[str]) -> tuple[list[Record], str]:
 def read(lines: Iterable[bytes]) -> Reading:
     """Return what the lines of a journal, each with its newline, hold. Whatever stands in them, this does not fail."""
     records: list[Record] = []
-    chain = ""
+    chain, cr_lf, reading = "", False, Reading(records)
     rest = iter(lines)
     for number, line in enumerate(rest, start=1):
         if not line.endswith(b"\n"):
             # Nothing may follow, so this is where the power went, or a file that is no journal.
-            return _torn(records, number, line)
+            reading = _torn(records, number, line)
+            break
         content, mark, tail = line.rpartition(b',"chain":"')
         if not mark:
-            return _changed(records, number, "is no line of a journal", rest)
+            reading = _changed(records, number, "is no line of a journal", rest)
+            break
         content += b"}"
         chain = _chain(content, chain)
         if tail != f'{chain}"}}\n'.encode():
-            return _changed(records, number, "was changed, or a line before it is missing", rest)
+            # Git for Windows may have put a CR before the LF. The chain speaks of what stands before both.
+            if tail != f'{chain}"}}\r\n'.encode():
+                reading = _changed(records, number, "was changed, or a line before it is missing", rest)
+                break
+            cr_lf = True
         record = _record(content, chain)
         if isinstance(record, str):
-            return _changed(records, number, record, rest)
+            reading = _changed(records, number, record, rest)
+            break
         records.append(record)
-    return Reading(records)
+    return attrs.evolve(reading, cr_lf=True) if cr_lf else reading
 
 
 def _torn(records: list[Record], number: int, line: bytes) -> Reading:

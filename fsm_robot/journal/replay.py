@@ -316,6 +316,10 @@ def _remarks(reading: Reading, definition: Definition) -> Sequence[str]:
         remarks.append(f"the run was made with the machine {header['machine']!r}, this one is {definition.name!r}")
     elif header.get("machine_sha256") not in (None, definition.digest()):
         remarks.append("the machine file is not the one that the run was made with")
+    if reading.cr_lf:
+        remarks.append(
+            "its lines end in CR LF, as git writes them on Windows; `*.jsonl -text` in .gitattributes prevents it"
+        )
     if reading.damage == "torn":
         remarks.append(f"{reading.wrong}, as a power loss leaves it; the lines before it were judged")
     elif reading.damage == "changed":

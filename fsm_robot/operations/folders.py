@@ -48,6 +48,16 @@ def storage_of_config(config: str) -> Path:
     return settings_module.load(Path(config).absolute(), need_credential=False).storage_directory
 
 
+def has_jobs(folder: Path) -> bool:
+    """Return whether a robot takes jobs, as far as its robot.toml tells: that of its folder, or the file itself.
+
+    Raises:
+        SettingsError: The robot.toml is wrong.
+    """
+    config = folder if folder.is_file() else folder / "robot.toml"
+    return not config.is_file() or settings_module.load(config.absolute(), {}, need_credential=False).is_of_jobs
+
+
 def seen_in(storage: Path) -> Seen:
     """Return what is found in a storage folder now; nothing in it is changed. Raises `JournalError`."""
     try:

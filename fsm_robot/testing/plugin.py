@@ -1,5 +1,7 @@
 """The pytest plugin: replay journals, run a machine among fakes. It imports nothing of fsm_robot before a test asks.
 
+It is loaded by whoever names it (`pytest_plugins = ["fsm_robot.testing.plugin"]`), and is no entry point: a package
+that was installed to run a robot must not put fixtures and a marker into every pytest run of that environment.
 docs/testing.md shows it at work.
 """
 

@@ -40,6 +40,32 @@ def test_journals_are_found_wherever_the_argument_points(storage: Path, below: s
     assert cases == (expected[1:] if "000002" in below else expected)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(["export", "--format", kind] for kind in ("xes", "csv", "ocel")),
+        *(["conformance"], ["history"], ["status"], ["replay", "--json"]),
+        ["diagram", "--format", "markdown", "--runs"],
+    ],
+    ids=" ".join,
+)
+def test_journals_that_git_turned_to_crlf_tell_every_command_the_same(
+    storage: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No line is called changed, and only replay remarks on it."""
+    code = main([*command, str(storage)])
+    before = capsys.readouterr()
+    for journal in (storage / "journal").iterdir():
+        journal.write_bytes(journal.read_bytes().replace(b"\n", b"\r\n"))
+
+    assert main([*command, str(storage)]) == code == 0
+    after = capsys.readouterr()
+    if command[0] == "replay":
+        assert [len(run["remarks"]) for run in json.loads(after.out)["runs"]] == [1, 1]
+    else:
+        assert after == before
+
+
 def test_xes_and_ocel_are_written_whole(storage: Path) -> None:
     """Each format by its own reader, and nothing but the file is left."""
     for name, read in (("log.xes", ET.fromstring), ("log.json", json.loads)):

@@ -65,6 +65,28 @@ HOSTILE = {
 }
 
 
+def recorded() -> list[bytes]:
+    return (Path(__file__).parents[1] / "journals" / "night.jsonl").read_bytes().splitlines(keepends=True)
+
+
+@given(st.data())
+def test_cr_before_line_ends_changes_nothing_that_is_judged(data: st.DataObject) -> None:
+    """Git or an editor may have turned some lines or all; a change of content is told as ever, at the same line."""
+    lines = recorded()
+    turned = data.draw(st.lists(st.booleans(), min_size=len(lines), max_size=len(lines)))
+    edited = data.draw(st.none() | st.integers(1, len(lines) - 1))
+    if edited is not None:
+        lines[edited] = lines[edited].replace(b'"at":"2', b'"at":"3')
+    crlf = [line[:-1] + b"\r\n" if cr else line for line, cr in zip(lines, turned, strict=True)]
+    as_it_was, reading = read(lines), read(crlf)
+
+    assert (reading.records, reading.damage, reading.wrong) == (as_it_was.records, as_it_was.damage, as_it_was.wrong)
+    assert reading.damage == ("" if edited is None else "changed")
+    assert reading.cr_lf == any(turned[: len(reading.records)])
+    said = [remark for remark in replay(reading, DEFINITION).remarks if "CR LF" in remark]
+    assert bool(said) == reading.cr_lf
+
+
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_line_is_one_sentence_even_where_its_chain_is_right(content: str) -> None:
     """Nothing that stands in a line makes the reader fail; the lines before it are kept."""

@@ -23,6 +23,7 @@ def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A user's folder: a machine file and some recorded runs."""
+    (tmp_path / "conftest.py").write_text(blocks()[0], encoding="utf-8")
     shutil.copyfile(machine_file.built_in(), tmp_path / "my_states.yaml")
     (tmp_path / "runs").mkdir()
     for story in STORIES:
@@ -31,9 +32,14 @@ def project(tmp_path: Path) -> Path:
 
 
 def example() -> str:
+    return blocks()[1]
+
+
+def blocks() -> list[str]:
+    """The Python of docs/testing.md: the conftest.py, the worked example."""
     page = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    return str(code)
+    conftest, test = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    return [str(conftest), str(test)]
 
 
 def test_worked_example_of_the_documentation_passes_as_it_stands(project: Path) -> None:
@@ -88,8 +94,24 @@ def test_marker_that_is_used_wrongly_says_how(project: Path, text: str) -> None:
     assert '@pytest.mark.journals("folder")' in done.stdout + done.stderr
 
 
-def test_tests_that_do_not_use_the_plugin_import_nothing_of_the_robot(tmp_path: Path) -> None:
-    """An installed fsm_robot costs other people's tests two small modules."""
+def test_tests_that_do_not_ask_for_the_plugin_see_nothing_of_the_robot(tmp_path: Path) -> None:
+    """An installed fsm_robot puts no fixture and no module into other people's tests."""
+    (tmp_path / "test_other.py").write_text(
+        "import sys\n"
+        "def test_x():\n"
+        "    ours = sorted(name for name in sys.modules if name.startswith('fsm_robot'))\n"
+        "    assert not ours, ours\n",
+        encoding="utf-8",
+    )
+
+    done = run_pytest(tmp_path, "-p", "no:hypothesispytest", "test_other.py")
+
+    assert done.returncode == 0, done.stdout
+    assert "robot_world" not in run_pytest(tmp_path, "--fixtures").stdout
+
+
+def test_plugin_that_is_asked_for_imports_little_until_a_test_uses_it(tmp_path: Path) -> None:
+    """Named on the command line it is there, at the cost of two small modules."""
     (tmp_path / "test_other.py").write_text(
         "import sys\n"
         "def test_x():\n"
@@ -100,9 +122,10 @@ def test_tests_that_do_not_use_the_plugin_import_nothing_of_the_robot(tmp_path: 
         encoding="utf-8",
     )
 
-    done = run_pytest(tmp_path, "-p", "no:hypothesispytest", "test_other.py")
+    done = run_pytest(tmp_path, "-p", "no:hypothesispytest", "-p", "fsm_robot.testing.plugin", "test_other.py")
 
     assert done.returncode == 0, done.stdout
+    assert "robot_world" in run_pytest(tmp_path, "-p", "fsm_robot.testing.plugin", "--fixtures").stdout
 
 
 def test_marker_is_known_to_strict_projects(project: Path) -> None:
@@ -112,3 +135,15 @@ def test_marker_is_known_to_strict_projects(project: Path) -> None:
     )
 
     assert run_pytest(project, "--strict-markers", "test_it.py").returncode == 0
+
+
+def test_journals_that_git_turned_to_crlf_are_judged_as_before(project: Path) -> None:
+    """A checkout on Windows fails no test of a user."""
+    (project / "test_my_states.py").write_text(example(), encoding="utf-8")
+    for journal in (project / "runs").iterdir():
+        journal.write_bytes(journal.read_bytes().replace(b"\n", b"\r\n"))
+
+    done = run_pytest(project, "test_my_states.py", "-k", "recorded_runs")
+
+    assert done.returncode == 0, done.stdout
+    assert f"{len(STORIES)} passed" in done.stdout

@@ -1,0 +1,184 @@
+"""Commands in the folder of a robot with a machine of its own: what `init --machine` writes, run by the real program."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from fsm_robot.cli import main
+from fsm_robot.cli.init import OWN_ROBOT
+
+QUICK = {"greetings = 12": "greetings = 3", "rest_s = 5.0": "rest_s = 0.01"}
+OF_ORCHESTRATORS = re.compile(r"orchestrat|\bjobs?\b|script", re.IGNORECASE)
+
+
+def robot(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "fsm_robot", *arguments],
+        **{"cwd": folder, "capture_output": True, "text": True, "encoding": "utf-8"},
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a new robot that does not rest for long."""
+    folder = tmp_path / "робот"
+    assert main(["init", "--machine", str(folder)]) == 0
+    text = (folder / "robot.toml").read_text(encoding="utf-8")
+    for old, new in QUICK.items():
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "robot.toml").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def ran(own: Path) -> Path:
+    """The same, after one run."""
+    done = robot(own, "run", "--quiet")
+    assert done.returncode == 0, done.stderr
+    return own
+
+
+def test_robot_that_init_wrote_is_right_runs_to_its_end_and_its_own_test_passes(own: Path) -> None:
+    """Nothing has to be added: check, run, pytest."""
+    assert robot(own, "check").returncode == 0
+
+    done = robot(own, "run")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("hello") == 3
+
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    tests = subprocess.run(command, cwd=own, capture_output=True, text=True, timeout=100, check=False)
+    assert tests.returncode == 0, tests.stdout
+    assert "3 passed" in tests.stdout
+
+
+@pytest.mark.parametrize("there", OWN_ROBOT)
+def test_init_overwrites_nothing_and_writes_all_or_nothing(
+    tmp_path: Path, there: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One file that is there already keeps the others from being written."""
+    (tmp_path / there).write_text("mine")
+
+    assert main(["init", "--machine", str(tmp_path)]) == 2
+
+    assert "nothing was written" in capsys.readouterr().err
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [(there, "mine")]
+
+
+def test_init_of_a_machine_takes_nothing_of_an_orchestrator(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An option without effect is refused."""
+    assert main(["init", "--machine", str(tmp_path), "--url", "http://127.0.0.1:1"]) == 2
+    assert "takes no --url" in capsys.readouterr().err
+
+
+def test_commands_take_the_machine_that_robot_toml_names(ran: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody has to say --machine in the folder of a robot."""
+    assert main(["replay", "state"]) == 0
+    assert "identical" in capsys.readouterr().out
+    assert main(["conformance", "state"]) == 0
+    assert "fitness of the log 1.0000" in capsys.readouterr().out
+    assert main(["diagram"]) == 0
+    assert "Greeting" in capsys.readouterr().out
+    assert main(["diagram", "--format", "html", "--runs", "state"]) == 0
+    page = capsys.readouterr()
+    assert "Greeting" in page.out
+    assert not page.err
+
+
+def test_machine_that_an_option_names_goes_before_that_of_robot_toml(
+    ran: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Tomorrow's file is tried on yesterday's runs."""
+    text = (ran / "machine.yaml").read_text(encoding="utf-8")
+    (ran / "new.yaml").write_text(text.replace("dest: Done", "dest: Over").replace("name: Done", "name: Over"))
+
+    assert main(["replay", "state", "--machine", "new.yaml"]) == 1
+    assert main(["conformance", "state", "--machine", "new.yaml"]) == 1
+    assert main(["diagram", "new.yaml"]) == 0
+    assert "Over" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["replay", "conformance", "diagram"])
+def test_folder_without_a_robot_means_the_built_in_machine_and_a_wrong_robot_toml_is_told(
+    ran: Path, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """To go on with another machine than the folder's own would mislead."""
+    arguments = [command] if command == "diagram" else [command, str(ran / "state")]
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == (0 if command == "diagram" else 1)
+    capsys.readouterr()
+
+    (tmp_path / "robot.toml").write_text("[machine]\nfil = 'x'\n")
+    assert main(arguments) == 2
+    assert "fil" in capsys.readouterr().err
+
+
+def test_runs_of_a_machine_without_jobs_are_the_cases_of_its_logs(
+    ran: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One case per run in every format, without a word of jobs but the columns that every table has."""
+    robot(ran, "run", "--quiet")
+    for kind in ("xes", "ocel", "csv"):
+        assert main(["export", "state", "--format", kind, "-o", f"log.{kind}"]) == 0
+    text = (ran / "log.xes").read_text(encoding="utf-8")
+    traces = ElementTree.fromstring(text).findall("{*}trace")
+    log = json.loads((ran / "log.ocel").read_text(encoding="utf-8"))
+    with (ran / "log.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+
+    assert len(traces) == 2
+    assert [len(trace.findall("{*}event")) for trace in traces] == [6, 6]
+    assert {kind["name"] for kind in log["objectTypes"]} == {"robot", "run"}
+    assert len([found for found in log["objects"] if found["type"] == "run"]) == 2
+    assert len({row["case"] for row in rows}) == 2
+    assert not {row["job"] + row["script"] + row["outcome"] for row in rows} - {""}
+    for name in ("log.xes", "log.ocel"):
+        assert not OF_ORCHESTRATORS.findall((ran / name).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("kind", ["xes", "csv"])
+def test_cases_by_job_of_a_machine_without_jobs_say_why_the_log_is_empty(
+    ran: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An empty file without a word looks like a robot that did nothing."""
+    assert main(["export", "state", "--format", kind, "--case", "job"]) == 0
+    assert "with `--case run`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        (["simulate", "--jobs", "1"], 2, "machine has none of them"),
+        (["history"], 0, "has no jobs"),
+        (["history", "."], 0, "has no jobs"),
+        (["history", "--failed"], 0, "has no jobs"),
+        (["logs"], 2, "has no jobs"),
+        (["logs", "--folder", "."], 2, "has no jobs"),
+        (["doctor"], 0, "free: this robot does not run now"),
+        (["schedule", "show"], 0, "robot.toml"),
+        (["status"], 0, "idle"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_commands_that_know_jobs_have_a_sentence_for_a_robot_without(
+    ran: Path, command: list[str], code: int, said: str
+) -> None:
+    """What a command cannot do there is told, with the documented exit code, and never a traceback."""
+    done = robot(ran, *command)
+
+    assert done.returncode == code, done.stderr
+    assert said in (done.stdout + done.stderr).replace(os.sep * 2, os.sep)
+    assert "Traceback" not in done.stderr
