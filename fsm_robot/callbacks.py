@@ -80,6 +80,7 @@ class Callbacks:
         outcome: How the job in hand ended, empty while that is not known.
         idle_wait_s: How long `announce` goes on asking, every `idle_interval_s`, while there is no job.
         keep_task: Whether the journal gets the Task itself, and not only its digest.
+        my: The section `[my]` of robot.toml, as a class `Settings` within the class declares it; else None.
         storage_broken: Whether a record could not be written: then no job is taken any more.
     """
 
@@ -98,6 +99,7 @@ class Callbacks:
     idle_interval_s: float = 10.0
     new_token: Callable[[], str] = _random_token
     keep_task: bool = False
+    my: Any = None
     job: Job | None = None
     job_run: int = 0
     run_token: str = ""

@@ -99,9 +99,12 @@ def own_robot(settings: Settings, kind: type, *, console: bool) -> OwnRobot:
 
 def own_settings_of(settings: Settings, kind: type) -> Any:
     """Return what the section `[my]` gives to callbacks of one's own. Raises `SettingsError`."""
+    declared = getattr(kind, "Settings", None)
+    if declared is None and not settings.my:
+        return None  # most robots of jobs: an idle start imports nothing for it
     from fsm_robot.engine import own_settings
 
-    own, problems = own_settings.read(getattr(kind, "Settings", None), settings.my, settings.base)
+    own, problems = own_settings.read(declared, settings.my, settings.base)
     if problems:
         raise SettingsError([f"[my]{f' {key}' if key else ''}: {text}" for key, text in problems])
     return own
@@ -126,20 +129,27 @@ def machine_path(settings: Settings) -> Path:
 def machine_for(settings: Settings, kind: type, *, cached: bool) -> Definition:
     """Return the machine that the settings name, checked against the callbacks of a class."""
     cache = settings.storage_directory if cached else None
+    declared = getattr(kind, "Settings", None)
+    names = None if declared is None else (*times(settings), *_times_of(declared))
     if takes_jobs(kind):
-        return machine_file.load(machine_path(settings), callback_names(kind), OUTCOMES, cache)
+        return machine_file.load(machine_path(settings), callback_names(kind), OUTCOMES, cache, times=names)
     from fsm_robot.engine.callbacks import names_of
-    from fsm_robot.engine.own_settings import times_of
 
     if not settings.machine.file:
         raise SettingsError("machine.file: is missing; callbacks of one's own need a machine file of one's own")
-    names = (*times(settings), *times_of(getattr(kind, "Settings", None)))
     return machine_file.load(machine_path(settings), names_of(kind), (), cache, times=names)
+
+
+def _times_of(declared: type) -> tuple[str, ...]:
+    from fsm_robot.engine.own_settings import times_of
+
+    return times_of(declared)
 
 
 def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle: str) -> Robot:
     """Build a robot that takes jobs; nothing is sent and nothing is written yet."""
     definition = machine_for(settings, kind, cached=True)
+    my = own_settings_of(settings, kind)
     redactor, clock, timers, inbox = redactor_for(settings), SystemClock(), ThreadTimers(log.write), QueueInbox()
     gateway = gateway_for(settings, redactor, log.warning)
     worker = _LateWorker(settings, redactor, log)
@@ -172,6 +182,7 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
         idle_wait_s=settings.session.idle_wait_s,
         idle_interval_s=settings.heartbeat.interval_s,
         keep_task=settings.storage.keep_task,
+        my=my,
     )
     journal = JournalFile(
         journal_directory,
@@ -181,12 +192,19 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
         make_room=lambda: machine_file.give_up_cache(settings.storage_directory),
     )
     machine = RobotMachine(definition)
-    channel = Channel(
-        settings.storage_directory, Asked(definition, inbox, lambda: _now(machine, callbacks)), log.warning
-    )
-    timeouts = Timeouts(timers, inbox, times(settings))
+    asked = Asked(definition, inbox, lambda: _now(machine, callbacks))
+    channel = Channel(settings.storage_directory, asked, log.warning, asked.end)
+    timeouts = Timeouts(timers, inbox, times(settings) | _times_in(my))
     runner = Runner(machine, journal, callbacks, inbox, log, timeouts, channel=channel)
     return Robot(runner, callbacks, inbox, gateway, journal, log)
+
+
+def _times_in(my: Any) -> dict[str, float]:
+    if my is None:
+        return {}
+    from fsm_robot.engine.own_settings import times_in
+
+    return times_in(my)
 
 
 def _now(machine: RobotMachine, callbacks: Callbacks) -> dict[str, Any]:

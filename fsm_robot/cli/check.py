@@ -42,9 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Check, and print what was found."""
     said: list[str] = []
     if arguments.file:
-        path, known = Path(arguments.file), None if arguments.any_callbacks else callback_names(Callbacks)
-        # The built-in callbacks are those of a robot that does jobs; a machine without jobs has some of its own.
-        definition = machine_file.labelled(machine_file.load(path, known, OUTCOMES, jobs_only=True), path)
+        path = Path(arguments.file)
+        definition = machine_file.labelled(_machine_in(path, any_callbacks=arguments.any_callbacks), path)
     else:
         named = arguments.config or os.environ.get("FSM_ROBOT_CONFIG", "")
         definition, said = _check_settings(Path(named or USUAL_CONFIG), named=bool(named))
@@ -53,6 +52,18 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print("\n".join([*said, *_report(definition), *_gaps(definition)]))
     return 0
+
+
+def _machine_in(path: Path, *, any_callbacks: bool) -> Definition:
+    """Return the machine of a file, checked against the callbacks that the robot.toml beside it names for it."""
+    config = path.with_name(USUAL_CONFIG)
+    if not any_callbacks and os.path.lexists(config):
+        settings = settings_module.load(config.absolute(), need_credential=False)
+        if settings.machine.callbacks and wiring.machine_path(settings) == Path(os.path.abspath(path)):
+            return wiring.machine_for(settings, wiring.callbacks_class(settings), cached=False)
+    # The built-in callbacks are those of a robot that does jobs; a machine without jobs has some of its own.
+    known = None if any_callbacks else callback_names(Callbacks)
+    return machine_file.load(path, known, OUTCOMES, jobs_only=True)
 
 
 def _check_settings(path: Path, *, named: bool) -> tuple[Definition, list[str]]:
@@ -67,9 +78,9 @@ def _check_settings(path: Path, *, named: bool) -> tuple[Definition, list[str]]:
     kind = wiring.callbacks_class(settings)
     definition = wiring.machine_for(settings, kind, cached=False)
     definition = machine_file.labelled(definition, wiring.machine_path(settings))
+    wiring.own_settings_of(settings, kind)
     if wiring.takes_jobs(kind):
         return definition, [f"{path}: no mistake", *_places(settings), ""]
-    wiring.own_settings_of(settings, kind)
     if problems := _storage_problems(settings):
         raise SettingsError(problems)
     return definition, [f"{path}: no mistake", f"storage      {settings.storage_directory}", ""]

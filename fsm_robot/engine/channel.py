@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,9 @@ ASKED_WITHIN_S = 5.0
 ANSWERED_WITHIN_S = 30.0
 """How long who has asked waits: the robot may be in the middle of a call."""
 
+ENDS_WITHIN_S = 3.0
+"""How long the end of the robot waits for answers that are being given."""
+
 Answers = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
@@ -47,15 +51,19 @@ class Channel:
         answer: What is said to a request: `ask` and what belongs to it, without the token. From any thread, several at
             a time; it raises nothing but `ChannelError`.
         warn: Where it is told that there is no channel; the robot works without one.
+        ended: Called when it closes: whoever waits within `answer` has to come back.
     """
 
     folder: Path
     answer: Answers
     warn: Callable[..., None]
+    ended: Callable[[], None] = lambda: None
     _token: str = attrs.field(factory=lambda: secrets.token_hex(16))
     _listener: local.Listener | None = None
     _begun: bool = False
     _closed: bool = False
+    _answering: int = 0
+    _changed: threading.Condition = attrs.field(factory=threading.Condition)
 
     def open(self) -> None:
         """Listen from now on; called again, it does nothing. A robot that gets no channel goes on without one."""
@@ -70,7 +78,7 @@ class Channel:
             self.warn("this run cannot be asked or told anything", error=str(error))
 
     def close(self) -> None:
-        """Listen no more."""
+        """Listen no more; who has asked already gets the answer first."""
         listener, self._listener = self._listener, None
         if listener is None:
             return
@@ -81,6 +89,10 @@ class Channel:
             local.connect(listener.address).close()
         except OSError as error:
             self.warn("the local channel could not be reached to close it", error=str(error))
+        self.ended()
+        # The event that ends a run is in the journal, and the process about to go: who posted it is still to hear that.
+        with self._changed:
+            self._changed.wait_for(lambda: not self._answering, ENDS_WITHIN_S)
         listener.close()
 
     def _write_down(self, address: str) -> None:
@@ -113,9 +125,18 @@ class Channel:
         try:
             request = connection.receive(ASKED_WITHIN_S, LARGEST_BYTES)
             if request is not None:
-                connection.send(json.dumps(self._answered(_object(request))).encode())
+                self._count(+1)
+                try:
+                    connection.send(json.dumps(self._answered(_object(request))).encode())
+                finally:
+                    self._count(-1)
         finally:
             connection.close()
+
+    def _count(self, more: int) -> None:
+        with self._changed:
+            self._answering += more
+            self._changed.notify_all()
 
     def _serving_failed(self, error: BaseException) -> bool:
         if not isinstance(error, OSError):  # else who asked has gone

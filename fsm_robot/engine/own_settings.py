@@ -24,6 +24,7 @@ _KINDS: Mapping[Any, str] = {
 class _Field(typing.NamedTuple):
     kind: Any
     required: bool
+    default: Any = None
 
 
 def read(kind: type | None, values: Mapping[str, Any], base: Path) -> tuple[Any, list[tuple[str, str]]]:
@@ -31,8 +32,8 @@ def read(kind: type | None, values: Mapping[str, Any], base: Path) -> tuple[Any,
 
     Args:
         kind: The class: its annotations are the keys, its defaults the defaults; attrs and dataclasses do as well.
-            Types: str, int, float, bool, Path (relative ones are taken from `base`), a list of one of these, and any
-            of them `| None`.
+            Types: str, int, float, bool, Path (relative ones are taken from `base`, defaults too), a list of one of
+            these, and any of them `| None`.
         values: What the section says.
         base: The folder of robot.toml.
     """
@@ -44,9 +45,12 @@ def read(kind: type | None, values: Mapping[str, Any], base: Path) -> tuple[Any,
     problems = [(key, f"unknown key{did_you_mean(key, fields)}") for key in values if key not in fields]
     problems += [(key, "is missing") for key, field in fields.items() if field.required and key not in values]
     read_values = {}
-    for key in fields:
-        if key in values:
-            read_values[key], problem = _as(values[key], fields[key].kind, base)
+    for key, field in fields.items():
+        if key not in values and isinstance(field.default, Path):
+            # Else it would start at whatever folder the scheduler starts the robot in.
+            read_values[key] = base / field.default.expanduser()
+        elif key in values:
+            read_values[key], problem = _as(values[key], field.kind, base)
             if problem:
                 problems.append((key, problem))
     if problems:
@@ -61,10 +65,10 @@ def fields_of(kind: type) -> dict[str, _Field]:
     """Return what a class of settings declares: key -> type and whether it must be there."""
     hints = {name: hint for name, hint in typing.get_type_hints(kind).items() if not name.startswith("_")}
     if _is_plain(kind):
-        return {name: _Field(hint, not hasattr(kind, name)) for name, hint in hints.items()}
+        return {name: _Field(hint, not hasattr(kind, name), getattr(kind, name, None)) for name, hint in hints.items()}
     parameters = inspect.signature(kind).parameters
     return {
-        name: _Field(hints.get(name, str), each.default is each.empty)
+        name: _Field(hints.get(name, str), each.default is each.empty, each.default)
         for name, each in parameters.items()
         if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
     }

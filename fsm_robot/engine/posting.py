@@ -19,7 +19,7 @@ WRITTEN_WITHIN_S = 25.0
 """How long who posts waits for the record: the robot may be in the middle of a callback."""
 
 
-@attrs.frozen(eq=False, repr=False)
+@attrs.define(eq=False, repr=False)
 class Asked:
     """What a running robot answers on its channel.
 
@@ -32,6 +32,14 @@ class Asked:
     definition: Definition
     inbox: QueueInbox
     now: Callable[[], Mapping[str, Any]]
+    _over: bool = False
+    _waiting: list[threading.Event] = attrs.field(factory=list)
+
+    def end(self) -> None:
+        """Let go whoever waits for the record of an event that no state will take any more."""
+        self._over = True
+        for written in tuple(self._waiting):
+            written.set()
 
     def __call__(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Answer one request. Raises `ChannelError`."""
@@ -54,8 +62,13 @@ class Asked:
             steps.append(step)
             written.set()
 
+        self._waiting.append(written)
         self.inbox.post(Posted(event, data, written=remember))
-        if not written.wait(WRITTEN_WITHIN_S):
+        in_time = self._over or written.wait(WRITTEN_WITHIN_S)
+        self._waiting.remove(written)
+        if in_time and not steps:
+            raise ChannelError(f"the robot has ended before a state took {event}; nothing was kept")
+        if not in_time:
             raise ChannelError(
                 f"{event} waits, the robot is busy in {self.now().get('state')}; it comes up when a state waits next"
             )

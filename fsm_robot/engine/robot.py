@@ -16,6 +16,7 @@ from fsm_robot.clock import SystemClock
 from fsm_robot.engine import callbacks as callbacks_module
 from fsm_robot.engine.channel import Channel
 from fsm_robot.engine.context import Context
+from fsm_robot.engine.own_settings import times_in
 from fsm_robot.engine.posting import Asked
 from fsm_robot.errors import JournalError
 from fsm_robot.inbox import QueueInbox
@@ -79,8 +80,9 @@ class Robot:
             callbacks: An object with a method for each callback of the file; or a class, which is called without a
                 value, or with the `Context` where it takes one.
             storage: Folder of journal, log and lock, made where it is not there.
-            settings: What callbacks find as `context.settings`.
-            times: Settings that an `after` of the machine file names -> seconds.
+            settings: What callbacks find as `context.settings`. The numbers of one that `Callbacks.Settings` has made
+                are times for the machine file: `after: {my.look_every_s: rested}`.
+            times: Further settings that an `after` of the machine file names -> seconds.
             level: Least level that is logged: debug, info, warning or error.
             console: Whether standard error shows the log too.
 
@@ -89,7 +91,10 @@ class Robot:
         """
         folder = Path(os.path.abspath(storage))
         names = callbacks_module.names_of(callbacks)
-        definition = machine_file.load(Path(machine), names, (), times=tuple(times or ()))
+        declared = getattr(callbacks, "Settings", None)
+        own = times_in(settings) if isinstance(declared, type) and type(settings) is declared else {}
+        times = {**own, **(times or {})}
+        definition = machine_file.load(Path(machine), names, (), times=tuple(times))
         log = Log(folder / "robot.log", level, str, console)
         return cls.of(definition, callbacks, log, folder=folder, settings=settings, times=times)
 
@@ -137,7 +142,8 @@ class Robot:
     def _runner(self) -> Runner:
         journal = JournalFile(self.folder / "journal", self._header(), self._clock, Redactor(), make_room=lambda: False)
         owner = _Owner(self.context, self._log)
-        channel = Channel(self.folder, Asked(self.definition, self._inbox, owner.now), self._log.warning)
+        asked = Asked(self.definition, self._inbox, owner.now)
+        channel = Channel(self.folder, asked, self._log.warning, asked.end)
         timeouts = Timeouts(self._timers, self._inbox, self._times)
         machine = RobotMachine(self.definition)
         return Runner(machine, journal, self.callbacks, self._inbox, self._log, timeouts, owner, channel)

@@ -358,6 +358,7 @@ class World:
         left_session: The state in which the session was left, empty where it was not.
         callbacks: The callbacks of the last run.
         settings: Times in seconds that `after` of a state names, where they are not the default.
+        my: What your callbacks find as `self.my`: an object of their class `Settings`.
     """
 
     gateway: FakeGateway = attrs.field(factory=FakeGateway)
@@ -377,6 +378,7 @@ class World:
     keep_task: bool = False
     idle_wait_s: float = 0.0
     settings: Mapping[str, float] = attrs.field(factory=dict)
+    my: Any = None
     steps: list[Step] = attrs.field(factory=list)
 
     def run(self) -> int:
@@ -407,6 +409,7 @@ class World:
             log=log,
             ledger=self.ledger,
             past=self.past,
+            my=self.my,
             patience=Patience(self.inbox, self.clock, log, lambda: 0.5),
             leave=lambda: self.left_session.append(self.steps[-1].dest),
             new_token=lambda: f"token-{next(tokens)}",
