@@ -29,6 +29,12 @@ class _DeadlineReader(io.RawIOBase):
         self._deadline_s = time.monotonic() + self._timeout_s
         self._left_bytes = LARGEST_BYTES
         self._over = False
+        self._tail: bytes | None = b""
+
+    @property
+    def head_is_whole(self) -> bool:
+        """Whether the blank line has come that ends a head; `http.client` takes the end of the stream for one too."""
+        return self._tail is None
 
     def readable(self) -> bool:
         return True
@@ -44,6 +50,9 @@ class _DeadlineReader(io.RawIOBase):
         self._socket.settimeout(left_s)
         count = self._raw.readinto(buffer)
         self._left_bytes -= count or 0
+        if self._tail is not None and count:
+            recent = self._tail + bytes(memoryview(buffer)[:count])
+            self._tail = None if b"\r\n\r\n" in recent or b"\n\n" in recent else recent[-3:]
         return count
 
     def end(self) -> None:
@@ -60,12 +69,12 @@ class _AnswerReader(io.BufferedReader):
 
     def __init__(self, raw: _DeadlineReader, unread: Callable[[], None]) -> None:
         super().__init__(raw)
-        self._limited, self._unread = raw, unread
+        self.limited, self._unread = raw, unread
 
     def close(self) -> None:
         if not self.closed:
             # What is still on its way is seen before the connection is used again; what is in this buffer is not.
-            self._limited.end()
+            self.limited.end()
             if self.peek(1):
                 self._unread()
         super().close()
@@ -87,6 +96,8 @@ class _Response(HTTPResponse):
 
     def begin(self) -> None:
         super().begin()
+        if isinstance(self.fp, _AnswerReader) and not self.fp.limited.head_is_whole:
+            raise HTTPException("the answer was cut off in its head")  # else it would be a whole one without a body
         announced = [name for name in ("Transfer-Encoding", "Content-Length") if self.headers.get(name, "0") != "0"]
         if self.status in _WITHOUT_BODY and announced:
             # A body that must not be there may come or not, so nothing that follows on this connection can be believed.
