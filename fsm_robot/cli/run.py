@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from fsm_robot import settings as settings_module
 from fsm_robot.cli import streams
 from fsm_robot.clock import SystemClock
-from fsm_robot.errors import RobotError, RunError
+from fsm_robot.errors import RobotError, RunError, SettingsError
 from fsm_robot.instance import only_instance
 
 if TYPE_CHECKING:
@@ -73,7 +73,10 @@ def _own_robot(settings: Settings, *, console: bool) -> OwnRobot | None:
     """Return the robot of a machine that has nothing to do with jobs, or None where it has."""
     from fsm_robot import wiring
 
-    kind = wiring.callbacks_class(settings)
+    try:
+        kind = wiring.callbacks_class(settings)
+    except SettingsError:
+        return None  # said once more behind the lock, where it can be written into robot.log
     return None if wiring.takes_jobs(kind) else wiring.own_robot(settings, kind, console=console)
 
 
