@@ -232,7 +232,7 @@ states: [{name: Waiting, on_enter: wait}, {name: Over, final: true}]
 transitions:
   - {trigger: ticked, source: Waiting, dest: Waiting, kind: internal}
   - {trigger: over, source: Waiting, dest: Over}
-inbox: {ticked: "", over: ""}
+inbox: {ticked: a tick, over: the end}
 callbacks: {wait: {answers: [], waits: true}}
 """
 

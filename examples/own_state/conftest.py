@@ -1,0 +1,3 @@
+"""The fixtures of docs/testing.md."""
+
+pytest_plugins = ["fsm_robot.testing.plugin"]
