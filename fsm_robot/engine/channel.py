@@ -100,7 +100,7 @@ class Channel:
         new = self.folder / f"{NAME}.{os.getpid()}"
         with open(system.open_private(str(new), os.O_TRUNC), "wb") as stream:
             stream.write(json.dumps(content).encode())
-        system.put_in_place(str(new), str(self.folder / NAME))
+        new.replace(self.folder / NAME)  # that of a robot that was killed is still there
 
     # ---- in threads of its own
 

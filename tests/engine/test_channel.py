@@ -144,7 +144,7 @@ def test_another_account_neither_reads_the_token_nor_connects(robot: OwnRobot) -
         "    except PermissionError: print('refused')\n"
     )
     become = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-    command = ["python3", "-c", program, str(file), address]
+    command = ["/usr/bin/python3", "-c", program, str(file), address]
     own = subprocess.run(command, capture_output=True, text=True, check=False)
 
     other = subprocess.run([*become, *command], capture_output=True, text=True, check=False, cwd="/")
