@@ -291,6 +291,8 @@ class Callbacks:
 
     def _beat_in(self, state: State) -> None:
         """Begin or end Working heartbeats, as the machine file says it for a state of its own."""
+        if state.on_enter == "report_outcome":
+            return  # which ends them itself, before anything else
         if not state.beats:
             self.pulse.stop()
         elif state.on_enter != BEATING[0] and self.job is not None:

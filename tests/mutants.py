@@ -199,20 +199,28 @@ FILE, LEDGER, UNSETTLED = "fsm_robot/journal/file.py", "fsm_robot/journal/ledger
 APPEND = """        try:
             self.journal.append(step)
         except JournalError as error:
-            self.callbacks.storage_broke(error)
+            self.owner.storage_broke(error)
+        else:
+            if isinstance(step.event, Posted):
+                step.event.written(step)
 """
 ACT = """        callback: Callable[[Step], Event | None] = getattr(self.callbacks, step.callback)
         return callback(step)
 """
 CODE = [
     Mutant("act before the journal", RUNNER, APPEND, ""),
-    Mutant("late events count", RUNNER, "event.job_run != self.callbacks.job_run", "False"),
-    Mutant("a broken journal is not told", RUNNER, "self.callbacks.storage_broke(error)", "pass"),
+    Mutant("late events count", CALLBACKS, "event.job_run != self.job_run", "False"),
+    Mutant(
+        "a broken journal is not told",
+        RUNNER,
+        "            self.owner.storage_broke(error)\n        else:",
+        "            pass\n        else:",
+    ),
     Mutant(
         "the inbox comes first",
         RUNNER,
-        'self._decide(answer, "callback") if answer else self._decide(self._take(), "inbox")',
-        'self._decide(self._take(), "inbox")',
+        "event = answer or self._take()",
+        "event = self._take()",
     ),
     Mutant(
         "skip the recovery kill", CALLBACKS, "self.worker.end_remains(left.run_token) if left.run_token else ()", "()"
