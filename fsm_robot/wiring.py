@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from fsm_robot import __version__, machine_file
+from fsm_robot import machine_file
 from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
 from fsm_robot.clock import SystemClock
 from fsm_robot.engine.channel import Channel
@@ -18,10 +17,9 @@ from fsm_robot.errors import SettingsError
 from fsm_robot.gateway.http import HttpGateway
 from fsm_robot.inbox import QueueInbox
 from fsm_robot.journal.file import JournalFile
-from fsm_robot.journal.identity import robot_identity
+from fsm_robot.journal.identity import header
 from fsm_robot.journal.ledger import JobLedger
 from fsm_robot.journal.look_back import find_outcome, find_unsettled, jobs_in
-from fsm_robot.journal.record import FORMAT
 from fsm_robot.logs import Log
 from fsm_robot.machine.core import RobotMachine
 from fsm_robot.machine.definition import Definition
@@ -186,7 +184,7 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
     )
     journal = JournalFile(
         journal_directory,
-        _header(settings, definition),
+        header(journal_directory, definition, settings.orchestrator.robot_guid),
         clock,
         redactor,
         make_room=lambda: machine_file.give_up_cache(settings.storage_directory),
@@ -350,14 +348,3 @@ def gateway_for(settings: Settings, redactor: Redactor, warn: Callable[[str], No
         redactor=redactor,
         warn=warn,
     )
-
-
-def _header(settings: Settings, definition: Definition) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "machine": definition.name,
-        "machine_sha256": definition.digest(),
-        "program": __version__,
-        "robot": robot_identity(settings.storage_directory / "journal", settings.orchestrator.robot_guid),
-        "pid": os.getpid(),
-    }

@@ -55,7 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
     system.set_inherited_right()
     streams.go_on_unread()
     settings = settings_module.load(Path(arguments.config).absolute())
-    if settings.machine.callbacks and (own := _own_robot(settings, console=not arguments.quiet)) is not None:
+    kind = _callbacks_named(settings)
+    if (own := _own_robot(settings, kind, console=not arguments.quiet)) is not None:
+        gc.enable()
         return own.run()
     with only_instance(settings.orchestrator.robot_guid, settings.storage_directory, SystemClock().utc_now()):
         # Imported behind the lock: a second start has to be told off, not to be made ready.
@@ -64,19 +66,29 @@ def run(arguments: argparse.Namespace) -> int:
         log = wiring.log_for(settings, console=not arguments.quiet)
         threading.excepthook = partial(_tell_of_thread, log)
         try:
-            return _run(settings, log, when_idle=_when_idle(settings, arguments))
+            return _run(settings, kind, log, when_idle=_when_idle(settings, arguments))
         finally:
             log.close()
 
 
-def _own_robot(settings: Settings, *, console: bool) -> OwnRobot | None:
-    """Return the robot of a machine that has nothing to do with jobs, or None where it has."""
+def _callbacks_named(settings: Settings) -> type | None:
+    """Return the class of callbacks that the settings name; None where they name none, or it cannot be had."""
+    if not settings.machine.callbacks:
+        return None
     from fsm_robot import wiring
 
     try:
-        kind = wiring.callbacks_class(settings)
+        return wiring.callbacks_class(settings)
     except SettingsError:
         return None  # said once more behind the lock, where it can be written into robot.log
+
+
+def _own_robot(settings: Settings, kind: type | None, *, console: bool) -> OwnRobot | None:
+    """Return the robot of a machine that has nothing to do with jobs, or None where it has."""
+    if kind is None:
+        return None
+    from fsm_robot import wiring
+
     return None if wiring.takes_jobs(kind) else wiring.own_robot(settings, kind, console=console)
 
 
@@ -89,11 +101,11 @@ def _when_idle(settings: Settings, arguments: argparse.Namespace) -> str:
     return when_idle
 
 
-def _run(settings: Settings, log: Log, *, when_idle: str) -> int:
+def _run(settings: Settings, kind: type | None, log: Log, *, when_idle: str) -> int:
     from fsm_robot import wiring
 
     with _written_down(log):
-        robot = wiring.robot_for(settings, wiring.callbacks_class(settings), log, when_idle=when_idle)
+        robot = wiring.robot_for(settings, kind or wiring.callbacks_class(settings), log, when_idle=when_idle)
     gc.enable()
     over = threading.Event()
     with _written_down(log):

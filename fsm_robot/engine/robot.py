@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from fsm_robot import __version__, machine_file
+from fsm_robot import machine_file
 from fsm_robot.clock import SystemClock
 from fsm_robot.engine import callbacks as callbacks_module
 from fsm_robot.engine.channel import Channel
@@ -22,8 +22,7 @@ from fsm_robot.errors import JournalError
 from fsm_robot.inbox import QueueInbox
 from fsm_robot.instance import only_instance
 from fsm_robot.journal.file import JournalFile
-from fsm_robot.journal.identity import robot_identity
-from fsm_robot.journal.record import FORMAT
+from fsm_robot.journal.identity import header
 from fsm_robot.logs import Log
 from fsm_robot.machine.core import RobotMachine, Step
 from fsm_robot.machine.definition import Definition
@@ -140,23 +139,15 @@ class Robot:
         self._inbox.tell_to_leave(reason)
 
     def _runner(self) -> Runner:
-        journal = JournalFile(self.folder / "journal", self._header(), self._clock, Redactor(), make_room=lambda: False)
-        owner = _Owner(self.context, self._log)
+        directory = self.folder / "journal"
+        head = header(directory, self.definition, str(self.folder))
+        journal = JournalFile(directory, head, self._clock, Redactor(), make_room=lambda: False)
+        owner = _Owner(self.context)
         asked = Asked(self.definition, self._inbox, owner.now)
         channel = Channel(self.folder, asked, self._log.warning, asked.end)
         timeouts = Timeouts(self._timers, self._inbox, self._times)
         machine = RobotMachine(self.definition)
         return Runner(machine, journal, self.callbacks, self._inbox, self._log, timeouts, owner, channel)
-
-    def _header(self) -> dict[str, Any]:
-        return {
-            "format": FORMAT,
-            "machine": self.definition.name,
-            "machine_sha256": self.definition.digest(),
-            "program": __version__,
-            "robot": robot_identity(self.folder / "journal", str(self.folder)),
-            "pid": os.getpid(),
-        }
 
     def _told_to_leave(self) -> Callable[[str], None]:
         told: list[str] = []
@@ -181,7 +172,6 @@ class _Owner:
     """A robot without jobs: no event of it is ever late, and it does not go on without a journal."""
 
     context: Context
-    log: Log
     since: str = ""
 
     def is_late(self, event: Event) -> bool:

@@ -1,4 +1,4 @@
-"""How the runs of a robot are recognised as its own, without its GUID, which is its password."""
+"""The head of a journal; how a robot's runs are recognised as its own, without its GUID, which is its password."""
 
 from __future__ import annotations
 
@@ -6,11 +6,26 @@ import hashlib
 import os
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
+from fsm_robot import __version__
 from fsm_robot.journal.file import journal_names
-from fsm_robot.journal.record import read_lines
+from fsm_robot.journal.record import FORMAT, read_lines
+from fsm_robot.machine.definition import Definition
 
 SALT_BYTES = 8
+
+
+def header(directory: Path, definition: Definition, whose: str) -> dict[str, Any]:
+    """Return what a new journal in `directory` begins with; `whose` is the robot's GUID, or what else tells it apart."""
+    return {
+        "format": FORMAT,
+        "machine": definition.name,
+        "machine_sha256": definition.digest(),
+        "program": __version__,
+        "robot": robot_identity(directory, whose),
+        "pid": os.getpid(),
+    }
 
 
 def robot_identity(directory: Path, robot_guid: str) -> dict[str, str]:
