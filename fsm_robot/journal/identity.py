@@ -17,7 +17,7 @@ SALT_BYTES = 8
 
 
 def header(directory: Path, definition: Definition, whose: str) -> dict[str, Any]:
-    """Return what a new journal in `directory` begins with; `whose` is the robot's GUID, or what else tells it apart."""
+    """Return what a new journal in `directory` begins with; `whose` is the robot's GUID, or what else names it."""
     return {
         "format": FORMAT,
         "machine": definition.name,
