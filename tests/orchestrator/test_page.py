@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from fsm_robot.cli.diagram import player
+from fsm_robot.machine_file import built_in
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
 from tests.conftest import need
@@ -124,7 +125,7 @@ def test_cell_that_has_not_changed_stays_the_same(server: Orchestrator, browser:
 
 def test_page_leads_to_the_runs_which_can_be_walked_through(tmp_path: Path, browser: Any) -> None:
     """The link is there where the server was told of journals; the player's own policy lets its script in."""
-    server = Orchestrator(Store(tmp_path / "o.sqlite"), runs_page=lambda: player([str(JOURNALS)], 3, None))
+    server = Orchestrator(Store(tmp_path / "o.sqlite"), runs_page=lambda: player([str(JOURNALS)], 3, built_in()))
     with server:
         browser.get(server.url)
         until(lambda: browser.find_element("id", "runs").is_displayed())
