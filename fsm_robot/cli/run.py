@@ -64,10 +64,11 @@ def run(arguments: argparse.Namespace) -> int:
         from fsm_robot import wiring
 
         log = wiring.log_for(settings, console=not arguments.quiet)
-        threading.excepthook = partial(_tell_of_thread, log)
+        before, threading.excepthook = threading.excepthook, partial(_tell_of_thread, log)
         try:
             return _run(settings, kind, log, when_idle=_when_idle(settings, arguments))
         finally:
+            threading.excepthook = before  # who calls this from a program has threads of his own
             log.close()
 
 

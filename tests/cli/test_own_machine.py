@@ -21,12 +21,15 @@ OF_ORCHESTRATORS = re.compile(r"orchestrat|\bjobs?\b|script", re.IGNORECASE)
 
 
 def robot(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "fsm_robot", *arguments],
-        **{"cwd": folder, "capture_output": True, "text": True, "encoding": "utf-8"},
-        timeout=60,
-        check=False,
-    )
+    command = [sys.executable, "-m", "fsm_robot", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=60, check=False)
+    return subprocess.CompletedProcess(command, done.returncode, as_text(done.stdout), as_text(done.stderr))
+
+
+def as_text(data: bytes) -> str:
+    """Read what a command has printed: on Windows in the code page, and a task for the scheduler in UTF-16."""
+    data = data.replace(b"\r\n", b"\n")
+    return data.decode("utf-16") if data.startswith(b"\xff\xfe") else data.decode("utf-8", "replace")
 
 
 @pytest.fixture

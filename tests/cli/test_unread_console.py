@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 from subprocess import PIPE, Popen
 
+import attrs
 import pytest
 
 WRITES = """
@@ -45,31 +47,53 @@ def test_a_console_that_nobody_reads_does_not_stop_the_program(writer: Popen[byt
 def test_who_reads_again_learns_how_much_is_missing(writer: Popen[bytes]) -> None:
     assert writer.stdin is not None
     assert writer.stderr is not None
-    first = os.read(writer.stderr.fileno(), 1)
+    told = Told(writer.stderr.fileno())
+    told.read_one()
     time.sleep(1.5)  # nobody reads for longer than the program waits: it is what this test is about
-    os.set_blocking(writer.stderr.fileno(), False)
-    taken = first + _all_there(writer.stderr.fileno())
+    told.go_on()
+    told.until_quiet()
     writer.stdin.write(b"go on\n")
     writer.stdin.close()
     assert writer.wait(20) == 0
-    told = (taken + (writer.stderr.read() or b"")).decode()
-    shown = told.count("line ")
-    assert "the last line" in told
-    missing = [line for line in told.splitlines() if "lines are missing here" in line]
-    assert len(missing) == 1, told[-300:]
+    told.until_over()
+    text = told.data.decode()
+    shown = text.count("line ")
+    assert "the last line" in text
+    missing = [line for line in text.splitlines() if "lines are missing here" in line]
+    assert len(missing) == 1, text[-300:]
     assert int(missing[0].strip("[").split()[0]) == 5000 - shown
 
 
-def _all_there(descriptor: int) -> bytes:
-    """Return what the pipe holds, until nothing more has come for a while."""
-    taken, quiet_s = b"", time.monotonic()
-    while time.monotonic() - quiet_s < 0.5:
-        try:
-            taken += os.read(descriptor, 1 << 20)
-            quiet_s = time.monotonic()
-        except BlockingIOError:
+@attrs.define
+class Told:
+    """What comes out of a pipe, read in a thread: a pipe of Windows cannot be asked whether it holds something."""
+
+    descriptor: int
+    data: bytes = b""
+    changed_s: float = attrs.field(factory=time.monotonic)
+    thread: threading.Thread = attrs.field(init=False)
+
+    def read_one(self) -> None:
+        self.data += os.read(self.descriptor, 1)
+
+    def go_on(self) -> None:
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def until_quiet(self) -> None:
+        """Return when nothing more has come for a while."""
+        self.changed_s = time.monotonic()
+        while time.monotonic() - self.changed_s < 0.5:
             time.sleep(0.01)
-    return taken
+
+    def until_over(self) -> None:
+        self.thread.join(20)
+        assert not self.thread.is_alive()
+
+    def _read(self) -> None:
+        while piece := os.read(self.descriptor, 1 << 20):
+            self.data += piece
+            self.changed_s = time.monotonic()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no full device")
