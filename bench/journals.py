@@ -7,11 +7,11 @@ import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from fsm_robot import machine_file
-from fsm_robot.journal.record import line_of, step_values
-from fsm_robot.machine.core import RobotMachine, Step
-from fsm_robot.machine.definition import Definition
-from fsm_robot.machine.events import Event
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.journal.record import line_of, step_values
+from fsm_robot.engine.machine.core import RobotMachine, Step
+from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.engine.machine.events import Event
 
 STEPS_OF_A_JOB = 5
 JOBS_OF_A_RUN = 400

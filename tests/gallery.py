@@ -7,9 +7,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from fsm_robot import browser, machine_file
+from fsm_robot.analyst import browser
 from fsm_robot.cli import main
-from fsm_robot.machine.definition import Definition
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.machine.definition import Definition
 from tests.fakes.night import write_nights
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"

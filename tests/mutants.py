@@ -191,11 +191,15 @@ MACHINE = [
     ),
 ]
 
-CALLBACKS, RUNNER, PULSE = "fsm_robot/callbacks.py", "fsm_robot/runner.py", "fsm_robot/pulse.py"
-TIMEOUTS = "fsm_robot/timeouts.py"
-PATIENCE, RETRY = "fsm_robot/patience.py", "fsm_robot/gateway/retry.py"
-LOOK_BACK = "fsm_robot/journal/look_back.py"
-FILE, LEDGER, UNSETTLED = "fsm_robot/journal/file.py", "fsm_robot/journal/ledger.py", "fsm_robot/journal/unsettled.py"
+CALLBACKS, RUNNER, PULSE = "fsm_robot/robot/callbacks.py", "fsm_robot/engine/runner.py", "fsm_robot/robot/heartbeats.py"
+TIMEOUTS = "fsm_robot/engine/timeouts.py"
+PATIENCE, RETRY = "fsm_robot/robot/retries.py", "fsm_robot/engine/retry.py"
+LOOK_BACK = "fsm_robot/robot/look_back.py"
+FILE, LEDGER, UNSETTLED = (
+    "fsm_robot/engine/journal/file.py",
+    "fsm_robot/robot/ledger.py",
+    "fsm_robot/robot/unsettled.py",
+)
 APPEND = """        try:
             self.journal.append(step)
         except JournalError as error:

@@ -7,11 +7,11 @@ from typing import Any
 import attrs
 import pytest
 
-from fsm_robot.callbacks import Callbacks, callback_names
+from fsm_robot.engine.machine.core import Step
+from fsm_robot.engine.machine.events import Event
 from fsm_robot.errors import CallbackError, RobotError
-from fsm_robot.machine.core import Step
-from fsm_robot.machine.events import Event
-from fsm_robot.ports import Ending
+from fsm_robot.robot.callbacks import Callbacks, callback_names
+from fsm_robot.robot.ports import Ending
 from fsm_robot.testing.world import STOP
 from tests.fakes.world import JOB_FOUND, NO_JOB, TAKEN, FakeGateway, FakeJournal, FakeWorker, World
 

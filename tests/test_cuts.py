@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from fsm_robot.engine.journal.file import JournalFile
+from fsm_robot.engine.journal.record import LONGEST_TEXT
+from fsm_robot.engine.logs import LONGEST_VALUE, story_of
+from fsm_robot.engine.machine.core import Step
+from fsm_robot.engine.machine.events import Event
+from fsm_robot.engine.redact import Redactor, cut
 from fsm_robot.gateway.payloads import LONGEST_ERROR_TEXT, heartbeat_answer
 from fsm_robot.gateway.reading import Reading
-from fsm_robot.journal.file import JournalFile
-from fsm_robot.journal.record import LONGEST_TEXT
-from fsm_robot.logs import LONGEST_VALUE, story_of
-from fsm_robot.machine.core import Step
-from fsm_robot.machine.events import Event
-from fsm_robot.redact import Redactor, cut
-from fsm_robot.session import LONGEST_PROBLEM, Session
-from fsm_robot.settings import OrchestratorSettings, ScriptsSettings, Settings
+from fsm_robot.robot.session import LONGEST_PROBLEM, Session
+from fsm_robot.robot.settings import OrchestratorSettings, ScriptsSettings, Settings
 from fsm_robot.worker.names import part_problem
 from fsm_robot.worker.output import LONGEST_LINE_BYTES, Output
 from tests.fakes.world import FakeClock, Lines

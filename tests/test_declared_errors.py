@@ -13,18 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm_robot import machine_file
-from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
 from fsm_robot.cli import main
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.journal.file import read_file, read_journal
+from fsm_robot.engine.journal.replay import replay
+from fsm_robot.engine.logs import Log
+from fsm_robot.engine.machine.compiler import compile_text
+from fsm_robot.engine.machine.core import Step
+from fsm_robot.engine.machine.definition import CallbackSpec, Definition, Transition
+from fsm_robot.engine.machine.error_names import NEVER_CAUGHT, event_for_error
+from fsm_robot.engine.machine.events import Event
 from fsm_robot.errors import CallbackError, DefinitionError
-from fsm_robot.journal.file import read_file, read_journal
-from fsm_robot.journal.replay import replay
-from fsm_robot.logs import Log
-from fsm_robot.machine.compiler import compile_text
-from fsm_robot.machine.core import Step
-from fsm_robot.machine.definition import CallbackSpec, Definition, Transition
-from fsm_robot.machine.error_names import NEVER_CAUGHT, event_for_error
-from fsm_robot.machine.events import Event
+from fsm_robot.robot.callbacks import OUTCOMES, Callbacks, callback_names
 from fsm_robot.simulator import explore
 from fsm_robot.simulator.world import Setup
 from fsm_robot.testing.world import Lines
@@ -218,7 +218,7 @@ def test_wrong_errors_are_found_by_check(
 def test_start_of_a_run_finds_an_unknown_error_too(robot_folder: RobotFolder) -> None:
     """Exit 2 and one sentence; nothing is asked for."""
     (robot_folder.path / "own.yaml").write_text(machine("{own.Nothing: broke}"), encoding="utf-8")
-    (robot_folder.path / "own.py").write_text("from fsm_robot.callbacks import Callbacks\n", encoding="utf-8")
+    (robot_folder.path / "own.py").write_text("from fsm_robot.robot.callbacks import Callbacks\n", encoding="utf-8")
     robot_folder.settings(machine={"callbacks": "own.py", "file": "own.yaml"})
 
     done = robot_folder.run()
@@ -251,7 +251,7 @@ def test_error_in_a_final_state_cannot_be_declared() -> None:
 def test_real_robot_goes_on_after_a_declared_error_and_its_journal_replays(robot_folder: RobotFolder) -> None:
     """An error class of the user's own file, by its dotted path; secret in the message; checked, run, replayed."""
     (robot_folder.path / "own.py").write_text(
-        "from fsm_robot import callbacks\n\n\n"
+        "from fsm_robot.robot import callbacks\n\n\n"
         "class ServiceDown(Exception):\n    pass\n\n\n"
         "class Callbacks(callbacks.Callbacks):\n"
         "    def claim_job(self, step):\n"

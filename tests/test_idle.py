@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fsm_robot.ports import ConsumeAnswer, Ending
-from fsm_robot.session import Session
+from fsm_robot.robot.ports import ConsumeAnswer, Ending
+from fsm_robot.robot.session import Session
 from tests.fakes.world import GONE, JOB, JOB_FOUND, NO_JOB, FakeGateway, FakeWorker, Lines, World, lost
 
 INTERVAL_S = 10.0

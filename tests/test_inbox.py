@@ -9,9 +9,9 @@ from typing import cast
 
 import pytest
 
+from fsm_robot.engine.inbox import QueueInbox
+from fsm_robot.engine.ports import Wait
 from fsm_robot.errors import LeavingError
-from fsm_robot.inbox import QueueInbox
-from fsm_robot.ports import Wait
 from tests.fakes.waiting import PATIENCE_S, until
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from fsm_robot.engine.instance import holder, only_instance
 from fsm_robot.errors import InstanceRunningError, JournalError
-from fsm_robot.instance import holder, only_instance
 
 MOMENT = "2026-11-23T10:00:00Z"
 

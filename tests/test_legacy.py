@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from fsm_robot import legacy
 from fsm_robot.errors import SettingsError
+from fsm_robot.robot import legacy
 from tests.fakes.waiting import GUID
 
 

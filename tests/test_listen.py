@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's"
 BEGIN = """
 import os, signal, sys, threading, time
 from queue import Empty, SimpleQueue
-from fsm_robot import _posix
+from fsm_robot.system import _posix
 
 words = SimpleQueue()
 """

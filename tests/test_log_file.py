@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fsm_robot.log_file import TRIED_AGAIN_BYTES, LogFile
+from fsm_robot.engine.log_file import TRIED_AGAIN_BYTES, LogFile
 
 
 def lines_of(folder: Path) -> list[str]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fsm_robot.logs import Log
-from fsm_robot.redact import Redactor
+from fsm_robot.engine.logs import Log
+from fsm_robot.engine.redact import Redactor
 
 GUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 
@@ -54,7 +54,7 @@ def test_guid_is_taken_out_of_every_line(tmp_path: Path) -> None:
 def test_nothing_below_the_level_is_written_and_loguru_is_not_even_imported(tmp_path: Path) -> None:
     """A robot that has nothing to tell does not pay for a log."""
     code = (
-        "import sys; from pathlib import Path; from fsm_robot.logs import Log;"
+        "import sys; from pathlib import Path; from fsm_robot.engine.logs import Log;"
         f"log = Log(Path({str(tmp_path / 'robot.log')!r}), 'INFO', str); log.debug('x'); log.close();"
         "sys.exit('loguru' in sys.modules)"
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from fsm_robot.callbacks import Callbacks
-from fsm_robot.machine.core import Step
+from fsm_robot.engine.machine.core import Step
+from fsm_robot.robot.callbacks import Callbacks
 from fsm_robot.testing.world import (
     ABORT,
     FINE,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fsm_robot.instance import only_instance
+from fsm_robot.engine.instance import only_instance
 from tests.fakes.robot_folder import RobotFolder
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
@@ -83,7 +83,7 @@ RUN_ONE = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from fsm_robot.instance import only_instance
+from fsm_robot.engine.instance import only_instance
 with only_instance(sys.argv[2], Path(sys.argv[3]), "now"):
     print("took it", flush=True)
     sys.stdin.read()
@@ -113,7 +113,7 @@ def test_lock_cannot_be_taken_in_advance_by_another_account(tmp_path: Path) -> N
 
 def test_names_of_the_locks_tell_nothing_and_nobody_else_sees_them(tmp_path: Path) -> None:
     """They lie in a folder of the account, and hang on a salt in it: a list of GUIDs cannot be matched with them."""
-    from fsm_robot import _posix
+    from fsm_robot.system import _posix
 
     guid = str(uuid.uuid4())
     before = {path.name for path in Path(_posix.account_folder()).iterdir()}
@@ -141,7 +141,7 @@ def test_folder_whose_parent_cannot_be_read_keeps_a_job_all_the_same(tmp_path: P
     code = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
-from fsm_robot._posix import sync_directory
+from fsm_robot.system._posix import sync_directory
 try:
     os.open(sys.argv[2], os.O_RDONLY)
 except PermissionError:

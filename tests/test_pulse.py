@@ -9,13 +9,13 @@ from typing import Any
 import attrs
 import pytest
 
-from fsm_robot.clock import SystemClock
+from fsm_robot.engine.clock import SystemClock
+from fsm_robot.engine.inbox import QueueInbox
+from fsm_robot.engine.machine.definition import CallbackSpec, RetryPolicy
+from fsm_robot.engine.timers import ThreadTimers
 from fsm_robot.errors import BeatsEndedError, GatewayUnreachableError
-from fsm_robot.inbox import QueueInbox
-from fsm_robot.machine.definition import CallbackSpec, RetryPolicy
-from fsm_robot.ports import HeartbeatAnswer
-from fsm_robot.pulse import Pulse
-from fsm_robot.timers import ThreadTimers
+from fsm_robot.robot.heartbeats import Pulse
+from fsm_robot.robot.ports import HeartbeatAnswer
 from tests.fakes.world import JOB, Lines
 
 SPEC = CallbackSpec(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm_robot.redact import Redactor
+from fsm_robot.engine.redact import Redactor
 
 GUID = "cf93e78e-095d-40cc-905e-e62650189b56"
 # A GUID that begins as it ends is the hard case for text that arrives in pieces.

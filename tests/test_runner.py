@@ -6,7 +6,8 @@ from typing import Any
 import attrs
 import pytest
 
-from fsm_robot.codes import event_for
+from fsm_robot.engine.machine.codes import event_for
+from fsm_robot.engine.machine.events import Event
 from fsm_robot.errors import (
     GatewayRejectedError,
     JournalError,
@@ -14,8 +15,7 @@ from fsm_robot.errors import (
     ScriptRefusedError,
     UnexpectedEventError,
 )
-from fsm_robot.machine.events import Event
-from fsm_robot.ports import ConsumeAnswer, Ending, HeartbeatAnswer, Unsettled
+from fsm_robot.robot.ports import ConsumeAnswer, Ending, HeartbeatAnswer, Unsettled
 from tests.fakes.world import (
     GONE,
     JOB,

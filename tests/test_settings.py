@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fsm_robot.errors import SettingsError
-from fsm_robot.settings import load
+from fsm_robot.robot.settings import load
 
 GUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 GOOD = f"""\

@@ -14,28 +14,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm_robot import machine_file, threads
-from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
 from fsm_robot.cli import main
-from fsm_robot.clock import SystemClock
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.clock import SystemClock
+from fsm_robot.engine.inbox import QueueInbox
+from fsm_robot.engine.journal.file import JournalFile, read_file
+from fsm_robot.engine.journal.replay import replay
+from fsm_robot.engine.machine.compiler import compile_text
+from fsm_robot.engine.machine.core import RobotMachine, Step
+from fsm_robot.engine.machine.definition import Definition, Timeout
+from fsm_robot.engine.machine.durations import LONGEST_S, SHORTEST_S, seconds_of, text_of
+from fsm_robot.engine.machine.events import Event
+from fsm_robot.engine.ports import Inbox, Timers
+from fsm_robot.engine.redact import Redactor
+from fsm_robot.engine.runner import Runner
+from fsm_robot.engine.timeouts import TimedOut, Timeouts, calls_needed
+from fsm_robot.engine.timers import ThreadTimers
 from fsm_robot.errors import DefinitionError, StateTimeError
-from fsm_robot.inbox import QueueInbox
-from fsm_robot.journal.file import JournalFile, read_file
-from fsm_robot.journal.replay import replay
-from fsm_robot.machine.compiler import compile_text
-from fsm_robot.machine.core import RobotMachine, Step
-from fsm_robot.machine.definition import Definition, Timeout
-from fsm_robot.machine.durations import LONGEST_S, SHORTEST_S, seconds_of, text_of
-from fsm_robot.machine.events import Event
-from fsm_robot.ports import Ending, Inbox, Timers
-from fsm_robot.redact import Redactor
-from fsm_robot.runner import Runner
-from fsm_robot.settings import times
+from fsm_robot.robot.callbacks import OUTCOMES, Callbacks, callback_names
+from fsm_robot.robot.ports import Ending
+from fsm_robot.robot.settings import times
 from fsm_robot.simulator import explore
 from fsm_robot.simulator.world import Setup
+from fsm_robot.system import threads
 from fsm_robot.testing.world import STOP, FakeClock, FakeInbox, FakeJournal, Lines
-from fsm_robot.timeouts import TimedOut, Timeouts, calls_needed
-from fsm_robot.timers import ThreadTimers
 from tests.fakes.world import JOB_FOUND, NO_JOB, TAKEN, FakeGateway, FakeWorker, World, definition_of_the_robot
 
 STATES = machine_file.built_in().read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ import threading
 import time
 from queue import SimpleQueue
 
-from fsm_robot.timers import ThreadTimers
+from fsm_robot.engine.timers import ThreadTimers
 
 PATIENCE_S = 20
 

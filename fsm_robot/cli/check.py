@@ -7,22 +7,23 @@ import os
 import sys
 from pathlib import Path
 
-from fsm_robot import machine_file, wiring
-from fsm_robot import settings as settings_module
-from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
 from fsm_robot.cli.run import USUAL_CONFIG, add_config
 from fsm_robot.cli.streams import print_json
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.machine.checks import coverage
+from fsm_robot.engine.machine.definition import Definition, Transition
+from fsm_robot.engine.machine.labels import unlabelled
 from fsm_robot.errors import SettingsError
 from fsm_robot.gateway.tls import context_for
-from fsm_robot.machine.checks import coverage
-from fsm_robot.machine.definition import Definition, Transition
-from fsm_robot.machine.labels import unlabelled
-from fsm_robot.settings import Settings
+from fsm_robot.robot import assemble as wiring
+from fsm_robot.robot import settings as settings_module
+from fsm_robot.robot.callbacks import OUTCOMES, Callbacks, callback_names
+from fsm_robot.robot.settings import Settings
 
 if sys.platform == "win32":
-    from fsm_robot.cli import _surroundings_windows as surroundings
+    from fsm_robot.system import _surroundings_windows as surroundings
 else:
-    from fsm_robot.cli import _surroundings_posix as surroundings
+    from fsm_robot.system import _surroundings_posix as surroundings
 
 WITHOUT = {"title": "no title for", "describes": "no description of"}
 

@@ -16,14 +16,14 @@ from typing import Any
 
 import attrs
 
-from fsm_robot import machine_file
 from fsm_robot.cli.diagram import player
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.machine.checks import JOB_STATUSES
 from fsm_robot.errors import SettingsError
-from fsm_robot.export.configuration import robot_toml
-from fsm_robot.machine.checks import JOB_STATUSES
 from fsm_robot.orchestrator.rows import JobRow
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
+from fsm_robot.robot.configuration import robot_toml
 
 LONGEST_S = 60.0
 LOOK_EVERY_S = 0.1

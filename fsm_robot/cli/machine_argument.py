@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from fsm_robot import machine_file
-from fsm_robot import settings as settings_module
 from fsm_robot.cli.run import USUAL_CONFIG
+from fsm_robot.engine import machine_file
+from fsm_robot.robot import settings as settings_module
 
 DEFAULT = "that of ./robot.toml, else the built-in one"
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from fsm_robot import machine_file
 from fsm_robot.cli import COMMANDS, main
+from fsm_robot.engine import machine_file
 from tests.fakes.journals import JournalMaker, done
 
 GUID = "01234567-89ab-cdef-0123-456789abcdef"

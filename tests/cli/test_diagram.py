@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from fsm_robot import browser, machine_file
+from fsm_robot.analyst import browser
 from fsm_robot.cli import main
 from fsm_robot.cli.diagram import FORMATS
+from fsm_robot.engine import machine_file
 from tests.conftest import need
 from tests.fakes.night import write_nights
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fsm_robot import machine_file
 from fsm_robot.cli import main
+from fsm_robot.engine import machine_file
 
 
 @pytest.mark.parametrize("name", ["scxml", "bpmn-exact"])

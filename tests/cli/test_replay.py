@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from fsm_robot import machine_file
 from fsm_robot.cli import main
-from fsm_robot.machine.schema import schema
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.machine.schema import schema
 
 ROOT = Path(__file__).parents[2]
 RECORDED = ROOT / "tests" / "journals"

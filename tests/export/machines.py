@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from fsm_robot.machine.definition import CallbackSpec, Definition, Label, Labels, State, Transition
+from fsm_robot.engine.machine.definition import CallbackSpec, Definition, Label, Labels, State, Transition
 
 HOSTILE = (
     "end",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import attrs
 from hypothesis import strategies as st
 
-from fsm_robot.machine.definition import (
+from fsm_robot.engine.machine.definition import (
     CallbackSpec,
     Definition,
     Label,

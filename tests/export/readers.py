@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from fsm_robot.machine.definition import Definition, Transition
+from fsm_robot.engine.machine.definition import Definition, Transition
 
 SCXML = "{http://www.w3.org/2005/07/scxml}"
 BPMN = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"

@@ -8,17 +8,17 @@ import attrs
 import pytest
 from hypothesis import assume, given, settings
 
-from fsm_robot import machine_file
+from fsm_robot.analyst.bpmn.exact import exact_process
+from fsm_robot.analyst.bpmn.kept_places import drawn, places
+from fsm_robot.analyst.bpmn.overview import analysts_process
+from fsm_robot.analyst.bpmn.process import OTHER_POOL, ROBOT_POOL, Plan, Process
+from fsm_robot.analyst.drawing.layout import Box, Point
+from fsm_robot.analyst.drawing.scene import Heat
+from fsm_robot.analyst.words import Words, words
+from fsm_robot.analyst.xml_in import parse
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.machine.definition import Definition, State, Transition
 from fsm_robot.errors import DefinitionError
-from fsm_robot.export.bpmn import analysts_process
-from fsm_robot.export.bpmn_exact import exact_process
-from fsm_robot.export.bpmn_kept import drawn, places
-from fsm_robot.export.bpmn_process import OTHER_POOL, ROBOT_POOL, Plan, Process
-from fsm_robot.export.layout import Box, Point
-from fsm_robot.export.scene import Heat
-from fsm_robot.export.words import Words, words
-from fsm_robot.export.xml_in import parse
-from fsm_robot.machine.definition import Definition, State, Transition
 from tests.export.drawings import overlap, runs_through
 from tests.export.random_machines import machines
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import attrs
 import pytest
 
-from fsm_robot import machine_file
-from fsm_robot.export.compare import Difference, compare, comparison_table
-from fsm_robot.journal.file import read_journal
-from fsm_robot.journal.record import Reading
-from fsm_robot.journal.replay import replay
-from fsm_robot.machine.compiler import compile_text
-from fsm_robot.machine.definition import Definition, Labels
+from fsm_robot.analyst.drawing.compare import Difference, compare, comparison_table
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.journal.file import read_journal
+from fsm_robot.engine.journal.record import Reading
+from fsm_robot.engine.journal.replay import replay
+from fsm_robot.engine.machine.compiler import compile_text
+from fsm_robot.engine.machine.definition import Definition, Labels
 from tests.fakes.night import write_nights
 
 Change = tuple[str, str, tuple[str, str, str, str, str, str]]

@@ -6,9 +6,9 @@ from typing import Any
 import attrs
 import pytest
 
-from fsm_robot.export.activities import Run
-from fsm_robot.export.conformance import Fit, fit_of, fitness
-from fsm_robot.journal.record import read_lines
+from fsm_robot.analyst.eventlog.activities import Run
+from fsm_robot.analyst.eventlog.conformance import Fit, fit_of, fitness
+from fsm_robot.engine.journal.record import read_lines
 from tests.fakes.journals import JournalMaker, Told, done, job, lines_of
 from tests.fakes.world import definition_of_the_robot
 

@@ -5,10 +5,10 @@ from xml.etree import ElementTree
 import attrs
 import pytest
 
-from fsm_robot import machine_file
-from fsm_robot.export.drawio import drawio
-from fsm_robot.export.words import Words
-from fsm_robot.machine.definition import Definition
+from fsm_robot.analyst.formats.drawio import drawio
+from fsm_robot.analyst.words import Words
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.machine.definition import Definition
 from tests.export.machines import Edges, edges_of, hostile, random_machine
 
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsm_robot.export.activities import Activity, CaseKind, Run, View, activities_of, cases, robot_name
-from fsm_robot.export.event_table import COLUMNS, event_table
-from fsm_robot.export.ocel import ocel
-from fsm_robot.export.xes import xes
+from fsm_robot.analyst.eventlog.activities import Activity, CaseKind, Run, View, activities_of, cases, robot_name
+from fsm_robot.analyst.eventlog.event_table import COLUMNS, event_table
+from fsm_robot.analyst.eventlog.ocel import ocel
+from fsm_robot.analyst.eventlog.xes import xes
 from tests.fakes.journals import JournalMaker, Told, done, job
 
 XES = "{http://www.xes-standard.org/}"

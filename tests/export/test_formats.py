@@ -8,22 +8,22 @@ import attrs
 import pytest
 from hypothesis import given, settings
 
-from fsm_robot import machine_file
-from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
-from fsm_robot.export.bpmn import analysts_process, groups_of
-from fsm_robot.export.bpmn_exact import exact_process
-from fsm_robot.export.bpmn_kept import drawn
-from fsm_robot.export.dot import dot
-from fsm_robot.export.idents import edge_idents, idents
-from fsm_robot.export.markdown import markdown
-from fsm_robot.export.mermaid import mermaid
-from fsm_robot.export.plantuml import plantuml
-from fsm_robot.export.pnml import pnml
-from fsm_robot.export.scxml import scxml
-from fsm_robot.export.words import Words, words
-from fsm_robot.export.xstate import xstate
-from fsm_robot.machine.checks import check
-from fsm_robot.machine.definition import Definition
+from fsm_robot.analyst.bpmn.exact import exact_process
+from fsm_robot.analyst.bpmn.kept_places import drawn
+from fsm_robot.analyst.bpmn.overview import analysts_process, groups_of
+from fsm_robot.analyst.formats.dot import dot
+from fsm_robot.analyst.formats.markdown import markdown
+from fsm_robot.analyst.formats.mermaid import mermaid
+from fsm_robot.analyst.formats.plantuml import plantuml
+from fsm_robot.analyst.formats.pnml import pnml
+from fsm_robot.analyst.formats.scxml import scxml
+from fsm_robot.analyst.formats.xstate import xstate
+from fsm_robot.analyst.idents import edge_idents, idents
+from fsm_robot.analyst.words import Words, words
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.machine.checks import check
+from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.robot.callbacks import OUTCOMES, Callbacks, callback_names
 from tests.export.random_machines import machines
 from tests.export.readers import (
     Seen,

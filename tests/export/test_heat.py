@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from fsm_robot import machine_file
-from fsm_robot.export.heat import heat
-from fsm_robot.export.phrases import PHRASES, duration, percent
-from fsm_robot.export.statistics import StateFigures, Statistics, TransitionFigures, run_statistics
-from fsm_robot.export.svg import svg
-from fsm_robot.export.words import Words
-from fsm_robot.journal.file import read_journal
-from fsm_robot.machine.definition import Definition
+from fsm_robot.analyst.drawing.heat import heat
+from fsm_robot.analyst.drawing.svg import svg
+from fsm_robot.analyst.eventlog.statistics import StateFigures, Statistics, TransitionFigures, run_statistics
+from fsm_robot.analyst.phrases import PHRASES, duration, percent
+from fsm_robot.analyst.words import Words
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.journal.file import read_journal
+from fsm_robot.engine.machine.definition import Definition
 from tests.fakes.night import write_nights
 
 

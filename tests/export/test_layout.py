@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsm_robot import machine_file
-from fsm_robot.export.layout import Box, Drawing, Edge, Line, Node, layout
+from fsm_robot.analyst.drawing.layout import Box, Drawing, Edge, Line, Node, layout
+from fsm_robot.engine import machine_file
 from tests.export.drawings import faults, shared_pieces
 
 

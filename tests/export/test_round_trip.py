@@ -7,18 +7,18 @@ import attrs
 import pytest
 from hypothesis import given, settings
 
-from fsm_robot import machine_file
+from fsm_robot.analyst.bpmn.exact import exact_process
+from fsm_robot.analyst.bpmn.kept_places import drawn
+from fsm_robot.analyst.bpmn.read_back import from_bpmn
+from fsm_robot.analyst.formats.from_scxml import from_scxml
+from fsm_robot.analyst.formats.machine_text import machine_text
+from fsm_robot.analyst.formats.scxml import scxml
+from fsm_robot.analyst.words import words
+from fsm_robot.analyst.xml_in import DEEPEST_LEVEL, Element, parse
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.machine.compiler import compile_text
+from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.errors import DefinitionError
-from fsm_robot.export.bpmn_exact import exact_process
-from fsm_robot.export.bpmn_kept import drawn
-from fsm_robot.export.from_bpmn import from_bpmn
-from fsm_robot.export.from_scxml import from_scxml
-from fsm_robot.export.machine_text import machine_text
-from fsm_robot.export.scxml import scxml
-from fsm_robot.export.words import words
-from fsm_robot.export.xml_in import DEEPEST_LEVEL, Element, parse
-from fsm_robot.machine.compiler import compile_text
-from fsm_robot.machine.definition import Definition
 from tests.export.random_machines import machines
 
 BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"

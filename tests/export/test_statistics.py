@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsm_robot.export.statistics import percentile, run_statistics
+from fsm_robot.analyst.eventlog.statistics import percentile, run_statistics
 from tests.fakes.journals import JournalMaker, done, job
 
 NIGHT = ["nothing_left", *done(1), *done(2, "счета", "failed", 5), *done(3, "счета"), "no_job"]

@@ -7,12 +7,12 @@ from xml.etree import ElementTree
 import attrs
 import pytest
 
-from fsm_robot import machine_file
-from fsm_robot.export.layout import Edge, Node
-from fsm_robot.export.scene import START, scene
-from fsm_robot.export.svg import COLOURS, Marks, state_ids, svg
-from fsm_robot.export.words import Words
-from fsm_robot.machine.definition import Definition
+from fsm_robot.analyst.drawing.layout import Edge, Node
+from fsm_robot.analyst.drawing.scene import START, scene
+from fsm_robot.analyst.drawing.svg import COLOURS, Marks, state_ids, svg
+from fsm_robot.analyst.words import Words
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.machine.definition import Definition
 from tests.export.drawings import faults
 from tests.export.machines import Edges, edges_of, hostile, random_machine
 

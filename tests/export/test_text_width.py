@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fsm_robot.export.text_width import monospace_width, shortened, text_width, wrapped
+from fsm_robot.analyst.drawing.text_width import monospace_width, shortened, text_width, wrapped
 
 SAMPLES = [
     "orchestrator_unreachable",

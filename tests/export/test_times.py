@@ -10,19 +10,19 @@ import attrs
 import pytest
 from hypothesis import given, settings
 
-from fsm_robot import machine_file
+from fsm_robot.analyst.bpmn.exact import exact_process
+from fsm_robot.analyst.bpmn.kept_places import drawn
+from fsm_robot.analyst.bpmn.overview import analysts_process
+from fsm_robot.analyst.bpmn.read_back import from_bpmn
+from fsm_robot.analyst.formats.from_scxml import from_scxml
+from fsm_robot.analyst.formats.markdown import markdown
+from fsm_robot.analyst.formats.scxml import scxml
+from fsm_robot.analyst.formats.xstate import xstate
+from fsm_robot.analyst.words import words
+from fsm_robot.analyst.xml_in import parse
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.machine.definition import Definition, Timeout
 from fsm_robot.errors import DefinitionError
-from fsm_robot.export.bpmn import analysts_process
-from fsm_robot.export.bpmn_exact import exact_process
-from fsm_robot.export.bpmn_kept import drawn
-from fsm_robot.export.from_bpmn import from_bpmn
-from fsm_robot.export.from_scxml import from_scxml
-from fsm_robot.export.markdown import markdown
-from fsm_robot.export.scxml import scxml
-from fsm_robot.export.words import words
-from fsm_robot.export.xml_in import parse
-from fsm_robot.export.xstate import xstate
-from fsm_robot.machine.definition import Definition, Timeout
 from tests.export.random_machines import machines
 from tests.export.readers import BPMN, SCXML
 

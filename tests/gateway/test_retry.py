@@ -3,9 +3,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fsm_robot.engine.machine.definition import RetryPolicy
+from fsm_robot.engine.retry import retry_wait_s, worth_another
 from fsm_robot.errors import GatewayUnreachableError
-from fsm_robot.gateway.retry import retry_wait_s, worth_another
-from fsm_robot.machine.definition import RetryPolicy
 
 
 def error(kind: str = "no_answer", retry_after_s: float | None = None) -> GatewayUnreachableError:

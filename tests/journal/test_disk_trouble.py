@@ -10,16 +10,16 @@ from pathlib import Path
 import attrs
 import pytest
 
-from fsm_robot import machine_file
-from fsm_robot.disk import AppendedFile, SystemDisk
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.disk import AppendedFile, SystemDisk
+from fsm_robot.engine.journal.file import JournalFile, journals, read_run
+from fsm_robot.engine.machine.core import Step
+from fsm_robot.engine.machine.events import Event
+from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import JournalError
-from fsm_robot.journal.file import JournalFile, journals, read_run
-from fsm_robot.journal.ledger import JobLedger
-from fsm_robot.journal.look_back import find_unsettled
-from fsm_robot.machine.core import Step
-from fsm_robot.machine.events import Event
-from fsm_robot.ports import ConsumeAnswer, Ending
-from fsm_robot.redact import Redactor
+from fsm_robot.robot.ledger import JobLedger
+from fsm_robot.robot.look_back import find_unsettled
+from fsm_robot.robot.ports import ConsumeAnswer, Ending
 from tests.fakes.world import GONE, JOB, JOB_FOUND, NO_JOB, FakeClock, FakeGateway, FakeWorker, World
 
 HEADER = {"format": 1, "machine": "robot"}

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm_robot.journal.file import read_file
-from fsm_robot.journal.record import CHAIN_HEX_DIGITS, LONGEST_LINE_BYTES, line_of, read, step_from, step_values
-from fsm_robot.journal.replay import replay
-from fsm_robot.journal.unsettled import died_asking, has_looked_back, unsettled_in
-from fsm_robot.machine.core import Step
-from fsm_robot.machine.events import Event
+from fsm_robot.engine.journal.file import read_file
+from fsm_robot.engine.journal.record import CHAIN_HEX_DIGITS, LONGEST_LINE_BYTES, line_of, read, step_from, step_values
+from fsm_robot.engine.journal.replay import replay
+from fsm_robot.engine.machine.core import Step
+from fsm_robot.engine.machine.events import Event
+from fsm_robot.robot.unsettled import died_asking, has_looked_back, unsettled_in
 from tests.fakes.world import definition_of_the_robot
 
 DEFINITION = definition_of_the_robot()

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from fsm_robot.journal.file import JournalFile
-from fsm_robot.journal.identity import robot_identity
-from fsm_robot.machine.core import Step
-from fsm_robot.machine.events import Event
-from fsm_robot.redact import Redactor
+from fsm_robot.engine.journal.file import JournalFile
+from fsm_robot.engine.journal.identity import robot_identity
+from fsm_robot.engine.machine.core import Step
+from fsm_robot.engine.machine.events import Event
+from fsm_robot.engine.redact import Redactor
 from tests.fakes.world import FakeClock
 
 GUID = "0f8fad5b-d9cb-469f-a165-70867728950e"

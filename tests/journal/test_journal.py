@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fsm_robot.engine.journal.file import JournalFile, journals, read_journal
+from fsm_robot.engine.journal.record import line_of, read_lines, step_from, step_values
+from fsm_robot.engine.machine.core import Step
+from fsm_robot.engine.machine.events import Event
+from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import JournalError
-from fsm_robot.journal.file import JournalFile, journals, read_journal
-from fsm_robot.journal.ledger import JobLedger
-from fsm_robot.journal.look_back import find_outcome, find_unsettled
-from fsm_robot.journal.record import line_of, read_lines, step_from, step_values
-from fsm_robot.machine.core import Step
-from fsm_robot.machine.events import Event
-from fsm_robot.redact import Redactor
+from fsm_robot.robot.ledger import JobLedger
+from fsm_robot.robot.look_back import find_outcome, find_unsettled
 from tests.fakes.world import FakeClock
 
 GUID = "0f8fad5b-d9cb-469f-a165-70867728950e"

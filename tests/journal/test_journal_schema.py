@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import fsm_robot
-from fsm_robot.journal.schema import END, HEADER, STEP, schema
+from fsm_robot.engine.journal.schema import END, HEADER, STEP, schema
 
 SCHEMA = Path(fsm_robot.__file__).with_name("journal.schema.json")
 RECORDED = sorted((Path(__file__).parent.parent / "journals").glob("*.jsonl"))

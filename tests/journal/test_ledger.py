@@ -11,12 +11,12 @@ from random import Random
 import attrs
 import pytest
 
-from fsm_robot.disk import AppendedFile, SystemDisk
+from fsm_robot.engine.disk import AppendedFile, SystemDisk
+from fsm_robot.engine.machine.events import Event
 from fsm_robot.errors import JournalError
-from fsm_robot.journal.index import LOOK_UP, JobIndex, key_of
-from fsm_robot.journal.ledger import FOLD_AT, FOLDED, INDEX_NAME, JobLedger
-from fsm_robot.journal.look_back import jobs_in
-from fsm_robot.machine.events import Event
+from fsm_robot.robot.job_index import LOOK_UP, JobIndex, key_of
+from fsm_robot.robot.ledger import FOLD_AT, FOLDED, INDEX_NAME, JobLedger
+from fsm_robot.robot.look_back import jobs_in
 from fsm_robot.simulator.disk import LifeDisk, LifeIndex, SimulatedDisk
 from tests.journal.test_pruning import run, taken
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import attrs
 import pytest
 
-from fsm_robot.journal.file import JournalFile, journals, run_name
-from fsm_robot.journal.ledger import JobLedger
-from fsm_robot.journal.pruning import ALWAYS_KEPT, Kept, due, mark_idle, prune_runs
-from fsm_robot.machine.core import Step
-from fsm_robot.machine.events import Event
-from fsm_robot.redact import Redactor
+from fsm_robot.engine.journal.file import JournalFile, journals, run_name
+from fsm_robot.engine.machine.core import Step
+from fsm_robot.engine.machine.events import Event
+from fsm_robot.engine.redact import Redactor
+from fsm_robot.robot.ledger import JobLedger
+from fsm_robot.robot.pruning import ALWAYS_KEPT, Kept, due, mark_idle, prune_runs
 
 NOW = "2026-11-23T00:00:00.000000Z"
 OLD, NEW = "20260101T000000Z", "20261122T000000Z"

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fsm_robot.engine.journal.file import journals, read_file, read_run
+from fsm_robot.engine.journal.record import read
+from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.errors import CallbackError, GatewayRejectedError
-from fsm_robot.journal.file import journals, read_file, read_run
-from fsm_robot.journal.ledger import JobLedger
-from fsm_robot.journal.record import read
-from fsm_robot.journal.unsettled import unsettled_in
-from fsm_robot.machine.definition import Definition
+from fsm_robot.robot.ledger import JobLedger
+from fsm_robot.robot.unsettled import unsettled_in
 from tests.fakes.world import definition_of_the_robot, lost
 from tests.journals.director import LEFT, Director, Stage
 from tests.journals.possible import covering_walks

@@ -8,15 +8,15 @@ from xml.etree import ElementTree
 import attrs
 import pytest
 
-from fsm_robot import machine_file
-from fsm_robot.journal.explain import Replayed, as_values, exit_code, explained, junit, summary
-from fsm_robot.journal.file import read_file
-from fsm_robot.journal.record import Reading, line_of, read, step_values
-from fsm_robot.journal.replay import Verdict, replay
-from fsm_robot.machine.compiler import compile_text
-from fsm_robot.machine.core import RobotMachine, Step
-from fsm_robot.machine.definition import Definition
-from fsm_robot.machine.events import Event
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.journal.explain import Replayed, as_values, exit_code, explained, junit, summary
+from fsm_robot.engine.journal.file import read_file
+from fsm_robot.engine.journal.record import Reading, line_of, read, step_values
+from fsm_robot.engine.journal.replay import Verdict, replay
+from fsm_robot.engine.machine.compiler import compile_text
+from fsm_robot.engine.machine.core import RobotMachine, Step
+from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.engine.machine.events import Event
 from tests.fakes.world import definition_of_the_robot
 
 DEFINITION = definition_of_the_robot()
@@ -141,7 +141,7 @@ def test_changed_machine_diverges_where_it_decides_otherwise(
 
 def machine_from(text: str) -> Definition:
     """Compile without the checks of soundness: replay is asked while somebody is still at work on the file."""
-    from fsm_robot.machine import compiler
+    from fsm_robot.engine.machine import compiler
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(compiler, "check", lambda *_: [])

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fsm_robot.journal.file import read_file
-from fsm_robot.journal.record import Reading, Record
-from fsm_robot.journal.story import state_at, story
-from fsm_robot.journal.taken import taken_in
-from fsm_robot.machine.compiler import compile_text
+from fsm_robot.engine.journal.file import read_file
+from fsm_robot.engine.journal.record import Reading, Record
+from fsm_robot.engine.journal.story import state_at, story
+from fsm_robot.engine.journal.taken import taken_in
+from fsm_robot.engine.machine.compiler import compile_text
 from tests.fakes.world import definition_of_the_robot
 
 RECORDED = Path(__file__).parent.parent / "journals"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from fsm_robot import machine_file
-from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
-from fsm_robot.machine.definition import Definition
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.robot.callbacks import OUTCOMES, Callbacks, callback_names
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
+from fsm_robot.engine.machine.checks import ACTING, coverage
+from fsm_robot.engine.machine.compiler import compile_text
+from fsm_robot.engine.machine.definition import Definition, from_values
 from fsm_robot.errors import DefinitionError
-from fsm_robot.machine.checks import ACTING, coverage
-from fsm_robot.machine.compiler import compile_text
-from fsm_robot.machine.definition import Definition, from_values
+from fsm_robot.robot.callbacks import OUTCOMES, Callbacks, callback_names
 
 SMALL = """\
 format: 1

@@ -4,10 +4,10 @@ import random
 
 import pytest
 
+from fsm_robot.engine.machine.core import RobotMachine
+from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.engine.machine.events import Event
 from fsm_robot.errors import UnexpectedEventError
-from fsm_robot.machine.core import RobotMachine
-from fsm_robot.machine.definition import Definition
-from fsm_robot.machine.events import Event
 from tests.machine.walks import Table, covering_walks
 
 
@@ -86,7 +86,7 @@ def test_late_event_changes_nothing(robot_definition: Definition) -> None:
 
 def test_event_named_like_a_method_of_the_machine_is_still_an_event() -> None:
     """A trigger called `state` or `handle` neither hides a method nor is lost."""
-    from fsm_robot.machine.compiler import compile_text
+    from fsm_robot.engine.machine.compiler import compile_text
 
     text = """
 format: 1

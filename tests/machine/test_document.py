@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm_robot import machine_file
 from fsm_robot.cli import main
 from fsm_robot.cli.diagram import FORMATS
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.machine.compiler import compile_text
+from fsm_robot.engine.machine.core import RobotMachine
+from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.engine.machine.events import Event
 from fsm_robot.errors import DefinitionError
-from fsm_robot.machine.compiler import compile_text
-from fsm_robot.machine.core import RobotMachine
-from fsm_robot.machine.definition import Definition
-from fsm_robot.machine.events import Event
 
 YAML = """\
 format: 1

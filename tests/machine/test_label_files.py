@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm_robot import machine_file
+from fsm_robot.analyst.words import words
 from fsm_robot.cli import main
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.engine.machine.labels import language_in, unlabelled
 from fsm_robot.errors import DefinitionError
-from fsm_robot.export.words import words
-from fsm_robot.machine.definition import Definition
-from fsm_robot.machine.labels import language_in, unlabelled
 from tests.fakes.robot_folder import RobotFolder
 
 MACHINE = """format: 1
@@ -247,5 +247,5 @@ def test_robot_that_runs_reads_no_labels(robot_folder: RobotFolder, start: str) 
     assert done.returncode == 0, done.stderr
     seen = (robot_folder.path / "seen.txt").read_text(encoding="utf-8").splitlines()
     assert any(each.endswith("mine.yaml") for each in seen), seen
-    assert [each for each in seen if "mine.ru" in each or each == "fsm_robot.machine.labels"] == []
+    assert [each for each in seen if "mine.ru" in each or each == "fsm_robot.engine.machine.labels"] == []
     assert ("yaml" in seen) == (start == "first")

@@ -5,10 +5,10 @@ import json
 import attrs
 import pytest
 
+from fsm_robot.analyst.words import Words, words
+from fsm_robot.engine.machine.compiler import compile_text
+from fsm_robot.engine.machine.definition import Definition, Labels, from_values
 from fsm_robot.errors import DefinitionError
-from fsm_robot.export.words import Words, words
-from fsm_robot.machine.compiler import compile_text
-from fsm_robot.machine.definition import Definition, Labels, from_values
 
 SMALL = """format: 1
 machine: m
@@ -125,7 +125,7 @@ def test_a_language_may_be_called_no() -> None:
 
 def test_the_schema_for_editors_allows_what_the_compiler_allows(tmp_path: object) -> None:
     """A text, a text per language; not a number."""
-    from fsm_robot.machine.schema import schema
+    from fsm_robot.engine.machine.schema import schema
 
     jsonschema = pytest.importorskip("jsonschema", reason="the validator's compiled part does not load under Wine")
     validator = jsonschema.Draft202012Validator(

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from fsm_robot import machine_file
-from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
 from fsm_robot.cli import main
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.machine.compiler import compile_text
+from fsm_robot.engine.machine.core import Step
+from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.engine.machine.events import Event
 from fsm_robot.errors import DefinitionError
-from fsm_robot.machine.compiler import compile_text
-from fsm_robot.machine.core import Step
-from fsm_robot.machine.definition import Definition
-from fsm_robot.machine.events import Event
-from fsm_robot.ports import ConsumeAnswer
+from fsm_robot.robot.callbacks import OUTCOMES, Callbacks, callback_names
+from fsm_robot.robot.ports import ConsumeAnswer
 from tests.fakes.world import GONE, JOB, JOB_FOUND, NO_JOB, FakeGateway, FakeWorker, World
 
 TEXT = machine_file.built_in().read_text(encoding="utf-8")

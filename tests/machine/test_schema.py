@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fsm_robot import machine_file
-from fsm_robot.machine.schema import schema
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.machine.schema import schema
 
 SCHEMA = Path(machine_file.__file__).with_name("states.schema.json")
 

@@ -11,20 +11,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fsm_robot import machine_file
-from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
+from fsm_robot.analyst.bpmn.kept_places import drawn
+from fsm_robot.analyst.bpmn.overview import analysts_process
+from fsm_robot.analyst.formats.machine_text import machine_text
+from fsm_robot.analyst.formats.markdown import markdown
+from fsm_robot.analyst.words import words
+from fsm_robot.analyst.xml_in import parse
 from fsm_robot.cli import main
 from fsm_robot.cli.diagram import FORMATS
-from fsm_robot.export.bpmn import analysts_process
-from fsm_robot.export.bpmn_kept import drawn
-from fsm_robot.export.machine_text import machine_text
-from fsm_robot.export.markdown import markdown
-from fsm_robot.export.words import words
-from fsm_robot.export.xml_in import parse
-from fsm_robot.machine.compiler import compile_text
-from fsm_robot.machine.core import RobotMachine
-from fsm_robot.machine.definition import Definition
-from fsm_robot.machine.events import Event
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.machine.compiler import compile_text
+from fsm_robot.engine.machine.core import RobotMachine
+from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.engine.machine.events import Event
+from fsm_robot.robot.callbacks import OUTCOMES, Callbacks, callback_names
 from tests.export.random_machines import machines
 from tests.fakes.journals import JournalMaker
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fsm_robot.cli.diagram import player
-from fsm_robot.machine_file import built_in
+from fsm_robot.engine.machine_file import built_in
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
 from tests.conftest import need

@@ -8,9 +8,9 @@ from functools import cache
 
 import attrs
 
-from fsm_robot import machine_file
-from fsm_robot.machine.compiler import compile_text
-from fsm_robot.machine.definition import Definition
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.machine.compiler import compile_text
+from fsm_robot.engine.machine.definition import Definition
 from tests.export.random_machines import hostile
 from tests.machine.walks import Table, covering_walks
 

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fsm_robot import machine_file
-from fsm_robot.journal.file import read_journal
-from fsm_robot.machine.definition import Definition
-from fsm_robot.player.history import Run, shown_runs
-from fsm_robot.player.texts import TEXTS
+from fsm_robot.analyst.player.history import Run, shown_runs
+from fsm_robot.analyst.player.texts import TEXTS
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.journal.file import read_journal
+from fsm_robot.engine.machine.definition import Definition
 from tests.fakes.night import write_nights
 
 

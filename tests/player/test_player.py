@@ -10,15 +10,15 @@ from typing import Any
 import attrs
 import pytest
 
-from fsm_robot import machine_file
+from fsm_robot.analyst.player.assets import assets
+from fsm_robot.analyst.player.history import Run
+from fsm_robot.analyst.player.page import page
+from fsm_robot.analyst.words import Words
 from fsm_robot.cli import main
-from fsm_robot.export.words import Words
-from fsm_robot.journal.file import read_journal
-from fsm_robot.machine.definition import Definition
-from fsm_robot.machine.events import Event
-from fsm_robot.player.assets import assets
-from fsm_robot.player.history import Run
-from fsm_robot.player.page import page
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.journal.file import read_journal
+from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.engine.machine.events import Event
 from tests.export.machines import hostile
 from tests.fakes.night import Night, jobs, write_nights, write_run
 

@@ -169,8 +169,8 @@ def _warm_up(folder: Path) -> None:
     """Compile the machine file and the modules once, so that no case has to."""
     import compileall
 
-    from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
-    from fsm_robot.machine_file import load
+    from fsm_robot.engine.machine_file import load
+    from fsm_robot.robot.callbacks import OUTCOMES, Callbacks, callback_names
 
     compileall.compile_dir(str(stage.ROOT / "fsm_robot"), quiet=2)
     stage.machine_file(folder)

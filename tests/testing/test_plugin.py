@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fsm_robot import machine_file
+from fsm_robot.engine import machine_file
 
 ROOT = Path(__file__).parents[2]
 RECORDED = ROOT / "tests" / "journals"
