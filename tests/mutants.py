@@ -22,7 +22,16 @@ ROOT = Path(__file__).parents[1]
 LONGEST_S = 120.0
 SIMULATE = ["-m", "fsm_robot", "simulate", "--seed", "1", "--jobs", "4000", "--no-shrink", "--out", "found"]
 PYTEST = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
-TESTS = ["tests/test_runner.py", "tests/test_pulse.py", "tests/gateway/test_retry.py", "tests/journal", "tests/machine"]
+TESTS = [
+    "tests/engine/test_runner.py",
+    "tests/robot/test_heartbeats.py",
+    "tests/engine/test_retry.py",
+    "tests/engine/journal",
+    "tests/robot",
+    "tests/worker/test_output.py",
+    "tests/worker/test_names.py",
+    "tests/engine/machine",
+]
 JUDGES = {
     "check": ["-m", "fsm_robot", "check", "states.yaml"],
     "simulator": SIMULATE,

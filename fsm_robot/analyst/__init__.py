@@ -1,1 +1,1 @@
-"""What people look at: drawings of machines, files for the tools of analysts, event logs, the player; all pure but for the browser."""
+"""What people look at: drawings of machines, formats, event logs, the player. Pure but for the browser."""

@@ -15,8 +15,9 @@ from fsm_robot.engine.machine.definition import Definition, Transition
 from fsm_robot.engine.machine.labels import unlabelled
 from fsm_robot.errors import SettingsError
 from fsm_robot.gateway.tls import context_for
-from fsm_robot.robot import assemble as wiring
+from fsm_robot.robot import machine as robot_machine
 from fsm_robot.robot import settings as settings_module
+from fsm_robot.robot import wiring
 from fsm_robot.robot.callbacks import OUTCOMES, Callbacks, callback_names
 from fsm_robot.robot.settings import Settings
 
@@ -64,13 +65,14 @@ def _machine_in(path: Path, *, any_callbacks: bool) -> Definition:
             return wiring.machine_for(settings, wiring.callbacks_class(settings), cached=False)
     # The built-in callbacks are those of a robot that does jobs; a machine without jobs has some of its own.
     known = None if any_callbacks else callback_names(Callbacks)
-    return machine_file.load(path, known, OUTCOMES, jobs_only=True)
+    times = None if any_callbacks else tuple(settings_module.times())
+    return machine_file.load(path, known, OUTCOMES, jobs_only=True, times=times)
 
 
 def _check_settings(path: Path, *, named: bool) -> tuple[Definition, list[str]]:
     # A file that somebody names has to be there; a folder without a robot has a machine to look at all the same.
     if not named and not os.path.lexists(path):
-        definition = machine_file.load_labelled(machine_file.built_in(), callback_names(Callbacks), OUTCOMES)
+        definition = machine_file.labelled(robot_machine.load(robot_machine.built_in()), robot_machine.built_in())
         return definition, [
             f"no {path} here, so only the built-in machine was checked; `fsm-robot init` writes one",
             "",

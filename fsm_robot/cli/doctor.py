@@ -16,8 +16,8 @@ from fsm_robot.engine.clock import SystemClock
 from fsm_robot.errors import RobotError, SettingsError
 from fsm_robot.operations import checks
 from fsm_robot.operations.diagnosis import Diagnosis, report
-from fsm_robot.robot import assemble as wiring
 from fsm_robot.robot import settings as settings_module
+from fsm_robot.robot import wiring
 from fsm_robot.robot.settings import Settings
 
 LOCAL_CHECKS: tuple[Callable[[Settings], Diagnosis], ...] = (

@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         return own.run()
     with only_instance(settings.orchestrator.robot_guid, settings.storage_directory, SystemClock().utc_now()):
         # Imported behind the lock: a second start has to be told off, not to be made ready.
-        from fsm_robot.robot import assemble as wiring
+        from fsm_robot.robot import wiring
 
         log = wiring.log_for(settings, console=not arguments.quiet)
         before, threading.excepthook = threading.excepthook, partial(_tell_of_thread, log)
@@ -76,7 +76,7 @@ def _callbacks_named(settings: Settings) -> type | None:
     """Return the class of callbacks that the settings name; None where they name none, or it cannot be had."""
     if not settings.machine.callbacks:
         return None
-    from fsm_robot.robot import assemble as wiring
+    from fsm_robot.robot import wiring
 
     try:
         return wiring.callbacks_class(settings)
@@ -88,7 +88,7 @@ def _own_robot(settings: Settings, kind: type | None, *, console: bool) -> OwnRo
     """Return the robot of a machine that has nothing to do with jobs, or None where it has."""
     if kind is None:
         return None
-    from fsm_robot.robot import assemble as wiring
+    from fsm_robot.robot import wiring
 
     return None if wiring.takes_jobs(kind) else wiring.own_robot(settings, kind, console=console)
 
@@ -103,7 +103,7 @@ def _when_idle(settings: Settings, arguments: argparse.Namespace) -> str:
 
 
 def _run(settings: Settings, kind: type | None, log: Log, *, when_idle: str) -> int:
-    from fsm_robot.robot import assemble as wiring
+    from fsm_robot.robot import wiring
 
     with _written_down(log):
         robot = wiring.robot_for(settings, kind or wiring.callbacks_class(settings), log, when_idle=when_idle)

@@ -16,12 +16,6 @@ LARGEST_BYTES = 1 << 20
 CACHE_NAME = "machine.cache.json"
 
 
-def built_in() -> Path:
-    """Return states.yaml: beside the package in a wheel, one folder up in a checkout."""
-    inside = Path(__file__).with_name("states.yaml")
-    return inside if inside.exists() else Path(__file__).parent.parent / "states.yaml"
-
-
 def load(
     path: Path,
     callbacks: Sequence[str] | None,
@@ -42,7 +36,7 @@ def load(
         cache_directory: Where the compiled form is kept, so that an unchanged file needs no YAML and no checks:
             they are a quarter of an idle start. None neither reads nor writes it.
         jobs_only: Whether `callbacks` says nothing about a machine without jobs.
-        times: Settings that an `after` may name; None are those of a robot of jobs.
+        times: Settings that an `after` may name; None where that is not to be checked.
 
     Raises:
         DefinitionError: The file cannot be read, or is wrong.
@@ -54,14 +48,9 @@ def load(
         return cached
     from fsm_robot.engine.machine.compiler import compile_text
 
-    if times is None:
-        from fsm_robot.robot import settings
-
-        times = tuple(settings.times())
     text = _text(path, data)
-    known = None if callbacks is None else times
     try:
-        definition = compile_text(text, str(path), callbacks, outcomes, known, jobs_only=jobs_only)
+        definition = compile_text(text, str(path), callbacks, outcomes, times, jobs_only=jobs_only)
     except DefinitionError:
         _refuse_labels(path, text)
         raise

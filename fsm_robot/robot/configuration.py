@@ -1,4 +1,4 @@
-"""Every key of robot.toml as text, from the metadata of `settings.py`: a commented file, and docs/configuration.md."""
+"""Every key of robot.toml as text, from the metadata of `robot/settings.py`: a commented file, and docs/configuration.md."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def page() -> str:
     """Return docs/configuration.md."""
     parts = [
         "# robot.toml",
-        "Made from `fsm_robot/robot/settings.py` by `make docs`; change that file, not this one. `fsm-robot init` writes a"
-        " commented file, `fsm-robot check` names every mistake with its line.",
+        "Made from `fsm_robot/robot/settings.py` by `make docs`; change that file, not this one."
+        " `fsm-robot init` writes a commented file, `fsm-robot check` names every mistake with its line.",
         f"Every key is also an environment variable, `{ENVIRONMENT_PREFIX}<SECTION>_<KEY>`, and the environment wins."
         " Relative paths start at the folder of `robot.toml`.",
     ]

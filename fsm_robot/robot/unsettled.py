@@ -30,6 +30,15 @@ def unsettled_in(records: Sequence[Record]) -> Unsettled | None:
     return found and attrs.evolve(found, last_state=last_state)
 
 
+def told_of_job(records: Sequence[Record]) -> str:
+    """Return the job that these records leave open, in words."""
+    job = unsettled_in(records)
+    if job is None:
+        return "none is open"
+    known = f"ended as {job.outcome}" if job.outcome else "its end is not known yet"
+    return f"{job.job_guid}, script {job.script_name}, {known}, not reported"
+
+
 def opened_in(records: Sequence[Record]) -> list[Unsettled]:
     """Return every job that these records speak of as taken, without saying how it ended."""
     jobs = (_opened(values) for values in _steps(records) if values["event"]["name"] in OPENING)

@@ -54,8 +54,9 @@ def replay_journal() -> Callable[..., Verdict]:
         from fsm_robot.engine.journal.explain import Replayed, explained
         from fsm_robot.engine.journal.file import read_file
         from fsm_robot.engine.journal.replay import replay
+        from fsm_robot.robot.machine import built_in
 
-        path = Path(machine) if machine else machine_file.built_in()
+        path = Path(machine) if machine else built_in()
         verdict = replay(read_file(Path(journal)), machine_file.load(path, None, ()))
         if verdict.judgement not in ("identical", "compatible"):
             pytest.fail("\n".join(explained(Replayed(str(journal), verdict), str(machine or path.name))), pytrace=False)

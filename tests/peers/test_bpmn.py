@@ -16,8 +16,8 @@ from fsm_robot.analyst.idents import idents
 from fsm_robot.analyst.words import words
 from fsm_robot.analyst.xml_in import parse
 from fsm_robot.engine.machine.definition import Definition
-from tests.export.test_bpmn_drawing import figures
-from tests.machine.walks import Table
+from tests.analyst.test_bpmn_drawing import figures
+from tests.engine.machine.walks import Table
 from tests.peers import peers
 from tests.peers.cases import TIMED, Case, cases, robot, timeless, traces
 

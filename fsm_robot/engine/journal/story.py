@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fsm_robot.engine.journal.crash import crash_in
 from fsm_robot.engine.journal.record import Reading, Record
 from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.engine.wording import shown
-from fsm_robot.robot.unsettled import unsettled_in
 
 LONGEST_VALUE = 80
 _OUTSIDE = {"inbox": " (inbox)", "post": " (post)"}
@@ -36,8 +35,13 @@ def story(reading: Reading, until: int | None = None) -> list[str]:
     return [*lines, *(_end(reading) if until is None else ())]
 
 
-def state_at(reading: Reading, seq: int, definition: Definition) -> list[str]:
-    """Return what was the case after step `seq`: state, job, what is awaited."""
+def state_at(
+    reading: Reading, seq: int, definition: Definition, job: Callable[[Sequence[Record]], str] | None = None
+) -> list[str]:
+    """Return what was the case after step `seq`: state, job, what is awaited.
+
+    `job` says what the robot had in hand by the steps so far; None where it is none of jobs.
+    """
     steps = [record for record in reading.records if record.kind == "step"]
     position = next(number for number, record in enumerate(steps) if record.values["seq"] == seq)
     values = steps[position].values
@@ -47,12 +51,8 @@ def state_at(reading: Reading, seq: int, definition: Definition) -> list[str]:
         f"  state     {values['dest']}, since step {entered['seq']}",
         f"  callback  {_at_work(values, entered)}",
     ]
-    job = unsettled_in(steps[: position + 1])
     if job is not None:
-        known = f"ended as {job.outcome}" if job.outcome else "its end is not known yet"
-        lines.append(f"  job       {_plain(job.job_guid)}, script {_plain(job.script_name)}, {known}, not reported")
-    else:
-        lines.append("  job       none is open")
+        lines.append(f"  job       {shown(job(steps[: position + 1]))}")
     allowed = dict.fromkeys(edge.trigger for edge in definition.transitions_from(values["dest"]))
     lines.append(f"  allowed   {', '.join(allowed) or 'nothing, the run ends here'}")
     if position + 1 < len(steps):

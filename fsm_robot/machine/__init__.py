@@ -1,0 +1,1 @@
+"""The old home of `fsm_robot.engine.Event`; see `events.py`."""
