@@ -1,4 +1,4 @@
-"""Every key of robot.toml as text, from the metadata of `robot/settings.py`: a commented file, and docs/configuration.md."""
+"""Every key of robot.toml as text, from the metadata of `settings.py`: a commented file, and docs/configuration.md."""
 
 from __future__ import annotations
 

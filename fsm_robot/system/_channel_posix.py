@@ -1,4 +1,4 @@
-"""How processes of one account reach each other: sockets among the files. `system/_channel_windows.py` has the same names."""
+"""How processes of one account reach each other: sockets among the files. `_channel_windows.py` has the same names."""
 
 from __future__ import annotations
 

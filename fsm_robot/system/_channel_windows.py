@@ -1,4 +1,4 @@
-"""How processes of one account reach each other: named pipes. `system/_channel_posix.py` has the same names."""
+"""How processes of one account reach each other: named pipes. `_channel_posix.py` has the same names."""
 
 from __future__ import annotations
 
