@@ -14,7 +14,8 @@ Whose an ended child is: a script runs in a session of its own, and nobody can e
 what is in the robot's session was started by a callback, and belongs to it.
 
 What an earlier life of the robot has left is no descendant any more; it is known by its control group, by the run token
-in its environment, by its session, and by the pid and creation time of the script itself.
+in its environment, by a mark that it cannot lose (`_mark.py`), by its session, and by the pid and creation time of the
+script itself.
 
 Where there is no /proc (other systems than Linux) only the script's process group is seen.
 """
@@ -41,7 +42,7 @@ from queue import Empty, SimpleQueue
 import attrs
 
 from fsm_robot import threads
-from fsm_robot.worker import _cgroup
+from fsm_robot.worker import _cgroup, _mark
 from fsm_robot.worker.environment import HOST_VARIABLE
 from fsm_robot.worker.process import Note, Process
 
@@ -252,7 +253,7 @@ class Tree:
         self._marker = os.fsencode(command[1])
         self._group = _cgroup.make(self._run_token)
         # Under the lock: a script that ends at once must not be reaped before it is known.
-        with self._children._lock:
+        with self._children._lock, _mark.worn(self._run_token):
             self._popen = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -443,7 +444,7 @@ def is_alive(process: Process) -> bool:
 
 
 def remains(left: Note) -> list[Process]:
-    """Return what an earlier life has left: by run token, session, the script's pid and creation time, and descent.
+    """Return what an earlier life has left: by its marks, session, the script's pid and creation time, and descent.
 
     A process whose number was given away again is not among them, and neither is this one with all that is below it,
     which may carry the token when a script has started the robot.
@@ -451,6 +452,7 @@ def remains(left: Note) -> list[Process]:
     processes = _processes()
     mark = f"{RUN_TOKEN}={left.run_token}".encode()
     roots = {each.pid for each in processes.values() if left.run_token and mark in _environment(each.pid)}
+    roots |= {pid for pid in processes if left.run_token and _mark.is_worn_by(pid, left.run_token)}
     roots |= _of_the_script(processes, left)
     if (group := _cgroup.left_behind(left.group, left.run_token)) is not None:
         roots |= group.members() & processes.keys()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -339,17 +340,25 @@ threading.Event().wait()
 """
 
 
+BARE = {
+    "in the script's session": "subprocess.Popen([*SLEEPER], env={})",
+    "in its own session": "subprocess.Popen([*SLEEPER], env={}, start_new_session=True)",
+    "nothing open": "subprocess.Popen([*SLEEPER], env={}, start_new_session=True, cwd='/', **dict.fromkeys(['stdout', 'stderr'], -3))",
+}
+
+
 @pytest.mark.parametrize("ends", [False, True], ids=["script lives", "script has ended"])
+@pytest.mark.parametrize("child", BARE)
 def test_bare_child_of_a_killed_robot_is_ended_by_the_next_life(
-    runs: Runs, request: pytest.FixtureRequest, ends: bool
+    runs: Runs, request: pytest.FixtureRequest, child: str, ends: bool
 ) -> None:
-    """It has no mark in its environment, and its parent may be gone: it is known by the session of the script."""
+    """It has no mark in its environment, and its parents may be gone: it is known by what it cannot lose."""
     token = uuid.uuid4().hex
     after = "robot = os.getppid()\nwhile os.getppid() == robot: time.sleep(0.01)" if ends else "stay_for_ever()"
-    text = f"{START}\nchild = subprocess.Popen([*SLEEPER], env={{}})\nopen('up', 'w').write(f'{{SELF}} {{child.pid}}')\n{after}"
+    text = f"{START}\nchild = {BARE[child]}\nopen('up', 'w').write(f'{{SELF}} {{child.pid}}')\n{after}"
     (runs.folder / "scripts" / "a.py").write_text(text)
     robot = subprocess.Popen([sys.executable, "-c", ROBOT, str(runs.folder), token, _param(request)])
-    script, child = map(int, runs.said("up").split())
+    script, bare = map(int, runs.said("up").split())
     robot.kill()
     robot.wait()
     if ends:
@@ -357,8 +366,18 @@ def test_bare_child_of_a_killed_robot_is_ended_by_the_next_life(
 
     ended = runs.worker.end_remains(token)
 
-    assert [pid for pid in (script, child) if alive(pid)] == []
-    assert any(f"pid {child} " in each for each in ended)
+    assert [pid for pid in (script, bare) if alive(pid)] == []
+    assert any(f"pid {bare} " in each for each in ended)
+
+
+def test_nobody_else_is_marked(runs: Runs) -> None:
+    """The robot has its own limit again, and so has what it starts later."""
+    before = resource.getrlimit(10)
+    runs.start("import resource; print(resource.getrlimit(10))")
+    runs.ending()
+
+    assert runs.output() != f"{before}\n"
+    assert resource.getrlimit(10) == before
 
 
 def _param(request: pytest.FixtureRequest) -> str:
