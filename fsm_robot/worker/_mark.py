@@ -1,4 +1,4 @@
-"""A mark on every process of a script that nothing takes off: not a new session, not an empty environment, no closed file.
+"""A mark on every process of a script, which neither a new session nor an empty environment takes off.
 
 Linux keeps a limit on file locks for each process and has not applied it since 2.4.25. Children inherit it, over `fork`
 and over `exec`, and /proc shows it to everybody; so its soft value serves as a number that only this script's
@@ -10,14 +10,13 @@ Rejected: a process of its own that outlives the robot and adopts what is left. 
 
 from __future__ import annotations
 
-import sys
-
-assert sys.platform != "win32", "imported on other systems than Windows"  # and type-checked for them only
-
 import resource
+import sys
 from binascii import crc32
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+assert sys.platform != "win32", "imported on other systems than Windows"  # and type-checked for them only
 
 _RLIMIT_LOCKS = 10  # the same on every architecture; `resource` has no name for it
 _FIRST = 1 << 62

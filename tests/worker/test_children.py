@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -477,4 +478,63 @@ def test_kill_needs_nothing_that_a_script_can_use_up(runs: Runs) -> None:
     bites, outcome, survivors = json.loads(done.stdout.splitlines()[-1])
     assert bites, "the limit does not bite, so this shows nothing"
     assert (outcome, survivors) == ("aborted", [])
+    assert runs.left() == []
+
+
+NO_DESCRIPTORS = """
+import json, os, pathlib, resource, sys, threading
+from fsm_robot.ports import Job
+from fsm_robot.redact import Redactor
+from fsm_robot.worker import _cgroup
+from fsm_robot.worker.supervisor import ScriptWorker
+base = pathlib.Path(sys.argv[1])
+if sys.argv[3] != "control group": _cgroup._home = lambda: ""
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+worker = ScriptWorker(base / "scripts", base / "jobs", sys.executable, Redactor(), 1000, False, lambda *_, **__: None)
+over, endings = threading.Event(), []
+worker.start(Job("g", "a"), "token", lambda ending: (endings.append(ending), over.set()))
+while not (base / "scripts" / "up").exists(): threading.Event().wait(0.01)
+taken, bites = [], ""
+try:
+    while True: taken.append(os.dup(0))
+except OSError as error:
+    bites = error.strerror
+order = sys.argv[2]
+if order == "ask":
+    worker.ask_to_stop()
+    while not worker._running.tree.has_exited(): over.wait(0.01)
+if order != "end": worker.kill("aborted")
+(base / "scripts" / "up").unlink()
+over.wait(15)
+os.close(taken.pop())
+print(json.dumps([bites, endings[0].outcome if endings else None, endings[0].survivors if endings else None]), flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize(("order", "outcome"), [("ask", "stopped"), ("kill", "aborted"), ("end", "succeeded")])
+def test_end_of_a_script_needs_no_descriptor_that_the_robot_may_have_used_up(
+    runs: Runs, request: pytest.FixtureRequest, order: str, outcome: str
+) -> None:
+    """A look that fails for want of one is no proof that nothing is there."""
+    text = (
+        f"{START}\nsubprocess.Popen([*SLEEPER], start_new_session=True)\nopen('up', 'w').write('x')\n"
+        "try:\n    while os.path.exists('up') or not os.path.exists('end'): time.sleep(0.01)\n"
+        "finally: open('tidy', 'w').write('x')"
+    )
+    (runs.folder / "scripts" / "a.py").write_text(text)
+    if order == "end":
+        (runs.folder / "scripts" / "end").touch()
+    # A child of the robot's own, so that it cannot ask the system only.
+    command = f"sleep 60 >/dev/null 2>&1 & exec {shlex.join([sys.executable, '-c', NO_DESCRIPTORS, str(runs.folder), order, _param(request)])}"
+    robot = subprocess.Popen(["sh", "-c", command], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        said, _ = robot.communicate(timeout=PATIENCE_S)
+    finally:
+        os.killpg(robot.pid, signal.SIGKILL)
+
+    bites, ended, survivors = json.loads(said.splitlines()[-1])
+    assert bites == "Too many open files", "the limit does not bite, so this shows nothing"
+    assert (ended, survivors) == (outcome, [])
+    assert (runs.folder / "scripts" / "tidy").exists() == (order != "kill")
     assert runs.left() == []
