@@ -114,7 +114,7 @@ def test_an_error_of_the_console_is_the_writers_and_ends_nothing(tmp_path: Path)
 FAILS_ONCE = """
 import resource
 from fsm_robot.cli import streams
-from fsm_robot.logs import Log
+from fsm_robot.engine.logs import Log
 
 streams.guard()
 streams.go_on_unread()
