@@ -875,6 +875,7 @@ _ALL = (
 EFFECTS = {(effect.kind, effect.name): effect for effect in _ALL}
 _APART = (
     {"born before", "processes"},
+    {"callback child", "processes"},
     {"wrapper", "told by its script"},
     {"robot.log is full", "full"},
     {"robot.log is full", "read-only"},
