@@ -370,7 +370,4 @@ def tag_list(text: str) -> list[str]:
 def fits_tags(tags: str, wanted: str) -> bool:
     """Return whether tags fit a filter such as `+a;-b`: all that are wanted are there, none that is not."""
     found = set(tag_list(tags))
-    for word in tag_list(wanted):
-        if (word.lstrip("+-") in found) == word.startswith("-"):
-            return False
-    return True
+    return all((word.lstrip("+-") in found) != word.startswith("-") for word in tag_list(wanted))

@@ -72,7 +72,7 @@ def parameters(text: str, form: str) -> Any:
 
 
 def asset_row(asset: AssetRow) -> dict[str, Any]:
-    """Return an asset as `asset/read` shows it in the reference; the pages of the framework spell the times otherwise."""
+    """Return an asset as `asset/read` shows it in the reference; other pages spell the times otherwise."""
     return {
         "id": asset.row_id,
         "guid": asset.guid,

@@ -31,10 +31,6 @@ from fsm_robot.orchestrator.tables.tasks import Author, TaskTable, json_text
 __all__ = ["DuplicateError", "NoSuchError", "Store", "StoreError"]
 
 
-def _table(kind: Callable[[Database], Any]) -> Any:
-    return attrs.field(default=attrs.Factory(lambda self: kind(self.file), takes_self=True), init=False)
-
-
 @attrs.define(eq=False)
 class Store:
     """Everything that the orchestrator knows.
@@ -54,19 +50,27 @@ class Store:
 
     path: Path = attrs.field(converter=Path)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    file: Database = attrs.field(
-        default=attrs.Factory(lambda self: Database(self.path, lambda: self.clock()), takes_self=True), init=False
-    )
-    queues: QueueTable = _table(QueueTable)
-    tasks: TaskTable = _table(TaskTable)
-    assets: AssetTable = _table(AssetTable)
-    storage: StorageTable = _table(StorageTable)
-    logs: LogTable = _table(LogTable)
-    processes: ProcessTable = _table(ProcessTable)
-    credentials: RobotTable = _table(RobotTable)
-    held: FaultTable = _table(FaultTable)
-    _jobs: JobTable = _table(JobTable)
-    _calls: CallTable = _table(CallTable)
+    file: Database = attrs.field(init=False)
+    queues: QueueTable = attrs.field(init=False)
+    tasks: TaskTable = attrs.field(init=False)
+    assets: AssetTable = attrs.field(init=False)
+    storage: StorageTable = attrs.field(init=False)
+    logs: LogTable = attrs.field(init=False)
+    processes: ProcessTable = attrs.field(init=False)
+    credentials: RobotTable = attrs.field(init=False)
+    held: FaultTable = attrs.field(init=False)
+    _jobs: JobTable = attrs.field(init=False)
+    _calls: CallTable = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.file = Database(self.path, self._now)
+        self.queues, self.tasks = QueueTable(self.file), TaskTable(self.file)
+        self.assets, self.storage, self.logs = AssetTable(self.file), StorageTable(self.file), LogTable(self.file)
+        self.processes, self.credentials = ProcessTable(self.file), RobotTable(self.file)
+        self._jobs, self._calls, self.held = JobTable(self.file), CallTable(self.file), FaultTable(self.file)
+
+    def _now(self) -> datetime:
+        return self.clock()  # looked up anew: a test may set another one
 
     # ---- jobs
 

@@ -93,7 +93,7 @@ class Asked:
         return int(text)
 
     def moment(self, name: str) -> datetime | None:
-        """Return a moment given as `YYYY-MM-DD HH:MM:SS` in UTC, None where it is empty. Raises `GarbledRequestError`."""
+        """Return a moment, None where it is empty; UTC where it does not say. Raises `GarbledRequestError`."""
         text = self.text(name).strip()
         if not text:
             return None

@@ -1,4 +1,4 @@
-"""asset/…"""
+"""The calls of assets."""
 
 from __future__ import annotations
 

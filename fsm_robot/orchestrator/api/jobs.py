@@ -1,4 +1,4 @@
-"""job/…"""
+"""The calls of jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""log/…"""
+"""The calls of logs."""
 
 from __future__ import annotations
 

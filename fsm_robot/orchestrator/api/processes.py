@@ -1,4 +1,4 @@
-"""process/… and processVersion/…"""
+"""The calls of processes and their versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""queue/…"""
+"""The calls of queues."""
 
 from __future__ import annotations
 

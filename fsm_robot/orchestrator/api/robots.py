@@ -1,4 +1,4 @@
-"""robot/read and robot/getStatus."""
+"""The calls of robots but for the robot's own."""
 
 from __future__ import annotations
 

@@ -42,12 +42,13 @@ class Found:
     rest: str
 
 
-def _family(name: str, fault: str, create: object, read: object, update: object, delete: object) -> dict[str, Route]:
+def _family(name: str, fault: str, *acts: Callable[[Asked], Answer]) -> dict[str, Route]:
+    create, read, update, delete = acts
     return {
-        f"{name}/create": Route(("POST",), create, (fault,)),  # type: ignore[arg-type]
-        f"{name}/read": Route(("GET",), read, (fault,), "needed"),  # type: ignore[arg-type]
-        f"{name}/update": Route(("PUT",), update, (fault,)),  # type: ignore[arg-type]
-        f"{name}/delete": Route(("DELETE",), delete, (fault,), "needed"),  # type: ignore[arg-type]
+        f"{name}/create": Route(("POST",), create, (fault,)),
+        f"{name}/read": Route(("GET",), read, (fault,), "needed"),
+        f"{name}/update": Route(("PUT",), update, (fault,)),
+        f"{name}/delete": Route(("DELETE",), delete, (fault,), "needed"),
     }
 
 

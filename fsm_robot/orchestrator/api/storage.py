@@ -1,4 +1,4 @@
-"""folders/… and files/…"""
+"""The calls of folders and files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""task/…"""
+"""The calls of tasks."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def read(asked: Asked) -> Answer:
 
 def filter_read(asked: Asked) -> Answer:
     """Show the first task of a queue that fits a filter."""
-    found = asked.store.tasks.list(_filter(asked, name=asked.text("name") or "*"))
+    found = asked.store.tasks.fitting(_filter(asked, name=asked.text("name") or "*"))
     if not found:
         raise NoSuchError("no task of this queue fits")
     return Answer(200, full_row(asked, found[0]))
@@ -50,7 +50,7 @@ def filter_read(asked: Asked) -> Answer:
 
 def filter_list(asked: Asked) -> Answer:
     """List the tasks of a queue that fit a filter, in the order in which they are due."""
-    return Answer(200, [full_row(asked, task) for task in asked.store.tasks.list(_filter(asked))])
+    return Answer(200, [full_row(asked, task) for task in asked.store.tasks.fitting(_filter(asked))])
 
 
 def update(asked: Asked) -> Answer:

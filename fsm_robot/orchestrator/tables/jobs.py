@@ -151,7 +151,7 @@ class JobTable:
     def set_status(self, job: JobRow, robot_id: int | None, status: int, *, lax: bool = False) -> str:
         """Set what a robot says of a job; return why it may not, or an empty text."""
         now = self.file.now()
-        problem = "" if lax else refusal(job, robot_id, status)
+        problem = "" if lax or robot_id is None else refusal(job, robot_id, status)
         if problem or job.ended:
             return problem
         new = status_after(job, status)

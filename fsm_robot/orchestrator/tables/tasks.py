@@ -157,7 +157,7 @@ class TaskTable:
         )  # fmt: skip
         return found[0] if found else None
 
-    def list(self, wanted: TaskFilter, *, youngest_first: bool = False) -> list[TaskRow]:
+    def fitting(self, wanted: TaskFilter, *, youngest_first: bool = False) -> list[TaskRow]:
         """Return tasks in the order in which they are due, or the youngest first."""
         self.evaluate()
         where, values = ["tasks.is_deleted = 0"], []
@@ -174,12 +174,12 @@ class TaskTable:
         order = "tasks.row_id DESC" if youngest_first else _TAKING_ORDER
         values += [] if youngest_first else [self.file.now()]
         found = self._select(f"WHERE {' AND '.join(where)} ORDER BY {order}", *values)
-        fitting = [
+        kept = [
             task
             for task in found
             if fits_tags(task.tags, wanted.tags) and (not wanted.name or fnmatch.fnmatchcase(task.name, wanted.name))
         ]
-        return fitting[wanted.offset : wanted.offset + wanted.limit]
+        return kept[wanted.offset : wanted.offset + wanted.limit]
 
     def moves(self, task: TaskRow) -> list[MoveRow]:
         """Return every change of a task's status, oldest first."""
@@ -276,7 +276,7 @@ class TaskTable:
         if task.retries < 1:
             return
         queue = value_of_queue(self.file, task.queue_id)
-        copied = {
+        copied: dict[str, Any] = {
             "description": task.description, "priority": task.priority, "deadline": task.deadline, "tags": task.tags,
             "retries": task.retries - 1,
         }  # fmt: skip
