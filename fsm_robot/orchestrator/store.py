@@ -83,6 +83,7 @@ class Store:
         priority: int = 2,
         robot: str = "",
         task_id: int | None = None,
+        version_guid: str = "",
         **limits: Any,
     ) -> str:
         """Add a job and return its GUID.
@@ -94,6 +95,7 @@ class Store:
             priority: 1 low, 2 normal, 3 high.
             robot: Label or GUID of the only robot that may take it; a GUID that is new here is known from now on.
             task_id: Row of a task that is there already, in the place of `task`.
+            version_guid: The process version, where it is not the one that every script has.
             limits: `group_id`, `source`, `stop_after`, `abort_after`.
 
         Raises:
@@ -108,8 +110,15 @@ class Store:
             if text is not None:
                 queue = self.queues.named(JOBS_QUEUE, auto_change_status=1)
                 task_id = self.tasks.add(queue, name or script, text).row_id
-            self.processes.know(script)
-            return self._jobs.add(script, name=name, priority=priority, robot_id=robot_id, task_id=task_id, **limits)
+            return self._jobs.add(
+                script,
+                version_guid=version_guid or self.processes.know(script),
+                name=name,
+                priority=priority,
+                robot_id=robot_id,
+                task_id=task_id,
+                **limits,
+            )
 
     def jobs(self) -> list[JobRow]:
         """Return every job, oldest first."""

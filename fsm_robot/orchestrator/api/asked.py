@@ -11,7 +11,7 @@ import attrs
 from fsm_robot.orchestrator.protocol import Answer, GarbledRequestError, WireForm
 from fsm_robot.orchestrator.quirks import Quirks
 from fsm_robot.orchestrator.rows import RobotRow
-from fsm_robot.orchestrator.store import Store
+from fsm_robot.orchestrator.store import NoSuchError, Store
 from fsm_robot.orchestrator.tables.storage import Content
 
 LONGEST_NAME = 500
@@ -64,9 +64,12 @@ class Asked:
     @property
     def robot_id(self) -> int | None:
         """Row of the robot that calls, or that an API key speaks for; None where there is none."""
-        if self.robot is None and self.names_robot:
-            return self.store.credentials.find(self.names_robot).row_id
-        return None if self.robot is None else self.robot.row_id
+        if self.robot is not None:
+            return self.robot.row_id
+        try:
+            return self.store.credentials.find(self.names_robot).row_id if self.names_robot else None
+        except NoSuchError:
+            return None
 
     def has(self, *names: str) -> bool:
         """Return whether one of these parameters was given, be it empty."""

@@ -16,11 +16,12 @@ def create(asked: Asked) -> Answer:
     """
     name = asked.name("processguid", "processversionguid", "processid", "process", "name")
     try:
-        script = asked.store.processes.script_of(name, by_name=asked.by_name)
+        version = asked.store.processes.current_version(name, by_name=asked.by_name)
+        script, version_guid = version.name, version.guid
     except NoSuchError:
         if plain_guid(name) or not asked.by_name:
             raise
-        script = name
+        script, version_guid = name, ""
     task, robot = asked.text("taskguid", "taskid"), asked.names_robot or asked.text("robotid")
     guid = asked.store.enqueue(
         script,
@@ -28,6 +29,7 @@ def create(asked: Asked) -> Answer:
         robot=asked.store.credentials.find(robot).label if robot else "",
         task_id=asked.store.tasks.find(task, by_name=asked.by_name).row_id if task else None,
         group_id=asked.number("robotgroupguid" if asked.has("robotgroupguid") else "robotgroupid", 0) or None,
+        version_guid=version_guid,
         source="API",
         stop_after=asked.moment("stopafter"),
         abort_after=asked.moment("abortafter"),

@@ -42,7 +42,7 @@ def purge(asked: Asked) -> Answer:
     """Delete what is older than a Unix time."""
     if not asked.text("time").strip():
         raise GarbledRequestError("time is missing")
-    asked.store.logs.purge(asked.number("time", 0))
+    asked.store.logs.purge(asked.number("time", 0, 0, 9_999_999_999))
     return nothing()
 
 

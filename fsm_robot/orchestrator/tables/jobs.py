@@ -21,7 +21,6 @@ from fsm_robot.orchestrator.rows import (
     Order,
 )
 from fsm_robot.orchestrator.tables.database import Database, NoSuchError, Row, StoreError, moment_of, text_of
-from fsm_robot.orchestrator.tables.schema import version_guid
 
 _COMPUTED = {
     "robot": "COALESCE(robots.label, '')",
@@ -49,6 +48,7 @@ class JobTable:
         self,
         script: str,
         *,
+        version_guid: str,
         name: str = "",
         priority: int = 2,
         robot_id: int | None = None,
@@ -61,7 +61,7 @@ class JobTable:
         """Add a job and return its GUID."""
         guid, now = str(uuid.uuid4()), self.file.now()
         values = {
-            "guid": guid, "script": script, "version_guid": version_guid(script), "name": name, "status": PENDING,
+            "guid": guid, "script": script, "version_guid": version_guid, "name": name, "status": PENDING,
             "priority": priority, "robot_id": robot_id, "group_id": group_id, "task_id": task_id, "source": source,
             "stop_after": text_of(stop_after), "abort_after": text_of(abort_after), "created_at": now,
             "updated_at": now,

@@ -37,11 +37,13 @@ class ProcessTable:
             self.file.update("processes", process.row_id, {"version_id": row_id, "updated": now})
         return self.version(guid)
 
-    def know(self, script: str) -> None:
-        """Let a script be a process with one version."""
+    def know(self, script: str) -> str:
+        """Let a script be a process with one version, and return the GUID of that."""
+        guid = version_guid(script)
         with self.file.transaction():
-            if self.file.row("SELECT 1 FROM versions WHERE guid = ?", version_guid(script)) is None:
-                self.add_version(self.add(script, guid=process_guid(script)), script, guid=version_guid(script))
+            if self.file.row("SELECT 1 FROM versions WHERE guid = ?", guid) is None:
+                self.add_version(self.add(script, guid=process_guid(script)), script, guid=guid)
+        return guid
 
     def find(self, name: str, *, by_name: bool = True) -> ProcessRow:
         """Return the process with this GUID, name or number. Raises `NoSuchError`."""
@@ -52,8 +54,8 @@ class ProcessTable:
         """Return the version with this GUID, name or number. Raises `NoSuchError`."""
         return value_of(VersionRow, find_row(self.file, "versions", name, "process version", by_name=by_name))
 
-    def script_of(self, name: str, *, by_name: bool = True) -> str:
-        """Return the script that jobs of a process start; the process or a version of it is named.
+    def current_version(self, name: str, *, by_name: bool = True) -> VersionRow:
+        """Return the version that jobs of a process start; the process or a version of it is named.
 
         Raises:
             NoSuchError: There is none, or it has no version.
@@ -61,7 +63,7 @@ class ProcessTable:
         try:
             process = self.find(name, by_name=by_name)
         except NoSuchError:
-            return self.version(name, by_name=by_name).name
+            return self.version(name, by_name=by_name)
         if not process.version_guid:
             raise NoSuchError(f"{self.file.path}: process {name!r} has no version")
-        return self.version(process.version_guid).name
+        return self.version(process.version_guid)

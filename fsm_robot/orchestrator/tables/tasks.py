@@ -186,7 +186,7 @@ class TaskTable:
         query = (
             "SELECT moves.at, before, after, COALESCE(robots.label, '') AS robot, COALESCE(jobs.guid, '') AS job_guid,"
             " reason FROM moves LEFT JOIN robots ON robots.row_id = moves.robot_id"
-            " LEFT JOIN jobs ON jobs.row_id = moves.job_id WHERE task_id = ? ORDER BY moves.row_id"
+            " LEFT JOIN jobs ON jobs.row_id = moves.job_id WHERE moves.task_id = ? ORDER BY moves.row_id"
         )
         return [value_of(MoveRow, row) for row in self.file.rows(query, task.row_id)]
 
@@ -196,7 +196,7 @@ class TaskTable:
         Raises:
             DuplicateError: The new name is taken in a queue that takes each once.
         """
-        status = values.pop("status", None)
+        status = values.get("status")
         with self.file.transaction():
             now = self.file.now()
             if status is not None:
