@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import attrs
 
@@ -57,7 +57,7 @@ class Request:
     content_type: str
     body: bytes = attrs.field(repr=False)
     query: str = attrs.field(default="", repr=False)
-    file: tuple[BinaryIO, int] | None = None
+    file: tuple[IO[bytes], int] | None = None
 
 
 @attrs.frozen

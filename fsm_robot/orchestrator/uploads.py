@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from email.parser import BytesParser
 from email.policy import HTTP
-from typing import BinaryIO
+from typing import IO
 
 import attrs
 
@@ -25,7 +25,7 @@ _LARGEST_PART_COUNT = 200
 class Slice:
     """A part of a file on disk."""
 
-    source: BinaryIO
+    source: IO[bytes]
     start: int
     end: int
 
@@ -43,7 +43,7 @@ class Slice:
             yield piece
 
 
-def read(content_type: str, body: BinaryIO, size: int) -> tuple[dict[str, str], Content | None]:
+def read(content_type: str, body: IO[bytes], size: int) -> tuple[dict[str, str], Content | None]:
     """Return the parameters of a body by their names as they came, and the file in it, or None.
 
     A part of a multipart body that has a file name is bytes; any other `file` is text of base 16 or 32, as published.
@@ -59,7 +59,7 @@ def read(content_type: str, body: BinaryIO, size: int) -> tuple[dict[str, str], 
     return fields, None if spelling is None else Plain(_decoded(fields.pop(spelling)))
 
 
-def _multipart(content_type: str, body: BinaryIO, size: int) -> tuple[dict[str, str], Content | None]:
+def _multipart(content_type: str, body: IO[bytes], size: int) -> tuple[dict[str, str], Content | None]:
     marker = b"--" + _boundary(content_type)
     fields: dict[str, str] = {}
     content: Content | None = None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import attrs
 import pytest
 
-from fsm_robot.orchestrator.objects import BUSY, DONE, FAILED_APPLICATION, FAILED_BUSINESS, POSTPONED, QueueRow, TaskRow
+from fsm_robot.orchestrator.objects import BUSY, DONE, FAILED_APPLICATION, FAILED_BUSINESS, POSTPONED, QueueRow
 from fsm_robot.orchestrator.store import DuplicateError, NoSuchError, Store
 from fsm_robot.orchestrator.tables.tasks import Author, TaskFilter
 

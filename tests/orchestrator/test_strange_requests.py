@@ -134,9 +134,39 @@ def test_a_generated_request_gets_one_answer_and_no_traceback(
 
 FIELDS = st.dictionaries(
     st.sampled_from(
-        "name guid queue_guid task_guid tag_names parameters deadline postponed priority limit offset tags status file"
-        " message level time type text robot_id robot_type robot_group_id process_guid folder_guid retries"
-        " password_expiration unique_tasks job_guid stop_after robot_guid created_after".split()
+        [
+            "name",
+            "guid",
+            "queue_guid",
+            "task_guid",
+            "tag_names",
+            "parameters",
+            "deadline",
+            "postponed",
+            "priority",
+            "limit",
+            "offset",
+            "tags",
+            "status",
+            "file",
+            "message",
+            "level",
+            "time",
+            "type",
+            "text",
+            "robot_id",
+            "robot_type",
+            "robot_group_id",
+            "process_guid",
+            "folder_guid",
+            "retries",
+            "password_expiration",
+            "unique_tasks",
+            "job_guid",
+            "stop_after",
+            "robot_guid",
+            "created_after",
+        ]
     ),
     st.sampled_from(
         ["1", "q", "0", "9999999999", "-1", "2026-10-31 10:00:00", "0001-01-01 00:00:00+23:59", "{}", "\x00"]
