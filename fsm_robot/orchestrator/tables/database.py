@@ -190,6 +190,7 @@ class Database:
         _use_write_ahead_log(db)
         # Enough for a crash of the process; a power loss may cost the last moments of a tool for trying things out.
         db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("PRAGMA secure_delete = ON")  # a password that was changed does not stay in a free page
         if db.execute("PRAGMA user_version").fetchone()[0] == FORM:
             return
         db.execute("BEGIN IMMEDIATE")  # two processes may make the file at once: the second one finds it made

@@ -84,7 +84,7 @@ class RobotTable:
         row = self.file.row("SELECT name FROM keys WHERE digest = ?", self.file.digest(guid))
         return None if row is None else str(row["name"])
 
-    def keys(self) -> list[str]:
+    def key_names(self) -> list[str]:
         """Return what the API keys are called."""
         return [str(row["name"]) for row in self.file.rows("SELECT name FROM keys ORDER BY row_id")]
 

@@ -204,6 +204,15 @@ class TaskTable:
             self.file.update("tasks", task.row_id, {**_texts(values), "updated": now})
             return self._select("WHERE tasks.row_id = ?", task.row_id)[0]
 
+    def repeat(self, task: TaskRow, reason: str = "put in again by hand") -> TaskRow:
+        """Put a task in again: a New one with the same content that names it as its parent."""
+        queue = value_of_queue(self.file, task.queue_id)
+        copied: dict[str, Any] = {
+            "description": task.description, "priority": task.priority, "deadline": task.deadline, "tags": task.tags,
+            "retries": task.retries,
+        }  # fmt: skip
+        return self.add(queue, task.name, task.parameters, author=Author(reason=reason), repeats=task, **copied)
+
     def delete(self, task: TaskRow) -> None:
         """Let a task be gone."""
         self.file.update("tasks", task.row_id, {"is_deleted": 1, "updated": self.file.now()})
@@ -273,14 +282,8 @@ class TaskTable:
         return moved
 
     def _put_in_again(self, task: TaskRow) -> None:
-        if task.retries < 1:
-            return
-        queue = value_of_queue(self.file, task.queue_id)
-        copied: dict[str, Any] = {
-            "description": task.description, "priority": task.priority, "deadline": task.deadline, "tags": task.tags,
-            "retries": task.retries - 1,
-        }  # fmt: skip
-        self.add(queue, task.name, task.parameters, author=Author(reason="it failed"), repeats=task, **copied)
+        if task.retries > 0:
+            self.repeat(attrs.evolve(task, retries=task.retries - 1), "it failed")
 
     def _write_tags(self, task: TaskRow, add: str, remove: str) -> None:
         gone = set(tag_list(remove))
