@@ -160,7 +160,7 @@ def test_asset_is_kept_and_its_value_never_shown(
     folder: Path, say: Say, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A password comes from a file or from standard input; the same name is given another value, not made twice."""
-    (folder / "secret").write_text("geheim-17\n", encoding="utf-8")
+    (folder / "secret").write_text("geheim-17" * 2000 + "\n", encoding="utf-8")
     say("asset", "add", "ERP", "--login", "anna", "--password", "@secret")
     monkeypatch.setattr("sys.stdin", io.StringIO("geheim-18\n"))
     say("asset", "add", "ERP", "--login", "anna", "--password", "-")
