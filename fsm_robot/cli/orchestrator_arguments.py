@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from fsm_robot.engine.wording import shown
 from fsm_robot.errors import SettingsError
 from fsm_robot.orchestrator.protocol import plain_guid
 from fsm_robot.orchestrator.store import Store
-from fsm_robot.wording import shown
 
 
 def task_argument(text: str | None, where: str = "--task") -> Mapping[str, Any] | None:

@@ -21,6 +21,7 @@ from fsm_robot.cli.orchestrator_arguments import (
     task_argument,
 )
 from fsm_robot.cli.streams import print_json
+from fsm_robot.engine.wording import shown
 from fsm_robot.errors import SettingsError
 from fsm_robot.orchestrator.objects import (
     ALL_ROBOTS,
@@ -41,12 +42,11 @@ from fsm_robot.orchestrator.sheets import SheetRow, sheet_rows
 from fsm_robot.orchestrator.store import DuplicateError, NoSuchError, Store
 from fsm_robot.orchestrator.tables.storage import PIECE_BYTES
 from fsm_robot.orchestrator.tables.tasks import TaskFilter, json_text
-from fsm_robot.wording import shown
 
 if sys.platform == "win32":
-    from fsm_robot import _windows as system
+    from fsm_robot.system import _windows as system
 else:
-    from fsm_robot import _posix as system
+    from fsm_robot.system import _posix as system
 
 FOLLOW_EVERY_S = 0.5
 LARGEST_NUMBER = 2**31 - 1

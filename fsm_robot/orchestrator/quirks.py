@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
+from fsm_robot.engine.wording import did_you_mean
 from fsm_robot.errors import RobotError
-from fsm_robot.wording import did_you_mean
 
 # The first value is the default: the best reading of what is published.
 CHOICES: Mapping[str, tuple[str, ...]] = {

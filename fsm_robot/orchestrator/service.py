@@ -8,6 +8,7 @@ from typing import IO, Any
 
 import attrs
 
+from fsm_robot.engine.redact import REPLACEMENT, Redactor
 from fsm_robot.orchestrator import uploads
 from fsm_robot.orchestrator.api import routes
 from fsm_robot.orchestrator.api.asked import Asked, RefusedError, guid_of
@@ -27,7 +28,6 @@ from fsm_robot.orchestrator.quirks import Quirks
 from fsm_robot.orchestrator.rows import IN_PROGRESS, READY, WORKING, JobRow, RobotRow
 from fsm_robot.orchestrator.store import DuplicateError, NoSuchError, Store, StoreError
 from fsm_robot.orchestrator.tables.storage import Content
-from fsm_robot.redact import REPLACEMENT, Redactor
 
 HEARTBEAT, CONSUME, UPDATE = "/api/robot/heartbeat", "/api/robot/consumeNextJob", "/api/job/update"
 NO_ERROR, ABORTING_CODE, STOPPING_CODE, ROBOT_NOT_FOUND, NO_NEW_JOB = 0, 10, 20, 101, 102

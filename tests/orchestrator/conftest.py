@@ -11,10 +11,10 @@ from urllib.parse import quote, urlencode
 import attrs
 import pytest
 
+from fsm_robot.engine.redact import Redactor
 from fsm_robot.gateway.http import HttpGateway
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
-from fsm_robot.redact import Redactor
 from tests.fakes.waiting import GUID, PATIENCE_S
 
 OpenRobot = Callable[..., HttpGateway]
