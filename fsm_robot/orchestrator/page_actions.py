@@ -72,7 +72,7 @@ def _abort(store: Store, said: Mapping[str, str]) -> dict[str, Any]:
 
 def _add_task(store: Store, said: Mapping[str, str]) -> dict[str, Any]:
     parameters = json_text(_parameters(said, "parameters") if said.get("parameters", "").strip() else {})
-    values = {"tags": said.get("tags", ""), "priority": _number(said, "priority", NORMAL, LOW, HIGH)}
+    values: dict[str, Any] = {"tags": said.get("tags", ""), "priority": _number(said, "priority", NORMAL, LOW, HIGH)}
     with store.file.transaction():
         queue = store.queues.named(_needed(said, "queue"))
         return {"guid": store.tasks.add(queue, said.get("name", "").strip() or "NewTask", parameters, **values).guid}

@@ -21,7 +21,7 @@ export async function act(action, fields) {
 }
 
 function word(text) {
-  if (/^[\w@%+=:,.\/\\-]+$/u.test(text) && !(text.includes("\\") && !windows)) return text;
+  if (/^[\p{L}\p{N}_@%+=:,.\/\\-]+$/u.test(text) && !(text.includes("\\") && !windows)) return text;
   return windows ? '"' + text.replace(/"/g, '\\"') + '"' : "'" + text.replace(/'/g, "'\\''") + "'";
 }
 

@@ -102,7 +102,7 @@ async function lookAtFiles() {
 }
 
 function chosenTab() {
-  return tabs.find((tab) => tab.getAttribute("aria-controls") === location.hash.slice(1)) || tabs[0];
+  return tabs.find((tab) => tab.getAttribute("aria-controls") === location.hash.slice(2)) || tabs[0];
 }
 
 function showTab() {
@@ -140,7 +140,8 @@ function now() {
   timer = setTimeout(look, 0);
 }
 
-for (const tab of tabs) tab.addEventListener("click", () => { location.hash = tab.getAttribute("aria-controls"); });
+// With a slash the address names no element: a browser would move there and take the focus from the tab.
+for (const tab of tabs) tab.addEventListener("click", () => { location.hash = "/" + tab.getAttribute("aria-controls"); });
 document.querySelector("[role=tablist]").addEventListener("keydown", (event) => {
   const step = { ArrowRight: 1, ArrowLeft: -1, Home: -tabs.length, End: tabs.length }[event.key];
   if (!step) return;
