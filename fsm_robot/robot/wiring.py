@@ -20,18 +20,16 @@ from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.engine.posting import Asked
 from fsm_robot.engine.redact import Redactor
 from fsm_robot.engine.runner import Runner
-from fsm_robot.engine.timeouts import Timeouts
 from fsm_robot.engine.timers import ThreadTimers
 from fsm_robot.errors import SettingsError
 from fsm_robot.gateway.http import HttpGateway
 from fsm_robot.robot import machine
+from fsm_robot.robot.assemble import assemble
 from fsm_robot.robot.callbacks import Callbacks
-from fsm_robot.robot.heartbeats import Pulse
 from fsm_robot.robot.ledger import JobLedger
 from fsm_robot.robot.look_back import find_outcome, find_unsettled, jobs_in
 from fsm_robot.robot.machine import built_in
-from fsm_robot.robot.ports import Ending, Job, Unsettled
-from fsm_robot.robot.retries import Patience
+from fsm_robot.robot.ports import Ending, Gateway, Job, Options, Ports, Unsettled
 from fsm_robot.robot.session import Session
 from fsm_robot.robot.settings import Settings, times
 
@@ -44,14 +42,13 @@ SHORTEST_USUAL_INTERVAL_S = 10.0
 
 @attrs.frozen(eq=False, repr=False)
 class Robot:
-    """A robot that is ready to run."""
+    """A robot that is ready to run, and what its process needs of it besides."""
 
     runner: Runner
     callbacks: Callbacks
     inbox: QueueInbox
-    gateway: HttpGateway
+    gateway: Gateway
     journal: JournalFile
-    log: Log
 
     @property
     def idle_run(self) -> Path | None:
@@ -149,54 +146,63 @@ def _times_of(declared: type) -> tuple[str, ...]:
 def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle: str) -> Robot:
     """Build a robot that takes jobs; nothing is sent and nothing is written yet."""
     definition = machine_for(settings, kind, cached=True)
-    my = own_settings_of(settings, kind)
-    redactor, clock, timers, inbox = redactor_for(settings), SystemClock(), ThreadTimers(log.write), QueueInbox()
-    gateway = gateway_for(settings, redactor, log.warning)
-    worker = _LateWorker(settings, redactor, log)
+    options = _options(settings, own_settings_of(settings, kind))
+    inbox, journal = QueueInbox(), _journal(settings, definition)
+    ports = _ports(settings, inbox, journal, log, when_idle)
     if settings.heartbeat.interval_s < SHORTEST_USUAL_INTERVAL_S:
         log.warning(
             "heartbeat.interval_s is below 10 s, which the orchestrator asks for",
             interval_s=settings.heartbeat.interval_s,
         )
-    contact_lost_after_s = settings.heartbeat.disconnect_after_s if settings.heartbeat.on_disconnect == "stop" else None
-    beats = definition.callback("run_script")
-    session = Session(log, when_idle, settings.session.log_off_command, worker.is_idle)
-    journal_directory = settings.storage_directory / "journal"
-    ledger = JobLedger(
-        settings.storage_directory / "jobs" / "ledger.jsonl",
-        from_journals=lambda: jobs_in(journal_directory),
-        warn=log.error,
-    )
-    callbacks = kind(
-        definition=definition,
-        gateway=gateway,
-        worker=worker,
-        pulse=Pulse(gateway, inbox, clock, timers, log, beats, settings.heartbeat.interval_s, contact_lost_after_s),
-        inbox=inbox,
-        timers=timers,
-        log=log,
-        ledger=ledger,
-        past=_Past(journal_directory, ledger, log, settings.scripts.keep_job_files),
-        patience=Patience(inbox, clock, log),
-        leave=session.leave,
-        idle_wait_s=settings.session.idle_wait_s,
-        idle_interval_s=settings.heartbeat.interval_s,
-        keep_task=settings.storage.keep_task,
-        my=my,
-    )
-    journal = JournalFile(
-        journal_directory,
-        header(journal_directory, definition, settings.orchestrator.robot_guid),
-        clock,
-        redactor,
+    machine = RobotMachine(definition)
+    asked = Asked(definition, inbox, lambda: _now(runner))
+    channel = Channel(settings.storage_directory, asked, log.warning, asked.end)
+    runner = assemble(machine, kind, ports, options, channel)
+    return Robot(runner, runner.callbacks, inbox, ports.gateway, journal)
+
+
+def _journal(settings: Settings, definition: Definition) -> JournalFile:
+    directory = settings.storage_directory / "journal"
+    return JournalFile(
+        directory,
+        header(directory, definition, settings.orchestrator.robot_guid),
+        SystemClock(),
+        redactor_for(settings),
         make_room=lambda: machine_file.give_up_cache(settings.storage_directory),
     )
-    machine = RobotMachine(definition)
-    asked = Asked(definition, inbox, lambda: _now(machine, callbacks))
-    channel = Channel(settings.storage_directory, asked, log.warning, asked.end)
-    timeouts = Timeouts(timers, inbox, times(settings) | _times_in(my))
-    runner = Runner(machine, journal, callbacks, inbox, log, timeouts, channel=channel)
-    return Robot(runner, callbacks, inbox, gateway, journal, log)
+
+
+def _ports(settings: Settings, inbox: QueueInbox, journal: JournalFile, log: Log, when_idle: str) -> Ports:
+    redactor = redactor_for(settings)
+    worker = _LateWorker(settings, redactor, log)
+    directory = settings.storage_directory / "journal"
+    ledger = JobLedger(
+        settings.storage_directory / "jobs" / "ledger.jsonl", from_journals=lambda: jobs_in(directory), warn=log.error
+    )
+    return Ports(
+        gateway=gateway_for(settings, redactor, log.warning),
+        worker=worker,
+        inbox=inbox,
+        clock=SystemClock(),
+        timers=ThreadTimers(log.write),
+        log=log,
+        journal=journal,
+        ledger=ledger,
+        past=_Past(directory, ledger, log, settings.scripts.keep_job_files),
+        leave=Session(log, when_idle, settings.session.log_off_command, worker.is_idle).leave,
+    )
+
+
+def _options(settings: Settings, my: Any) -> Options:
+    stops = settings.heartbeat.on_disconnect == "stop"
+    return Options(
+        interval_s=settings.heartbeat.interval_s,
+        contact_lost_after_s=settings.heartbeat.disconnect_after_s if stops else None,
+        idle_wait_s=settings.session.idle_wait_s,
+        keep_task=settings.storage.keep_task,
+        times=times(settings) | _times_in(my),
+        my=my,
+    )
 
 
 def _times_in(my: Any) -> dict[str, float]:
@@ -207,12 +213,12 @@ def _times_in(my: Any) -> dict[str, float]:
     return times_in(my)
 
 
-def _now(machine: RobotMachine, callbacks: Callbacks) -> dict[str, Any]:
+def _now(runner: Runner) -> dict[str, Any]:
     """Return what a robot of jobs does at this moment."""
-    job = callbacks.job
-    in_hand = job is not None and machine.state not in ("Recovering", "Ready", "Consuming")
+    state, job = runner.machine.state, runner.callbacks.job
+    in_hand = job is not None and state not in ("Recovering", "Ready", "Consuming")
     return {
-        "state": machine.state,
+        "state": state,
         "job": job.guid if job and in_hand else "",
         "script": job.script_name if job and in_hand else "",
     }
