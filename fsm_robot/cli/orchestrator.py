@@ -10,7 +10,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from fsm_robot.cli import orchestrator_objects
+from fsm_robot.cli import orchestrator_objects, orchestrator_probe
 from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
 from fsm_robot.cli.orchestrator_arguments import job_argument, print_table, robot_argument, task_argument
 from fsm_robot.cli.streams import complain, print_json, tell
@@ -79,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     serve.add_argument(
         "--quirk", action="append", default=[], metavar="NAME=VALUE", help="differ where the vendor leaves it open"
     )
+    serve.add_argument("--like", metavar="FILE", help="do as the server that `probe -o FILE` has looked at")
     serve.add_argument("--auth", choices=["basic", "bearer", "both"], default="both", help="schemes that are taken")
     serve.add_argument(
         "--update-verb", choices=["PUT", "POST", "both"], default="both", help="verbs that job/update takes"
@@ -108,6 +109,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         robot = commands.add_parser(name, parents=[shared], help=what)
         robot.add_argument("robot", metavar="ROBOT", help="label, GUID, or @FILE that holds the GUID")
     orchestrator_objects.add_arguments(commands, shared)
+    orchestrator_probe.add_arguments(
+        commands.add_parser("probe", help="find out what a real server does where the vendor leaves it open")
+    )
     fault = commands.add_parser(
         "fault", parents=[shared], help="misbehave from now on; without TEXT list what is in force"
     )
@@ -117,6 +121,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what was asked for."""
+    if arguments.action == "probe":
+        return orchestrator_probe.run(arguments)
     store = Store(Path(arguments.db).absolute())
     makes = arguments.action in ("serve", "enqueue", "remember") or orchestrator_objects.makes_file(arguments)
     if not makes and not store.path.exists():
@@ -138,6 +144,7 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
     from fsm_robot.orchestrator.service import Service
 
     ordered = [faults.Fault.parse(text) for text in arguments.fault]
+    like = orchestrator_probe.quirks_of(arguments.like) if arguments.like else []
     form = WireForm(arguments.task_key, arguments.nested, arguments.no_task, arguments.numbers == "text")
     service = Service(
         store,
@@ -146,7 +153,7 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
         known_only=arguments.known_only,
         lax=arguments.lax,
         verbs=("PUT", "POST") if arguments.update_verb == "both" else (arguments.update_verb,),
-        quirks=Quirks.parse(arguments.quirk),
+        quirks=Quirks.parse([*like, *arguments.quirk]),
     )
     server = Orchestrator(
         store,

@@ -49,6 +49,7 @@ CREATE TABLE tasks (
     tags TEXT NOT NULL DEFAULT '', retries INTEGER NOT NULL DEFAULT 0, parent_task TEXT,
     parameters TEXT NOT NULL DEFAULT '{}', since TEXT NOT NULL, is_deleted INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX tasks_waiting ON tasks (queue_id, status, priority DESC, row_id);
+CREATE INDEX tasks_deadline ON tasks (queue_id, deadline) WHERE status = 0 AND deadline IS NOT NULL;
 CREATE INDEX tasks_since ON tasks (queue_id, status, since);
 CREATE INDEX tasks_names ON tasks (name);
 CREATE INDEX tasks_postponed ON tasks (postponed) WHERE status = 5;
