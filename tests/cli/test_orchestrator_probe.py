@@ -91,6 +91,27 @@ def test_server_is_made_that_does_as_the_one_that_was_probed(server: Orchestrato
     assert GUID not in Path("server.toml").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("quirks", "job", "take"),
+    [
+        ([], False, "announce"),
+        (["add_tag=racy"], True, "verify"),
+        (["add_tag=racy"], False, "naive"),
+        (["add_tag=racy", "job_field=none"], True, "naive"),
+    ],
+)
+def test_way_of_taking_tasks_is_advised(
+    server: Orchestrator, capsys: Any, quirks: list[str], job: bool, take: str
+) -> None:
+    """By what would keep two robots from one task there."""
+    server.service.quirks = Quirks.parse(quirks)
+
+    probed(server, *(["--job", ended_job(server)] if job else []))
+
+    assert f'sdk.take = "{take}"' in capsys.readouterr().out
+    assert f'sdk.take = "{take}"' in Path("server.toml").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(("answer", "goes_on"), [("y\n", True), ("n\n", False), ("\n", False), ("", False)])
 def test_nothing_is_made_without_leave(
     server: Orchestrator, monkeypatch: pytest.MonkeyPatch, capsys: Any, answer: str, goes_on: bool
