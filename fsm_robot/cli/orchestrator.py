@@ -39,7 +39,7 @@ STANDINGS: Mapping[str, str] = {
     "resume": "give it jobs again",
 }
 EPILOG = """\
-All actions but `serve` work on the same file, whether a server runs or not.
+All actions but `serve` and `probe` work on the same file, whether a server runs or not.
 ROBOT is a label, a GUID or @FILE that holds the GUID: it is a password, and others may see a command line.
 
 faults:  {syntax}

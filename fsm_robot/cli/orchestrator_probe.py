@@ -77,6 +77,16 @@ def run(arguments: argparse.Namespace) -> int:
     return int(bool(report.left))
 
 
+def advice(report: Report) -> str:
+    """Return how tasks should be taken from this server, as `sdk.take` of robot.toml has it, and why."""
+    found = {finding.name: finding.value for finding in report.findings}
+    if found.get("add_tag") == "atomic":
+        return 'sdk.take = "announce": tags that are added at once are all kept'
+    if found.get("job_field") not in (None, "", "none"):
+        return 'sdk.take = "verify": tags get lost when they are added at once, and task/update writes whose task it is'
+    return 'sdk.take = "naive", and one robot at a queue: this server has nothing by which two could agree'
+
+
 def quirks_of(path: str) -> list[str]:
     """Return the quirks that a file of `probe` holds, as `serve --quirk` takes them. Raises `SettingsError`."""
     import tomllib
@@ -100,6 +110,7 @@ def server_toml(url: str, report: Report, at: datetime) -> str:
     lines += ["[verbs]", *(f"{json.dumps(call)} = {json.dumps([verb])}" for call, verb in report.verbs.items())]
     unknown = [finding for finding in report.findings if not finding.value]
     lines += ["", *(f"# {each.name}: not found out: {_one_line(each.note)}" for each in unknown)]
+    lines += ["", f"# in robot.toml: {advice(report)}"]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -134,6 +145,7 @@ def _show(report: Report) -> None:
     rows = [(finding.name, finding.value or "?", finding.note) for finding in report.findings]
     rows += [(f"verb of {call}", verb, "PUT is not taken") for call, verb in report.verbs.items()]
     print_table(("what", "found", "seen"), rows)
+    tell(f"in robot.toml: {advice(report)}")
     for thing in report.left:
         complain(f"could not be deleted there: {thing}")
 

@@ -154,9 +154,11 @@ class Probe:
         guid = self._task(queue, "absent", comment="kept")
         self._write("task/update", guid=guid, priority=2)
         read = _row(self._call("GET", f"task/read/{guid}"))
-        self._tell(
-            "absent", "keep" if read.get("comment") == "kept" else "reset", "a field that an update does not name"
-        )
+        value = "keep" if read.get("comment") == "kept" else "reset"
+        self._tell("absent", value, "a field that an update does not name")
+        self._write("task/update", guid=guid, priority=0)
+        low = str(_row(self._call("GET", f"task/read/{guid}")).get("priority"))
+        self._tell("task_priority", "low0" if low == "0" else "low1", "whether a task may have priority 0")
 
     def _tags(self, queue: str) -> None:
         guid = self._task(queue, "tags")

@@ -19,7 +19,8 @@ from fsm_robot.orchestrator.store import Store
 from fsm_robot.orchestrator.tables.tasks import TaskFilter
 from tests.fakes.waiting import GUID
 
-NOT_SEEN = {"no_credential"}  # it would cost a visit without one, and the answer changes nothing for a robot
+# The first would cost a visit without a credential, the second lines that alarm somebody.
+NOT_SEEN = {"no_credential", "level_numbers"}
 
 
 @pytest.fixture
@@ -88,6 +89,27 @@ def test_server_is_made_that_does_as_the_one_that_was_probed(server: Orchestrato
     assert again.verbs == {"task/update": ("POST",)}
     assert [again[text.partition("=")[0]] for text in ordered[:3]] == ["null", "structured", "racy"]
     assert GUID not in Path("server.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("quirks", "job", "take"),
+    [
+        ([], False, "announce"),
+        (["add_tag=racy"], True, "verify"),
+        (["add_tag=racy"], False, "naive"),
+        (["add_tag=racy", "job_field=none"], True, "naive"),
+    ],
+)
+def test_way_of_taking_tasks_is_advised(
+    server: Orchestrator, capsys: Any, quirks: list[str], job: bool, take: str
+) -> None:
+    """By what would keep two robots from one task there."""
+    server.service.quirks = Quirks.parse(quirks)
+
+    probed(server, *(["--job", ended_job(server)] if job else []))
+
+    assert f'sdk.take = "{take}"' in capsys.readouterr().out
+    assert f'sdk.take = "{take}"' in Path("server.toml").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("answer", "goes_on"), [("y\n", True), ("n\n", False), ("\n", False), ("", False)])

@@ -205,7 +205,7 @@ class TaskTable:
 
     def repeat(self, task: TaskRow, reason: str = "put in again by hand") -> TaskRow:
         """Put a task in again: a New one with the same content that names it as its parent."""
-        queue = value_of_queue(self.file, task.queue_id)
+        queue = _queue_of(self.file, task.queue_id)
         copied: dict[str, Any] = {
             "description": task.description, "priority": task.priority, "deadline": task.deadline, "tags": task.tags,
             "retries": task.retries,
@@ -230,7 +230,7 @@ class TaskTable:
         """Let the tasks In progress of a job fail with it, in the queues that say so."""
         query = "WHERE tasks.job_id = ? AND tasks.status = 1 AND tasks.is_deleted = 0 AND queues.auto_change_status = 1"
         for task in self._select(query, job_id):
-            author = Author(task_robot(self.file, task), job_id, f"its job ended as {job_word}")
+            author = Author(_robot_of(self.file, task), job_id, f"its job ended as {job_word}")
             self.change(task, {"status": FAILED_APPLICATION}, author)
 
     def evaluate(self) -> None:
@@ -306,13 +306,13 @@ class TaskTable:
         return [value_of(TaskRow, row) for row in self.file.rows(query, *values)]
 
 
-def value_of_queue(file: Database, row_id: int) -> QueueRow:
+def _queue_of(file: Database, row_id: int) -> QueueRow:
     """Return the queue of a row, also a deleted one."""
     row = file.rows("SELECT * FROM queues WHERE row_id = ?", row_id)[0]
     return value_of(QueueRow, row, ("unique_tasks", "auto_change_status"))
 
 
-def task_robot(file: Database, task: TaskRow) -> int | None:
+def _robot_of(file: Database, task: TaskRow) -> int | None:
     """Return the row of the robot that set a task's status last, or None."""
     row = file.row("SELECT robot_id FROM tasks WHERE row_id = ?", task.row_id)
     return None if row is None else row["robot_id"]
