@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import json
 import random
+import secrets
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
+from typing import IO
 from urllib.parse import urlsplit
 
 import attrs
 
 from fsm_robot.errors import RobotError
-from fsm_robot.orchestrator import page
+from fsm_robot.orchestrator import page, page_actions
 from fsm_robot.orchestrator.connections import BoundedHandler, BoundedServer, Limits
 from fsm_robot.orchestrator.faults import Fault
-from fsm_robot.orchestrator.protocol import Answer, without_secrets
+from fsm_robot.orchestrator.protocol import Answer, GarbledRequestError, query_fields, without_secrets
 from fsm_robot.orchestrator.rows import CallRow
-from fsm_robot.orchestrator.service import Call, Request, Service
-from fsm_robot.orchestrator.store import Store
+from fsm_robot.orchestrator.service import Call, Request, Service, takes_files
+from fsm_robot.orchestrator.store import NoSuchError, Store
 
 LARGEST_BODY_BYTES = 1 << 20
+LARGEST_FILE_BYTES = 64 << 20
+SLOWEST_BYTES_PER_S = 1 << 20
+HELD_LOOK_S = 0.02
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _LONGEST_NUMBER = 9
 JSON_TYPE = "application/json; charset=utf-8"
+FILE_TYPE = "application/octet-stream"
 HTML_TYPE = "text/html; charset=utf-8"
 ERROR_PAGE = "<html><head><title>{status}</title></head><body><h1>{status}</h1><hr>nginx</body></html>"
 LOGIN_PAGE = "<!DOCTYPE html><html><head><title>Login</title></head><body><form>user password</form></body></html>"
@@ -60,6 +67,8 @@ class Orchestrator:
         service: What it does; made from `store` where it is not given.
         chance: Where faults with a probability get theirs from; `random.Random(7)` repeats itself.
         limits: What one client may cost.
+        shows_data: Whether the page shows parameters of tasks.
+        page_token: What an action of the page has to bring along; empty where the address is one that others reach.
         runs_page: Makes the page of the robots' runs, which is linked from the one at `/`; may raise `RobotError`.
     """
 
@@ -70,6 +79,12 @@ class Orchestrator:
     chance: random.Random = attrs.field(factory=random.Random)
     limits: Limits = attrs.field(factory=Limits)
     runs_page: Callable[[], str] | None = None
+    shows_data: bool = False
+    page_token: str = attrs.field(
+        default=attrs.Factory(lambda self: secrets.token_urlsafe(32) if self.host in LOOPBACK else "", takes_self=True),
+        init=False,
+        repr=False,
+    )
     _server: _Server | None = None
     _thread: threading.Thread | None = None
 
@@ -129,22 +144,24 @@ class _Handler(BoundedHandler):
         """Show the page, or a job."""
         path = self.path.partition("?")[0]
         shown, runs_page = page.FILES.get(path), self._orchestrator.runs_page
-        shows_runs = runs_page is not None and path == page.RUNS
         if self._is_foreign_name():
             self._turn_away()
         elif shown is not None:
-            self._send(_Reply(200, *shown(self._orchestrator.store, runs_page is not None), page.HEADERS))
-        elif runs_page is not None and shows_runs:
+            self._send(self._looked(shown))
+        elif runs_page is not None and path == page.RUNS:
             self._send(_runs(runs_page))
         else:
             self._call(path)
 
     def do_POST(self) -> None:  # noqa: N802
-        """Answer a robot."""
+        """Answer a robot, or the page."""
+        path = self.path.partition("?")[0]
         if self._is_foreign_name():
             self._turn_away()
+        elif path.startswith(page_actions.PREFIX):
+            self._act_for_page(path)
         else:
-            self._call(self.path.partition("?")[0])
+            self._call(path)
 
     do_HEAD = do_GET  # noqa: N815
     do_PUT = do_POST  # noqa: N815
@@ -168,18 +185,83 @@ class _Handler(BoundedHandler):
             return True
         return name is not None and name not in LOOPBACK
 
+    def _looked(self, show: Callable[[page.Look], tuple[str, bytes]]) -> _Reply:
+        orchestrator = self._orchestrator
+        try:
+            query = query_fields(self.path.partition("?")[2])
+            look = page.Look(
+                orchestrator.store,
+                query,
+                orchestrator.runs_page is not None,
+                orchestrator.page_token,
+                orchestrator.shows_data,
+            )
+            return _Reply(200, *show(look), page.HEADERS)
+        except NoSuchError as error:
+            return _error(404, str(error))
+        except GarbledRequestError as error:
+            return _error(400, str(error))
+        except RobotError as error:  # of the file
+            return _error(500, str(error))
+
+    def _act_for_page(self, path: str) -> None:
+        own = f"http://{self.headers.get('Host', '')}"
+        headers = {name: self.headers.get(name) for name in ("Origin", "Content-Type", page_actions.TOKEN_HEADER)}
+        problem = page_actions.refusal(headers, self._orchestrator.page_token, own)
+        if self.command != "POST":
+            self._refuse(405, "an action is a POST")
+            return
+        if problem:
+            self._refuse(403, problem)
+            return
+        length = self._length(LARGEST_BODY_BYTES)
+        if length is None:
+            return
+        body = self.rfile.read(length)
+        if len(body) < length:
+            self.close_connection = True
+            return
+        try:
+            done = page_actions.act(self._orchestrator.store, path, body)
+            reply = _error(404, "there is no such action") if done is None else _json(done)
+        except (GarbledRequestError, RobotError) as error:
+            reply = _error(400, str(error))
+        self._send(reply)
+
     def _turn_away(self) -> None:
         # 421 is no word on the credential, which a robot that was given such a name would look at in vain.
         self._refuse(421, "this server answers under the address that it listens at, and under no other name")
 
     def _call(self, path: str) -> None:
         at, monotonic_s = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"), time.monotonic()
-        body = self._body()
-        if body is None:
+        query = self.path.partition("?")[2]
+        head = self.command, path, self.headers.get("Authorization"), self.headers.get("Content-Type", "")
+        length = self._length(LARGEST_FILE_BYTES if takes_files(path) else LARGEST_BODY_BYTES)
+        if length is None:
             return
-        request = Request(
-            self.command, path, self.headers.get("Authorization"), self.headers.get("Content-Type", ""), body
-        )
+        if not takes_files(path):
+            body = self.rfile.read(length)
+            if len(body) == length:
+                self._answer(Request(*head, body, query), at, monotonic_s)
+            else:
+                self.close_connection = True
+            return
+        with tempfile.TemporaryFile(prefix="fsm-robot-upload-") as body_file:
+            self.incoming.allow(self.server.limits.request_s + length / SLOWEST_BYTES_PER_S)
+            if self._copy_body(body_file, length):
+                self._answer(Request(*head, b"", query, (body_file, length)), at, monotonic_s)
+
+    def _copy_body(self, target: IO[bytes], length: int) -> bool:
+        while length > 0:
+            piece = self.rfile.read(min(length, LARGEST_BODY_BYTES))
+            if not piece:
+                self.close_connection = True
+                return False
+            target.write(piece)
+            length -= len(piece)
+        return True
+
+    def _answer(self, request: Request, at: str, monotonic_s: float) -> None:
         try:
             fault, reply = self._acted(request, at, monotonic_s)
         except RobotError as error:  # of the file, or of a fault that an older version has left in it
@@ -187,7 +269,16 @@ class _Handler(BoundedHandler):
         if fault is not None and fault.kind == "delay":
             # In a thread of this connection; others are answered meanwhile.
             self.server.leaving.wait(fault.value)
+        elif fault is not None and fault.kind == "hold":
+            self._hold(fault.name)
         self._send(reply)
+
+    def _hold(self, name: str) -> None:
+        """Wait until somebody, maybe in another process, releases the answer."""
+        store = self._orchestrator.store
+        number = store.held.hold(name)
+        while store.held.is_held(number) and not self.server.leaving.wait(HELD_LOOK_S):
+            continue
 
     def _acted(self, request: Request, at: str, monotonic_s: float) -> tuple[Fault | None, _Reply | None]:
         """Do what the call asks for, write it down, and return the fault that struck and what is to be sent."""
@@ -196,16 +287,16 @@ class _Handler(BoundedHandler):
         fault = store.next_fault(call.endpoints, self._orchestrator.chance.random())
         answer = self._decide(service, request, call, fault)
         reply = None if answer is None else _reply(answer, fault)
-        is_told = answer is not None and (fault is None or fault.kind in ("delay", "bom", "code", "duplicate"))
+        is_told = answer is not None and (fault is None or fault.kind in ("delay", "bom", "code", "duplicate", "hold"))
         store.add_call(
             CallRow(
                 seq=0,
                 at=at,
                 monotonic_s=monotonic_s,
-                robot="" if call.robot is None else call.robot.label,
+                robot=call.caller,
                 verb=request.verb,
                 path=without_secrets(request.path),
-                fields={name[:100]: value[:500] for name, value in call.fields.items()},
+                fields={name[:100]: value[:500] for name, value in call.kept.items()},
                 http_status=None if reply is None else reply.status,
                 code=answer.code if answer is not None and is_told else None,
                 fault="" if fault is None else fault.text,
@@ -228,20 +319,17 @@ class _Handler(BoundedHandler):
         answer = service.act(request, call)
         return None if fault.kind == "drop-after" else answer
 
-    def _body(self) -> bytes | None:
-        """Return the request's body, or None where it has none that could be read; then an answer has been sent."""
+    def _length(self, largest: int) -> int | None:
+        """Return how long the request's body is, or None where it cannot be read; then an answer has been sent."""
         length, *more = self.headers.get_all("Content-Length") or ["0"]
         if self.headers.get("Transfer-Encoding"):
             self._refuse(411, "a Content-Length is needed")
         elif more or not (length.isascii() and length.isdigit()):
             self._refuse(400, "Content-Length must be one number")
-        elif len(length) > _LONGEST_NUMBER or int(length) > LARGEST_BODY_BYTES:
-            self._refuse(413, f"the body may have {LARGEST_BODY_BYTES} bytes")
+        elif len(length) > _LONGEST_NUMBER or int(length) > largest:
+            self._refuse(413, f"the body may have {largest} bytes")
         else:
-            body = self.rfile.read(int(length))
-            if len(body) == int(length):
-                return body
-            self.close_connection = True
+            return int(length)
         return None
 
     def _refuse(self, status: int, text: str) -> None:
@@ -273,18 +361,19 @@ def _reply(answer: Answer, fault: Fault | None) -> _Reply:
     if fault is not None and kind == "status":
         headers = {} if fault.retry_after_s is None else {"Retry-After": str(fault.retry_after_s)}
         return _Reply(answer.status, HTML_TYPE, ERROR_PAGE.format(status=answer.status).encode(), headers)
-    data = json.dumps(answer.body, ensure_ascii=False).encode()
+    data = json.dumps(answer.body, ensure_ascii=False).encode() if answer.data is None else answer.data
+    content_type = JSON_TYPE if answer.data is None else FILE_TYPE
     if kind == "html":
         return _Reply(200, HTML_TYPE, LOGIN_PAGE.encode())
     if kind == "empty":
         return _Reply(200, JSON_TYPE, b"")
     if kind == "truncated":
-        return _Reply(200, JSON_TYPE, data[: max(1, int(len(data) * TRUNCATED_SHARE))])
+        return _Reply(200, content_type, data[: max(1, int(len(data) * TRUNCATED_SHARE))])
     if kind == "garbage":
         return _Reply(200, "application/octet-stream", bytes(range(128, 256)))
     if kind == "bom":
-        return _Reply(answer.status, JSON_TYPE, b"\xef\xbb\xbf" + data)
-    return _Reply(answer.status, JSON_TYPE, data, is_cut=kind == "cut")
+        return _Reply(answer.status, content_type, b"\xef\xbb\xbf" + data)
+    return _Reply(answer.status, content_type, data, answer.headers, is_cut=kind == "cut")
 
 
 def _runs(runs_page: Callable[[], str]) -> _Reply:
@@ -292,6 +381,10 @@ def _runs(runs_page: Callable[[], str]) -> _Reply:
         return _Reply(200, HTML_TYPE, runs_page().encode(), page.RUNS_HEADERS)
     except RobotError as error:
         return _error(404, str(error))
+
+
+def _json(document: object) -> _Reply:
+    return _Reply(200, JSON_TYPE, json.dumps(document, ensure_ascii=False).encode(), page.HEADERS)
 
 
 def _error(status: int, text: str) -> _Reply:
