@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import base64
+import http.client
 import os
 import platform
 import shutil
@@ -50,10 +52,10 @@ class Bench:
         self.url = next(word for word in self.server.stdout.readline().split() if word.startswith("http")).rstrip(".,")
         self.settings(10)
 
-    def settings(self, interval_s: float) -> None:
+    def settings(self, interval_s: float, more: str = "") -> None:
         (self.folder / "robot.toml").write_text(
             f'[orchestrator]\nurl = "{self.url}"\nrobot_guid = "{GUID}"\n[heartbeat]\ninterval_s = {interval_s}\n'
-            '[session]\nwhen_idle = "exit"\n',
+            f'[session]\nwhen_idle = "exit"\n{more}',
             encoding="utf-8",
         )
 
@@ -86,6 +88,58 @@ def idle(bench: Bench, quick: bool) -> tuple[str, str, float]:
                 times[name].append(took)
     robot, yardstick = statistics.median(times["robot"]), statistics.median(times["yardstick"])
     return f"{robot * 1000:.0f} ms", f"{yardstick * 1000:.0f} ms", robot / yardstick
+
+
+def history(bench: Bench, quick: bool) -> tuple[str, str, float]:
+    """The same beside 10,000 kept runs and beside none, in turns."""
+    bench.settings(10, "[storage]\nkeep_runs = 20000\nkeep_idle_runs = 20000\n")
+    bench.time(bench.robot())
+    journals = bench.folder / "state" / "journal"
+    (first,) = journals.iterdir()
+    kept = bench.folder / "kept"
+    kept.mkdir()
+    for number in range(2, 10_002):
+        shutil.copyfile(first, kept / f"{number:06d}-20261127T000000Z.idle.jsonl")
+    times: dict[str, list[float]] = {"none": [], "kept": []}
+    for number in range(8 if quick else 21):
+        for name, taken in times.items():
+            if name == "kept":
+                journals.rename(bench.folder / "without")
+                kept.rename(journals)
+            took = bench.time(bench.robot())
+            if name == "kept":
+                journals.rename(kept)
+                (bench.folder / "without").rename(journals)
+            if number:
+                taken.append(took)
+    none, many = statistics.median(times["none"]), statistics.median(times["kept"])
+    return f"{many * 1000:.0f} ms", f"{none * 1000:.0f} ms", many / none
+
+
+def backlog(bench: Bench, quick: bool) -> tuple[str, str, float]:
+    """A heartbeat at the embedded orchestrator while a million jobs wait for another robot."""
+    other = bench.store.robot("99999999-0000-4000-8000-000000000001")
+    assert other is not None
+    at = "2026-11-27T00:00:00.000000+00:00"
+    with bench.store.file.transaction() as db:
+        db.executemany(
+            "INSERT INTO jobs (guid, script, version_guid, name, status, priority, robot_id, created_at, updated_at)"
+            " VALUES (?, 's', 'v', '', 1, 2, ?, ?, ?)",
+            ((str(number), other.row_id, at, at) for number in range(100_000 if quick else 1_000_000)),
+        )
+    host = bench.url.removeprefix("http://")
+    connection = http.client.HTTPConnection(host, timeout=30)
+    token = base64.b64encode(GUID.encode()).decode()
+    headers = {"Authorization": f"Basic {token}", "Content-Type": "application/x-www-form-urlencoded"}
+    times = []
+    for _ in range(200):
+        started = time.perf_counter()
+        connection.request("POST", "/api/robot/heartbeat", "Status=2&JobGUID=&JobName=", headers)
+        answer = connection.getresponse()
+        assert b'"HasNewJob"' in answer.read()
+        times.append(time.perf_counter() - started)
+    took = statistics.median(times) * 1000
+    return f"{took:.2f} ms", "1 ms", took
 
 
 def drain(bench: Bench, quick: bool) -> tuple[str, str, float]:
@@ -308,6 +362,13 @@ def at_least_one(ratio: float) -> bool:
 
 ROWS: dict[str, tuple[str, Callable[[Bench, bool], tuple[str, str, float]], str, Callable[[float], bool]]] = {
     "idle": ("idle wake-up, whole process", idle, "<= 1.0 x the plain script", lambda ratio: ratio <= 1.0),
+    "history": ("idle wake-up beside 10,000 kept runs", history, "<= 1.1 x beside none", lambda ratio: ratio <= 1.1),
+    "backlog": (
+        "heartbeat beside 1,000,000 jobs of another robot",
+        backlog,
+        "<= 1 ms",
+        at_most_one,
+    ),
     "drain": (
         "cost per job, 50 scripts that do nothing",
         drain,
