@@ -73,12 +73,11 @@ class Api:
 
     def whole(
         self, verb: str, call: str, body: bytes | None = None, headers: Mapping[str, str] | None = None,
-        **fields: object,
+        query: str = "", **fields: object,
     ) -> tuple[int, Mapping[str, str], Any]:  # fmt: skip
         """Return the status, the headers and what is answered."""
         token = base64.b64encode(self.guid.encode()).decode()
-        call, _, query = call.partition("?")
-        path = "/".join(quote(part, safe="") for part in call.split("/")) + (f"?{query}" if query else "")
+        path = "/".join(quote(part, safe="") for part in call.split("/")) + query
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE_S)
         sent = {"Authorization": f"Basic {token}", "Content-Type": "application/x-www-form-urlencoded"}
         data = urlencode(fields, errors="surrogateescape").encode() if body is None else body

@@ -138,7 +138,7 @@ def test_last_task_shows_the_oldest_new_one_and_reserves_nothing(api: Api, made:
     assert (first["status"], json.loads(first["parameters"])) == ("0", {"сумма": 17})
     api("PUT", "task/update", guid=first["guid"], status=1)
     assert api("GET", "queue/lastTask/Счета") == []
-    status, _, found = api.whole("GET", "queue/lastTask/Счета?status=1")
+    status, _, found = api.whole("GET", "queue/lastTask/Счета", query="?status=1")
     assert (status, found["guid"]) == (200, first["guid"])
 
 

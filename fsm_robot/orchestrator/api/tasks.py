@@ -35,9 +35,8 @@ def create(asked: Asked) -> Answer:
 def read(asked: Asked) -> Answer:
     """Show a task."""
     task = asked.store.tasks.find(asked.reference, by_name=asked.by_name)
-    return Answer(
-        200, _row(asked, task_row(task)) if asked.quirks["task_read"] == "published" else full_row(asked, task)
-    )
+    is_full = asked.quirks["task_read"] == "full"
+    return Answer(200, full_row(asked, task) if is_full else _row(asked, _task_row(asked, task)))
 
 
 def filter_read(asked: Asked) -> Answer:
