@@ -51,6 +51,8 @@ ALLOWED = {
     "player": (*PURE, "export", "player"),
     "browser": ("_posix", "_windows"),
     "job": (),
+    # What a script imports, in whatever Python it runs: it knows nothing of the robot.
+    "sdk": ("sdk", "job"),
     "settings": (),
     "patience": (*PURE, "logs"),
     "pulse": (*PURE, "logs"),
@@ -239,7 +241,7 @@ def test_catch_all_swallows_nothing() -> None:
             if catches_all and not (isinstance(last, ast.Raise) and last.exc is None):
                 found.add(path.relative_to(PACKAGE).as_posix())
     # The command line's exit code, what ends a run outside its loop, whatever a callback raises, the kinds of failure of a
-    # call, the error of a user's module or class of settings, of a console, and the text of a script's exception; what the
+    # call, the error of a user's module or class of settings, of a console, and the text of a script's exception or log record; what the
     # robot of a simulated world raises is a finding. No thread ends unseen, and no heartbeat is the last one, whatever they raise.
     assert sorted(found) == [
         "cli/__init__.py",
@@ -250,6 +252,8 @@ def test_catch_all_swallows_nothing() -> None:
         "gateway/http.py",
         "pulse.py",
         "runner.py",
+        "sdk/_handler.py",
+        "sdk/_tasks.py",
         "simulator/world.py",
         "threads.py",
         "worker/host.py",

@@ -1,0 +1,59 @@
+"""The tasks that this process has taken and not settled: what becomes of them when the script ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from fsm_robot.sdk._errors import SdkError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fsm_robot.sdk._tasks import Task
+
+LEFT = "left without a result"
+STOPPED = "stopped while at work"
+_open: dict[str, Task] = {}
+_listening = False
+
+
+def add(task: Task) -> None:
+    """Remember a task that is in hand."""
+    global _listening  # noqa: PLW0603 - one process ends once
+    if not _listening:
+        import atexit
+
+        _listening = True
+        atexit.register(_settle)
+    _open[task.guid] = task
+
+
+def remove(task: Task) -> None:
+    """Forget a task that has its end."""
+    _open.pop(task.guid, None)
+
+
+def _settle() -> None:
+    """Give every open task the end that the script's own end means.
+
+    Where this is not reached (a kill, a crash of the interpreter) the robot does it.
+    """
+    error = getattr(sys, "last_value", None)
+    for task in reversed(list(_open.values())):
+        try:
+            if error is None:
+                task._end_of_script()
+            else:
+                # In a loop without `with`: the exception came out of the task that was taken last.
+                task._settle_for(error)
+        except SdkError as failure:
+            print(f"task {task.name or task.guid} has no result: {failure}", file=sys.stderr)
+        error = None
+
+
+def _forget() -> None:
+    _open.clear()  # they are the parent's
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
