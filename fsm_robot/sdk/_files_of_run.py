@@ -189,11 +189,7 @@ class Files:
 
     def jobs(self) -> list[Row]:
         """Return the jobs that the script has created."""
-        try:
-            with open(self._in_run("jobs.jsonl"), encoding="utf-8") as stream:
-                return [json.loads(line) for line in stream]
-        except FileNotFoundError:
-            return []
+        return self._lines(self._in_run("jobs.jsonl"))
 
     def keep_jobs(self, jobs: list[Row]) -> None:
         """Keep them, one a line."""
@@ -201,8 +197,17 @@ class Files:
 
     def add_log(self, record: Row) -> None:
         """Keep a line of the log."""
-        with open(self._in_run("logs.jsonl"), "a", encoding="utf-8", errors="replace") as stream:
+        with open(self.log_file, "a", encoding="utf-8", errors="replace") as stream:
             stream.write(f"{json.dumps(record, ensure_ascii=False)}\n")
+
+    @property
+    def log_file(self) -> str:
+        """Where the lines of the log are."""
+        return self._in_run("logs.jsonl")
+
+    def log_lines(self) -> list[Row]:
+        """Return the lines of the log."""
+        return self._lines(self.log_file)
 
     def keep_progress(self, progress: Row) -> None:
         """Keep how far the script is."""
@@ -212,6 +217,13 @@ class Files:
 
     def _in_run(self, *names: str) -> str:
         return os.path.join(self._run, *names)
+
+    def _lines(self, file: str) -> list[Row]:
+        try:
+            with open(file, encoding="utf-8") as stream:
+                return [json.loads(line) for line in stream]
+        except FileNotFoundError:
+            return []
 
     def _json(self, file: str) -> Any:
         try:

@@ -12,6 +12,7 @@ import sys
 from fsm_robot.sdk import _files_of_run as files_of_run
 from fsm_robot.sdk._errors import ConflictError, NoRobotError, NotFoundError, NotSupportedError, RefusedError
 from fsm_robot.sdk._values import (
+    FAILED_APPLICATION,
     IN_PROGRESS,
     NEW,
     NORMAL,
@@ -31,6 +32,7 @@ from fsm_robot.sdk._values import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
     from typing import Any
 
     Row = dict[str, Any]
@@ -56,6 +58,7 @@ class Folder:
         self._echo = echo
         self._hidden: list[str] = []
         self._files = files_of_run.Files(self.path)
+        self._taken: dict[str, None] = {}
         if not os.path.isdir(self.path):
             raise NoRobotError(f"{self.path}, which the data for a try should be in, is no folder")
         if not keep:
@@ -75,7 +78,7 @@ class Folder:
     @classmethod
     def joined(cls, path: str) -> Folder:
         """Return one that somebody else has begun."""
-        return cls(path, keep=True)
+        return cls(path, keep=True, echo=True)
 
     # ---- the two ways in
 
@@ -97,6 +100,60 @@ class Folder:
         except OSError as error:
             print(f"{self.path}: {op} was not kept: {error}", file=sys.stderr)
 
+    # ---- for who has begun the try
+
+    def adopt(self) -> None:
+        """Take over the tasks that another process has in hand: it has ended."""
+        with self._files.lock():
+            rows = [row for name in ("", *self._files.queues()) for row in self._files.kept_tasks(name) or ()]
+            before = [row for name in self._files.queues() for row in self._written(name)]
+            held = {row["guid"] for row in before if row["status"] == IN_PROGRESS}
+            self._taken = {
+                row["guid"]: None for row in rows if row["status"] == IN_PROGRESS and row["guid"] not in held
+            }
+
+    def settle(self, comment: str) -> None:
+        """Give every task that the script has left open the end that it means: Failed (Application)."""
+        with self._files.lock():
+            for guid in self._taken:
+                if self._task(guid)[2]["status"] == IN_PROGRESS:
+                    self._do_task_end(guid, FAILED_APPLICATION, comment)
+
+    def changed(self) -> dict[str, list[Row]]:
+        """Return the tasks that are not as they were written, or were added, by their queue."""
+        with self._files.lock():
+            found = {}
+            for name in ("", *self._files.queues()):
+                before = {row["guid"]: row for row in (self._written(name) if name else ())}
+                rows = self._files.kept_tasks(name) or ()
+                there = [{**row, "status_word": status_word(row["status"])} for row in rows]
+                changed = [
+                    row for row in there if {**before.get(row["guid"], {}), "status_word": row["status_word"]} != row
+                ]
+                if changed:
+                    found[name] = changed
+            return found
+
+    def jobs(self) -> list[Row]:
+        """Return the jobs that the script has created."""
+        return self._files.jobs()
+
+    @property
+    def log_file(self) -> str:
+        """Where the lines of the log are."""
+        return self._files.log_file
+
+    @property
+    def path_of_run(self) -> Path:
+        """Where everything is that the try has made."""
+        from pathlib import Path
+
+        return Path(self.path, files_of_run.RUN)
+
+    def log_lines(self) -> list[Row]:
+        """Return the lines of the log."""
+        return self._files.log_lines()
+
     # ---- tasks
 
     def _do_task_take(self, queue: str, **filters: Any) -> Mapping[str, Any]:
@@ -108,6 +165,7 @@ class Folder:
         row = min(found, key=lambda each: (not _is_due(each, now), -each["priority"], rows.index(each)))
         row.update(status=IN_PROGRESS, started=now)
         self._keep(name, rows)
+        self._taken[row["guid"]] = None
         return {"task": _shown(row, name)}
 
     def _do_task_end(
@@ -178,6 +236,7 @@ class Folder:
             raise ConflictError(f"the job's task is {status_word(row['status'])}")
         row.update(status=IN_PROGRESS, started=now_text())
         self._keep("", rows)
+        self._taken[task] = None
 
     # ---- assets
 
@@ -270,16 +329,19 @@ class Folder:
     def _rows(self, name: str) -> list[Row]:
         kept = self._files.kept_tasks(name)
         if kept is None:
-            file = self._files.queue_file(name)
-            kept = [
-                _row(each, f"{file}: task {index + 1}", guid=files_of_run.steady_guid(name, index))
-                for index, each in enumerate(self._files.tasks(name))
-            ]
+            kept = self._written(name)
         now = now_text()
         for row in kept:
             if row["status"] == POSTPONED and row["postponed"] and row["postponed"] <= now:
                 row.update(status=NEW, postponed=None)
         return kept
+
+    def _written(self, name: str) -> list[Row]:
+        file = self._files.queue_file(name)
+        return [
+            _row(each, f"{file}: task {index + 1}", guid=files_of_run.steady_guid(name, index))
+            for index, each in enumerate(self._files.tasks(name))
+        ]
 
     def _own_task(self) -> Row | None:
         rows = self._files.kept_tasks("")

@@ -34,17 +34,21 @@ def remove(task: Task) -> None:
 
 
 def _settle() -> None:
-    """Give every open task the end that the script's own end means.
+    end(getattr(sys, "last_value", None))
+
+
+def end(error: BaseException | None) -> None:
+    """Give every open task the end that the script's own end means: `error` came out of it, or nothing.
 
     Where this is not reached (a kill, a crash of the interpreter) the robot does it.
     """
-    error = getattr(sys, "last_value", None)
     for task in reversed(list(_open.values())):
         try:
             if error is None:
                 task._end_of_script()
             else:
                 # In a loop without `with`: the exception came out of the task that was taken last.
+                task._tell_failure(error)
                 task._settle_for(error)
         except SdkError as failure:
             print(f"task {task.name or task.guid} has no result: {failure}", file=sys.stderr)

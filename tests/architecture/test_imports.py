@@ -80,6 +80,7 @@ ALLOWED = {
         "_windows",
     ),
     "runner": (*PURE, "logs", "timeouts"),
+    "jobapi": (*PURE, "jobapi", "sdk"),
     # What any robot stands on knows nothing of the one that takes jobs from an orchestrator.
     "engine": (
         *PURE,
@@ -90,7 +91,7 @@ ALLOWED = {
     "_channel_windows": (),
     "testing": (
         *PURE,
-        *("testing", "journal", "machine_file", "settings", "timeouts", "logs"),
+        *("testing", "journal", "machine_file", "settings", "timeouts", "logs", "sdk", "job"),
         *("patience", "pulse", "callbacks", "runner"),
     ),
     "instance": ("_posix", "_windows"),
