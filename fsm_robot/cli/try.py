@@ -97,9 +97,14 @@ def _documents(task: str | None) -> dict[str, Any]:
         return {}
     try:
         text = Path(task[1:]).read_text(encoding="utf-8-sig") if task.startswith("@") else task
+    except OSError as error:
+        raise SettingsError(f"--task: {task[1:]}: cannot be read: {error.strerror or error}") from None
+    except ValueError as error:
+        raise SettingsError(f"--task: {task[1:]}: is no text in UTF-8: {error}") from None
+    try:
         return {"task": {"Parameters": json.loads(text)}}
-    except (OSError, ValueError, RecursionError) as error:
-        raise SettingsError(f'--task: {error}; it is JSON such as {{"month": "2026-10"}}') from None
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(f'--task: is no JSON such as {{"month": "2026-10"}}: {error}') from None
 
 
 # ---- as the robot runs it

@@ -228,6 +228,6 @@ def ask(folder: Path, request: Mapping[str, Any], within_s: float = ANSWERED_WIT
 def _object(data: bytes) -> dict[str, Any]:
     try:
         value = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -163,18 +163,17 @@ class Files:
         self._keep_deleted([*self._deleted(), [folder, name]])
 
     def _found(self, folder: str, name: str) -> str:
-        places = [os.path.join(self._in_run("files"), file_name(folder))]
-        if [folder, name] not in self._deleted():
-            places.append(os.path.join(self._path, "files", file_name(folder)))
-        there: list[str] = []
-        for place in places:
-            found = os.path.join(place, file_name(name))
-            if os.path.isfile(found):
-                return found
-            there += map(name_of, os.listdir(place)) if os.path.isdir(place) else ()
-        if not any(map(os.path.isdir, places)):
-            raise NotFoundError(f"the storage has no folder {folder!r}: there is no {places[-1]}")
-        raise NotFoundError(f"the folder {folder} has no file {name!r}{nearest(name, there)}")
+        made, written = (os.path.join(place, "files", file_name(folder)) for place in (self._run, self._path))
+        deleted = {each[1] for each in self._deleted() if each[0] == folder}
+        if name not in deleted or os.path.isfile(os.path.join(made, file_name(name))):
+            for place in (made, written):
+                found = os.path.join(place, file_name(name))
+                if os.path.isfile(found):
+                    return found
+        there = {name_of(entry) for place in (made, written) if os.path.isdir(place) for entry in os.listdir(place)}
+        if not os.path.isdir(made) and not os.path.isdir(written):
+            raise NotFoundError(f"the storage has no folder {folder!r}: there is no {written}")
+        raise NotFoundError(f"the folder {folder} has no file {name!r}{nearest(name, there - deleted)}")
 
     def _deleted(self) -> list[list[str]]:
         file = self._in_run("deleted.json")

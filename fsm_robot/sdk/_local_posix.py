@@ -8,6 +8,7 @@ assert sys.platform != "win32", "imported on POSIX only"  # and type-checked for
 
 import fcntl
 import socket
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 PIECE_BYTES = 65536
 CONNECTED_WITHIN_S = 10.0
+_LOOK_EVERY_S = 0.02
 
 
 class Connection:
@@ -51,14 +53,22 @@ class Connection:
 
 def connect(address: str) -> Connection:
     """Connect to the robot. Raises `OSError`."""
-    connecting = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        connecting.settimeout(CONNECTED_WITHIN_S)
-        connecting.connect(address)
-    except BaseException:
-        connecting.close()
-        raise
-    return Connection(connecting)
+    deadline_s = time.monotonic() + CONNECTED_WITHIN_S
+    while True:
+        connecting = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connecting.settimeout(CONNECTED_WITHIN_S)
+            connecting.connect(address)
+            return Connection(connecting)
+        except BlockingIOError:
+            # So many connect at this moment that the system has no room for one more to wait.
+            connecting.close()
+            if time.monotonic() > deadline_s:
+                raise
+            time.sleep(_LOOK_EVERY_S)
+        except BaseException:
+            connecting.close()
+            raise
 
 
 def lock(stream: IO[Any]) -> None:

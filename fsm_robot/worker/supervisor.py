@@ -84,7 +84,7 @@ class ScriptWorker:
             running = self._prepared(folder, output, run_token, self._then_withdrawn(ended))
             self._start(running, job, script, run_token)
         except (OSError, ValueError) as error:
-            raise ScriptNotStartedError(f"{script} cannot be started by {self.python}: {error}") from error
+            raise ScriptNotStartedError(f"{script} cannot be started by {self.python}: {_told(error)}") from error
 
     def ask_to_stop(self) -> None:
         """See `ports.Worker.ask_to_stop`."""
@@ -395,3 +395,8 @@ def _looks() -> Iterator[None]:
         yield
         never.wait(pause_s)
         pause_s = min(2 * pause_s, LOOK_LONGEST_S)
+
+
+def _told(error: OSError | ValueError) -> str:
+    """Return what the system said, without its number and without the path that the sentence names already."""
+    return getattr(error, "strerror", None) or str(error)

@@ -32,10 +32,28 @@ WITH = {
     "done": ('task.done("booked", tags="a;b")', "Success", "booked", "Success", True),
     "fail": ('task.fail("no answer")', "Failed (Application)", "no answer", "Success", True),
     "fail for business": ('task.fail("too much", business=True)', "Failed (Business)", "too much", "Success", True),
-    "fail with a code": ('task.fail("слишком", code="LIMIT")', "Failed (Application)", "LIMIT: слишком", "Success", True),
+    "fail with a code": (
+        'task.fail("слишком", code="LIMIT")',
+        "Failed (Application)",
+        "LIMIT: слишком",
+        "Success",
+        True,
+    ),
     "postpone": ('task.postpone(hours=4, comment="later")', "Postponed", "later", "Success", True),
-    "business": ('raise BusinessError("too much", code="LIMIT")', "Failed (Business)", "LIMIT: too much", "Success", True),
-    "application": ('raise ApplicationError("down")', "Failed (Application)", "ApplicationError: down", "Success", True),
+    "business": (
+        'raise BusinessError("too much", code="LIMIT")',
+        "Failed (Business)",
+        "LIMIT: too much",
+        "Success",
+        True,
+    ),
+    "application": (
+        'raise ApplicationError("down")',
+        "Failed (Application)",
+        "ApplicationError: down",
+        "Success",
+        True,
+    ),
     "other": ("1 / 0", "Failed (Application)", "ZeroDivisionError: division by zero", "Success", True),
     "later": ('raise Postpone(days=1, comment="no supplier")', "Postponed", "no supplier", "Success", True),
     "done, then failed": ('task.done("booked"); 1 / 0', "Success", "booked", "Success", True),
@@ -229,7 +247,7 @@ def test_a_failed_task_is_one_line_in_the_log_with_its_traceback(place: Place) -
     (line,) = place.log()
     assert line["level"] == "ERROR"
     assert line["message"].startswith("task 1 failed: ZeroDivisionError: division by zero\nTraceback")
-    assert 'in <module>\n    1 / 0' in line["message"] or "1 / 0" in line["message"]
+    assert "in <module>\n    1 / 0" in line["message"] or "1 / 0" in line["message"]
 
 
 def test_a_comment_is_cut_where_the_server_has_no_room(place: Place) -> None:
