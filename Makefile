@@ -80,14 +80,14 @@ gallery: $(VENV)/.ready-dev ## write docs/pictures (needs a Chromium, and instal
 	$(BIN)/python -m tests.peers.gallery
 
 schema: $(VENV)/.ready ## write the JSON Schemas of the machine file, of its labels and of a journal line
-	$(BIN)/python -m fsm_robot.machine.schema fsm_robot/states.schema.json fsm_robot/labels.schema.json
-	$(BIN)/python -m fsm_robot.journal.schema fsm_robot/journal.schema.json
+	$(BIN)/python -m fsm_robot.engine.machine.schema fsm_robot/states.schema.json fsm_robot/labels.schema.json
+	$(BIN)/python -m fsm_robot.engine.journal.schema fsm_robot/journal.schema.json
 
 journals: $(VENV)/.ready-dev ## record tests/journals anew, after a change of states.yaml
 	$(BIN)/python -m tests.journals.record
 
 docs: diagram schema ## write every generated page
-	$(BIN)/python -m fsm_robot.export.configuration
+	$(BIN)/python -m fsm_robot.robot.configuration
 
 bench: $(VENV)/.ready ## measure, as ratios against a plain script
 	$(BIN)/python bench/run.py $(ARGS)

@@ -7,11 +7,12 @@ import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from fsm_robot import machine_file
-from fsm_robot.journal.record import line_of, step_values
-from fsm_robot.machine.core import RobotMachine, Step
-from fsm_robot.machine.definition import Definition
-from fsm_robot.machine.events import Event
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.journal.record import line_of, step_values
+from fsm_robot.engine.machine.core import RobotMachine, Step
+from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.engine.machine.events import Event
+from fsm_robot.robot.machine import built_in
 
 STEPS_OF_A_JOB = 5
 JOBS_OF_A_RUN = 400
@@ -22,7 +23,7 @@ START = datetime.fromisoformat("2026-11-23T00:00:00.000000+00:00")
 def write_journals(folder: Path, events: int) -> int:
     """Write runs with at least `events` steps in all; return how many there are."""
     folder.mkdir(parents=True, exist_ok=True)
-    definition = machine_file.load(machine_file.built_in(), None, ())
+    definition = machine_file.load(built_in(), None, ())
     written = number = 0
     while written < events:
         number += 1

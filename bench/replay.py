@@ -7,12 +7,13 @@ import io
 import statistics
 import time
 
-from fsm_robot import machine_file
-from fsm_robot.journal.record import line_of, read, step_values
-from fsm_robot.journal.replay import replay
-from fsm_robot.machine.core import RobotMachine
-from fsm_robot.machine.definition import Definition
-from fsm_robot.machine.events import Event
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.journal.record import line_of, read, step_values
+from fsm_robot.engine.journal.replay import replay
+from fsm_robot.engine.machine.core import RobotMachine
+from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.engine.machine.events import Event
+from fsm_robot.robot.machine import built_in
 
 JOB = "5c1e0000-0000-4000-8000-00000000000a"
 OF_A_JOB = [
@@ -39,7 +40,7 @@ def journal_of(jobs: int, definition: Definition) -> bytes:
 
 def steps_per_second(jobs: int = 5000, rounds: int = 5) -> float:
     """Return the median over `rounds`; garbage is not collected meanwhile, as on the command line."""
-    definition = machine_file.load(machine_file.built_in(), None, ())
+    definition = machine_file.load(built_in(), None, ())
     data = journal_of(jobs, definition)
     speeds = []
     gc.disable()

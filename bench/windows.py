@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from fsm_robot.engine.redact import Redactor
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
-from fsm_robot.ports import Ending, Job
-from fsm_robot.redact import Redactor
+from fsm_robot.robot.ports import Ending, Job
 from fsm_robot.worker.supervisor import ScriptWorker
 
 HERE = Path(__file__).parent

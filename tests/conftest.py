@@ -70,8 +70,8 @@ def need(command: str) -> str:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say at the end how much of states.yaml the recorded journals take."""
-    from fsm_robot.journal.file import read_file
-    from fsm_robot.journal.taken import taken_in
+    from fsm_robot.engine.journal.file import read_file
+    from fsm_robot.engine.journal.taken import taken_in
     from tests.fakes.world import definition_of_the_robot
     from tests.journals.possible import possible_pairs
 

@@ -7,9 +7,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from fsm_robot import browser, machine_file
+from fsm_robot.analyst import browser
 from fsm_robot.cli import main
-from fsm_robot.machine.definition import Definition
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.robot.machine import built_in
 from tests.fakes.night import write_nights
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
@@ -17,7 +19,7 @@ WINDOW = "1360,850"
 
 
 def robot() -> Definition:
-    return machine_file.load_labelled(machine_file.built_in(), None, ())
+    return machine_file.load_labelled(built_in(), None, ())
 
 
 def changed(text: str) -> str:
@@ -62,8 +64,8 @@ def write_all() -> None:
         write_nights(folder / "journal", robot(), runs=8)
         drawn("heat.svg", "--format", "svg", "--lang", "en", "--runs", str(folder))
         new = folder / "new.yaml"
-        new.write_text(changed(machine_file.built_in().read_text(encoding="utf-8")), encoding="utf-8")
-        drawn("diff.svg", "--format", "svg", "--diff", str(machine_file.built_in()), str(new))
+        new.write_text(changed(built_in().read_text(encoding="utf-8")), encoding="utf-8")
+        drawn("diff.svg", "--format", "svg", "--diff", str(built_in()), str(new))
         page = folder / "player.html"
         for language, picture, dark in (("en", "player.png", False), ("ru", "player.ru.dark.png", True)):
             main(["diagram", "--format", "html", "--lang", language, "--runs", str(folder), "-o", str(page)])

@@ -22,7 +22,16 @@ ROOT = Path(__file__).parents[1]
 LONGEST_S = 120.0
 SIMULATE = ["-m", "fsm_robot", "simulate", "--seed", "1", "--jobs", "4000", "--no-shrink", "--out", "found"]
 PYTEST = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
-TESTS = ["tests/test_runner.py", "tests/test_pulse.py", "tests/gateway/test_retry.py", "tests/journal", "tests/machine"]
+TESTS = [
+    "tests/engine/test_runner.py",
+    "tests/robot/test_heartbeats.py",
+    "tests/engine/test_retry.py",
+    "tests/engine/journal",
+    "tests/robot",
+    "tests/worker/test_output.py",
+    "tests/worker/test_names.py",
+    "tests/engine/machine",
+]
 JUDGES = {
     "check": ["-m", "fsm_robot", "check", "states.yaml"],
     "simulator": SIMULATE,
@@ -191,11 +200,15 @@ MACHINE = [
     ),
 ]
 
-CALLBACKS, RUNNER, PULSE = "fsm_robot/callbacks.py", "fsm_robot/runner.py", "fsm_robot/pulse.py"
-TIMEOUTS = "fsm_robot/timeouts.py"
-PATIENCE, RETRY = "fsm_robot/patience.py", "fsm_robot/gateway/retry.py"
-LOOK_BACK = "fsm_robot/journal/look_back.py"
-FILE, LEDGER, UNSETTLED = "fsm_robot/journal/file.py", "fsm_robot/journal/ledger.py", "fsm_robot/journal/unsettled.py"
+CALLBACKS, RUNNER, PULSE = "fsm_robot/robot/callbacks.py", "fsm_robot/engine/runner.py", "fsm_robot/robot/heartbeats.py"
+TIMEOUTS = "fsm_robot/engine/timeouts.py"
+PATIENCE, RETRY = "fsm_robot/robot/retries.py", "fsm_robot/engine/retry.py"
+LOOK_BACK = "fsm_robot/robot/look_back.py"
+FILE, LEDGER, UNSETTLED = (
+    "fsm_robot/engine/journal/file.py",
+    "fsm_robot/robot/ledger.py",
+    "fsm_robot/robot/unsettled.py",
+)
 APPEND = """        try:
             self.journal.append(step)
         except JournalError as error:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import attrs
 
-from fsm_robot.journal.file import journals, read_journal
+from fsm_robot.engine.journal.file import journals, read_journal
 from fsm_robot.orchestrator.rows import JobRow
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store

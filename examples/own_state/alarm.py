@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from fsm_robot import callbacks
 from fsm_robot.engine import Event, Step
+from fsm_robot.robot import callbacks
 
 
 class Callbacks(callbacks.Callbacks):

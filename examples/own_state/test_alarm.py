@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from alarm import Callbacks
 
-from fsm_robot.ports import Ending
+from fsm_robot.robot.ports import Ending
 from fsm_robot.testing.world import JOB_FOUND, NO_JOB, TAKEN, FakeGateway, FakeWorker, lost
 
 MACHINE = Path(__file__).with_name("alarm.yaml")

@@ -14,8 +14,8 @@ from typing import NoReturn
 from fsm_robot import __version__
 from fsm_robot.cli import streams
 from fsm_robot.cli.streams import OutputError
+from fsm_robot.engine.wording import shown
 from fsm_robot.errors import RobotError
-from fsm_robot.wording import shown
 
 COMMANDS: Mapping[str, str] = {
     "run": "run the robot until the orchestrator has no job for it",
@@ -106,7 +106,7 @@ def _without_command(arguments: Sequence[str]) -> int:
     lines += [f"  {name:<14}{what}" for name, what in COMMANDS.items()]
     lines += ["", "`fsm-robot COMMAND --help` tells more; `fsm-robot --version` tells the version."]
     if not asked:
-        from fsm_robot.wording import did_you_mean
+        from fsm_robot.engine.wording import did_you_mean
 
         streams.complain(f"fsm-robot: there is no command {arguments[0]!r}{did_you_mean(arguments[0], COMMANDS)}")
         return USAGE_ERROR

@@ -7,22 +7,24 @@ import os
 import sys
 from pathlib import Path
 
-from fsm_robot import machine_file, wiring
-from fsm_robot import settings as settings_module
-from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
 from fsm_robot.cli.run import USUAL_CONFIG, add_config
 from fsm_robot.cli.streams import print_json
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.machine.checks import coverage
+from fsm_robot.engine.machine.definition import Definition, Transition
+from fsm_robot.engine.machine.labels import unlabelled
 from fsm_robot.errors import SettingsError
 from fsm_robot.gateway.tls import context_for
-from fsm_robot.machine.checks import coverage
-from fsm_robot.machine.definition import Definition, Transition
-from fsm_robot.machine.labels import unlabelled
-from fsm_robot.settings import Settings
+from fsm_robot.robot import machine as robot_machine
+from fsm_robot.robot import settings as settings_module
+from fsm_robot.robot import wiring
+from fsm_robot.robot.callbacks import OUTCOMES, Callbacks, callback_names
+from fsm_robot.robot.settings import Settings
 
 if sys.platform == "win32":
-    from fsm_robot.cli import _surroundings_windows as surroundings
+    from fsm_robot.system import _surroundings_windows as surroundings
 else:
-    from fsm_robot.cli import _surroundings_posix as surroundings
+    from fsm_robot.system import _surroundings_posix as surroundings
 
 WITHOUT = {"title": "no title for", "describes": "no description of"}
 
@@ -63,13 +65,14 @@ def _machine_in(path: Path, *, any_callbacks: bool) -> Definition:
             return wiring.machine_for(settings, wiring.callbacks_class(settings), cached=False)
     # The built-in callbacks are those of a robot that does jobs; a machine without jobs has some of its own.
     known = None if any_callbacks else callback_names(Callbacks)
-    return machine_file.load(path, known, OUTCOMES, jobs_only=True)
+    times = None if any_callbacks else tuple(settings_module.times())
+    return machine_file.load(path, known, OUTCOMES, jobs_only=True, times=times)
 
 
 def _check_settings(path: Path, *, named: bool) -> tuple[Definition, list[str]]:
     # A file that somebody names has to be there; a folder without a robot has a machine to look at all the same.
     if not named and not os.path.lexists(path):
-        definition = machine_file.load_labelled(machine_file.built_in(), callback_names(Callbacks), OUTCOMES)
+        definition = machine_file.labelled(robot_machine.load(robot_machine.built_in()), robot_machine.built_in())
         return definition, [
             f"no {path} here, so only the built-in machine was checked; `fsm-robot init` writes one",
             "",

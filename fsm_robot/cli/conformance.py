@@ -7,11 +7,11 @@ from typing import Any
 
 import attrs
 
-from fsm_robot import machine_file
+from fsm_robot.analyst.eventlog.conformance import Fit, fit_of, fitness
 from fsm_robot.cli.journal_arguments import add_journals, find_journals, read_runs
 from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
 from fsm_robot.cli.streams import print_json
-from fsm_robot.export.conformance import Fit, fit_of, fitness
+from fsm_robot.engine import machine_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -16,14 +16,14 @@ from typing import Any
 
 import attrs
 
-from fsm_robot import machine_file
 from fsm_robot.cli.diagram import player
+from fsm_robot.engine.machine.checks import JOB_STATUSES
 from fsm_robot.errors import SettingsError
-from fsm_robot.export.configuration import robot_toml
-from fsm_robot.machine.checks import JOB_STATUSES
 from fsm_robot.orchestrator.rows import JobRow
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
+from fsm_robot.robot.configuration import robot_toml
+from fsm_robot.robot.machine import built_in
 
 LONGEST_S = 60.0
 LOOK_EVERY_S = 0.1
@@ -247,7 +247,7 @@ def _conclude(exit_code: int | None, store: Store, wanted: Mapping[str, Act], fo
         print(f"not as it should be: {', '.join(wrong) or 'every job'}; the robot ended with exit code {exit_code}")
         print(f"look into {folder / 'robot.console.log'}")
         return 1
-    (folder / "run.html").write_text(player([str(folder / "state")], 1, machine_file.built_in()), encoding="utf-8")
+    (folder / "run.html").write_text(player([str(folder / "state")], 1, built_in()), encoding="utf-8")
     print("every job ended as it should, and the robot ended with exit code 0. Where to look next:")
     places = {
         folder / "run.html": "the run, step by step on the diagram, in any browser",

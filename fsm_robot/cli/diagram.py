@@ -9,32 +9,33 @@ from pathlib import Path
 
 import attrs
 
-from fsm_robot import browser, machine_file
+from fsm_robot.analyst import browser
+from fsm_robot.analyst.drawing.compare import Comparison, compare, comparison_table
+from fsm_robot.analyst.drawing.heat import heat
+from fsm_robot.analyst.drawing.scene import Heat
+from fsm_robot.analyst.drawing.svg import svg
+from fsm_robot.analyst.eventlog.statistics import run_statistics
+from fsm_robot.analyst.formats.dot import dot
+from fsm_robot.analyst.formats.drawio import drawio
+from fsm_robot.analyst.formats.markdown import markdown
+from fsm_robot.analyst.formats.mermaid import mermaid
+from fsm_robot.analyst.player.assets import assets
+from fsm_robot.analyst.player.history import Run
+from fsm_robot.analyst.player.page import comparison_page, page
+from fsm_robot.analyst.words import Words, words
+from fsm_robot.analyst.xml_in import Element
 from fsm_robot.cli import interchange
 from fsm_robot.cli.interchange import Beside
 from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
 from fsm_robot.cli.streams import complain
 from fsm_robot.cli.target import target
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.journal.file import journals, read_journal, run_name
+from fsm_robot.engine.journal.record import Reading
+from fsm_robot.engine.journal.replay import Divergence, replay
+from fsm_robot.engine.journal.taken import Taken, taken_in
+from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.errors import SettingsError
-from fsm_robot.export.compare import Comparison, compare, comparison_table
-from fsm_robot.export.dot import dot
-from fsm_robot.export.drawio import drawio
-from fsm_robot.export.heat import heat
-from fsm_robot.export.markdown import markdown
-from fsm_robot.export.mermaid import mermaid
-from fsm_robot.export.scene import Heat
-from fsm_robot.export.statistics import run_statistics
-from fsm_robot.export.svg import svg
-from fsm_robot.export.words import Words, words
-from fsm_robot.export.xml_in import Element
-from fsm_robot.journal.file import journals, read_journal, run_name
-from fsm_robot.journal.record import Reading
-from fsm_robot.journal.replay import Divergence, replay
-from fsm_robot.journal.taken import Taken, taken_in
-from fsm_robot.machine.definition import Definition
-from fsm_robot.player.assets import assets
-from fsm_robot.player.history import Run
-from fsm_robot.player.page import comparison_page, page
 
 
 @attrs.frozen

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import attrs
 
-from fsm_robot import settings as settings_module
-from fsm_robot import wiring
 from fsm_robot.cli.run import USUAL_CONFIG, add_config
 from fsm_robot.cli.streams import print_json
-from fsm_robot.clock import SystemClock
+from fsm_robot.engine.clock import SystemClock
 from fsm_robot.errors import RobotError, SettingsError
 from fsm_robot.operations import checks
 from fsm_robot.operations.diagnosis import Diagnosis, report
-from fsm_robot.settings import Settings
+from fsm_robot.robot import settings as settings_module
+from fsm_robot.robot import wiring
+from fsm_robot.robot.settings import Settings
 
 LOCAL_CHECKS: tuple[Callable[[Settings], Diagnosis], ...] = (
     checks.scripts_diagnosis,

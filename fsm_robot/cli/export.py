@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 
+from fsm_robot.analyst.eventlog.activities import CASES, Case, View, cases
+from fsm_robot.analyst.eventlog.event_table import event_table
+from fsm_robot.analyst.eventlog.ocel import ocel
+from fsm_robot.analyst.eventlog.xes import xes
 from fsm_robot.cli.journal_arguments import JournalPath, add_journals, find_journals, read_runs
 from fsm_robot.cli.streams import complain
 from fsm_robot.cli.target import target
-from fsm_robot.export.activities import CASES, Case, View, cases
-from fsm_robot.export.event_table import event_table
-from fsm_robot.export.ocel import ocel
-from fsm_robot.export.xes import xes
 
 LOG_NAME = "fsm_robot"
 CHUNK_CHARACTERS = 1 << 16

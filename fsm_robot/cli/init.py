@@ -9,15 +9,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fsm_robot import legacy
-from fsm_robot import settings as settings_module
 from fsm_robot.errors import SettingsError
-from fsm_robot.export.configuration import robot_toml
+from fsm_robot.robot import legacy
+from fsm_robot.robot import settings as settings_module
+from fsm_robot.robot.configuration import robot_toml
 
 if sys.platform == "win32":
-    from fsm_robot import _windows as system
+    from fsm_robot.system import _windows as system
 else:
-    from fsm_robot import _posix as system
+    from fsm_robot.system import _posix as system
 
 OPTIONS = {
     "orchestrator.url": "--url",

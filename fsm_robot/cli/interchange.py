@@ -11,11 +11,11 @@ from pathlib import Path
 
 import attrs
 
+from fsm_robot.analyst.drawing.scene import Heat
+from fsm_robot.analyst.words import Words
+from fsm_robot.analyst.xml_in import LARGEST_BYTES, Element, parse
+from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.errors import DefinitionError, SettingsError
-from fsm_robot.export.scene import Heat
-from fsm_robot.export.words import Words
-from fsm_robot.export.xml_in import LARGEST_BYTES, Element, parse
-from fsm_robot.machine.definition import Definition
 
 
 @attrs.frozen
@@ -30,39 +30,39 @@ KEEPS_POSITIONS = ("bpmn", "bpmn-exact")
 
 
 def _plantuml(words: Words, _asked: Beside) -> str:
-    from fsm_robot.export.plantuml import plantuml
+    from fsm_robot.analyst.formats.plantuml import plantuml
 
     return plantuml(words)
 
 
 def _scxml(words: Words, _asked: Beside) -> str:
-    from fsm_robot.export.scxml import scxml
+    from fsm_robot.analyst.formats.scxml import scxml
 
     return scxml(words.definition)
 
 
 def _xstate(words: Words, _asked: Beside) -> str:
-    from fsm_robot.export.xstate import xstate
+    from fsm_robot.analyst.formats.xstate import xstate
 
     return xstate(words.definition)
 
 
 def _pnml(words: Words, _asked: Beside) -> str:
-    from fsm_robot.export.pnml import pnml
+    from fsm_robot.analyst.formats.pnml import pnml
 
     return pnml(words.definition)
 
 
 def _bpmn(words: Words, asked: Beside) -> str:
-    from fsm_robot.export.bpmn import analysts_process
-    from fsm_robot.export.bpmn_kept import drawn
+    from fsm_robot.analyst.bpmn.kept_places import drawn
+    from fsm_robot.analyst.bpmn.overview import analysts_process
 
     return drawn(analysts_process(words, asked.heat), asked.old)
 
 
 def _bpmn_exact(words: Words, asked: Beside) -> str:
-    from fsm_robot.export.bpmn_exact import exact_process
-    from fsm_robot.export.bpmn_kept import drawn
+    from fsm_robot.analyst.bpmn.exact import exact_process
+    from fsm_robot.analyst.bpmn.kept_places import drawn
 
     return drawn(exact_process(words), asked.old)
 
@@ -121,8 +121,8 @@ def machine_file_from(path: Path) -> str:
     Raises:
         DefinitionError: The drawing cannot be read, or the machine that it shows is wrong.
     """
-    from fsm_robot.export.machine_text import machine_text
-    from fsm_robot.machine.compiler import compile_text
+    from fsm_robot.analyst.formats.machine_text import machine_text
+    from fsm_robot.engine.machine.compiler import compile_text
 
     text = machine_text(_definition(_read(path)))
     try:
@@ -139,10 +139,10 @@ def _sentence(problem: str) -> str:
 
 
 def _definition(root: Element) -> Definition:
-    from fsm_robot.export.bpmn_process import BPMN
-    from fsm_robot.export.from_bpmn import from_bpmn
-    from fsm_robot.export.from_scxml import from_scxml
-    from fsm_robot.export.scxml import SCXML
+    from fsm_robot.analyst.bpmn.process import BPMN
+    from fsm_robot.analyst.bpmn.read_back import from_bpmn
+    from fsm_robot.analyst.formats.from_scxml import from_scxml
+    from fsm_robot.analyst.formats.scxml import SCXML
 
     if (root.namespace, root.name) == (SCXML, "scxml"):
         return from_scxml(root)

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import attrs
 
+from fsm_robot.analyst.eventlog.activities import Run, robot_name
 from fsm_robot.cli.streams import complain
+from fsm_robot.engine.journal.file import journals, read_journal, run_name
+from fsm_robot.engine.journal.record import FORMAT, read_lines
 from fsm_robot.errors import JournalError, SettingsError
-from fsm_robot.export.activities import Run, robot_name
-from fsm_robot.journal.file import journals, read_journal, run_name
-from fsm_robot.journal.record import FORMAT, read_lines
 
 # What an argument may be besides a journal: the folder of journals, a storage folder, the folder of a robot.
 BELOW = ("", "journal", "state/journal")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from fsm_robot import machine_file
-from fsm_robot import settings as settings_module
 from fsm_robot.cli.run import USUAL_CONFIG
+from fsm_robot.robot import settings as settings_module
+from fsm_robot.robot.machine import built_in
 
 DEFAULT = "that of ./robot.toml, else the built-in one"
 
@@ -24,4 +24,4 @@ def machine_meant(named: str | None) -> Path:
         settings = settings_module.load(Path(USUAL_CONFIG).absolute(), need_credential=False)
         if settings.machine.file:
             return settings.path(settings.machine.file)
-    return machine_file.built_in()
+    return built_in()

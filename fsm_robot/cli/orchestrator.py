@@ -13,17 +13,17 @@ from typing import Any
 
 from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
 from fsm_robot.cli.streams import complain, print_json, tell
+from fsm_robot.engine.wording import shown
 from fsm_robot.errors import SettingsError
 from fsm_robot.orchestrator import faults
 from fsm_robot.orchestrator.protocol import plain_guid
 from fsm_robot.orchestrator.rows import JobRow, iso
 from fsm_robot.orchestrator.store import Store
-from fsm_robot.wording import shown
 
 if sys.platform == "win32":
-    from fsm_robot import _windows as system
+    from fsm_robot.system import _windows as system
 else:
-    from fsm_robot import _posix as system
+    from fsm_robot.system import _posix as system
 
 LARGEST_COUNT = 100_000
 CHECK_EVERY_S = 0.5
@@ -168,8 +168,8 @@ def _told_to_leave(leaving: SimpleQueue[str]) -> bool:
 
 
 def _runs_page(arguments: argparse.Namespace) -> Callable[[], str]:
-    from fsm_robot import machine_file
     from fsm_robot.cli.diagram import player
+    from fsm_robot.engine import machine_file
 
     machine = machine_meant(arguments.machine)
     machine_file.load(machine, None, ())

@@ -9,9 +9,9 @@ from typing import Any
 
 from fsm_robot.cli.run import add_config
 from fsm_robot.engine import channel
+from fsm_robot.engine.wording import shown
 from fsm_robot.errors import SettingsError
 from fsm_robot.operations.folders import storage_of, storage_of_config
-from fsm_robot.wording import shown
 
 MEANT = {
     "taken": "{event}: {source} -> {dest}",

@@ -6,17 +6,18 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from fsm_robot import machine_file
 from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
 from fsm_robot.cli.streams import complain, print_json
 from fsm_robot.cli.target import target
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.journal.explain import Replayed, as_values, exit_code, explained, junit, summary
+from fsm_robot.engine.journal.file import SUFFIX, read_file
+from fsm_robot.engine.journal.record import Reading
+from fsm_robot.engine.journal.replay import replay
+from fsm_robot.engine.journal.story import state_at, story
+from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.errors import JournalError, SettingsError
-from fsm_robot.journal.explain import Replayed, as_values, exit_code, explained, junit, summary
-from fsm_robot.journal.file import SUFFIX, read_file
-from fsm_robot.journal.record import Reading
-from fsm_robot.journal.replay import replay
-from fsm_robot.journal.story import state_at, story
-from fsm_robot.machine.definition import Definition
+from fsm_robot.robot.unsettled import told_of_job
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,7 +96,7 @@ def _told(reading: Reading, definition: Definition, arguments: argparse.Namespac
         if arguments.until not in known:
             last = f"; its steps are {known[0]} to {known[-1]}" if known else ""
             raise SettingsError(f"--until {arguments.until}: the run has no such step{last}")
-        lines += state_at(reading, arguments.until, definition)
+        lines += state_at(reading, arguments.until, definition, told_of_job if definition.has_jobs else None)
     return lines
 
 

@@ -13,21 +13,21 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fsm_robot import settings as settings_module
 from fsm_robot.cli import streams
-from fsm_robot.clock import SystemClock
+from fsm_robot.engine.clock import SystemClock
+from fsm_robot.engine.instance import only_instance
 from fsm_robot.errors import RobotError, RunError, SettingsError
-from fsm_robot.instance import only_instance
+from fsm_robot.robot import settings as settings_module
 
 if TYPE_CHECKING:
+    from fsm_robot.engine.logs import Log
     from fsm_robot.engine.robot import Robot as OwnRobot
-    from fsm_robot.logs import Log
-    from fsm_robot.settings import Settings
+    from fsm_robot.robot.settings import Settings
 
 if sys.platform == "win32":
-    from fsm_robot import _windows as system
+    from fsm_robot.system import _windows as system
 else:
-    from fsm_robot import _posix as system
+    from fsm_robot.system import _posix as system
 
 
 USUAL_CONFIG = "robot.toml"
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         return own.run()
     with only_instance(settings.orchestrator.robot_guid, settings.storage_directory, SystemClock().utc_now()):
         # Imported behind the lock: a second start has to be told off, not to be made ready.
-        from fsm_robot import wiring
+        from fsm_robot.robot import wiring
 
         log = wiring.log_for(settings, console=not arguments.quiet)
         before, threading.excepthook = threading.excepthook, partial(_tell_of_thread, log)
@@ -76,7 +76,7 @@ def _callbacks_named(settings: Settings) -> type | None:
     """Return the class of callbacks that the settings name; None where they name none, or it cannot be had."""
     if not settings.machine.callbacks:
         return None
-    from fsm_robot import wiring
+    from fsm_robot.robot import wiring
 
     try:
         return wiring.callbacks_class(settings)
@@ -88,7 +88,7 @@ def _own_robot(settings: Settings, kind: type | None, *, console: bool) -> OwnRo
     """Return the robot of a machine that has nothing to do with jobs, or None where it has."""
     if kind is None:
         return None
-    from fsm_robot import wiring
+    from fsm_robot.robot import wiring
 
     return None if wiring.takes_jobs(kind) else wiring.own_robot(settings, kind, console=console)
 
@@ -103,7 +103,7 @@ def _when_idle(settings: Settings, arguments: argparse.Namespace) -> str:
 
 
 def _run(settings: Settings, kind: type | None, log: Log, *, when_idle: str) -> int:
-    from fsm_robot import wiring
+    from fsm_robot.robot import wiring
 
     with _written_down(log):
         robot = wiring.robot_for(settings, kind or wiring.callbacks_class(settings), log, when_idle=when_idle)

@@ -8,9 +8,9 @@ import re
 import sys
 from pathlib import Path
 
-from fsm_robot import settings as settings_module
 from fsm_robot.cli.run import add_config
 from fsm_robot.errors import SettingsError
+from fsm_robot.robot import settings as settings_module
 from fsm_robot.schedule.plan import Plan
 
 if sys.platform == "win32":

@@ -12,18 +12,18 @@ from typing import Any
 
 import attrs
 
-from fsm_robot import machine_file
-from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
 from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
 from fsm_robot.cli.streams import print_json
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.wording import did_you_mean
 from fsm_robot.errors import SettingsError
+from fsm_robot.robot import machine
 from fsm_robot.simulator import explore, report
 from fsm_robot.simulator.explore import Finding, Tally
 from fsm_robot.simulator.invariants import violations
 from fsm_robot.simulator.scenario import ALL_FAULTS, Scenario, scenario_from
 from fsm_robot.simulator.shrink import shrunk
 from fsm_robot.simulator.world import Setup
-from fsm_robot.wording import did_you_mean
 
 BROKEN = 1
 SAID_EVERY_S = 5.0
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not machine_file.load(path, None, ()).has_jobs:
         what = "the simulator is a world of jobs, scripts and an orchestrator, and this machine has none of them"
         raise SettingsError(f"{path}: {what}; test it with `fsm-robot replay` and with docs/testing.md")
-    setup = Setup(machine_file.load(path, callback_names(Callbacks), OUTCOMES))
+    setup = Setup(machine.load(path))
     watch = _Progress()
     if arguments.scenario:
         tally = Tally()

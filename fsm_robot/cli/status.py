@@ -10,11 +10,11 @@ import attrs
 
 from fsm_robot.cli.run import add_config
 from fsm_robot.cli.streams import print_json
-from fsm_robot.clock import SystemClock
+from fsm_robot.engine.clock import SystemClock
+from fsm_robot.engine.wording import shown
 from fsm_robot.errors import RobotError
 from fsm_robot.operations.folders import seen_in, storage_of, storage_of_config
 from fsm_robot.operations.now import Now, for_how_long, now_from
-from fsm_robot.wording import shown
 
 UNREADABLE = "unreadable"
 

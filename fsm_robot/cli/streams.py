@@ -12,14 +12,14 @@ import sys
 from queue import Empty, SimpleQueue
 from typing import Any, TextIO
 
-from fsm_robot import threads
+from fsm_robot.engine.wording import for_terminal
 from fsm_robot.errors import RobotError
-from fsm_robot.wording import for_terminal
+from fsm_robot.system import threads
 
 if sys.platform == "win32":
-    from fsm_robot import _windows as system
+    from fsm_robot.system import _windows as system
 else:
-    from fsm_robot import _posix as system
+    from fsm_robot.system import _posix as system
 
 
 STALL_S = 1.0

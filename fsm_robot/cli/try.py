@@ -13,19 +13,19 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from fsm_robot import settings as settings_module
 from fsm_robot.cli import streams
 from fsm_robot.cli.logs import follow
 from fsm_robot.cli.run import add_config
+from fsm_robot.engine.redact import Redactor
+from fsm_robot.engine.wording import shown
 from fsm_robot.errors import SettingsError
-from fsm_robot.ports import Ending, Job
-from fsm_robot.redact import Redactor
-from fsm_robot.wording import shown
+from fsm_robot.robot import settings as settings_module
+from fsm_robot.robot.ports import Ending, Job
 
 if TYPE_CHECKING:
     from fsm_robot.engine.channel import Channel
+    from fsm_robot.robot.settings import Settings
     from fsm_robot.sdk._folder import Folder
-    from fsm_robot.settings import Settings
     from fsm_robot.worker.supervisor import ScriptWorker
 
 FAILED = 1

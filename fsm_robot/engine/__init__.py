@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fsm_robot.machine.core import Step
-from fsm_robot.machine.events import Event
+from fsm_robot.engine.machine.core import Step
+from fsm_robot.engine.machine.events import Event
 
 if TYPE_CHECKING:
     from fsm_robot.engine.context import Context

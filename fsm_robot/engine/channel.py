@@ -22,15 +22,15 @@ from typing import Any
 
 import attrs
 
-from fsm_robot import threads
 from fsm_robot.errors import ChannelError, NoRobotError
+from fsm_robot.system import threads
 
 if sys.platform == "win32":
-    from fsm_robot import _channel_windows as local
-    from fsm_robot import _windows as system
+    from fsm_robot.system import _channel_windows as local
+    from fsm_robot.system import _windows as system
 else:
-    from fsm_robot import _channel_posix as local
-    from fsm_robot import _posix as system
+    from fsm_robot.system import _channel_posix as local
+    from fsm_robot.system import _posix as system
 
 NAME = "channel.json"
 LARGEST_BYTES = 1 << 20

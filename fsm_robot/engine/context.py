@@ -8,10 +8,10 @@ from typing import Any
 
 import attrs
 
-from fsm_robot.logs import Log
-from fsm_robot.machine.core import Step
-from fsm_robot.machine.events import Event
-from fsm_robot.ports import Clock, Inbox, Timers
+from fsm_robot.engine.logs import Log
+from fsm_robot.engine.machine.core import Step
+from fsm_robot.engine.machine.events import Event
+from fsm_robot.engine.ports import Clock, Inbox, Timers
 
 
 @attrs.define(eq=False, repr=False)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fsm_robot.wording import did_you_mean
+from fsm_robot.engine.wording import did_you_mean
 
 SECTION = "my"
 _KINDS: Mapping[Any, str] = {

@@ -9,11 +9,11 @@ from typing import Any
 
 import attrs
 
+from fsm_robot.engine.inbox import QueueInbox
+from fsm_robot.engine.machine.core import Step
+from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.engine.machine.events import Posted
 from fsm_robot.errors import ChannelError
-from fsm_robot.inbox import QueueInbox
-from fsm_robot.machine.core import Step
-from fsm_robot.machine.definition import Definition
-from fsm_robot.machine.events import Posted
 
 WRITTEN_WITHIN_S = 25.0
 """How long who posts waits for the record: the robot may be in the middle of a callback."""

@@ -11,32 +11,32 @@ from typing import Any
 
 import attrs
 
-from fsm_robot import machine_file
-from fsm_robot.clock import SystemClock
 from fsm_robot.engine import callbacks as callbacks_module
+from fsm_robot.engine import machine_file
 from fsm_robot.engine.channel import Channel
+from fsm_robot.engine.clock import SystemClock
 from fsm_robot.engine.context import Context
+from fsm_robot.engine.inbox import QueueInbox
+from fsm_robot.engine.instance import only_instance
+from fsm_robot.engine.journal.file import JournalFile
+from fsm_robot.engine.journal.identity import header
+from fsm_robot.engine.logs import Log
+from fsm_robot.engine.machine.core import RobotMachine, Step
+from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.engine.machine.events import Event
 from fsm_robot.engine.own_settings import times_in
+from fsm_robot.engine.ports import Clock
 from fsm_robot.engine.posting import Asked
+from fsm_robot.engine.redact import Redactor
+from fsm_robot.engine.runner import LEFT, Runner
+from fsm_robot.engine.timeouts import Timeouts
+from fsm_robot.engine.timers import ThreadTimers
 from fsm_robot.errors import JournalError
-from fsm_robot.inbox import QueueInbox
-from fsm_robot.instance import only_instance
-from fsm_robot.journal.file import JournalFile
-from fsm_robot.journal.identity import header
-from fsm_robot.logs import Log
-from fsm_robot.machine.core import RobotMachine, Step
-from fsm_robot.machine.definition import Definition
-from fsm_robot.machine.events import Event
-from fsm_robot.ports import Clock
-from fsm_robot.redact import Redactor
-from fsm_robot.runner import LEFT, Runner
-from fsm_robot.timeouts import Timeouts
-from fsm_robot.timers import ThreadTimers
 
 if sys.platform == "win32":
-    from fsm_robot import _windows as system
+    from fsm_robot.system import _windows as system
 else:
-    from fsm_robot import _posix as system
+    from fsm_robot.system import _posix as system
 
 
 @attrs.define(eq=False, repr=False)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from fsm_robot import __version__
+from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import BeatsEndedError, GatewayError
 from fsm_robot.gateway import failures, payloads
 from fsm_robot.gateway.adapter import LARGEST_ANSWER_BYTES, Adapter, say_nothing_of_unchecked_certificates
@@ -20,8 +21,7 @@ from fsm_robot.gateway.failures import Answer
 from fsm_robot.gateway.identity import Identity, identity_towards
 from fsm_robot.gateway.proxies import Proxy, proxy_towards
 from fsm_robot.gateway.reading import Reading
-from fsm_robot.ports import ConsumeAnswer, HeartbeatAnswer, Job
-from fsm_robot.redact import Redactor
+from fsm_robot.robot.ports import ConsumeAnswer, HeartbeatAnswer, Job
 
 Value = TypeVar("Value")
 MOST_LOOKS = 2

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import attrs
 
 if sys.platform == "win32":
-    from fsm_robot.gateway._identity_windows import hardware_address
+    from fsm_robot.system._identity_windows import hardware_address
 else:
-    from fsm_robot.gateway._identity_posix import hardware_address
+    from fsm_robot.system._identity_posix import hardware_address
 
 
 LONGEST_LOOK_S = 1.0

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fsm_robot.errors import GatewayGarbledError
-from fsm_robot.ports import ConsumeAnswer, HeartbeatAnswer, Job
+from fsm_robot.robot.ports import ConsumeAnswer, HeartbeatAnswer, Job
 
 Redact = Callable[[str], str]
 

@@ -7,10 +7,10 @@ from typing import TypeVar
 
 import attrs
 
+from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import GatewayError, GatewayGarbledError, GatewayRejectedError
 from fsm_robot.gateway import failures, payloads
 from fsm_robot.gateway.failures import Answer
-from fsm_robot.redact import Redactor
 
 Value = TypeVar("Value")
 

@@ -1,1 +1,1 @@
-"""What may happen next: the machine file, its checks, and the machine that executes it. No I/O."""
+"""The old home of `fsm_robot.engine.Event`; see `events.py`."""

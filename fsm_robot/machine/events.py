@@ -1,53 +1,15 @@
-"""What happened: the machine's input."""
+"""The old path of `Event`, for callbacks that were written for 0.1: it warns, and it works."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
-
-import attrs
-
-if TYPE_CHECKING:
-    from fsm_robot.machine.core import Step
-
-LEAVING = ("interrupted", "interrupted_again")
-"""What comes into the inbox when the robot is told to leave, and told once more."""
+import warnings
 
 
-@attrs.frozen
-class Event:
-    """Something that happened.
+def __getattr__(name: str) -> object:
+    if name != "Event":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from fsm_robot.engine.machine.events import Event
 
-    One class with a name, not a class per event, so that a machine file may bring its own events.
-
-    Attributes:
-        name: As in the machine file: past tense, snake_case.
-        data: JSON values that say more; they go into the journal, so no secret and no Task content.
-        job_run: Number of the job within this run that the event speaks of, or None where it speaks of none.
-            The runner ignores an event of another job than the current one.
-    """
-
-    name: str
-    data: Mapping[str, Any] = attrs.field(factory=dict)
-    job_run: int | None = None
-
-
-def _nobody(_step: Step) -> None:
-    return None
-
-
-@attrs.frozen
-class Posted(Event):
-    """An event that a person or another program has brought; `written` is called once it stands in the journal."""
-
-    written: Callable[[Step], None] = attrs.field(default=_nobody, eq=False, repr=False)
-
-
-def as_spelled(name: str, known: Iterable[str]) -> str:
-    """Return the one of `known` that people read as `name`: `й` may be one character or two, and nobody sees which."""
-    if name.isascii():
-        return name
-    import unicodedata  # only names that were not found pay for it
-
-    composed = unicodedata.normalize("NFC", name)
-    return next((other for other in known if unicodedata.normalize("NFC", other) == composed), name)
+    text = "fsm_robot.machine.events.Event is fsm_robot.engine.Event now; the old path goes away with version 1.0"
+    warnings.warn(text, DeprecationWarning, stacklevel=2)
+    return Event

@@ -14,12 +14,13 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from fsm_robot.engine.instance import holder
+from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import GatewayError, RobotError, SettingsError
 from fsm_robot.gateway.http import HttpGateway
 from fsm_robot.gateway.proxies import Proxy, proxy_towards
 from fsm_robot.gateway.tls import context_for
 from fsm_robot.gateway.tls_failures import tls_problem
-from fsm_robot.instance import holder
 from fsm_robot.operations.diagnosis import (
     Diagnosis,
     certificate_diagnosis,
@@ -27,15 +28,14 @@ from fsm_robot.operations.diagnosis import (
     server_diagnoses,
     space_diagnosis,
 )
-from fsm_robot.redact import Redactor
-from fsm_robot.settings import Settings
+from fsm_robot.robot.settings import Settings
 from fsm_robot.worker.interpreter import look_at
 from fsm_robot.worker.names import script_names
 
 if sys.platform == "win32":
-    from fsm_robot import _windows as system
+    from fsm_robot.system import _windows as system
 else:
-    from fsm_robot import _posix as system
+    from fsm_robot.system import _posix as system
 
 # The one documented question that changes nothing and has no GUID in its address, where servers and proxies log it.
 HARMLESS_PATH = "/api/folders/list"

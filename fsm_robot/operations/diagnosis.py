@@ -8,9 +8,9 @@ from typing import Literal
 
 import attrs
 
+from fsm_robot.engine.wording import shown
 from fsm_robot.gateway import failures, payloads
 from fsm_robot.gateway.failures import Answer
-from fsm_robot.wording import shown
 
 Verdict = Literal["ok", "warning", "wrong", "skipped"]
 LARGEST_CLOCK_DIFFERENCE_S = 60

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from fsm_robot import settings as settings_module
+from fsm_robot.engine.instance import holder
+from fsm_robot.engine.journal.file import journals, read_journal, run_name
+from fsm_robot.engine.journal.record import Record
 from fsm_robot.errors import JournalError, SettingsError
-from fsm_robot.instance import holder
-from fsm_robot.journal.file import journals, read_journal, run_name
-from fsm_robot.journal.ledger import JobLedger
-from fsm_robot.journal.look_back import find_unsettled
-from fsm_robot.journal.record import Record
 from fsm_robot.operations.now import Seen, last_trouble_in
 from fsm_robot.operations.past_jobs import PastJob, newest_jobs
+from fsm_robot.robot import settings as settings_module
+from fsm_robot.robot.ledger import JobLedger
+from fsm_robot.robot.look_back import find_unsettled
 from fsm_robot.worker.job_folder import OUTPUT_NAME, folder_name
 
 LOG_TAIL_BYTES = 64 * 1024

@@ -8,10 +8,10 @@ from typing import Any
 
 import attrs
 
-from fsm_robot.journal.crash import crash_in
-from fsm_robot.journal.record import Record
-from fsm_robot.journal.unsettled import unsettled_in
-from fsm_robot.ports import Unsettled
+from fsm_robot.engine.journal.crash import crash_in
+from fsm_robot.engine.journal.record import Record
+from fsm_robot.robot.ports import Unsettled
+from fsm_robot.robot.unsettled import unsettled_in
 
 ANSWERS = frozenset(
     {"no_job", "job_found", "job_consumed", "job_gone", "job_claimed", "job_reported", "report_refused"}

@@ -7,9 +7,9 @@ from typing import Any
 
 import attrs
 
-from fsm_robot.export.statistics import FAILURES
-from fsm_robot.journal.record import Record
-from fsm_robot.journal.unsettled import CLOSING, OPENING
+from fsm_robot.analyst.eventlog.statistics import FAILURES
+from fsm_robot.engine.journal.record import Record
+from fsm_robot.robot.unsettled import CLOSING, OPENING
 
 STATUS_NAMES: Mapping[int, str] = {3: "Aborted", 4: "Success", 5: "Failed", 7: "Stopped"}
 

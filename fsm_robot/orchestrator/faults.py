@@ -6,8 +6,8 @@ import re
 
 import attrs
 
+from fsm_robot.engine.wording import did_you_mean
 from fsm_robot.errors import RobotError
-from fsm_robot.wording import did_you_mean
 
 ENDPOINTS = ("all", "heartbeat", "announce", "beat", "consume", "update", "claim", "report")
 KINDS: dict[str, str] = {

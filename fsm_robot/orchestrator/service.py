@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from fsm_robot.engine.redact import Redactor
 from fsm_robot.orchestrator.protocol import (
     SCHEMES,
     Answer,
@@ -20,7 +21,6 @@ from fsm_robot.orchestrator.protocol import (
 )
 from fsm_robot.orchestrator.rows import IN_PROGRESS, READY, WORKING, JobRow, RobotRow
 from fsm_robot.orchestrator.store import Store, StoreError
-from fsm_robot.redact import Redactor
 
 HEARTBEAT, CONSUME, UPDATE = "/api/robot/heartbeat", "/api/robot/consumeNextJob", "/api/job/update"
 READ = "/api/job/read/"

@@ -22,9 +22,9 @@ from typing import Any
 import attrs
 
 if sys.platform == "win32":
-    from fsm_robot import _windows as system
+    from fsm_robot.system import _windows as system
 else:
-    from fsm_robot import _posix as system
+    from fsm_robot.system import _posix as system
 
 from fsm_robot.errors import RobotError
 from fsm_robot.orchestrator.faults import Fault

@@ -8,13 +8,14 @@ from typing import Any
 
 import attrs
 
+from fsm_robot.engine.logs import Log, story_of
+from fsm_robot.engine.machine.events import Event
+from fsm_robot.engine.ports import Answer, Wait, words_until
+from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import BeatsEndedError, GatewayError, LeavingError
 from fsm_robot.gateway import payloads
 from fsm_robot.gateway.reading import Reading
-from fsm_robot.logs import Log, story_of
-from fsm_robot.machine.events import Event
-from fsm_robot.ports import Answer, ConsumeAnswer, HeartbeatAnswer, Job, Wait, words_until
-from fsm_robot.redact import Redactor
+from fsm_robot.robot.ports import ConsumeAnswer, HeartbeatAnswer, Job
 from fsm_robot.simulator.disk import SimulatedDisk
 from fsm_robot.simulator.network import Flight, Network
 from fsm_robot.simulator.orchestrator import Reply, SimulatedOrchestrator

@@ -9,7 +9,7 @@ from random import Random
 import attrs
 
 from fsm_robot.errors import ScriptNotStartedError, ScriptRefusedError
-from fsm_robot.ports import Ending, Job
+from fsm_robot.robot.ports import Ending, Job
 from fsm_robot.simulator.scenario import JobPlan, Script
 from fsm_robot.simulator.schedule import Schedule
 

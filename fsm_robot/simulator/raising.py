@@ -7,11 +7,11 @@ from typing import Any
 
 import attrs
 
-from fsm_robot.callbacks import Callbacks
-from fsm_robot.machine.core import Step
-from fsm_robot.machine.definition import CallbackSpec
-from fsm_robot.machine.error_names import ANY, class_of
-from fsm_robot.machine.events import Event
+from fsm_robot.engine.machine.core import Step
+from fsm_robot.engine.machine.definition import CallbackSpec
+from fsm_robot.engine.machine.error_names import ANY, class_of
+from fsm_robot.engine.machine.events import Event
+from fsm_robot.robot.callbacks import Callbacks
 
 
 class SimulatedError(Exception):

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fsm_robot.machine.definition import Definition
+from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.simulator.explore import Finding, Tally
 from fsm_robot.simulator.history import History
 

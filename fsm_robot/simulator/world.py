@@ -13,19 +13,20 @@ from uuid import UUID
 
 import attrs
 
-from fsm_robot.callbacks import Callbacks
+from fsm_robot.engine.journal.file import JournalFile
+from fsm_robot.engine.machine.core import Engine, RobotMachine, Step, engine_for
+from fsm_robot.engine.machine.definition import CallbackSpec, Definition
+from fsm_robot.engine.redact import Redactor
+from fsm_robot.engine.runner import Runner
+from fsm_robot.engine.timeouts import Timeouts
 from fsm_robot.gateway.reading import Reading
-from fsm_robot.journal.file import JournalFile
-from fsm_robot.journal.ledger import JobLedger
-from fsm_robot.journal.look_back import find_outcome, find_unsettled
-from fsm_robot.machine.core import Engine, RobotMachine, Step, engine_for
-from fsm_robot.machine.definition import CallbackSpec, Definition
-from fsm_robot.patience import Patience
-from fsm_robot.ports import Unsettled
-from fsm_robot.pulse import Pulse
-from fsm_robot.redact import Redactor
-from fsm_robot.runner import Runner
-from fsm_robot.settings import times
+from fsm_robot.robot.callbacks import Callbacks
+from fsm_robot.robot.heartbeats import Pulse
+from fsm_robot.robot.ledger import JobLedger
+from fsm_robot.robot.look_back import find_outcome, find_unsettled
+from fsm_robot.robot.ports import Unsettled
+from fsm_robot.robot.retries import Patience
+from fsm_robot.robot.settings import times
 from fsm_robot.simulator.disk import LifeDisk, LifeIndex, SimulatedDisk
 from fsm_robot.simulator.history import Fact, History, Limits
 from fsm_robot.simulator.life import CrashError, Life, LifeGateway, LifeInbox, LifeTimers, log_on
@@ -36,7 +37,6 @@ from fsm_robot.simulator.raising import RaisingCallbacks
 from fsm_robot.simulator.scenario import CALLBACK_FAULTS, CRASHES, NETWORK_FAULTS, Fault, Scenario
 from fsm_robot.simulator.schedule import Schedule, StuckError
 from fsm_robot.simulator.secrets import SecretForms, forms_of
-from fsm_robot.timeouts import Timeouts
 
 ROBOT_GUID = "0F8fAd5b-D9cb-469f-A165-70867728950e"
 MOST_LIVES = 150

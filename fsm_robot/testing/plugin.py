@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from fsm_robot.journal.replay import Verdict
+    from fsm_robot.engine.journal.replay import Verdict
     from fsm_robot.testing.scripts import ScriptRun, Sdk
     from fsm_robot.testing.world import World
 
@@ -51,12 +51,13 @@ def replay_journal() -> Callable[..., Verdict]:
     """
 
     def replayed(journal: str | Path, machine: str | Path | None = None) -> Verdict:
-        from fsm_robot import machine_file
-        from fsm_robot.journal.explain import Replayed, explained
-        from fsm_robot.journal.file import read_file
-        from fsm_robot.journal.replay import replay
+        from fsm_robot.engine import machine_file
+        from fsm_robot.engine.journal.explain import Replayed, explained
+        from fsm_robot.engine.journal.file import read_file
+        from fsm_robot.engine.journal.replay import replay
+        from fsm_robot.robot.machine import built_in
 
-        path = Path(machine) if machine else machine_file.built_in()
+        path = Path(machine) if machine else built_in()
         verdict = replay(read_file(Path(journal)), machine_file.load(path, None, ()))
         if verdict.judgement not in ("identical", "compatible"):
             pytest.fail("\n".join(explained(Replayed(str(journal), verdict), str(machine or path.name))), pytrace=False)

@@ -12,19 +12,20 @@ from typing import Any
 
 import attrs
 
-from fsm_robot import machine_file
-from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
+from fsm_robot.engine.logs import Log
+from fsm_robot.engine.machine.core import RobotMachine, Step
+from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.engine.machine.events import Event
+from fsm_robot.engine.ports import Answer, Journal, Wait
+from fsm_robot.engine.runner import Runner
+from fsm_robot.engine.timeouts import Timeouts
 from fsm_robot.errors import BeatsEndedError, FailureKind, GatewayUnreachableError, JournalError
-from fsm_robot.logs import Log
-from fsm_robot.machine.core import RobotMachine, Step
-from fsm_robot.machine.definition import Definition
-from fsm_robot.machine.events import Event
-from fsm_robot.patience import Patience
-from fsm_robot.ports import Answer, ConsumeAnswer, Ending, HeartbeatAnswer, Job, Journal, Ledger, Past, Unsettled, Wait
-from fsm_robot.pulse import Pulse
-from fsm_robot.runner import Runner
-from fsm_robot.settings import times
-from fsm_robot.timeouts import Timeouts
+from fsm_robot.robot.callbacks import Callbacks
+from fsm_robot.robot.heartbeats import Pulse
+from fsm_robot.robot.machine import built_in, load
+from fsm_robot.robot.ports import ConsumeAnswer, Ending, HeartbeatAnswer, Job, Ledger, Past, Unsettled
+from fsm_robot.robot.retries import Patience
+from fsm_robot.robot.settings import times
 
 JOB = Job(
     "5c1e0000-0000-4000-8000-00000000000a", "отчёты\\сводка", "pv", {"task": {"Parameters": {"month": "2026-10"}}}
@@ -448,5 +449,4 @@ def definition_of_the_robot(
     machine: str | Path | None = None, callbacks_class: type[Callbacks] = Callbacks
 ) -> Definition:
     """Return a machine, checked against the callbacks: the built-in one, or that of a file."""
-    path = Path(machine) if machine else machine_file.built_in()
-    return machine_file.load(path, callback_names(callbacks_class), OUTCOMES)
+    return load(Path(machine) if machine else built_in(), callbacks_class)

@@ -40,7 +40,7 @@ from queue import Empty, SimpleQueue
 
 import attrs
 
-from fsm_robot import threads
+from fsm_robot.system import threads
 from fsm_robot.worker import _cgroup
 from fsm_robot.worker.environment import HOST_VARIABLE
 from fsm_robot.worker.process import Note, Process

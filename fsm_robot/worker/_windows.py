@@ -25,7 +25,7 @@ from pathlib import PureWindowsPath
 
 import attrs
 
-from fsm_robot import threads
+from fsm_robot.system import threads
 from fsm_robot.worker import _win32 as windows
 from fsm_robot.worker.process import Note, Process
 

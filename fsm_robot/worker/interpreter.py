@@ -11,7 +11,7 @@ from pathlib import Path
 
 import attrs
 
-from fsm_robot.redact import cut
+from fsm_robot.engine.redact import cut
 from fsm_robot.worker.environment import HOST_FOLDER, HOST_VARIABLE, script_environment
 from fsm_robot.worker.job_folder import JobFolder
 

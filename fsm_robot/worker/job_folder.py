@@ -14,13 +14,13 @@ from typing import Any
 
 import attrs
 
-from fsm_robot.ports import Job
-from fsm_robot.redact import Redactor
+from fsm_robot.engine.redact import Redactor
+from fsm_robot.robot.ports import Job
 
 if sys.platform == "win32":
-    from fsm_robot import _windows as system
+    from fsm_robot.system import _windows as system
 else:
-    from fsm_robot import _posix as system
+    from fsm_robot.system import _posix as system
 
 OUTPUT_NAME = "output.log"
 JOB_NAME = "job.json"

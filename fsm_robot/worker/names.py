@@ -12,8 +12,8 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
+from fsm_robot.engine.wording import did_you_mean
 from fsm_robot.errors import ScriptRefusedError
-from fsm_robot.wording import did_you_mean
 
 LONGEST_NAME = 1000
 LONGEST_PART_BYTES = 255

@@ -24,8 +24,8 @@ from typing import BinaryIO
 
 import attrs
 
-from fsm_robot import threads
-from fsm_robot.redact import Redactor
+from fsm_robot.engine.redact import Redactor
+from fsm_robot.system import threads
 from fsm_robot.worker.decoding import last_line
 from fsm_robot.worker.job_folder import private_file
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import attrs
 
-from fsm_robot import threads
+from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import ScriptNotStartedError
-from fsm_robot.ports import Ending, Job
-from fsm_robot.redact import Redactor
+from fsm_robot.robot.ports import Ending, Job
+from fsm_robot.system import threads
 from fsm_robot.worker.environment import script_environment
 from fsm_robot.worker.job_folder import JobFolder, folder_name
 from fsm_robot.worker.names import resolve_script

@@ -9,133 +9,60 @@ import fsm_robot
 
 PACKAGE = Path(fsm_robot.__file__).parent
 
-# Each layer may import from the layers named behind it, and from `errors` and `wording`. docs/architecture.md explains them.
-PURE = (
-    "machine",
-    "ports",
-    "codes",
-    "gateway.retry",
-    "redact",
-    "clock",
-    "journal.record",
-    "journal.crash",
-    "journal.unsettled",
-    "journal.replay",
-    "journal.taken",
-)
-ALLOWED = {
+# What a room may import besides itself and `errors`; None: everything. The longest name that fits a module is its room.
+# docs/architecture.md draws the arrows.
+ALLOWED: dict[str, tuple[str, ...] | None] = {
     "errors": (),
-    "wording": (),
-    "redact": (),
-    "clock": (),
-    "machine": ("machine",),
-    "ports": ("machine",),
-    "codes": ("machine",),
-    "calls": ("threads",),
-    "inbox": (*PURE, "calls"),
-    "threads": (),
-    "timers": ("threads",),
-    "disk": ("_posix", "_windows"),
-    "logs": ("redact", "log_file"),
-    "log_file": ("_posix", "_windows"),
-    "gateway": (*PURE, "gateway"),
-    "journal": (*PURE, "journal", "disk"),
-    "worker": (*PURE, "worker", "threads", "_posix", "_windows"),
-    "orchestrator": (*PURE, "orchestrator", "_posix", "_windows"),
-    "simulator": (
-        *PURE,
-        *("simulator", "runner", "callbacks", "patience", "pulse", "logs", "journal", "settings", "timeouts"),
-        *("gateway.payloads", "gateway.reading", "gateway.failures", "orchestrator.moves", "orchestrator.rows"),
-    ),
-    "export": (*PURE, "export", "settings"),
-    "player": (*PURE, "export", "player"),
-    "browser": ("_posix", "_windows"),
     "job": (),
     # What a script imports, in whatever Python it runs: it knows nothing of the robot.
-    "sdk": ("sdk", "job"),
-    "settings": (),
-    "patience": (*PURE, "logs"),
-    "pulse": (*PURE, "logs"),
-    "callbacks": (*PURE, "logs", "patience", "pulse", "timeouts"),
-    "timeouts": ("machine", "ports"),
-    "operations": (
-        *PURE,
-        "operations",
-        "export.statistics",
-        "journal",
-        "settings",
-        "instance",
-        *(
-            "gateway.http",
-            "gateway.tls",
-            "gateway.failures",
-            "gateway.payloads",
-            "gateway.proxies",
-            "gateway.tls_failures",
-        ),
-        "worker.interpreter",
-        "worker.names",
-        "worker.job_folder",
-        "_posix",
-        "_windows",
-    ),
-    "runner": (*PURE, "logs", "timeouts"),
-    "jobapi": (*PURE, "jobapi", "sdk"),
+    "sdk": ("job",),
+    "system": (),
     # What any robot stands on knows nothing of the one that takes jobs from an orchestrator.
-    "engine": (
-        *PURE,
-        *("engine", "runner", "inbox", "timers", "timeouts", "threads", "logs", "journal.file", "journal.identity"),
-        *("instance", "machine_file", "_posix", "_windows", "_channel_posix", "_channel_windows"),
+    "engine": ("system",),
+    "engine.wording": (),
+    "engine.machine": ("engine.wording",),
+    "engine.ports": ("engine.machine",),
+    "engine.journal": ("engine.machine", "engine.ports", "engine.redact", "engine.disk", "engine.wording"),
+    "robot": ("engine", "system"),
+    "gateway": ("robot.ports", "engine.redact", "system"),
+    "worker": ("robot.ports", "engine.redact", "engine.wording", "system"),
+    # The one module of that room that knows the edges: it builds them.
+    "robot.wiring": ("engine", "gateway", "worker", "robot"),
+    "orchestrator": ("engine.redact", "engine.wording", "system"),
+    "schedule": (),
+    "analyst": ("engine.machine", "engine.journal", "engine.wording", "robot.settings", "robot.unsettled"),
+    "analyst.browser": ("system",),
+    "operations": ("analyst.eventlog", "engine", "robot", "gateway", "worker", "system"),
+    "simulator": (
+        *("engine", "robot", "gateway.payloads", "gateway.reading", "gateway.failures"),
+        *("orchestrator.moves", "orchestrator.rows"),
     ),
-    "_channel_posix": ("_posix",),
-    "_channel_windows": (),
-    "testing": (
-        *PURE,
-        *("testing", "journal", "machine_file", "settings", "timeouts", "logs", "sdk", "job"),
-        *("patience", "pulse", "callbacks", "runner"),
-    ),
-    "instance": ("_posix", "_windows"),
-    "session": ("logs", "redact", "_posix", "_windows"),
-    "_posix": ("threads",),
-    "_windows": ("_session_end", "_private_file"),
-    "_session_end": (),
-    "_private_file": (),
-    "legacy": ("settings",),
-    "schedule": ("schedule",),
-    "machine_file": ("machine", "settings"),
-    "wiring": None,
+    # What a script asks of its robot.
+    "jobapi": ("engine", "robot", "sdk", "system"),
+    "testing": ("engine", "robot", "sdk", "job"),
     "cli": None,
-    "__init__": (),
-    "__main__": ("cli",),
+    "": ("cli", "robot.callbacks", "engine.machine.events"),
 }
 ONLY_IMPORTERS = {
     "requests": {"gateway/adapter.py"},
     "urllib3": {"gateway/adapter.py"},
-    "loguru": {"logs.py"},
-    "transitions": {"machine/core.py"},
-    "yaml": {"machine/document.py"},
-    "sqlite3": {"orchestrator/store.py", "journal/index.py"},  # two files that have nothing in common
+    "loguru": {"engine/logs.py"},
+    "transitions": {"engine/machine/core.py"},
+    "yaml": {"engine/machine/document.py"},
+    "sqlite3": {"orchestrator/store.py", "robot/job_index.py"},  # two files that have nothing in common
 }
 FORBIDDEN_IN_PURE = {"requests", "subprocess", "loguru", "time", "random", "socket", "os", "pathlib", "threading"}
+ENGINE, ROBOT = PACKAGE / "engine", PACKAGE / "robot"
 PURE_FILES = [
-    *(path for path in (PACKAGE / "machine").glob("*.py") if path.name != "schema.py"),
-    *(path for path in (PACKAGE / "export").glob("*.py") if path.name != "configuration.py"),
+    *(path for path in (ENGINE / "machine").glob("*.py") if path.name != "schema.py"),
+    *(ENGINE / "journal" / f"{name}.py" for name in ("record", "crash", "replay", "explain", "story", "taken")),
+    *(ENGINE / f"{name}.py" for name in ("retry", "wording")),
+    ROBOT / "unsettled.py",
+    *(path for path in (PACKAGE / "analyst").rglob("*.py") if path.name not in ("assets.py", "browser.py")),
     *(path for path in (PACKAGE / "operations").glob("*.py") if path.name not in ("checks.py", "folders.py")),
-    *(path for path in (PACKAGE / "player").glob("*.py") if path.name != "assets.py"),
     *(PACKAGE / "schedule" / name for name in ("plan.py", "task_xml.py", "units.py")),
-    PACKAGE / "codes.py",
     PACKAGE / "errors.py",
-    PACKAGE / "gateway" / "payloads.py",
-    PACKAGE / "gateway" / "reading.py",
-    PACKAGE / "gateway" / "retry.py",
-    PACKAGE / "gateway" / "tls_failures.py",
-    PACKAGE / "journal" / "record.py",
-    PACKAGE / "journal" / "crash.py",
-    PACKAGE / "journal" / "unsettled.py",
-    PACKAGE / "journal" / "replay.py",
-    PACKAGE / "journal" / "explain.py",
-    PACKAGE / "journal" / "story.py",
-    PACKAGE / "journal" / "taken.py",
+    *(PACKAGE / "gateway" / f"{name}.py" for name in ("payloads", "reading", "tls_failures")),
     *(PACKAGE / "simulator" / f"{name}.py" for name in ("scenario", "history", "secrets", "invariants", "shrink")),
     PACKAGE / "worker" / "decoding.py",
 ]
@@ -156,22 +83,35 @@ def sources() -> list[Path]:
     return sorted(path for path in PACKAGE.rglob("*.py") if "examples" not in path.parts)
 
 
+def room_of(module: str) -> str:
+    """Return the room of a module, `engine.machine` for `engine.machine.core`; the top of the package is empty."""
+    parts = module.split(".")
+    return next(room for size in range(len(parts), -1, -1) if (room := ".".join(parts[:size])) in ALLOWED)
+
+
 def test_imports_point_one_way() -> None:
-    """No module knows one of a layer above it, and the edges never know each other."""
+    """No module knows one of a room above it, and the edges never know each other."""
     wrong = []
     for path in sources():
         relative = path.relative_to(PACKAGE)
-        layer = relative.parts[0].removesuffix(".py")
-        allowed = ALLOWED[layer]
+        room = room_of(".".join(relative.with_suffix("").parts))
+        allowed = ALLOWED[room]
         if allowed is None:
             continue
         for name in imports_of(path):
             inside = name.removeprefix("fsm_robot.") if name.startswith("fsm_robot.") else ""
-            if not inside or inside.split(".")[0] in ("errors", "wording", "__version__"):
+            if inside.split(".")[0] in ("", "errors", "__version__"):
                 continue
-            if not any(inside == prefix or inside.startswith(f"{prefix}.") for prefix in allowed):
+            if not any(inside == prefix or inside.startswith(f"{prefix}.") for prefix in (*allowed, room) if prefix):
                 wrong.append(f"{relative} imports {name}")
     assert wrong == []
+
+
+def test_at_the_top_stands_only_what_people_import() -> None:
+    """Whoever opens the package sees rooms, and the few modules that scripts and users import by name."""
+    modules = {path.name for path in PACKAGE.glob("*.py")}
+
+    assert modules == {"__init__.py", "__main__.py", "callbacks.py", "errors.py", "job.py"}
 
 
 def test_each_outside_package_has_one_importer() -> None:
@@ -250,12 +190,12 @@ def test_catch_all_swallows_nothing() -> None:
         "cli/streams.py",
         "engine/callbacks.py",
         "engine/own_settings.py",
+        "engine/runner.py",
         "gateway/http.py",
-        "pulse.py",
-        "runner.py",
+        "robot/heartbeats.py",
         "sdk/_handler.py",
         "sdk/_tasks.py",
         "simulator/world.py",
-        "threads.py",
+        "system/threads.py",
         "worker/host.py",
     ]

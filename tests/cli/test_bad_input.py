@@ -11,8 +11,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from fsm_robot import machine_file
 from fsm_robot.cli import COMMANDS, main
+from fsm_robot.robot.machine import built_in
 from tests.fakes.journals import JournalMaker, done
 
 GUID = "01234567-89ab-cdef-0123-456789abcdef"
@@ -88,7 +88,7 @@ POSIX_NAMES = {
 }
 FORBIDDEN = ("closed file", "sealed folder", "below a sealed folder")
 NUMBERS = ["0", "-1", DIGITS, f"-{DIGITS}", DIGITS * 20, "1e9", "", "½", "nan"]
-STATES = str(machine_file.built_in())
+STATES = str(built_in())
 EMPTY_SCRIPT = str(Path(__file__).with_name("__init__.py"))
 BY_NAME = [
     ["run", "--quiet", "--config", "{}"],

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from fsm_robot.journal.file import read_journal
+from fsm_robot.engine.journal.file import read_journal
 from tests.fakes.processes import alive
 from tests.fakes.robot_folder import RobotFolder
 
 OWN = """\
-from fsm_robot import callbacks
-from fsm_robot.machine.events import Event
+from fsm_robot.robot import callbacks
+from fsm_robot.engine.machine.events import Event
 
 
 class Callbacks(callbacks.Callbacks):

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from fsm_robot import browser, machine_file
+from fsm_robot.analyst import browser
 from fsm_robot.cli import main
 from fsm_robot.cli.diagram import FORMATS
+from fsm_robot.engine import machine_file
+from fsm_robot.robot.machine import built_in
 from tests.conftest import need
 from tests.fakes.night import write_nights
 
@@ -74,7 +76,7 @@ def test_a_browser_that_makes_nothing_is_told(
 
 def test_figures_of_a_state_folder_are_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """--runs takes journals, folders of journals, and the robot's own storage folder."""
-    paths = write_nights(tmp_path / "journal", machine_file.load(machine_file.built_in(), None, ()), runs=2)
+    paths = write_nights(tmp_path / "journal", machine_file.load(built_in(), None, ()), runs=2)
 
     shown = []
     for names in ([str(tmp_path)], [str(tmp_path / "journal")], list(map(str, paths))):
@@ -87,9 +89,9 @@ def test_figures_of_a_state_folder_are_drawn(tmp_path: Path, capsys: pytest.Capt
 
 def test_runs_of_another_machine_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The figures may then lack something, and the reader knows."""
-    write_nights(tmp_path / "journal", machine_file.load(machine_file.built_in(), None, ()), runs=2)
+    write_nights(tmp_path / "journal", machine_file.load(built_in(), None, ()), runs=2)
     other = tmp_path / "other.yaml"
-    text = machine_file.built_in().read_text(encoding="utf-8")
+    text = built_in().read_text(encoding="utf-8")
     other.write_text(text.replace("at_most: 1,", "at_most: 2,"), encoding="utf-8")
 
     assert main(["diagram", str(other), "--format", "svg", "--runs", str(tmp_path)]) == 0
@@ -102,7 +104,7 @@ def test_what_stands_before_a_torn_line_counts_and_the_rest_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A power loss does not hide a whole night."""
-    (path,) = write_nights(tmp_path, machine_file.load(machine_file.built_in(), None, ()), runs=1)
+    (path,) = write_nights(tmp_path, machine_file.load(built_in(), None, ()), runs=1)
     path.write_bytes(path.read_bytes()[:-40])
 
     assert main(["diagram", "--format", "svg", "--runs", str(path)]) == 0
@@ -152,7 +154,7 @@ def test_a_wrong_call_is_one_sentence(
 
 def test_a_comparison_is_a_table_unless_asked_otherwise(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`--diff OLD NEW` alone is for the terminal; with svg it is a drawing."""
-    old, new = machine_file.built_in(), tmp_path / "new.yaml"
+    old, new = built_in(), tmp_path / "new.yaml"
     new.write_text(old.read_text(encoding="utf-8").replace("at_most: 1,", "at_most: 2,"), encoding="utf-8")
 
     assert main(["diagram", "--diff", str(old), str(new)]) == 0

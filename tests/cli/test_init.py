@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fsm_robot.cli import main
-from fsm_robot.settings import load
+from fsm_robot.robot.settings import load
 from tests.fakes.waiting import GUID
 
 URL = "https://orchestrator.example"

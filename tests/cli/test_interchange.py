@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from fsm_robot import machine_file
 from fsm_robot.cli import main
+from fsm_robot.engine import machine_file
+from fsm_robot.robot.machine import built_in
 
 
 @pytest.mark.parametrize("name", ["scxml", "bpmn-exact"])
@@ -21,7 +22,7 @@ def test_machine_file_comes_back_from_its_drawing(
     assert main(["diagram", "--from", str(drawing)]) == 0
 
     assert capsys.readouterr().out == again.read_text(encoding="utf-8")
-    before, after = (machine_file.load_labelled(path, None, ()) for path in (machine_file.built_in(), again))
+    before, after = (machine_file.load_labelled(path, None, ()) for path in (built_in(), again))
     assert after.digest() == before.digest()
     assert after.labels == before.labels
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fsm_robot.cli import main
-from fsm_robot.instance import holder, only_instance
+from fsm_robot.engine.instance import holder, only_instance
 from tests.fakes.journals import JournalMaker, Told, done, job
 from tests.fakes.raw_server import RawServer, answer
 from tests.fakes.robot_folder import RobotFolder, until
@@ -118,7 +118,9 @@ def test_lock_of_a_dead_process_is_not_even_tried(tmp_path: Path, monkeypatch: p
     child.wait()
     (tmp_path / "robot.lock").write_text(f"pid {child.pid}, started long ago")
     tried: list[int] = []
-    monkeypatch.setattr("fsm_robot.instance.system.try_lock", lambda descriptor: tried.append(descriptor) is None)
+    monkeypatch.setattr(
+        "fsm_robot.engine.instance.system.try_lock", lambda descriptor: tried.append(descriptor) is None
+    )
 
     assert holder(tmp_path) is None
 
@@ -128,7 +130,7 @@ def test_lock_of_a_dead_process_is_not_even_tried(tmp_path: Path, monkeypatch: p
 HOLDS_THE_LOCK = """
 import sys
 from pathlib import Path
-from fsm_robot.instance import only_instance
+from fsm_robot.engine.instance import only_instance
 with only_instance(sys.argv[2], Path(sys.argv[1]), "2026-11-23T10:00:00Z"):
     print("held", flush=True)
     sys.stdin.read()

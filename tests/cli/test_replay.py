@@ -8,13 +8,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from fsm_robot import machine_file
 from fsm_robot.cli import main
-from fsm_robot.machine.schema import schema
+from fsm_robot.engine.machine.schema import schema
+from fsm_robot.robot.machine import built_in
 
 ROOT = Path(__file__).parents[2]
 RECORDED = ROOT / "tests" / "journals"
-TEXT = machine_file.built_in().read_text(encoding="utf-8")
+TEXT = built_in().read_text(encoding="utf-8")
 OLD = "{trigger: grace_ended, source: Stopping, dest: Aborting}"
 
 

@@ -234,11 +234,9 @@ def test_guid_is_in_no_file_that_the_robot_wrote(robot_folder: RobotFolder) -> N
 def test_unreachable_orchestrator_ends_with_4_and_a_sentence(robot_folder: RobotFolder, tmp_path: Path) -> None:
     """Nobody listens: the run ends with 4 after its retries, without a traceback."""
     quick = tmp_path / "quick.yaml"
-    from fsm_robot import machine_file
+    from fsm_robot.robot.machine import built_in
 
-    quick.write_text(
-        machine_file.built_in().read_text(encoding="utf-8").replace("for_s: 60", "for_s: 0.5"), encoding="utf-8"
-    )
+    quick.write_text(built_in().read_text(encoding="utf-8").replace("for_s: 60", "for_s: 0.5"), encoding="utf-8")
     robot_folder.settings(machine={"file": "quick.yaml"})
     robot_folder.server.stop()
 

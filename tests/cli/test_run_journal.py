@@ -12,8 +12,8 @@ import pytest
 
 import fsm_robot
 from fsm_robot.cli import main
-from fsm_robot.journal.file import journals, read_file
-from fsm_robot.journal.record import line_of
+from fsm_robot.engine.journal.file import journals, read_file
+from fsm_robot.engine.journal.record import line_of
 from tests.fakes.robot_folder import RobotFolder, until
 
 SCHEMA = Path(fsm_robot.__file__).with_name("journal.schema.json")

@@ -148,8 +148,8 @@ def test_install_check_and_remove_go_together(folder: Path) -> None:
 def test_account_is_recognised_by_its_number() -> None:
     """The scheduler gives back a number where it was given a name; another account is another one."""
     if sys.platform == "win32":
-        from fsm_robot import _private_file
         from fsm_robot.schedule import _accounts, _windows
+        from fsm_robot.system import _private_file
 
         number = _private_file.account_sid()  # of the process's token; the other side looks the name up
 

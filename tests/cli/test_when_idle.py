@@ -59,6 +59,6 @@ def test_scheduled_robot_only_exits_where_the_session_is_not_its_own(robot_folde
 
 def test_settings_that_init_writes_leave_the_key_out(robot_folder: RobotFolder) -> None:
     """So what is right for a start by hand and for the task stays the robot's own to tell."""
-    from fsm_robot.export.configuration import robot_toml
+    from fsm_robot.robot.configuration import robot_toml
 
     assert '# when_idle = "auto"' in robot_toml({}).splitlines()

@@ -181,9 +181,9 @@ def test_closing_waits_for_an_answer_that_is_being_given(tmp_path: Path) -> None
 
 
 def test_closing_does_not_wait_for_a_post_that_no_state_takes(tmp_path: Path) -> None:
+    from fsm_robot.engine.inbox import QueueInbox
+    from fsm_robot.engine.machine.compiler import compile_text
     from fsm_robot.engine.posting import Asked
-    from fsm_robot.inbox import QueueInbox
-    from fsm_robot.machine.compiler import compile_text
 
     asked = Asked(compile_text(MACHINE, "machine.yaml"), QueueInbox(), lambda: {"state": "Waiting"})
     told: list[str] = []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fsm_robot.machine_file import built_in
+from fsm_robot.robot.machine import built_in
 from tests.fakes.own_robot import OwnRobot, until
 from tests.fakes.robot_folder import RobotFolder
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import attrs
 
-from fsm_robot.journal.record import Record, line_of, read_lines, step_values
-from fsm_robot.machine.core import RobotMachine, Step
-from fsm_robot.machine.definition import Definition
-from fsm_robot.machine.events import Event
+from fsm_robot.engine.journal.record import Record, line_of, read_lines, step_values
+from fsm_robot.engine.machine.core import RobotMachine, Step
+from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.engine.machine.events import Event
 from tests.fakes.world import definition_of_the_robot
 
 Told = str | tuple[str, Mapping[str, Any]]

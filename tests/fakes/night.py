@@ -9,11 +9,11 @@ from typing import Any
 
 import attrs
 
-from fsm_robot.journal.file import JournalFile
-from fsm_robot.machine.core import RobotMachine
-from fsm_robot.machine.definition import Definition
-from fsm_robot.machine.events import Event
-from fsm_robot.redact import Redactor
+from fsm_robot.engine.journal.file import JournalFile
+from fsm_robot.engine.machine.core import RobotMachine
+from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.engine.machine.events import Event
+from fsm_robot.engine.redact import Redactor
 
 SCRIPTS = ("отчёты\\сводка", "invoices", "1c\\загрузка", "mail\\sort")
 TAKES_S = {

@@ -8,8 +8,8 @@ from pathlib import Path
 import attrs
 import pytest
 
+from fsm_robot.engine.redact import Redactor
 from fsm_robot.gateway.http import HttpGateway
-from fsm_robot.redact import Redactor
 from tests.conftest import need
 
 GUID = "cf93e78e-095d-40cc-905e-e62650189b56"

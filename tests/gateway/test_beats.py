@@ -13,7 +13,7 @@ import pytest
 from fsm_robot.errors import BeatsEndedError, GatewayUnreachableError, RobotError
 from fsm_robot.gateway.beats import BeatGate, FormBody
 from fsm_robot.gateway.http import HttpGateway
-from fsm_robot.ports import Job
+from fsm_robot.robot.ports import Job
 from tests.fakes.raw_server import RawServer, Request, answer
 from tests.gateway.conftest import OpenGateway
 

@@ -11,7 +11,7 @@ from email.utils import format_datetime
 import pytest
 
 from fsm_robot.errors import GatewayError, GatewayGarbledError, GatewayRejectedError, GatewayUnreachableError
-from fsm_robot.ports import ConsumeAnswer, HeartbeatAnswer, Job
+from fsm_robot.robot.ports import ConsumeAnswer, HeartbeatAnswer, Job
 from tests.fakes.raw_server import RawServer, answer
 from tests.gateway.conftest import GUID, TOKEN, OpenGateway
 

@@ -50,7 +50,7 @@ def test_the_hardware_address_has_one_form_when_there_is_one(ip: str) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="the files that tell it are Linux's")
 def test_the_hardware_address_is_that_of_the_interface_when_it_has_one() -> None:
     """The card that carries the address is named, not just any card."""
-    from fsm_robot.gateway import _identity_posix
+    from fsm_robot.system import _identity_posix
 
     cards = {
         folder.name: (folder / "address").read_text().strip()

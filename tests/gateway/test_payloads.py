@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fsm_robot.errors import GatewayGarbledError
 from fsm_robot.gateway import payloads
-from fsm_robot.ports import HeartbeatAnswer, Job
+from fsm_robot.robot.ports import HeartbeatAnswer, Job
 
 JOB_GUID = "0a1b2c3d-0000-1111-2222-333344445555"
 

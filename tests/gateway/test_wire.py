@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fsm_robot import settings as robot_settings
-from fsm_robot import wiring
+from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import GatewayError, GatewayGarbledError, GatewayRejectedError
 from fsm_robot.gateway.http import HttpGateway
 from fsm_robot.operations import checks
-from fsm_robot.ports import HeartbeatAnswer
-from fsm_robot.redact import Redactor
+from fsm_robot.robot import settings as robot_settings
+from fsm_robot.robot import wiring
+from fsm_robot.robot.ports import HeartbeatAnswer
 from tests.fakes.raw_server import RawServer, Reply, answer
 from tests.gateway.conftest import GUID, Certificates, OpenGateway
 

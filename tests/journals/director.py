@@ -8,16 +8,16 @@ from typing import Any
 
 import attrs
 
-from fsm_robot.callbacks import IN_PROGRESS, Callbacks
+from fsm_robot.engine.journal.file import JournalFile
+from fsm_robot.engine.machine.core import Step
+from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.engine.machine.events import Event
+from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import GatewayRejectedError, JournalError, ScriptNotStartedError, ScriptRefusedError
-from fsm_robot.journal.file import JournalFile
-from fsm_robot.journal.ledger import JobLedger
-from fsm_robot.journal.look_back import find_outcome, find_unsettled
-from fsm_robot.machine.core import Step
-from fsm_robot.machine.definition import Definition
-from fsm_robot.machine.events import Event
-from fsm_robot.ports import ConsumeAnswer, Ending, HeartbeatAnswer, Job, Past, Unsettled
-from fsm_robot.redact import Redactor
+from fsm_robot.robot.callbacks import IN_PROGRESS, Callbacks
+from fsm_robot.robot.ledger import JobLedger
+from fsm_robot.robot.look_back import find_outcome, find_unsettled
+from fsm_robot.robot.ports import ConsumeAnswer, Ending, HeartbeatAnswer, Job, Past, Unsettled
 from tests.fakes.world import JOB_FOUND, NO_JOB, FakeClock, FakeGateway, FakePast, FakeWorker, World, lost
 
 ORDERS = {"stop_ordered": 20, "abort_ordered": 10, "robot_forgotten": 101}

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from fsm_robot.machine.definition import Definition, Transition
+from fsm_robot.engine.machine.definition import Definition, Transition
 
 LONGEST_WALK = 40
 

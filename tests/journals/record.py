@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from fsm_robot.journal.record import FORMAT
-from fsm_robot.machine.definition import Definition
+from fsm_robot.engine.journal.record import FORMAT
+from fsm_robot.engine.machine.definition import Definition
 from tests.fakes.world import definition_of_the_robot
 from tests.journals.director import Director, Stage
 from tests.journals.possible import covering_walks

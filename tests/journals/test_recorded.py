@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from fsm_robot.journal.file import read_file
-from fsm_robot.journal.taken import taken_in
+from fsm_robot.engine.journal.file import read_file
+from fsm_robot.engine.journal.taken import taken_in
 from tests.fakes.world import definition_of_the_robot
 from tests.journals.possible import possible_pairs
 from tests.journals.record import record_all

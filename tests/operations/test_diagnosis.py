@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import GatewayError
 from fsm_robot.gateway.reading import Reading
 from fsm_robot.operations.diagnosis import (
@@ -14,7 +15,6 @@ from fsm_robot.operations.diagnosis import (
     server_diagnoses,
     space_diagnosis,
 )
-from fsm_robot.redact import Redactor
 
 NOW = datetime(2026, 11, 23, 10, 0, 0, tzinfo=UTC)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from fsm_robot.operations.now import Seen, for_how_long, last_trouble_in, now_from
-from fsm_robot.ports import Unsettled
+from fsm_robot.robot.ports import Unsettled
 from tests.fakes.journals import JournalMaker, done, job
 
 TAKEN = ["nothing_left", "job_found", ("job_consumed", job()), "job_claimed"]

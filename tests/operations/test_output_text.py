@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fsm_robot.engine.wording import for_terminal
 from fsm_robot.operations.output_text import shown_text
-from fsm_robot.wording import for_terminal
 
 WORDS = [
     "Ошибка доступа к файлу",

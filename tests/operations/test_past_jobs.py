@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fsm_robot.journal.record import Record
+from fsm_robot.engine.journal.record import Record
 from fsm_robot.operations.past_jobs import jobs_of, newest_jobs
 from tests.fakes.journals import JournalMaker, done, job
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from fsm_robot.engine.redact import Redactor
 from fsm_robot.gateway.http import HttpGateway
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
-from fsm_robot.redact import Redactor
 from tests.fakes.waiting import GUID
 
 OpenRobot = Callable[..., HttpGateway]

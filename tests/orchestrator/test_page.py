@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from fsm_robot.cli.diagram import player
-from fsm_robot.machine_file import built_in
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
+from fsm_robot.robot.machine import built_in
 from tests.conftest import need
 from tests.fakes.waiting import GUID, until
 from tests.orchestrator.conftest import OpenRobot

@@ -15,7 +15,7 @@ from fsm_robot.gateway.identity import machine_name
 from fsm_robot.orchestrator.protocol import WireForm
 from fsm_robot.orchestrator.server import AddressInUseError, Orchestrator
 from fsm_robot.orchestrator.store import Store
-from fsm_robot.ports import Job
+from fsm_robot.robot.ports import Job
 from tests.fakes.waiting import GUID
 from tests.orchestrator.conftest import TOKEN, OpenRobot
 

@@ -8,11 +8,12 @@ from functools import cache
 
 import attrs
 
-from fsm_robot import machine_file
-from fsm_robot.machine.compiler import compile_text
-from fsm_robot.machine.definition import Definition
-from tests.export.random_machines import hostile
-from tests.machine.walks import Table, covering_walks
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.machine.compiler import compile_text
+from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.robot.machine import built_in
+from tests.analyst.random_machines import hostile
+from tests.engine.machine.walks import Table, covering_walks
 
 
 @attrs.frozen
@@ -26,7 +27,7 @@ class Case:
 
 @cache
 def robot() -> Definition:
-    return machine_file.load_labelled(machine_file.built_in(), None, ())
+    return machine_file.load_labelled(built_in(), None, ())
 
 
 def dropped(machine: Definition) -> Definition:

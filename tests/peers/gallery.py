@@ -7,13 +7,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from fsm_robot.export.bpmn import analysts_process
-from fsm_robot.export.bpmn_exact import exact_process
-from fsm_robot.export.bpmn_kept import drawn
-from fsm_robot.export.dot import dot
-from fsm_robot.export.mermaid import mermaid
-from fsm_robot.export.plantuml import plantuml
-from fsm_robot.export.words import words
+from fsm_robot.analyst.bpmn.exact import exact_process
+from fsm_robot.analyst.bpmn.kept_places import drawn
+from fsm_robot.analyst.bpmn.overview import analysts_process
+from fsm_robot.analyst.formats.dot import dot
+from fsm_robot.analyst.formats.mermaid import mermaid
+from fsm_robot.analyst.formats.plantuml import plantuml
+from fsm_robot.analyst.words import words
 from tests.peers import peers
 from tests.peers.cases import robot
 

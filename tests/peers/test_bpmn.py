@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from fsm_robot.export.bpmn import analysts_process
-from fsm_robot.export.bpmn_exact import exact_process
-from fsm_robot.export.bpmn_kept import drawn
-from fsm_robot.export.from_bpmn import from_bpmn
-from fsm_robot.export.idents import idents
-from fsm_robot.export.words import words
-from fsm_robot.export.xml_in import parse
-from fsm_robot.machine.definition import Definition
-from tests.export.test_bpmn_drawing import figures
-from tests.machine.walks import Table
+from fsm_robot.analyst.bpmn.exact import exact_process
+from fsm_robot.analyst.bpmn.kept_places import drawn
+from fsm_robot.analyst.bpmn.overview import analysts_process
+from fsm_robot.analyst.bpmn.read_back import from_bpmn
+from fsm_robot.analyst.idents import idents
+from fsm_robot.analyst.words import words
+from fsm_robot.analyst.xml_in import parse
+from fsm_robot.engine.machine.definition import Definition
+from tests.analyst.test_bpmn_drawing import figures
+from tests.engine.machine.walks import Table
 from tests.peers import peers
 from tests.peers.cases import TIMED, Case, cases, robot, timeless, traces
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from fsm_robot.export.layout import Box
-from tests.export.drawings import overlap, runs_through
-from tests.export.test_bpmn_drawing import on_outline
+from fsm_robot.analyst.drawing.layout import Box
+from tests.analyst.drawings import overlap, runs_through
+from tests.analyst.test_bpmn_drawing import on_outline
 from tests.peers import peers
 from tests.peers.cases import cases, robot
 from tests.peers.test_bpmn import analysts, exact

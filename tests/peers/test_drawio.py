@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from fsm_robot.export.drawio import drawio
-from fsm_robot.export.pnml import pnml
-from fsm_robot.export.scxml import scxml
-from fsm_robot.export.svg import svg
-from fsm_robot.export.words import words
-from fsm_robot.machine.definition import Definition
+from fsm_robot.analyst.drawing.svg import svg
+from fsm_robot.analyst.formats.drawio import drawio
+from fsm_robot.analyst.formats.pnml import pnml
+from fsm_robot.analyst.formats.scxml import scxml
+from fsm_robot.analyst.words import words
+from fsm_robot.engine.machine.definition import Definition
 from tests.peers import peers
 from tests.peers.cases import Case, cases
 from tests.peers.test_bpmn import analysts, exact

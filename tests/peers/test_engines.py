@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from fsm_robot.export.scxml import scxml
-from fsm_robot.export.xstate import xstate
-from fsm_robot.machine.definition import Definition
-from tests.export.readers import OWN, SCXML, event_ids, held
+from fsm_robot.analyst.formats.scxml import scxml
+from fsm_robot.analyst.formats.xstate import xstate
+from fsm_robot.engine.machine.definition import Definition
+from tests.analyst.readers import OWN, SCXML, event_ids, held
 from tests.peers import peers
 from tests.peers.cases import TIMED, Case, cases, timeless, traces
 

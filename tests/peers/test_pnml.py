@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
-from fsm_robot.export.pnml import END, START, pnml
+from fsm_robot.analyst.formats.pnml import END, START, pnml
 from tests.peers import peers
 from tests.peers.cases import cases, robot
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from fsm_robot.export.dot import dot
-from fsm_robot.export.mermaid import mermaid
-from fsm_robot.export.plantuml import plantuml
-from fsm_robot.export.words import words
-from tests.export.readers import expected_labels
+from fsm_robot.analyst.formats.dot import dot
+from fsm_robot.analyst.formats.mermaid import mermaid
+from fsm_robot.analyst.formats.plantuml import plantuml
+from fsm_robot.analyst.words import words
+from tests.analyst.readers import expected_labels
 from tests.peers import peers
 from tests.peers.cases import Case, cases
 

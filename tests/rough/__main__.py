@@ -169,12 +169,12 @@ def _warm_up(folder: Path) -> None:
     """Compile the machine file and the modules once, so that no case has to."""
     import compileall
 
-    from fsm_robot.callbacks import OUTCOMES, Callbacks, callback_names
-    from fsm_robot.machine_file import load
+    from fsm_robot.robot.callbacks import Callbacks
+    from fsm_robot.robot.machine import load
 
     compileall.compile_dir(str(stage.ROOT / "fsm_robot"), quiet=2)
     stage.machine_file(folder)
-    load(folder / "states.yaml", callback_names(Callbacks), OUTCOMES, folder)
+    load(folder / "states.yaml", Callbacks, folder)
     os.environ["ROUGH_CACHE"] = str(folder / "machine.cache.json")
 
 

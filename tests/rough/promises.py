@@ -23,7 +23,7 @@ JOB_ABORTING, JOB_STOPPING = 10, 20
 LOCK = "the lock of this robot cannot be taken"
 COMMANDS = re.compile(rb"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]|\x1b(?!\[[0-9;]*m)")
 """What commands a terminal, but for the colours of the robot's own lines."""
-BY_BEATS = ("pulse.py", "gateway")
+BY_BEATS = ("robot/heartbeats.py", "gateway")
 """Code of which a failure means that a heartbeat is missed, and no more."""
 
 

@@ -111,7 +111,7 @@ def test_files_that_break_a_promise_are_noticed(promise: str, changes: dict[str,
 
 def test_death_of_the_owner_must_be_told() -> None:
     """Exit 1 is right then, silence is not."""
-    raised = Fact(1.55, 1, "raised", B, 0, "MainThread runner.py Runner.run MemoryError")
+    raised = Fact(1.55, 1, "raised", B, 0, "MainThread engine/runner.py Runner.run MemoryError")
     facts = (*GOOD[:-2], raised, Fact(1.6, 1, "life_ended", number=1), *(fact._replace(life=2) for fact in GOOD[-3:]))
     seen = attrs.evolve(SEEN, facts=facts)
 

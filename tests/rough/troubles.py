@@ -118,7 +118,7 @@ def _wrapped(stage: Stage, values: Values) -> None:
 
 _CALLBACKS = """\
 import subprocess
-from fsm_robot import callbacks
+from fsm_robot.robot import callbacks
 
 
 def child():
@@ -567,8 +567,8 @@ def _own_encoding(stage: Stage, values: Values, launch: Launch) -> None:
 
 
 _WRONG_CALLBACKS = """\
-from fsm_robot import callbacks
-from fsm_robot.machine.events import Event
+from fsm_robot.robot import callbacks
+from fsm_robot.engine.machine.events import Event
 
 
 class Callbacks(callbacks.Callbacks):

@@ -11,10 +11,10 @@ from pathlib import Path
 import attrs
 import pytest
 
-from fsm_robot.callbacks import Callbacks
 from fsm_robot.cli import main
-from fsm_robot.machine.core import Step
-from fsm_robot.machine.events import Event
+from fsm_robot.engine.machine.core import Step
+from fsm_robot.engine.machine.events import Event
+from fsm_robot.robot.callbacks import Callbacks
 from fsm_robot.simulator import explore
 from fsm_robot.simulator.chance import scenario_by
 from fsm_robot.simulator.explore import Tally

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fsm_robot import machine_file
+from fsm_robot.robot.machine import built_in
 
 ROOT = Path(__file__).parents[2]
 RECORDED = ROOT / "tests" / "journals"
@@ -24,7 +24,7 @@ def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
 def project(tmp_path: Path) -> Path:
     """A user's folder: a machine file and some recorded runs."""
     (tmp_path / "conftest.py").write_text(blocks()[0], encoding="utf-8")
-    shutil.copyfile(machine_file.built_in(), tmp_path / "my_states.yaml")
+    shutil.copyfile(built_in(), tmp_path / "my_states.yaml")
     (tmp_path / "runs").mkdir()
     for story in STORIES:
         shutil.copyfile(RECORDED / f"{story}.jsonl", tmp_path / "runs" / f"{story}.jsonl")

@@ -18,8 +18,8 @@ import pytest
 if sys.platform == "win32":
     pytest.skip("the children of a POSIX process", allow_module_level=True)
 
-from fsm_robot.ports import Ending, Job
-from fsm_robot.redact import Redactor
+from fsm_robot.engine.redact import Redactor
+from fsm_robot.robot.ports import Ending, Job
 from fsm_robot.worker import _cgroup, _posix, supervisor
 from fsm_robot.worker.process import Process
 from fsm_robot.worker.supervisor import ScriptWorker
@@ -327,8 +327,8 @@ def test_grace_time_is_for_the_whole_tree(runs: Runs) -> None:
 
 ROBOT = """
 import pathlib, sys, threading
-from fsm_robot.ports import Job
-from fsm_robot.redact import Redactor
+from fsm_robot.robot.ports import Job
+from fsm_robot.engine.redact import Redactor
 from fsm_robot.worker import _cgroup
 from fsm_robot.worker.supervisor import ScriptWorker
 base = pathlib.Path(sys.argv[1])
@@ -415,9 +415,9 @@ def _session_is(process: Path, session: int) -> bool:
 
 LIMITED = """
 import json, os, pathlib, resource, sys, threading
-from fsm_robot.ports import Job
-from fsm_robot.redact import Redactor
-from fsm_robot.timers import ThreadTimers
+from fsm_robot.robot.ports import Job
+from fsm_robot.engine.redact import Redactor
+from fsm_robot.engine.timers import ThreadTimers
 from fsm_robot.worker.supervisor import ScriptWorker
 base = pathlib.Path(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_NPROC, (40, 40))

@@ -365,7 +365,8 @@ def test_children_have_the_job_module_in_an_interpreter_without_the_package(both
     both.job.job_file.write_text(json.dumps({"job": {"GUID": "of this job"}}))
     script = both.write(STARTS[how])
     only = both.write(
-        "import fsm_robot.job\ntry:\n    import fsm_robot.runner\nexcept ImportError: print('only job')", "only.py"
+        "import fsm_robot.job\ntry:\n    import fsm_robot.engine.runner\nexcept ImportError: print('only job')",
+        "only.py",
     )
 
     assert both.by_hand(script)[0] != 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fsm_robot.redact import Redactor
+from fsm_robot.engine.redact import Redactor
 from fsm_robot.worker.output import BLOCK_BYTES, LONGEST_TAIL_BYTES, PREVIEW_NAME, Output, _Ring
 from tests.fakes.waiting import GUID, until
 

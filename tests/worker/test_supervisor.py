@@ -13,9 +13,9 @@ from typing import Any
 import attrs
 import pytest
 
+from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import ScriptNotStartedError, ScriptRefusedError
-from fsm_robot.ports import Ending, Job
-from fsm_robot.redact import Redactor
+from fsm_robot.robot.ports import Ending, Job
 from fsm_robot.worker import supervisor
 from fsm_robot.worker.supervisor import ScriptWorker
 from tests.fakes.processes import alive
@@ -385,8 +385,8 @@ def test_processes_that_were_there_before_are_left_alone(runs: Runs) -> None:
 
 ROBOT = """
 import pathlib, sys, threading
-from fsm_robot.ports import Job
-from fsm_robot.redact import Redactor
+from fsm_robot.robot.ports import Job
+from fsm_robot.engine.redact import Redactor
 from fsm_robot.worker.supervisor import ScriptWorker
 base = pathlib.Path(sys.argv[1])
 worker = ScriptWorker(base / "scripts", base / "jobs", sys.executable, Redactor(), 1000, False, print)

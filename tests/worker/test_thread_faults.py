@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import ScriptNotStartedError
-from fsm_robot.ports import Ending, Job
-from fsm_robot.redact import Redactor
+from fsm_robot.robot.ports import Ending, Job
 from fsm_robot.worker import supervisor
 from fsm_robot.worker.supervisor import ScriptWorker
 from tests.fakes.faults import fault, faults_can_come

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from fsm_robot.ports import Ending, Job
-from fsm_robot.redact import Redactor
+from fsm_robot.engine.redact import Redactor
+from fsm_robot.robot.ports import Ending, Job
 from fsm_robot.worker.supervisor import ScriptWorker
 from tests.fakes.processes import alive
 from tests.fakes.waiting import PATIENCE_S, until
 
 if sys.platform == "win32":
-    from fsm_robot import _private_file
+    from fsm_robot.system import _private_file
     from fsm_robot.worker import _win32 as windows
     from fsm_robot.worker import _windows as system
 
@@ -168,8 +168,8 @@ def test_tree_is_ended_by_a_walk_where_no_job_object_can_be_had(runs: Runs, monk
 
 ROBOT = """
 import pathlib, sys, threading
-from fsm_robot.ports import Job
-from fsm_robot.redact import Redactor
+from fsm_robot.robot.ports import Job
+from fsm_robot.engine.redact import Redactor
 from fsm_robot.worker.supervisor import ScriptWorker
 base = pathlib.Path(sys.argv[1])
 worker = ScriptWorker(base / "scripts", base / "jobs", sys.executable, Redactor(), 1000, False, print)

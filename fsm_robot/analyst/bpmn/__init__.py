@@ -1,0 +1,1 @@
+"""BPMN: as analysts draw it, as engines execute it, and back."""

@@ -1,0 +1,319 @@
+"""Rows of a drawing: which box stands in which row, which points a line passes, and their order in each row."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+
+import attrs
+
+from fsm_robot.analyst.drawing.layout import Edge, Node
+
+LABEL_GAP = 5.0
+"""Between a line and its label."""
+LOOP_STEP = 9.0
+"""Between two self-loops of a box, where they leave it and where they run."""
+LOOP_REACH = 16.0
+"""How far the first self-loop goes out."""
+SWEEPS = 12
+LANE_ROWS = 4
+"""A back edge that passes at least so many rows gets a lane beside the flow."""
+
+
+@attrs.define
+class Item:
+    """What stands in a row: a box, or the point where a line passes.
+
+    Attributes:
+        node: The box, or None for a point.
+        edge: Number of the edge whose point this is, or -1.
+        label: Whether the label of the edge is here.
+        left: How far it reaches to the left of its position (the middle of a box, the line at a point).
+        right: How far it reaches to the right: half the box and its self-loops, or the label.
+        height: How high it is, self-loops included.
+        row: Number of its row.
+        lane: Above 0 for the point of a long back edge: the higher, the further out.
+        main: Whether it is on the main way.
+    """
+
+    node: Node | None
+    edge: int
+    label: bool
+    left: float
+    right: float
+    height: float
+    row: int
+    lane: int = 0
+    main: bool = False
+
+
+@attrs.define
+class Grid:
+    """Rows of items and the chains through them.
+
+    Attributes:
+        nodes: The boxes, in the order that they were given.
+        edges: The edges, in the order that they were given.
+        items: Every item; the other fields speak of their numbers here.
+        rows: From top to bottom, each from left to right.
+        up: Per item, the items of the row above that it is linked to.
+        down: The same with the row below.
+        box: Node id -> its item.
+        chains: Per edge, its items from the upper box to the lower one; empty for a self-loop.
+        back: Per edge, whether it goes from the lower box to the upper one.
+        loops: Node id -> its self-loops, from the inside to the outside.
+    """
+
+    nodes: Sequence[Node]
+    edges: Sequence[Edge]
+    items: list[Item] = attrs.field(factory=list)
+    rows: list[list[int]] = attrs.field(factory=list)
+    up: list[list[int]] = attrs.field(factory=list)
+    down: list[list[int]] = attrs.field(factory=list)
+    box: dict[str, int] = attrs.field(factory=dict)
+    chains: list[list[int]] = attrs.field(factory=list)
+    back: list[bool] = attrs.field(factory=list)
+    loops: dict[str, list[int]] = attrs.field(factory=dict)
+
+    def add(self, item: Item) -> int:
+        """Put `item` at the right end of its row and return its number."""
+        number = len(self.items)
+        self.items.append(item)
+        self.rows[item.row].append(number)
+        self.up.append([])
+        self.down.append([])
+        return number
+
+    def link(self, above: int, below: int) -> None:
+        """Let a line go from one item to another in the next row."""
+        self.down[above].append(below)
+        self.up[below].append(above)
+
+
+def ranked(nodes: Sequence[Node], edges: Sequence[Edge], start: str) -> dict[str, int]:
+    """Return the rank of each node, from 0: one more than the highest of its predecessors, back edges left out."""
+    names = [node.id for node in nodes]
+    pairs = [(edge.source, edge.target) for edge in edges if edge.source != edge.target]
+    # Every node but the start is reached from above in both; which one finds fewer circles depends on the file.
+    orders = [_depth_first(names, pairs, start), _depth_first(names, pairs[::-1], start)]
+    order = min(orders, key=lambda order: _backward(pairs, order))
+    position = {name: number for number, name in enumerate(order)}
+    forward = [(a, b) if position[a] < position[b] else (b, a) for a, b in pairs]
+    before: dict[str, list[str]] = defaultdict(list)
+    for above, below in forward:
+        before[below].append(above)
+    ranks: dict[str, int] = {}
+    for name in order:
+        ranks[name] = max((ranks[above] + 1 for above in before[name]), default=0)
+    return ranks
+
+
+def _backward(pairs: Iterable[tuple[str, str]], order: Sequence[str]) -> int:
+    position = {name: number for number, name in enumerate(order)}
+    return sum(position[a] > position[b] for a, b in set(pairs))
+
+
+def _depth_first(names: Sequence[str], pairs: Sequence[tuple[str, str]], start: str) -> list[str]:
+    """Return the nodes so that only edges which close a circle of a depth-first walk go backwards."""
+    after: dict[str, list[str]] = defaultdict(list)
+    for source, target in pairs:
+        after[source].append(target)
+    left: list[str] = []
+    seen: set[str] = set()
+    for root in (start, *names):
+        if root in seen:
+            continue
+        seen.add(root)
+        stack = [(root, iter(after[root]))]
+        while stack:
+            name, ways = stack[-1]
+            unseen = next((way for way in ways if way not in seen), None)
+            if unseen is None:
+                left.append(name)
+                stack.pop()
+            else:
+                seen.add(unseen)
+                stack.append((unseen, iter(after[unseen])))
+    return left[::-1]
+
+
+def grid(nodes: Sequence[Node], edges: Sequence[Edge], start: str) -> Grid:
+    """Return the rows: boxes in the even ones, labels in the odd ones, and a point wherever a line passes."""
+    ranks = ranked(nodes, edges, start)
+    made = Grid(nodes, edges)
+    made.rows = [[] for _ in range(2 * max(ranks.values()) + 1)]
+    for number, edge in enumerate(edges):
+        if edge.source == edge.target:
+            made.loops.setdefault(edge.source, []).append(number)
+    main = _main_way(nodes, edges, ranks, start)
+    for node in nodes:
+        right, height = _with_loops(node, [edges[number] for number in made.loops.get(node.id, ())])
+        box = Item(node, -1, False, node.width / 2, right, height, 2 * ranks[node.id], main=node.id in main)
+        made.box[node.id] = made.add(box)
+    crowd = [0.0] * len(made.rows)
+    label_rows = _label_rows(edges, ranks, crowd)
+    for number, edge in enumerate(edges):
+        made.back.append(ranks[edge.source] > ranks[edge.target])
+        made.chains.append(_chain(made, number, ranks, label_rows[number], main))
+    return made
+
+
+def _main_way(nodes: Sequence[Node], edges: Sequence[Edge], ranks: Mapping[str, int], start: str) -> dict[str, int]:
+    """Return the longest way of edges that go one rank down: node -> edge that leaves it, the first ones first."""
+    steps: dict[str, list[int]] = defaultdict(list)
+    for number, edge in enumerate(edges):
+        if ranks[edge.target] == ranks[edge.source] + 1:
+            steps[edge.source].append(number)
+    length: dict[str, int] = {}
+    best: dict[str, int] = {}
+    for node in sorted(nodes, key=lambda node: -ranks[node.id]):
+        length[node.id] = 1
+        for number in steps[node.id]:
+            if length[edges[number].target] + 1 > length[node.id]:
+                length[node.id], best[node.id] = length[edges[number].target] + 1, number
+    way: dict[str, int] = {}
+    here = start
+    while here in best:
+        way[here] = best[here]
+        here = edges[best[here]].target
+    way[here] = -1
+    return way
+
+
+def loop_reach(node: Node, loops: Sequence[Edge]) -> list[tuple[float, float]]:
+    """Return per self-loop, from the inside: how far right of the box it runs, and how high it is."""
+    reach, height, found = LOOP_REACH, min(node.height * 0.5, 28.0), []
+    for number, loop in enumerate(loops):
+        if number:
+            height = max(height + 2 * LOOP_STEP, node.height + 2 * LOOP_STEP)
+        found.append((reach, height))
+        if loop.label_height:
+            # What comes next goes around this label.
+            height = max(height, loop.label_height)
+        reach += LOOP_STEP + (LABEL_GAP + loop.label_width if loop.label_width else 0)
+    return found
+
+
+def _with_loops(node: Node, loops: Sequence[Edge]) -> tuple[float, float]:
+    if not loops:
+        return node.width / 2, node.height
+    reach, height = loop_reach(node, loops)[-1]
+    last = loops[-1]
+    right = node.width / 2 + reach + (LABEL_GAP + last.label_width if last.label_width else 0)
+    return right, max(node.height, height, *(loop.label_height for loop in loops))
+
+
+def _label_rows(edges: Sequence[Edge], ranks: Mapping[str, int], crowd: list[float]) -> list[int]:
+    """Return the row of each label: near the source, unless another row has much more room."""
+    chosen = [-1] * len(edges)
+    spans = [abs(ranks[edge.source] - ranks[edge.target]) for edge in edges]
+    for number in sorted(range(len(edges)), key=lambda number: (spans[number], number)):
+        edge = edges[number]
+        if not spans[number] or not edge.label_width:
+            continue
+        down = 1 if ranks[edge.target] > ranks[edge.source] else -1
+        rows = [2 * ranks[edge.source] + down * (2 * step + 1) for step in range(min(spans[number], 3))]
+        chosen[number] = min(rows, key=lambda row: (crowd[row] + 250 * rows.index(row), rows.index(row)))
+        crowd[chosen[number]] += edge.label_width
+    return chosen
+
+
+def _chain(made: Grid, number: int, ranks: Mapping[str, int], label_row: int, main: Mapping[str, int]) -> list[int]:
+    edge = made.edges[number]
+    if edge.source == edge.target:
+        return []
+    upper, lower = sorted((edge.source, edge.target), key=lambda name: ranks[name])
+    rows = range(2 * ranks[upper] + 1, 2 * ranks[lower])
+    lane = len(rows) if made.back[number] and len(rows) >= LANE_ROWS else 0
+    chain = [made.box[upper]]
+    for row in rows:
+        here = row == label_row
+        right, height = (LABEL_GAP + edge.label_width, edge.label_height) if here else (0.0, 0.0)
+        point = Item(None, number, here, 0, right, height, row, lane, main=main.get(edge.source) == number)
+        chain.append(made.add(point))
+        made.link(chain[-2], chain[-1])
+    made.link(chain[-1], made.box[lower])
+    return [*chain, made.box[lower]]
+
+
+# ---- order within the rows
+
+
+def untangle(made: Grid) -> None:
+    """Order each row so that few lines cross."""
+    for row in made.rows:
+        row.sort(key=lambda item: _lane_first(made, item))
+    best, fewest = [list(row) for row in made.rows], crossings(made)
+    for sweep in range(SWEEPS):
+        downwards = sweep % 2 == 0
+        numbers = range(1, len(made.rows)) if downwards else range(len(made.rows) - 2, -1, -1)
+        for number in numbers:
+            _by_neighbours(made, number, made.up if downwards else made.down, number - 1 if downwards else number + 1)
+        found = crossings(made)
+        if found < fewest:
+            best, fewest = [list(row) for row in made.rows], found
+        if not fewest:
+            break
+    made.rows = best
+    _swap_neighbours(made)
+
+
+def _lane_first(made: Grid, item: int) -> tuple[int, int]:
+    lane = made.items[item].lane
+    return (-lane, made.items[item].edge) if lane else (1, 0)
+
+
+def _by_neighbours(made: Grid, number: int, neighbours: Sequence[Sequence[int]], other: int) -> None:
+    """Sort a row by the middle of what each item is linked to in the row beside it."""
+    place = {item: position for position, item in enumerate(made.rows[other])}
+    row = made.rows[number]
+    wish = {}
+    for position, item in enumerate(row):
+        linked = neighbours[item]
+        wish[item] = sum(place[near] for near in linked) / len(linked) if linked else float(position)
+    row.sort(key=lambda item: (_lane_first(made, item), wish[item]))
+
+
+def crossings(made: Grid) -> int:
+    """Return how many pairs of lines cross between neighbouring rows."""
+    total = 0
+    for above, below in pairwise(made.rows):
+        place = {item: position for position, item in enumerate(below)}
+        seen: list[int] = []
+        for item in above:
+            ends = sorted(place[near] for near in made.down[item])
+            for end in ends:
+                total += len(seen) - bisect_left(seen, end + 1)
+            for end in ends:
+                insort(seen, end)
+    return total
+
+
+def _swap_neighbours(made: Grid) -> None:
+    """Exchange neighbours wherever that alone saves crossings."""
+    place = {item: position for row in made.rows for position, item in enumerate(row)}
+    for _ in range(4):
+        swapped = False
+        for row in made.rows:
+            for position in range(len(row) - 1):
+                left, right = row[position], row[position + 1]
+                if made.items[left].lane or made.items[right].lane:
+                    continue
+                if _gain(made, place, left, right) > 0:
+                    row[position], row[position + 1] = right, left
+                    place[left], place[right] = position + 1, position
+                    swapped = True
+        if not swapped:
+            return
+
+
+def _gain(made: Grid, place: Mapping[int, int], left: int, right: int) -> int:
+    """Return how many crossings fewer there are with `left` and `right` exchanged."""
+    gain = 0
+    for links in (made.up, made.down):
+        for a in links[left]:
+            for b in links[right]:
+                gain += (place[a] > place[b]) - (place[a] < place[b])
+    return gain

@@ -1,0 +1,1 @@
+"""Journals as event logs of process mining, and their figures."""

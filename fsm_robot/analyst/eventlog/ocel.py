@@ -1,0 +1,153 @@
+"""Runs -> an object-centric event log, OCEL 2.0 in JSON (ocel-standard.org). Pure; gives text piece by piece.
+
+A robot, its runs, the jobs and the scripts are objects, so nobody has to choose between them for a case. Events come
+first and objects behind them, since they are known only then: a small entry per job is kept until the end.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from fsm_robot.analyst.eventlog.activities import Activity, Run, View, activities_of
+from fsm_robot.analyst.eventlog.plain_text import carried
+
+OBJECT_TYPES: Mapping[str, Mapping[str, str]] = {
+    "robot": {},
+    "run": {"program": "string", "machine": "string", "machine_sha256": "string"},
+    "job": {"outcome": "string"},
+    "script": {},
+}
+EVENT_ATTRIBUTES: Mapping[str, str] = {
+    "kind": "string",
+    "lifecycle": "string",
+    "started": "time",
+    "seconds": "float",
+    "step": "integer",
+    "event": "string",
+    "transition": "string",
+    "outcome": "string",
+}
+OF_JOBS = ("job", "script", "outcome")
+_EPOCH = "1970-01-01T00:00:00.000+00:00"
+
+
+def ocel(runs: Iterable[Run], view: View) -> Iterator[str]:
+    """Return the pieces of the log."""
+    objects, event_types = _Objects(), dict[str, None]()
+    yield '{"events":[\n'
+    before = ""
+    for run in runs:
+        objects.add_run(run)
+        for number, activity in enumerate(activities_of(run, view)):
+            objects.add_job(activity)
+            event_types[activity.name] = None
+            yield f"{before}{_json(_event(activity, number))}"
+            before = ",\n"
+    yield '\n],"objects":[\n'
+    before = ""
+    for entry in objects.entries():
+        yield f"{before}{_json(entry)}"
+        before = ",\n"
+    # What has no jobs has no word of them: a traffic light's log knows the robot and its runs.
+    without = () if objects.jobs else OF_JOBS
+    types = [_type(name, attributes) for name, attributes in OBJECT_TYPES.items() if name not in without]
+    of_events = {name: kind for name, kind in EVENT_ATTRIBUTES.items() if name not in without}
+    yield f'\n],"objectTypes":{_json(types)},\n"eventTypes":'
+    yield f"{_json([_type(carried(name), of_events) for name in event_types])}}}\n"
+
+
+def object_id(kind: str, name: str) -> str:
+    """Return the id of an object: ids are unique over all types, and a script may be called like a job."""
+    return carried(f"{kind}:{name}")
+
+
+@attrs.define
+class _JobObject:
+    script: str
+    runs: list[str]
+    outcome: str = ""
+    ended_at: str = _EPOCH
+
+
+@attrs.define
+class _Objects:
+    robots: dict[str, None] = attrs.field(factory=dict)
+    runs: dict[str, tuple[str, Mapping[str, Any]]] = attrs.field(factory=dict)
+    jobs: dict[str, _JobObject] = attrs.field(factory=dict)
+
+    def add_run(self, run: Run) -> None:
+        self.robots[run.robot] = None
+        header = run.records[0].values
+        self.runs[run.id] = (run.robot, {name: str(header.get(name, "")) for name in OBJECT_TYPES["run"]})
+
+    def add_job(self, activity: Activity) -> None:
+        if not activity.job:
+            return
+        job = self.jobs.setdefault(activity.job, _JobObject(activity.script, [activity.run]))
+        if job.runs[-1] != activity.run:
+            job.runs.append(activity.run)
+        if activity.outcome and activity.outcome != job.outcome:
+            job.outcome, job.ended_at = activity.outcome, activity.at
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        for robot in self.robots:
+            yield _object("robot", robot)
+        for run, (robot, attributes) in self.runs.items():
+            yield _object("run", run, attributes, _EPOCH, [(object_id("robot", robot), "of")])
+        for script in dict.fromkeys(job.script for job in self.jobs.values()):
+            yield _object("script", script)
+        for guid, job in self.jobs.items():
+            related = [(object_id("script", job.script), "runs"), (object_id("run", job.runs[0]), "taken in")]
+            related += [(object_id("run", run), "settled in") for run in job.runs[1:]]
+            yield _object("job", guid, {"outcome": job.outcome} if job.outcome else {}, job.ended_at, related)
+
+
+def _event(activity: Activity, number: int) -> dict[str, Any]:
+    related = [(object_id("run", activity.run), "in"), (object_id("robot", activity.robot), "by")]
+    if activity.job:
+        related += [(object_id("job", activity.job), "on"), (object_id("script", activity.script), "with")]
+    values = {name: getattr(activity, name) for name in EVENT_ATTRIBUTES}
+    return {
+        "id": carried(f"{activity.run}#{number}"),
+        "type": carried(activity.name),
+        "time": activity.at,
+        "attributes": [{"name": name, "value": _plain(value)} for name, value in values.items() if value != ""],
+        "relationships": _relationships(related),
+    }
+
+
+def _object(
+    kind: str,
+    name: str,
+    attributes: Mapping[str, str] | None = None,
+    since: str = _EPOCH,
+    related: Iterable[tuple[str, str]] = (),
+) -> dict[str, Any]:
+    return {
+        "id": object_id(kind, name),
+        "type": kind,
+        "attributes": [
+            {"name": key, "time": since, "value": carried(value)} for key, value in (attributes or {}).items()
+        ],
+        "relationships": _relationships(related),
+    }
+
+
+def _relationships(related: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"objectId": other, "qualifier": qualifier} for other, qualifier in related]
+
+
+def _type(name: str, attributes: Mapping[str, str]) -> dict[str, Any]:
+    return {"name": name, "attributes": [{"name": key, "type": kind} for key, kind in attributes.items()]}
+
+
+def _plain(value: Any) -> Any:
+    return carried(value) if isinstance(value, str) else value
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

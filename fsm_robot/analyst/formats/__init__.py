@@ -1,0 +1,1 @@
+"""Text formats of machines, one per file, and back from SCXML."""

@@ -1,0 +1,130 @@
+"""A definition as the text of a machine file, one line per state and transition."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from fsm_robot.engine.machine.definition import CallbackSpec, Definition, Label, RetryPolicy, State, Transition
+
+PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Plain words that YAML, of this version or an older one, takes for a value.
+NOT_PLAIN = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
+
+
+def machine_text(definition: Definition) -> str:
+    """Return a machine file that compiles to `definition`; the edge of a spent budget follows its twin."""
+    lines = [
+        "format: 1",
+        f"machine: {_text(definition.name)}",
+        f"initial: {_text(definition.initial)}",
+        "",
+        "states:",
+        *(f"  - {_flow(_state(definition, state))}" for state in definition.states),
+        "",
+        "transitions:" if definition.transitions else "transitions: []",
+        *(f"  - {_flow(_transition(definition, edge))}" for edge in definition.transitions if not edge.spent),
+        "",
+        *_block("inbox", definition.inbox),
+        *_block("events", {name: _label(label) for name, label in definition.labels.events.items()}),
+        *_block("callbacks", {spec.name: _callback(spec) for spec in definition.callbacks}),
+        *_block("outcomes", definition.outcomes),
+    ]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _block(key: str, values: Mapping[str, Any]) -> Iterator[str]:
+    if values:
+        yield f"{key}:"
+        yield from (f"  {_text(name)}: {_flow(value)}" for name, value in values.items())
+        yield ""
+    elif key == "callbacks":
+        yield f"{key}: {{}}"
+
+
+def _state(definition: Definition, state: State) -> dict[str, Any]:
+    values = {
+        "name": state.name,
+        "on_enter": state.on_enter or None,
+        "final": state.final or None,
+        "ignores": state.ignores or None,
+        "after": {timeout.span: timeout.event for timeout in state.after} or None,
+    }
+    return _given(values) | _label(definition.labels.states.get(state.name, Label()))
+
+
+def _transition(definition: Definition, edge: Transition) -> dict[str, Any]:
+    values = {
+        "trigger": edge.trigger,
+        "source": edge.source,
+        "dest": edge.dest,
+        "kind": edge.kind if edge.source == edge.dest or edge.kind != "external" else None,
+        "exit_code": edge.exit_code,
+        "outcome": edge.outcome or None,
+        "progress": edge.progress or None,
+        "at_most": edge.at_most,
+    }
+    for twin in definition.transitions:
+        if twin.spent and (twin.source, twin.trigger) == (edge.source, edge.trigger):
+            then = {"dest": twin.dest, "exit_code": twin.exit_code, "outcome": twin.outcome or None}
+            return _given({**values, "then": _given(then)})
+    return _given(values)
+
+
+def _label(label: Label) -> dict[str, Any]:
+    texts = {"title": label.title, "describes": label.describes}
+    return {key: text[""] if list(text) == [""] else text for key, text in texts.items() if text}
+
+
+def _callback(spec: CallbackSpec) -> dict[str, Any]:
+    values = {
+        "does": spec.does or None,
+        "waits": spec.waits or None,
+        "codes": spec.codes or None,
+        "retry": _retry(spec.retry) if spec.retry is not None else None,
+        "pause_s": spec.pause_s or None,
+        "errors": spec.errors or None,
+    }
+    return _given(values) | {"answers": spec.answers}
+
+
+def _retry(policy: RetryPolicy) -> dict[str, Any]:
+    numbers = {key: getattr(policy, key) for key in ("for_s", "first_s", "factor", "longest_s", "jitter")}
+    return {**numbers, "on": policy.on}
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _flow(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_key(key)}: {_flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "[" + ", ".join(_flow(item) for item in value) + "]"
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, float):
+        return _number(value)
+    return str(value) if isinstance(value, int) else _text(value)
+
+
+def _key(key: Any) -> str:
+    return str(key) if isinstance(key, int) else _text(key)
+
+
+def _number(value: float) -> str:
+    return ".inf" if value == float("inf") else repr(value)
+
+
+def _text(text: str) -> str:
+    if PLAIN.fullmatch(text) and text.lower() not in NOT_PLAIN:
+        return text
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(char if char.isprintable() else _code(ord(char)) for char in quoted)
+
+
+def _code(number: int) -> str:
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

@@ -1,0 +1,75 @@
+"""The files of the storage folder that are appended to and synced."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import attrs
+
+if sys.platform == "win32":
+    from fsm_robot.system import _windows as system
+else:
+    from fsm_robot.system import _posix as system
+
+TRIAL_NAME, TRIAL_BYTES = "trial", 64 * 1024
+
+
+@attrs.frozen(eq=False, repr=False)
+class AppendedFile:
+    """`ports.AppendedFile` on a descriptor."""
+
+    _descriptor: int
+
+    def write(self, data: bytes) -> None:
+        """See `ports.AppendedFile.write`."""
+        while data:
+            data = data[os.write(self._descriptor, data) :]
+
+    def cut(self, size_bytes: int) -> None:
+        """See `ports.AppendedFile.cut`."""
+        os.ftruncate(self._descriptor, size_bytes)
+
+    def sync(self) -> None:
+        """See `ports.AppendedFile.sync`."""
+        os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        """See `ports.AppendedFile.close`."""
+        os.close(self._descriptor)
+
+
+@attrs.frozen(eq=False, repr=False)
+class SystemDisk:
+    """`ports.Disk` on the operating system's own files."""
+
+    def names(self, directory: Path) -> list[str]:
+        """See `ports.Disk.names`."""
+        return os.listdir(directory) if directory.is_dir() else []
+
+    def read(self, path: Path) -> bytes:
+        """See `ports.Disk.read`."""
+        return path.read_bytes()
+
+    def append(self, path: Path, *, new: bool = False) -> AppendedFile:
+        """See `ports.Disk.append`."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        return AppendedFile(os.open(path, flags | (os.O_EXCL if new else 0), 0o600))
+
+    def try_room(self, directory: Path) -> None:
+        """See `ports.Disk.try_room`. Tried, not asked: a quota or a right that is missing shows itself in no number."""
+        trial = directory / TRIAL_NAME
+        trial.mkdir(mode=0o700, exist_ok=True)  # one that a crash left is taken away with this
+        file = self.append(trial / "file")
+        try:
+            file.write(bytes(TRIAL_BYTES))
+        finally:
+            file.close()
+            (trial / "file").unlink()
+            trial.rmdir()
+
+    def sync_names(self, directory: Path) -> None:
+        """See `ports.Disk.sync_names`."""
+        system.sync_directory(str(directory))

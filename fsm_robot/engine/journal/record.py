@@ -1,0 +1,298 @@
+"""A step and one JSON line, both ways, chained by hash. Pure. docs/journal.md explains every key."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from hashlib import sha256
+from typing import Any, Literal, NoReturn, get_args
+
+import attrs
+
+from fsm_robot.engine.machine.core import CameFrom, Step, StepKind
+from fsm_robot.engine.machine.events import Event
+from fsm_robot.engine.redact import cut
+
+FORMAT = 1
+CHAIN_HEX_DIGITS = 32
+LONGEST_LINE_BYTES = 1 << 20
+DEEPEST_LEVEL = 32
+LONGEST_TEXT = 4000
+MOST_ENTRIES = 500
+DATA_LEVELS = 16
+
+Damage = Literal["", "torn", "changed"]
+"""What ends the trustworthy part of a journal: nothing, a power loss in the last line, a line that was changed."""
+
+_KINDS = get_args(StepKind)
+_ORIGINS = get_args(CameFrom)
+_TEXT_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+
+
+@attrs.frozen
+class Record:
+    """One line of a journal.
+
+    Attributes:
+        kind: `header`, `step` or `end`.
+        values: Its content; see docs/journal.md.
+        chain: Hash over the chain value of the line before and this content: a changed line shows, a torn tail too.
+    """
+
+    kind: str
+    values: Mapping[str, Any]
+    chain: str
+
+
+@attrs.frozen
+class Reading:
+    """A journal as it was read.
+
+    Attributes:
+        records: From the first line on, every one whole and in the chain: line number = position + 1.
+        damage: See `Damage`.
+        wrong: One sentence that says it, empty where nothing is wrong.
+        line: Number of the damaged line, 0 where there is none.
+        doubtful: Records behind a changed line that can be read, but that the chain does not vouch for.
+        cr_lf: Whether lines end in CR LF: git or an editor wrote the file anew, a robot ends a line with LF alone.
+    """
+
+    records: list[Record]
+    damage: Damage = ""
+    wrong: str = ""
+    line: int = 0
+    doubtful: list[Record] = attrs.field(factory=list)
+    cr_lf: bool = False
+
+
+def step_values(step: Step, at: str, monotonic_s: float, clean: Callable[[str], str] = str) -> dict[str, Any]:
+    """Return what the journal keeps of a step: `at` is UTC, `monotonic_s` seconds since the run began.
+
+    `clean` takes secrets out of a text, before it is cut to what a line may hold.
+    """
+    event: dict[str, Any] = {"name": step.event.name}
+    if step.event.data:
+        event["data"] = bounded(dict(step.event.data), clean)
+    if step.event.job_run is not None:
+        event["job_run"] = step.event.job_run
+    values = {
+        "seq": step.seq,
+        "at": at,
+        "mono": round(monotonic_s, 6),
+        "from": step.came_from,
+        "event": event,
+        "kind": step.kind,
+        "source": step.source,
+        "dest": step.dest,
+        "transition": step.transition,
+        "callback": step.callback,
+        "exit_code": step.exit_code,
+    }
+    return {key: value for key, value in values.items() if value not in ("", None)}
+
+
+def step_from(values: Mapping[str, Any]) -> Step:
+    """Return the step that `step_values` kept."""
+    event = values["event"]
+    return Step(
+        seq=values["seq"],
+        event=Event(event["name"], event.get("data", {}), event.get("job_run")),
+        kind=values["kind"],
+        source=values.get("source", ""),
+        dest=values["dest"],
+        transition=values.get("transition", ""),
+        callback=values.get("callback", ""),
+        exit_code=values.get("exit_code"),
+        came_from=values.get("from", ""),
+    )
+
+
+def line_of(kind: str, values: Mapping[str, Any], chain_before: str, clean: Callable[[str], str]) -> tuple[str, str]:
+    """Return the line for a record, with its newline, and its chain value; `clean` takes secrets out of the text."""
+    content = clean(_ENCODER.encode({"record": kind, **values}))
+    if len(content) > LONGEST_LINE_BYTES // 8:
+        content = clean(_shortened(kind, values))
+    # A lone surrogate, which UTF-8 cannot hold, becomes the JSON escape of itself.
+    content = content.encode(errors="backslashreplace").decode()
+    chain = _chain(content.encode(), chain_before)
+    return f'{content[:-1]},"chain":"{chain}"}}\n', chain
+
+
+def read_lines(lines: Iterable[str]) -> tuple[list[Record], str]:
+    """Return the records of a journal up to the first line that is not whole, and what is wrong there.
+
+    The second value is empty where every line is whole; a torn last line is what a power loss leaves.
+    """
+    reading = read(line.encode(errors="replace") for line in lines)
+    return reading.records, reading.wrong
+
+
+def read(lines: Iterable[bytes]) -> Reading:
+    """Return what the lines of a journal, each with its newline, hold. Whatever stands in them, this does not fail."""
+    records: list[Record] = []
+    chain, cr_lf, reading = "", False, Reading(records)
+    rest = iter(lines)
+    for number, line in enumerate(rest, start=1):
+        if not line.endswith(b"\n"):
+            # Nothing may follow, so this is where the power went, or a file that is no journal.
+            reading = _torn(records, number, line)
+            break
+        content, mark, tail = line.rpartition(b',"chain":"')
+        if not mark:
+            reading = _changed(records, number, "is no line of a journal", rest)
+            break
+        content += b"}"
+        chain = _chain(content, chain)
+        if tail != f'{chain}"}}\n'.encode():
+            # Git for Windows may have put a CR before the LF. The chain speaks of what stands before both.
+            if tail != f'{chain}"}}\r\n'.encode():
+                reading = _changed(records, number, "was changed, or a line before it is missing", rest)
+                break
+            cr_lf = True
+        record = _record(content, chain)
+        if isinstance(record, str):
+            reading = _changed(records, number, record, rest)
+            break
+        records.append(record)
+    return attrs.evolve(reading, cr_lf=True) if cr_lf else reading
+
+
+def _torn(records: list[Record], number: int, line: bytes) -> Reading:
+    if len(line) > LONGEST_LINE_BYTES:
+        return Reading(records, "changed", f"line {number} is longer than {LONGEST_LINE_BYTES >> 20} MiB", number)
+    return Reading(records, "torn", f"line {number} is torn", number)
+
+
+def _changed(records: list[Record], number: int, what: str, rest: Iterable[bytes]) -> Reading:
+    doubtful = []
+    for line in rest:
+        record = _record(line.rpartition(b',"chain":"')[0] + b"}", "")
+        if isinstance(record, Record):
+            doubtful.append(record)
+    return Reading(records, "changed", f"line {number} {what}", number, doubtful)
+
+
+def _record(content: bytes, chain: str) -> Record | str:
+    """Return the record of a line without its chain value, or what keeps it from being one."""
+    if len(content) > LONGEST_LINE_BYTES:
+        return f"is longer than {LONGEST_LINE_BYTES >> 20} MiB"
+    if content.count(b"{") + content.count(b"[") > DEEPEST_LEVEL and _depth(content) > DEEPEST_LEVEL:
+        return f"is nested deeper than {DEEPEST_LEVEL} levels"
+    try:
+        text = content.decode()
+        values, end = _DECODER.raw_decode(text)
+    except ValueError:
+        return "is no JSON object"
+    if type(values) is not dict or end != len(text):
+        return "is no JSON object"
+    kind = values.pop("record", None)
+    if kind == "step":
+        return Record("step", values, chain) if _is_step(values) else "is a step record that lacks what a step needs"
+    if kind == "header":
+        problem = _header_problem(values)
+        return problem or Record("header", values, chain)
+    if kind == "end":
+        return Record("end", values, chain) if _is_end(values) else "is an end record without its exit code"
+    return "is no record of a journal"
+
+
+def _header_problem(values: Mapping[str, Any]) -> str:
+    number = values.get("format")
+    if type(number) is not int or number < 1:
+        return "is a header without a format number"
+    if number > FORMAT:
+        return f"says format {number}; this program reads formats up to {FORMAT}, a newer fsm_robot wrote it"
+    texts = ("machine", "machine_sha256", "program", "started_at")
+    return "" if all(type(values.get(key, "")) is str for key in texts) else "is a header whose texts are none"
+
+
+def _is_step(values: Mapping[str, Any]) -> bool:
+    event = values.get("event")
+    get = values.get
+    return (
+        type(event) is dict
+        and type(event.get("name")) is str
+        and type(event.get("data", _NOTHING)) is dict
+        and type(event.get("job_run", 0)) is int
+        and type(get("seq")) is int
+        and get("kind") in _KINDS
+        and type(get("dest")) is str
+        and type(get("source", "")) is str
+        and type(get("transition", "")) is str
+        and type(get("callback", "")) is str
+        and type(get("exit_code", 0)) is int
+        and type(get("at", "")) is str
+        and type(get("mono", 0)) in (int, float)
+        and get("from", "callback") in _ORIGINS
+    )
+
+
+def _is_end(values: Mapping[str, Any]) -> bool:
+    return (
+        type(values.get("exit_code")) is int
+        and type(values.get("at", "")) is str
+        and ("crash" not in values or _is_crash(values["crash"]))
+    )
+
+
+def _is_crash(crash: Any) -> bool:
+    """Return whether `crash` tells what and where; a run that crashed outside a callback names none."""
+    if type(crash) is not dict:
+        return False
+    return type(crash.get("error")) is type(crash.get("state")) is type(crash.get("callback", "")) is str
+
+
+_NOTHING: dict[str, Any] = {}
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+# Made once: `json.loads` and `dumps` with options make one per call, which is half of what a line costs.
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def _depth(content: bytes) -> int:
+    """Return how deep brackets nest outside of texts, so that the parser never has to recurse into a hostile line."""
+    deepest = level = 0
+    for found in _TEXT_OR_BRACKET.finditer(content.decode(errors="replace")):
+        if found[0] in "[{":
+            level += 1
+            deepest = max(deepest, level)
+        elif found[0] in "]}":
+            level -= 1
+    return deepest
+
+
+def bounded(value: Any, clean: Callable[[str], str], level: int = 0) -> Any:
+    """Return `value` cut to what a line may hold: a server or a script may send texts of any length and depth."""
+    if type(value) is int:
+        return value
+    if isinstance(value, str):
+        return value if len(value) <= LONGEST_TEXT else f"{cut(value, LONGEST_TEXT, clean)}… ({len(value)} characters)"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, (Mapping, list, tuple)) and level >= DATA_LEVELS:
+        return "…"
+    if isinstance(value, Mapping):
+        entries = list(value.items())[:MOST_ENTRIES]
+        return {cut(str(key), LONGEST_TEXT, clean): bounded(each, clean, level + 1) for key, each in entries}
+    if isinstance(value, (list, tuple)):
+        return [bounded(item, clean, level + 1) for item in value[:MOST_ENTRIES]]
+    return value
+
+
+def _shortened(kind: str, values: Mapping[str, Any]) -> str:
+    """Return the content with only the short values of the event's data: what recovery needs is among them."""
+    event = dict(values.get("event", {}))
+    kept = {k: v for k, v in event.get("data", {}).items() if isinstance(v, (int, float)) or len(str(v)) <= 200}
+    event["data"] = {**dict(list(kept.items())[:50]), "cut": True}
+    return _ENCODER.encode({"record": kind, **values, "event": event})
+
+
+def _chain(content: bytes, before: str) -> str:
+    return sha256(b"%b\n%b" % (before.encode(), content)).hexdigest()[:CHAIN_HEX_DIGITS]

@@ -1,0 +1,138 @@
+"""The robot's own log: a story for a person on the console, a record in robot.log.
+
+loguru is imported with the first line that is really written: a robot that wakes up, finds no job and leaves has
+nothing to tell, and pays nothing for it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from fsm_robot.engine.log_file import LogFile
+from fsm_robot.engine.redact import cut
+from fsm_robot.engine.wording import shown
+
+if TYPE_CHECKING:
+    from loguru import Logger, Record
+
+LEVELS = ("debug", "info", "warning", "error")
+CONSOLE_FORMAT = "<dim>{time:HH:mm:ss}</dim> <level>{level: <7}</level> {extra[story]}"
+FILE_FORMAT = "{time:YYYY-MM-DDTHH:mm:ss.SSSZ} {level: <7} {process} {extra[story]}"
+LONGEST_VALUE = 2000
+
+
+@attrs.define(eq=False, repr=False)
+class Log:
+    """Writes `sentence: key=value …` lines; a sentence is constant, what varies is bound.
+
+    Attributes:
+        path: robot.log, or None where only the console is wanted.
+        level: Least level that is written.
+        redact: Takes the robot's GUID out of every line.
+        console: Whether stderr shows the lines too.
+    """
+
+    path: Path | None
+    level: str
+    redact: Callable[[str], str]
+    console: bool = True
+    _logger: Logger | None = None
+    _file: LogFile | None = None
+
+    def debug(self, sentence: str, **values: Any) -> None:
+        """Write what only a search for a fault needs."""
+        self.write("debug", sentence, **values)
+
+    def info(self, sentence: str, **values: Any) -> None:
+        """Write what belongs to the story."""
+        self.write("info", sentence, **values)
+
+    def warning(self, sentence: str, **values: Any) -> None:
+        """Write what a person should look at some time."""
+        self.write("warning", sentence, **values)
+
+    def error(self, sentence: str, **values: Any) -> None:
+        """Write what a person should look at now."""
+        self.write("error", sentence, **values)
+
+    def write(self, level: str, sentence: str, **values: Any) -> None:
+        """Write one line at `level` (debug, info, warning or error)."""
+        if LEVELS.index(level) < LEVELS.index(self.level.lower()):
+            return
+        if self._logger is None:
+            self._logger = self._open()
+        self._logger.bind(story=story_of(sentence, values, self.redact)).log(level.upper(), "")
+
+    def crash(self, cause: BaseException | None, sentence: str, **values: Any) -> None:
+        """Write the traceback of `cause`, if there is one, then the sentence, into the file alone.
+
+        The console gets its one sentence from who ends the process.
+        """
+        told = ""
+        if cause is not None:
+            import traceback
+
+            told = self.redact("".join(traceback.format_exception(cause)))
+        lines = [shown(line) for line in told.splitlines()]
+        if self._logger is None:
+            self._logger = self._open()
+        # The sentence comes last: `status` shows the last line.
+        for story in [*lines, self.redact(story_of(sentence, values))]:
+            self._logger.bind(story=story, file_only=True).error("")
+
+    def close(self) -> None:
+        """Finish all lines."""
+        if self._logger is not None:
+            self._logger.complete()
+            self._logger.remove()
+            self._logger = None
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _open(self) -> Logger:
+        from loguru import logger
+
+        logger.remove()
+        if self.console and sys.stderr is not None:
+            # Past what guards the stream: the lines are printable, and their colours are ours.
+            stream = getattr(sys.stderr, "trusted", sys.stderr)
+            logger.add(
+                stream, format=CONSOLE_FORMAT, level="DEBUG", filter=_for_console, backtrace=False, diagnose=False
+            )
+        if self.path is not None:
+            self._add_file(logger, self.path)
+        return logger
+
+    def _add_file(self, logger: Logger, path: Path) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # One writer at a time: the instance lock is held before the first line.
+            file = LogFile(path)
+            file.open()
+            # Not loguru's own file: it loses every further line when a full one cannot be renamed.
+            logger.add(file.write, format=FILE_FORMAT, level="DEBUG", backtrace=False, diagnose=False)
+            self._file = file
+        except OSError as error:
+            logger.bind(story=f"robot.log cannot be written, this run is only told here: {error}").warning("")
+
+
+def story_of(sentence: str, values: dict[str, Any], redact: Callable[[str], str] = str) -> str:
+    """Return one line whatever the values hold: a line break in a script's message must not fake a log line."""
+    shown = [f"{key}={_plain(value, redact)}" for key, value in values.items() if value not in (None, "", ())]
+    # The whole line too: what a warning says comes as the sentence.
+    return redact(sentence if not shown else f"{sentence}: {' '.join(shown)}")
+
+
+def _for_console(record: Record) -> bool:
+    return "file_only" not in record["extra"]
+
+
+def _plain(value: Any, redact: Callable[[str], str]) -> str:
+    text = shown(cut(", ".join(map(str, value)) if isinstance(value, tuple) else str(value), LONGEST_VALUE, redact))
+    return f'"{text}"' if " " in text or not text else text

@@ -1,1 +1,0 @@
-"""A definition -> text in one format per module. Pure."""

@@ -1,0 +1,454 @@
+"""One method per callback name in states.yaml: acts through the gateway and the worker, answers with an event."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from fsm_robot.engine.logs import Log
+from fsm_robot.engine.machine.codes import event_for
+from fsm_robot.engine.machine.core import Step
+from fsm_robot.engine.machine.definition import BEATING, CallbackSpec, Definition, State
+from fsm_robot.engine.machine.events import Event
+from fsm_robot.engine.ports import Inbox, Timers
+from fsm_robot.engine.timeouts import calls_needed
+from fsm_robot.errors import (
+    GatewayError,
+    GatewayGarbledError,
+    JournalError,
+    LeavingError,
+    ScriptNotStartedError,
+    ScriptRefusedError,
+)
+from fsm_robot.robot.heartbeats import HEARTBEAT, Pulse
+from fsm_robot.robot.ports import ConsumeAnswer, Ending, Gateway, HeartbeatAnswer, Job, Ledger, Past, Worker
+from fsm_robot.robot.retries import Patience
+
+IN_PROGRESS = 8
+CONSUME = "/api/robot/consumeNextJob"
+_TAKES_ANYTHING = 0x04
+"""`inspect.CO_VARARGS`."""
+OUTCOMES = ("succeeded", "failed", "refused", "not_started", "lost", "stopped", "stop_ran_out", "aborted")
+"""How a job can end; each needs a job status in the machine file."""
+
+
+def callback_names(kind: type) -> tuple[str, ...]:
+    """Return the callbacks that a class offers: its public methods whose only parameter is called `step`.
+
+    A decorated one is among them, whether its decorator tells what it wraps or takes whatever it is given.
+    """
+    methods = ((name, getattr(kind, name)) for name in dir(kind) if not name.startswith("_"))
+    return tuple(name for name, method in methods if callable(method) and _takes_a_step(method))
+
+
+def _takes_a_step(method: Any) -> bool:
+    code = getattr(method, "__code__", None)
+    if code is None or code.co_flags & _TAKES_ANYTHING or hasattr(method, "__wrapped__"):
+        return _says_it_takes_a_step(method)
+    # Every start asks this of every method, and a signature costs fifty times as much.
+    return bool(code.co_argcount == 2 and code.co_varnames[1] == "step")
+
+
+def _says_it_takes_a_step(method: Any) -> bool:
+    import inspect
+
+    if isinstance(method, type):
+        return False
+    try:
+        parameters = list(inspect.signature(method).parameters.values())
+    except (TypeError, ValueError):
+        return False  # written in C, which no callback is
+    anything = any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters)
+    return anything or [parameter.name for parameter in parameters][-1:] == ["step"]
+
+
+def _random_token() -> str:
+    return secrets.token_hex(16)
+
+
+@attrs.define(eq=False, repr=False)
+class Callbacks:
+    """Everything the robot does.
+
+    Attributes:
+        job: The job in hand, or the last one.
+        job_run: Number of the job within this run; events of another one are late.
+        outcome: How the job in hand ended, empty while that is not known.
+        idle_wait_s: How long `announce` goes on asking, every `idle_interval_s`, while there is no job.
+        keep_task: Whether the journal gets the Task itself, and not only its digest.
+        my: The section `[my]` of robot.toml, as a class `Settings` within the class declares it; else None.
+        storage_broken: Whether a record could not be written: then no job is taken any more.
+    """
+
+    definition: Definition
+    gateway: Gateway
+    worker: Worker
+    pulse: Pulse
+    inbox: Inbox
+    timers: Timers
+    log: Log
+    ledger: Ledger
+    past: Past
+    patience: Patience
+    leave: Callable[[], None]
+    idle_wait_s: float = 0.0
+    idle_interval_s: float = 10.0
+    new_token: Callable[[], str] = _random_token
+    keep_task: bool = False
+    my: Any = None
+    job: Job | None = None
+    job_run: int = 0
+    run_token: str = ""
+    outcome: str = ""
+    storage_broken: bool = False
+    jobs_done: int = 0
+    _forgotten: bool = False
+    _answer_lost: bool = False
+    _ending: Ending | None = None
+
+    # ---- before the first job
+
+    def settle_last_run(self, step: Step) -> Event:
+        """Kill what remains of the last life's script; take over the result that it could not deliver."""
+        left = self.past.unsettled()
+        if left is None:
+            return Event("nothing_left")
+        self.log.warning(
+            "the last run left a job open", job=left.job_guid, script=left.script_name, in_state=left.last_state
+        )
+        ended = self.worker.end_remains(left.run_token) if left.run_token else ()
+        if ended:
+            self.log.warning("ended what the last run left running", processes=ended)
+        self._tidy(left.job_guid)
+        self.job, self.run_token = Job(left.job_guid, left.script_name), left.run_token
+        self.outcome = left.outcome or "lost"
+        data = {**self._job_data(), "outcome": self.outcome, "ended": list(ended)}
+        # Said again: else the list of jobs, which knows an end of it, would close the job for the next life.
+        return Event("result_left", {**data, "repeated": True} if left.repeated else data)
+
+    # ---- asking for a job
+
+    def announce(self, step: Step) -> Event:
+        """Tell the orchestrator that the robot is ready; learn whether there is a job."""
+        if self.storage_broken:
+            return Event("storage_unusable")
+        if self._forgotten:
+            return Event("robot_unknown", {"code": 101, "text": "said so while the last job was working"})
+        if self.inbox.leaving():
+            return Event("interrupted")
+        spec = self._spec(step)
+        try:
+            answer = self.patience.linger(
+                lambda: self.patience.ask(spec, lambda: self._announced(spec), "until_told"),
+                lambda answer: event_for(spec, _heartbeat_fields(answer)) == "no_job",
+                self.idle_wait_s,
+                self.idle_interval_s,
+            )
+        except LeavingError:
+            return Event("interrupted")
+        except GatewayError as error:
+            return self._failed(error)
+        name = event_for(spec, _heartbeat_fields(answer)) or ""
+        return Event(name, _text(answer.code, answer.error_text))
+
+    def consume_job(self, step: Step) -> Event:
+        """Take the job that was announced."""
+        if not self._could_keep_a_job():
+            return Event("storage_unusable")
+        if self.inbox.leaving():
+            return Event("interrupted")
+        spec = self._spec(step)
+        try:
+            answer = self.patience.ask(spec, lambda: self._consumed(spec))
+        except LeavingError:
+            return Event("interrupted")
+        except GatewayError as error:
+            return self._consume_failed(error, spec)
+        name = event_for(spec, {"ConsumeJobErrorCode": answer.code}) or ""
+        if answer.job is not None:
+            return self._take(answer.job, name)
+        if name == "job_gone":
+            self._job_gone(spec)
+        return Event(name, _text(answer.code, answer.error_text))
+
+    def claim_job(self, step: Step) -> Event:
+        """Tell the orchestrator that this robot works on the job."""
+        job = self._job()
+        self._write_ledger("")
+        self.outcome = "not_started"
+        if self.inbox.leaving():
+            return Event("interrupted", {"outcome": self.outcome})
+        if self.storage_broken:
+            return Event("claim_failed", {"outcome": self.outcome, "error": "the journal cannot be written"})
+        try:
+            self.patience.ask(self._spec(step), lambda: self.gateway.update_job(job.guid, IN_PROGRESS))
+        except LeavingError:
+            return Event("interrupted", {"outcome": self.outcome})
+        except GatewayError as error:
+            self.log.error("job could not be claimed, its script is not started", job=job.guid, error=str(error))
+            return Event("claim_failed", {"outcome": self.outcome, **_error(error)})
+        self.outcome = ""
+        return Event("job_claimed")
+
+    # ---- working
+
+    def run_script(self, step: Step) -> Event | None:
+        """Start the script and the heartbeats."""
+        job, job_run = self._job(), self.job_run
+        try:
+            if self.storage_broken:
+                raise ScriptNotStartedError("the journal cannot be written, so the script is not started")
+            self._get_ready(job, job_run)
+            self.worker.start(job, self.run_token, lambda ending: self._script_ended(ending, job_run))
+        except (ScriptRefusedError, ScriptNotStartedError) as error:
+            self.outcome = "refused" if isinstance(error, ScriptRefusedError) else "not_started"
+            self.log.error("script not started", job=job.guid, reason=str(error))
+            return Event("script_not_started", {"outcome": self.outcome})
+        self.log.info("script started", job=job.guid, script=job.script_name)
+        return None
+
+    def ask_script_to_stop(self, step: Step) -> None:
+        """Raise the stop flag, interrupt the script; how long it gets to leave says `after` of the state."""
+        self.log.info("script is asked to stop", because=_because(step.event))
+        self.worker.ask_to_stop()
+
+    def kill_script(self, step: Step) -> None:
+        """Kill the whole process tree."""
+        self.log.warning("script is killed", because=_because(step.event))
+        self.worker.kill(
+            "stop_ran_out" if step.source == "Stopping" and step.event.name == "grace_ended" else "aborted"
+        )
+
+    def is_late(self, event: Event) -> bool:
+        """Return whether an event speaks of another job than the one in hand."""
+        return event.job_run is not None and event.job_run != self.job_run
+
+    def storage_broke(self, error: JournalError) -> None:
+        """Take no further job: what cannot be written down cannot be recovered either."""
+        if not self.storage_broken:
+            self.log.error("storage failed; a running job is still reported, no new one is taken", error=str(error))
+        self.storage_broken = True
+
+    def note(self, taken: Step) -> None:
+        """Remember what an event means beyond its transition; called for every step, before its callback."""
+        name, data = taken.event.name, taken.event.data
+        if taken.kind == "taken":
+            self._beat_in(self.definition.state(taken.dest))
+        if taken.kind == "taken" and "outcome" in data:
+            self.outcome = str(data["outcome"])
+        if taken.kind == "taken" and name == "script_ended":
+            self._tell_ending()
+        if name == "robot_forgotten":
+            self._forgotten = True
+            self.log.error(
+                "the orchestrator does not know this robot any more; the script goes on, no new job after it"
+            )
+
+    # ---- reporting
+
+    def report_outcome(self, step: Step) -> Event:
+        """Deliver the final status; no Working heartbeat leaves after it."""
+        self.pulse.stop()
+        job = self._job()
+        status = self.definition.outcomes[self.outcome]
+        data = {"job": job.guid, "outcome": self.outcome, "status": status}
+        try:
+            # Not before it was told again: a status that is on its way is worth a wait. It may be sent twice.
+            self.patience.ask(self._spec(step), lambda: self.gateway.update_job(job.guid, status), "until_told_again")
+        except LeavingError:
+            self.log.error("result not delivered, it is kept and sent at the next start", **data)
+            return Event("interrupted", data)
+        except GatewayError as error:
+            return self._report_failed(error, data)
+        self._close_job()
+        self.log.info("job reported", script=job.script_name, **data)
+        return Event("job_reported", data)
+
+    def leave_session(self, step: Step) -> None:
+        """Log the account off, or only end."""
+        self.leave()
+
+    def close(self) -> None:
+        """End everything that still runs: the robot itself has failed. The script comes first, whatever else fails."""
+        try:
+            self.worker.close()
+        finally:
+            self.pulse.stop()
+
+    # ---- pieces
+
+    def _get_ready(self, job: Job, job_run: int) -> None:
+        """Take what heartbeats and the times of states need: a script may use up whatever the account may have."""
+        try:
+            self.timers.prepare(1 + calls_needed(self.definition))
+        except OSError as error:
+            raise ScriptNotStartedError(f"the script is not started, {error}") from error
+        self.pulse.start(job, job_run)
+
+    def _beat_in(self, state: State) -> None:
+        """Begin or end Working heartbeats, as the machine file says it for a state of its own."""
+        if state.on_enter == "report_outcome":
+            return  # which ends them itself, before anything else
+        if not state.beats:
+            self.pulse.stop()
+        elif state.on_enter != BEATING[0] and self.job is not None:
+            # Where the script is started its callback does it, which knows what to do where it cannot be done.
+            self.pulse.start(self.job, self.job_run)
+
+    def _announced(self, spec: CallbackSpec) -> HeartbeatAnswer:
+        answer = self.gateway.announce(self.job)
+        if not event_for(spec, _heartbeat_fields(answer)):
+            text = (
+                f"code {answer.code}, HasNewJob {answer.has_new_job} ({answer.error_text}) is not in the machine file"
+            )
+            raise GatewayGarbledError(HEARTBEAT, "garbled", text)
+        return answer
+
+    def _consumed(self, spec: CallbackSpec) -> ConsumeAnswer:
+        answer = self.gateway.consume_job()
+        if not event_for(spec, {"ConsumeJobErrorCode": answer.code}):
+            text = f"code {answer.code} ({answer.error_text}) is not in the machine file"
+            raise GatewayGarbledError(CONSUME, "garbled", text)
+        return answer
+
+    def _take(self, job: Job, name: str) -> Event:
+        self.job, self.outcome, self._answer_lost = job, "", False
+        self.job_run += 1
+        self.run_token = self.new_token()
+        if self._already_had(job.guid):
+            self.outcome = self._ended_before(job.guid) or "lost"
+            self.log.error("the orchestrator gave a job again, it is not run twice", job=job.guid, outcome=self.outcome)
+            return Event("job_repeated", {**self._job_data(), "outcome": self.outcome})
+        task = json.dumps(job.documents.get("task"), sort_keys=True, ensure_ascii=False, default=str)
+        digest = hashlib.sha256(task.encode(errors="surrogatepass")).hexdigest()
+        self.log.info("job taken", job=job.guid, script=job.script_name)
+        kept = {"task": job.documents.get("task")} if self.keep_task else {}
+        return Event(name, {**self._job_data(), "task_sha256": digest, **kept})
+
+    def _tidy(self, job_guid: str) -> None:
+        try:
+            self.past.tidy(job_guid)
+        except OSError as error:
+            self.log.warning("the parameters of a job stay on disk, delete them", job=job_guid, error=str(error))
+
+    def _could_keep_a_job(self) -> bool:
+        try:
+            self.ledger.make_ready()
+        except JournalError as error:
+            self.storage_broke(error)
+        return not self.storage_broken
+
+    def _already_had(self, job_guid: str) -> bool:
+        try:
+            return self.ledger.known(job_guid)
+        except JournalError as error:
+            # The job is in hand: with broken storage it is not started, and reported Failed.
+            self.storage_broke(error)
+            return False
+
+    def _ended_before(self, job_guid: str) -> str:
+        """Return how a job ended that was had before; a full disk may have kept its end out of the list of jobs."""
+        try:
+            return self.ledger.outcome(job_guid) or self.past.outcome(job_guid)
+        except JournalError as error:
+            self.storage_broke(error)
+            return ""
+
+    def _consume_failed(self, error: GatewayError, spec: CallbackSpec) -> Event:
+        if error.kind not in ("no_answer", "server_error", "garbled"):
+            return self._failed(error)
+        self._answer_lost = True
+        self.log.error("the answer to consumeNextJob was lost, it may have held a job", error=str(error))
+        self.inbox.pause(spec.pause_s)
+        return Event("consume_answer_lost", _error(error))
+
+    def _job_gone(self, spec: CallbackSpec) -> None:
+        if self._answer_lost:
+            self.log.error(
+                "a job is probably lost: the answer that held it did not arrive, and the orchestrator has no more;"
+                " look there for a job of this robot that never starts, and create it again"
+            )
+        else:
+            self.log.info("another robot was faster")
+        self.inbox.pause(spec.pause_s)
+
+    def _report_failed(self, error: GatewayError, data: dict[str, Any]) -> Event:
+        if error.kind == "rejected":
+            self._close_job()
+            self.log.error(
+                "the orchestrator refuses the result for good, the job is closed here", error=str(error), **data
+            )
+            return Event("report_refused", {**data, **_error(error)})
+        self.log.error("result not delivered, it is kept and sent at the next start", error=str(error), **data)
+        name = "credential_refused" if error.kind == "refused" else "report_undelivered"
+        return Event(name, {**data, **_error(error)})
+
+    def _close_job(self) -> None:
+        self.jobs_done += 1
+        self._write_ledger(self.outcome)
+
+    def _write_ledger(self, outcome: str) -> None:
+        try:
+            self.ledger.add(self._job().guid, outcome)
+        except JournalError as error:
+            self.storage_broke(error)
+
+    def _script_ended(self, ending: Ending, job_run: int) -> None:
+        self._ending = ending  # handed over before the event that makes the owner thread read it
+        self.inbox.post(_ended(ending, job_run))
+
+    def _tell_ending(self) -> None:
+        ending = self._ending
+        if ending is None:
+            return
+        level = "info" if ending.outcome in ("succeeded", "stopped") else "warning"
+        self.log.write(level, "script ended", outcome=ending.outcome, reason=ending.reason, output=ending.output_path)
+        if ending.leftovers:
+            self.log.warning("the script left processes running, they were ended", processes=ending.leftovers)
+        if ending.survivors:
+            self.log.error("these processes could not be ended", processes=ending.survivors)
+
+    def _failed(self, error: GatewayError) -> Event:
+        self.log.error("the orchestrator cannot be used", error=str(error))
+        name = "credential_refused" if error.kind == "refused" else "orchestrator_unreachable"
+        return Event(name, _error(error))
+
+    def _spec(self, step: Step) -> CallbackSpec:
+        return self.definition.callback(step.callback)
+
+    def _job(self) -> Job:
+        if self.job is None:
+            raise LookupError("no job is in hand")
+        return self.job
+
+    def _job_data(self) -> dict[str, Any]:
+        job = self._job()
+        return {"job": job.guid, "script": job.script_name, "run_token": self.run_token}
+
+
+def _ended(ending: Ending, job_run: int) -> Event:
+    data: dict[str, Any] = {"outcome": ending.outcome, "exit_code": ending.exit_code}
+    data.update({key: list(names) for key in ("survivors", "leftovers") if (names := getattr(ending, key))})
+    return Event("script_ended", data, job_run)
+
+
+def _because(event: Event) -> str:
+    text = event.data.get("text") or event.data.get("reason") or ""
+    return f"{event.name.replace('_', ' ')}{f' ({text})' if text else ''}"
+
+
+def _heartbeat_fields(answer: HeartbeatAnswer) -> dict[str, int | None]:
+    return {"HeartbeatErrorCode": answer.code, "HasNewJob": answer.has_new_job}
+
+
+def _text(code: int, text: str) -> dict[str, Any]:
+    return {"code": code, "text": text} if text else {"code": code}
+
+
+def _error(error: GatewayError) -> dict[str, Any]:
+    return {"failure": error.kind, "error": str(error)}

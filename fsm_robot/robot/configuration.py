@@ -1,0 +1,58 @@
+"""Every key of robot.toml as text, from the metadata of `settings.py`: a commented file, and docs/configuration.md."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from fsm_robot.robot.settings import ENVIRONMENT_PREFIX, SECTIONS
+
+
+def robot_toml(values: Mapping[tuple[str, str], Any]) -> str:
+    """Return a commented robot.toml: keys in `values` are set, all others are there as comments with their default."""
+    lines = ["# Settings of this robot. Every key may also be an environment variable, which wins:"]
+    lines.append(f"# {ENVIRONMENT_PREFIX}<SECTION>_<KEY>, such as {ENVIRONMENT_PREFIX}LOGGING_LEVEL=DEBUG.")
+    for section, kind in SECTIONS.items():
+        lines += ["", f"[{section}]"]
+        for field in attrs.fields(kind):
+            given = (section, field.name) in values
+            value = values[section, field.name] if given else _default(field)
+            lines.append(f"# {field.metadata['help']}")
+            lines.append(f"{'' if given else '# '}{field.name} = {_toml(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def page() -> str:
+    """Return docs/configuration.md."""
+    parts = [
+        "# robot.toml",
+        "Made from `fsm_robot/robot/settings.py` by `make docs`; change that file, not this one."
+        " `fsm-robot init` writes a commented file, `fsm-robot check` names every mistake with its line.",
+        f"Every key is also an environment variable, `{ENVIRONMENT_PREFIX}<SECTION>_<KEY>`, and the environment wins."
+        " Relative paths start at the folder of `robot.toml`.",
+    ]
+    for section, kind in SECTIONS.items():
+        rows = ["| key | default | meaning |", "| --- | --- | --- |"]
+        for field in attrs.fields(kind):
+            rows.append(f"| `{field.name}` | `{_toml(_default(field))}` | {field.metadata['help']} |")
+        parts += [f"## `[{section}]`", "\n".join(rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _default(field: attrs.Attribute[Any]) -> Any:
+    return [] if isinstance(field.default, attrs.Factory) else field.default  # type: ignore[arg-type]
+
+
+def _toml(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1] if len(sys.argv) > 1 else "docs/configuration.md").write_text(
+        page(), encoding="utf-8", newline="\n"
+    )

@@ -1,0 +1,188 @@
+"""What a robot of jobs needs from outside, as protocols, and the values that cross them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import attrs
+
+
+@attrs.frozen
+class Job:
+    """A job that the orchestrator handed out.
+
+    Attributes:
+        guid: `Job.GUID`.
+        script_name: `ProcessVersion.Name` as it came: hostile until `worker.names` has resolved it.
+        process_version_guid: `ProcessVersion.GUID`, empty where the server does not tell.
+        documents: The parsed `Job`, `ProcessVersion` and `Task` under the keys `job`, `process_version`
+            and `task`; a missing document is None.
+    """
+
+    guid: str
+    script_name: str
+    process_version_guid: str = ""
+    documents: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen
+class HeartbeatAnswer:
+    """What the orchestrator said to a heartbeat. `has_new_job` is None where the key was missing."""
+
+    code: int
+    error_text: str = ""
+    has_new_job: int | None = None
+
+
+@attrs.frozen
+class ConsumeAnswer:
+    """What the orchestrator said to consumeNextJob. `job` is None unless `code` is 0."""
+
+    code: int
+    error_text: str = ""
+    job: Job | None = None
+
+
+class Gateway(Protocol):
+    """What the orchestrator lets a robot do. Every call may raise `GatewayError`; none repeats itself."""
+
+    def announce(self, last_job: Job | None) -> HeartbeatAnswer:
+        """Send a heartbeat with Status=2; JobGUID and JobName are empty before the first job."""
+
+    def begin_beats(self, job: Job) -> None:
+        """Allow Working heartbeats for `job` from now on."""
+
+    def beat(self, job: Job) -> HeartbeatAnswer:
+        """Send a heartbeat with Status=3, from any thread. Raises `BeatsEndedError` after `end_beats`."""
+
+    def end_beats(self) -> None:
+        """Return at once; from then on no Working heartbeat of the current job leaves this process."""
+
+    def consume_job(self) -> ConsumeAnswer:
+        """Take the next job."""
+
+    def update_job(self, job_guid: str, status: int) -> None:
+        """Set the status of a job; the same value may be sent again."""
+
+    def close(self) -> None:
+        """Close the connections."""
+
+
+@attrs.frozen
+class Ending:
+    """How a script ended, settled once.
+
+    Attributes:
+        outcome: One of the names under `outcomes:` in the machine file: `succeeded`, `failed`, `stopped`,
+            `stop_ran_out`, `aborted`, `refused`, `not_started`, `lost`.
+        reason: One sentence for the log: the last line of the output, the signal, why it was refused.
+        exit_code: The script's own; negative is a POSIX signal; None where no process was started, where it could not
+            be ended, or where the system does not tell.
+        survivors: Processes that were still there after the kill, as "pid 12 (name)".
+        leftovers: Processes that the script left running and that were ended, same form.
+        output_path: The job's own log file, or None where nothing was started.
+    """
+
+    outcome: str
+    reason: str = ""
+    exit_code: int | None = None
+    survivors: tuple[str, ...] = ()
+    leftovers: tuple[str, ...] = ()
+    output_path: Path | None = None
+
+
+class Worker(Protocol):
+    """How a script is run: one process tree at a time."""
+
+    def start(self, job: Job, run_token: str, ended: Callable[[Ending], None]) -> None:
+        """Start the script of `job` and return; `ended` is called once, from another thread, when it is over.
+
+        Args:
+            job: What to run.
+            run_token: Put into the environment of the whole tree, so that a later life can recognise it.
+            ended: Called after the whole tree is gone and the output file is complete.
+
+        Raises:
+            ScriptRefusedError: The name leads nowhere inside the scripts folder; nothing was executed.
+            ScriptNotStartedError: The operating system could not start it.
+        """
+
+    def ask_to_stop(self) -> None:
+        """Raise the stop flag and interrupt the script's main thread; return at once. Idempotent."""
+
+    def kill(self, outcome: str) -> None:
+        """End the whole tree now, confirm that it is empty, name survivors; `outcome` is `aborted` or `stop_ran_out`.
+
+        A script that had already ended keeps its own outcome. Idempotent.
+        """
+
+    def close(self) -> None:
+        """End what runs now and return when it is gone, or after a bounded time: the robot itself has failed."""
+
+    def end_remains(self, run_token: str) -> tuple[str, ...]:
+        """End what an earlier life of the robot left running under `run_token`; return what was ended."""
+
+
+@attrs.frozen
+class Unsettled:
+    """A job whose final status the orchestrator has not been told.
+
+    Attributes:
+        job_guid: The job.
+        script_name: What it ran, as the orchestrator named it.
+        run_token: Mark in the environment of its processes.
+        outcome: How it ended, or empty where the robot died before it knew.
+        last_state: State in which the record ends, for the log.
+        repeated: Whether the orchestrator had given it a second time: an old outcome does not close it then.
+    """
+
+    job_guid: str
+    script_name: str
+    run_token: str
+    outcome: str = ""
+    last_state: str = ""
+    repeated: bool = False
+
+
+class Past(Protocol):
+    """What earlier runs of this robot wrote down."""
+
+    def unsettled(self) -> Unsettled | None:
+        """Return the job that they left open, or None."""
+
+    def outcome(self, job_guid: str) -> str:
+        """Return how a job ended, or empty where no journal tells. Raises `JournalError`."""
+
+    def tidy(self, job_guid: str) -> None:
+        """Remove what only the running script of a job needed, such as its parameters. Raises `OSError`."""
+
+
+class Ledger(Protocol):
+    """Which jobs this robot has already had. Writing may raise `JournalError`."""
+
+    def known(self, job_guid: str) -> bool:
+        """Return whether the job was taken before."""
+
+    def outcome(self, job_guid: str) -> str:
+        """Return how the job ended, or empty where that is not known."""
+
+    def add(self, job_guid: str, outcome: str = "") -> None:
+        """Write that the job was taken, or how it ended; the latter is on disk when this returns."""
+
+    def make_ready(self) -> None:
+        """Return when the next job could be kept: called before one is asked for. Raises `JournalError`."""
+
+
+class JobIndex(Protocol):
+    """Every job of the list of jobs but the newest ones. Every method may raise `OSError`."""
+
+    def exists(self) -> bool:
+        """Return whether it was ever made and is still there."""
+
+    def outcome(self, job_guid: str) -> str | None:
+        """Return how a job ended, an empty text where that is not known, None where the job is not in it."""
+
+    def take_over(self, entries: Iterable[tuple[str, str]]) -> None:
+        """Return when job and outcome (empty: not known) of all entries are on disk, or fail and have none of them."""

@@ -1,0 +1,146 @@
+"""Old runs are deleted, by age and by count, with the folders of their jobs; idle ones by a count of their own.
+
+A robot that wakes up every minute must not lose yesterday's jobs over the wake-ups that found none. Which run had none
+stands in its name, so that a wake-up pays for one listing of the folder and one renaming.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from fsm_robot.engine.journal.file import IDLE, SUFFIX, journal_names, read_run, run_name
+from fsm_robot.engine.journal.record import Record
+from fsm_robot.errors import JournalError
+from fsm_robot.robot.ledger import JobLedger
+from fsm_robot.robot.unsettled import OPENING, unsettled_in
+
+ALWAYS_KEPT = 10
+"""Newest runs that stay whatever their age is: a clock that was set wrong must not empty the folder."""
+
+_STAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+Warn = Callable[[str], None]
+
+
+class Kept(NamedTuple):
+    """What the settings say is kept: so many runs with jobs, none of them older than so many days; so many others."""
+
+    runs: int
+    days: float
+    idle_runs: int = 100
+
+
+def prune_runs(
+    directory: Path, kept: Kept, now: str, *, ledger: JobLedger, folder_of: Callable[[str], Path], warn: Warn
+) -> int:
+    """Delete the runs that are over, and return how many; costs one listing of the folder where none is.
+
+    A run whose job has no delivered final status stays, and so does one that cannot be read: a person has to look.
+
+    Args:
+        directory: The folder of the journals; the run that calls this has ended, and is among the newest.
+        kept: What stays.
+        now: The moment in UTC.
+        ledger: Says of which jobs the end was delivered.
+        folder_of: Job GUID -> its folder.
+        warn: Told what could not be deleted.
+    """
+    paths = _runs_in(directory)
+    if _many(_with_jobs(paths), kept.runs):
+        _mark_those_without_a_job(paths[:-1], warn)
+        paths = _runs_in(directory)
+    deleted = 0
+    for path in due(paths, kept, now):
+        try:
+            deleted += _delete(path, ledger, folder_of)
+        except (OSError, JournalError) as error:
+            warn(str(error))
+    return deleted
+
+
+def _runs_in(directory: Path) -> list[Path]:
+    return [directory / name for name in journal_names(directory)]
+
+
+def _mark_those_without_a_job(paths: Sequence[Path], warn: Warn) -> None:
+    """Tell them from runs with jobs: wake-ups that died, and those of a version that marked none."""
+    for path in _with_jobs(paths):
+        try:
+            if not _speaks_of_a_job(path):
+                mark_idle(path)
+        except OSError as error:
+            warn(str(error))
+
+
+def mark_idle(path: Path) -> None:
+    """Say in the name of a run that it had no job, when it has ended. Raises `OSError`."""
+    path.rename(path.with_name(f"{run_name(path)}{IDLE}{SUFFIX}"))
+
+
+def due(paths: Sequence[Path], kept: Kept, now: str) -> list[Path]:
+    """Return the runs to delete, oldest first, by their names alone; `paths` are in the order of the runs.
+
+    They are gathered, so that not every wake-up deletes one: a tenth more than `kept.runs` or `kept.idle_runs`, and a
+    day more than `kept.days`, start it.
+    """
+    old = set(paths[: max(0, len(paths) - ALWAYS_KEPT)])
+    with_jobs, limit = _with_jobs(paths), datetime.fromisoformat(now) - timedelta(days=kept.days)
+    found: set[Path] = set()
+    if _many(with_jobs, kept.runs) or (with_jobs and _began(with_jobs[0]) < _stamp(limit - timedelta(days=1))):
+        found.update(with_jobs[: max(0, len(with_jobs) - kept.runs)])
+        found.update(path for path in with_jobs if _began(path) < _stamp(limit))
+    idle = [path for path in paths if _is_marked(path)]
+    if _many(idle, kept.idle_runs):
+        found.update(idle[: len(idle) - kept.idle_runs])
+    return [path for path in paths if path in found & old]
+
+
+def _many(paths: Sequence[Path], kept: int) -> bool:
+    return len(paths) - kept > kept // 10
+
+
+def _with_jobs(paths: Sequence[Path]) -> list[Path]:
+    return [path for path in paths if not _is_marked(path)]
+
+
+def _is_marked(path: Path) -> bool:
+    return path.name.endswith(f"{IDLE}{SUFFIX}")
+
+
+def _speaks_of_a_job(path: Path) -> bool:
+    content = path.read_bytes()
+    return any(f'"{name}"'.encode() in content for name in OPENING)
+
+
+def _began(path: Path) -> str:
+    """Return the stamp in a journal's name; one without a stamp is as young as can be."""
+    stamp = path.name.partition("-")[2].partition(".")[0]
+    return stamp if _STAMP.fullmatch(stamp) else "9"
+
+
+def _stamp(moment: datetime) -> str:
+    return f"{moment:%Y%m%dT%H%M%SZ}"
+
+
+def _delete(path: Path, ledger: JobLedger, folder_of: Callable[[str], Path]) -> int:
+    reading = read_run(path)
+    left = unsettled_in(reading.records)
+    if reading.damage == "changed" or (left is not None and not ledger.outcome(left.job_guid)):
+        return 0
+    for job_guid in _jobs(reading.records):
+        folder = folder_of(job_guid)
+        if folder.is_dir():
+            import shutil  # only a run with something to delete pays for it
+
+            shutil.rmtree(folder)
+    path.unlink()
+    return 1
+
+
+def _jobs(records: Sequence[Record]) -> list[str]:
+    events = [record.values["event"] for record in records if record.kind == "step"]
+    taken = [event.get("data", {}).get("job") for event in events if event["name"] in OPENING]
+    return [job for job in taken if isinstance(job, str)]

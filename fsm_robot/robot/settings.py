@@ -1,0 +1,510 @@
+"""robot.toml and the environment -> Settings, checked before anything is sent.
+
+The environment wins: `FSM_ROBOT_<SECTION>_<KEY>` overrides `[section] key`. Every problem is reported in one go,
+with file, line and key.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from fsm_robot.engine.wording import did_you_mean
+from fsm_robot.errors import SettingsError
+
+ENVIRONMENT_PREFIX = "FSM_ROBOT_"
+OWN_SECTION = "my"
+"""The section of a user's own callbacks; see `engine.own_settings`."""
+# Written by the robot itself into the environment of scripts and of the demo: not settings.
+OWN_VARIABLES = frozenset({"FSM_ROBOT_JOB", "FSM_ROBOT_RUN_TOKEN", "FSM_ROBOT_CONFIG"})
+GUID_PATTERN = re.compile(r"\{?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
+LARGEST_FILE_BYTES = 64 * 1024
+SMART_QUOTES = "“”„«»‘’‚‹›″′`´"
+
+
+def _one_of(*allowed: str) -> Callable[[Any], str | None]:
+    return lambda value: None if value in allowed else f"must be one of {', '.join(allowed)}, not {value!r}"
+
+
+def _between(low: float, high: float) -> Callable[[Any], str | None]:
+    return lambda value: None if low <= value <= high else f"must be from {low:g} to {high:g}, not {value:g}"
+
+
+def _whole_between(low: int, high: int) -> Callable[[Any], str | None]:
+    return lambda value: None if low <= value <= high else f"must be from {low} to {high}, not {_short(value)}"
+
+
+def _short(number: int) -> str:
+    return str(number) if abs(number) < 10**20 else "a number of more than 20 digits"
+
+
+def _url(value: str) -> str | None:
+    from urllib.parse import urlsplit
+
+    # `urlsplit` would leave out line breaks and tabs without a word.
+    if any(character.isspace() for character in value):
+        return "must not hold a blank"
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        return f"is not a URL: {error}"
+    if parts.port == 0:
+        return "must have a port from 1 to 65535"
+    if parts.scheme not in ("http", "https") or not host:
+        return f"must be http://host[:port] or https://host[:port], not {value!r}"
+    if parts.username or parts.password:
+        return "must not carry a user name or password"
+    if parts.query or parts.fragment:
+        return "must not carry a query or a fragment"
+    return None
+
+
+def _guid(value: str) -> str | None:
+    # The value is the password: the message never repeats it.
+    return (
+        None
+        if not value or GUID_PATTERN.fullmatch(value)
+        else "is not a GUID such as 01234567-89ab-cdef-0123-456789abcdef"
+    )
+
+
+def _path(value: bool | str) -> str | None:
+    if isinstance(value, str) and (found := re.search(r"%\w+%|^\$\{?\w+", value)):
+        return f"must be written out: nothing replaces {found.group()} here"
+    return None
+
+
+def _readable(value: str) -> str | None:
+    """Say what a text must not hold anywhere: what no file name, address or word has."""
+    if value.isprintable():
+        return None
+    character = next(character for character in value if not character.isprintable())
+    hint = """; in "…" quotes a backslash begins an escape, such as \\t for a tab: put paths in '…' quotes"""
+    return f"must not hold the character {character!r}{hint if character < ' ' else ''}"
+
+
+def _key(
+    default: Any, help_text: str, check: Callable[[Any], str | None] | None = None, *, secret: bool = False
+) -> Any:
+    """Declare one key of robot.toml: its default, its one-line help and its check, kept together on the field."""
+    metadata = {"help": help_text, "check": check}
+    if isinstance(default, list):
+        return attrs.field(factory=tuple, metadata=metadata)
+    return attrs.field(default=default, repr=not secret, metadata=metadata)
+
+
+@attrs.frozen(eq=False, repr=False)
+class OrchestratorSettings:
+    """`[orchestrator]`: where the server is and how to talk to it."""
+
+    url: str = _key("", "where the Orchestrator listens, http or https", _url)
+    robot_guid: str = _key("", "the robot's GUID: this is its password", _guid, secret=True)
+    robot_guid_file: str = _key("", "a file that holds the GUID, instead of robot_guid", _path)
+    auth_scheme: str = _key("basic", "basic or bearer", _one_of("basic", "bearer"))
+    verify: bool | str = _key(True, "true: the system's certificate store; false: no check; or a PEM file", _path)
+    timeout_s: float = _key(30.0, "longest wait for an answer", _between(0.1, 600))
+
+
+@attrs.frozen(eq=False, repr=False)
+class HeartbeatSettings:
+    """`[heartbeat]`: the sign of life while a script runs."""
+
+    interval_s: float = _key(
+        10.0, "distance between Working heartbeats; below 10 the server may complain", _between(0.05, 3600)
+    )
+    on_disconnect: str = _key(
+        "continue", "when the server stays silent while a script runs", _one_of("continue", "stop")
+    )
+    disconnect_after_s: float = _key(3600.0, "how long silent before on_disconnect = stop acts", _between(1, 7 * 86400))
+
+
+@attrs.frozen(eq=False, repr=False)
+class ScriptsSettings:
+    """`[scripts]`: what is run and how."""
+
+    directory: str = _key("scripts", "folder of the scripts, relative to robot.toml", _path)
+    python: str = _key("", "interpreter for the scripts, a path or a name on PATH; empty: the robot's own", _path)
+    stop_grace_s: float = _key(60.0, "time a script gets to leave after a polite stop", _between(0, 86400))
+    keep_job_files: bool = _key(False, "keep the job's JSON file after the job, for debugging")
+    legacy_argument: bool = _key(False, "pass processVersionGUID|jobGUID||settings.txt, as the vendor's framework does")
+    output_limit_mib: float = _key(
+        16.0, "most of a job's output kept on disk, half head, half tail", _between(0.01, 1024)
+    )
+
+
+@attrs.frozen(eq=False, repr=False)
+class SessionSettings:
+    """`[session]`: what happens when nothing is left to do."""
+
+    when_idle: str = _key(
+        "auto",
+        "log_off, disconnect, exit, or auto: log_off under Windows where the installed task started the robot or there"
+        " is no console, else exit",
+        _one_of("auto", "log_off", "disconnect", "exit"),
+    )
+    idle_wait_s: float = _key(
+        0.0, "how long to go on asking for a job before that; the vendor's visual robots wait 90", _between(0, 86400)
+    )
+    log_off_command: tuple[str, ...] = _key([], "own command for the log-off; empty: the platform's own")
+
+
+@attrs.frozen(eq=False, repr=False)
+class StorageSettings:
+    """`[storage]`: where the robot keeps its files."""
+
+    directory: str = _key("state", "journal, job folders, lock and log, relative to robot.toml", _path)
+    keep_runs: int = _key(
+        1000, "journals of runs with jobs that are kept, with the folders of their jobs", _whole_between(10, 100_000)
+    )
+    keep_runs_days: float = _key(90.0, "days after which they are deleted anyway", _between(1, 36500))
+    keep_idle_runs: int = _key(100, "journals of runs without a job that are kept", _whole_between(10, 100_000))
+    keep_task: bool = _key(False, "write the Task into the journal; by default only its SHA-256 is there")
+
+
+@attrs.frozen(eq=False, repr=False)
+class LoggingSettings:
+    """`[logging]`: how much is told."""
+
+    level: str = _key("INFO", "DEBUG, INFO, WARNING or ERROR", _one_of("DEBUG", "INFO", "WARNING", "ERROR"))
+
+
+@attrs.frozen(eq=False, repr=False)
+class MachineSettings:
+    """`[machine]`: another machine file, and the module with its callbacks."""
+
+    file: str = _key("", "machine file instead of the built-in states.yaml", _path)
+    callbacks: str = _key("", "module or .py file with a Callbacks class of your own", _path)
+
+
+@attrs.frozen(eq=False, repr=False)
+class Settings:
+    """Everything that robot.toml and the environment say. Relative paths start at `base`."""
+
+    orchestrator: OrchestratorSettings = OrchestratorSettings()
+    heartbeat: HeartbeatSettings = HeartbeatSettings()
+    scripts: ScriptsSettings = ScriptsSettings()
+    session: SessionSettings = SessionSettings()
+    storage: StorageSettings = StorageSettings()
+    logging: LoggingSettings = LoggingSettings()
+    machine: MachineSettings = MachineSettings()
+    my: Mapping[str, Any] = attrs.field(factory=dict)
+    base: Path = Path()
+    is_of_jobs: bool = True
+
+    def path(self, text: str) -> Path:
+        """Return `text` as an absolute path, relative ones taken from the folder of robot.toml."""
+        return Path(os.path.abspath(self.base / os.path.expanduser(text)))
+
+    @property
+    def scripts_directory(self) -> Path:
+        """The folder that scripts are looked up in."""
+        return self.path(self.scripts.directory)
+
+    @property
+    def storage_directory(self) -> Path:
+        """The folder of journal, job folders, lock and log."""
+        return self.path(self.storage.directory)
+
+    @property
+    def scripts_python(self) -> str:
+        """The interpreter that runs the scripts: a path, or a bare name, which the system looks up on PATH."""
+        python = self.scripts.python
+        if python:
+            is_bare = os.path.basename(python) == python and not python.startswith("~")
+            return python if is_bare else str(self.path(python))
+        # Under pythonw a script's children would each open a console window of their own.
+        folder, name = os.path.split(sys.executable)
+        return os.path.join(folder, "python.exe") if name.lower() == "pythonw.exe" else sys.executable
+
+
+SECTIONS: Mapping[str, type] = {
+    "orchestrator": OrchestratorSettings,
+    "heartbeat": HeartbeatSettings,
+    "scripts": ScriptsSettings,
+    "session": SessionSettings,
+    "storage": StorageSettings,
+    "logging": LoggingSettings,
+    "machine": MachineSettings,
+}
+
+
+def times(settings: Settings | None = None) -> dict[str, float]:
+    """Return every setting that holds a time in seconds, by its name in a machine file: `scripts.stop_grace_s`.
+
+    Without `settings` with its default.
+    """
+    settings = Settings() if settings is None else settings
+    return {
+        f"{section}.{field.name}": float(getattr(getattr(settings, section), field.name))
+        for section, kind in SECTIONS.items()
+        for field in attrs.fields(kind)
+        if field.name.endswith("_s")
+    }
+
+
+def load(path: Path, environment: Mapping[str, str] | None = None, *, need_credential: bool = True) -> Settings:
+    """Read robot.toml at `path`, let `environment` override it, check everything.
+
+    Args:
+        path: The file; it must exist.
+        environment: Defaults to the process environment.
+        need_credential: Whether a URL and a GUID must be there (`check` of a machine file needs neither).
+
+    Raises:
+        SettingsError: One line per problem: file, line, key, what is wrong and what is expected.
+    """
+    environment = os.environ if environment is None else environment
+    return check_text(_read(path), path, environment, need_credential=need_credential)
+
+
+def check_text(
+    text: str, path: Path, environment: Mapping[str, str] | None = None, *, need_credential: bool = False
+) -> Settings:
+    """Return the settings that the text of a robot.toml at `path` gives; see `load`."""
+    reader = _Reader(path, text)
+    sections = reader.from_file()
+    reader.from_environment(sections, environment or {})
+    built = {name: SECTIONS[name](**values) for name, values in sections.items()}
+    settings = Settings(**built, my=reader.own, base=path.parent, is_of_jobs=reader.is_of_jobs(sections))
+    settings = reader.with_guid_from_file(settings)
+    if need_credential and settings.is_of_jobs:
+        reader.require_credential(settings)
+    if reader.problems:
+        raise SettingsError(reader.problems)
+    return settings
+
+
+def _read(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: there is no such file; `fsm-robot init` writes one") from None
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if len(data) > LARGEST_FILE_BYTES:
+        raise SettingsError(f"{path}: is larger than {LARGEST_FILE_BYTES // 1024} KiB; this is no robot.toml")
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:4]:
+        raise SettingsError(f"{path}: is not UTF-8 but UTF-16, which some editors call Unicode; save the file as UTF-8")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise SettingsError(f"{path}:{line}: is not UTF-8 text; save the file as UTF-8") from error
+
+
+@attrs.define(eq=False, repr=False)
+class _Reader:
+    """Collects the problems of one robot.toml and its environment."""
+
+    path: Path
+    text: str
+    problems: list[str] = attrs.field(factory=list)
+    own: dict[str, Any] = attrs.field(factory=dict)
+    _mentions_orchestrator: bool = False
+
+    def is_of_jobs(self, sections: Mapping[str, Mapping[str, Any]]) -> bool:
+        """Return whether it is a robot that an orchestrator gives jobs: not one that names callbacks and no such."""
+        named = self._mentions_orchestrator or bool(sections["orchestrator"])
+        return named or not sections["machine"].get("callbacks")
+
+    def from_file(self) -> dict[str, dict[str, Any]]:
+        sections: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
+        try:
+            document = tomllib.loads(self.text)
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(self._toml_problem(error)) from error
+        except ValueError as error:
+            # Python reads no number of more than 4,300 digits.
+            raise SettingsError(f"{self.path}: holds a number with too many digits") from error
+        except RecursionError as error:
+            raise SettingsError(f"{self.path}: is nested too deeply") from error
+        self._mentions_orchestrator = "orchestrator" in document
+        for section, values in document.items():
+            if section == OWN_SECTION and isinstance(values, dict):
+                self.own |= values  # checked by who knows the class that declares it
+            elif section not in SECTIONS:
+                self._complain(section, None, f"unknown section{did_you_mean(section, SECTIONS)}")
+            elif not isinstance(values, dict):
+                self._complain(section, None, f"must be a section: [{section}]")
+            else:
+                for key, value in values.items():
+                    self._take(sections, section, key, value, self._where(section, key))
+        return sections
+
+    def from_environment(self, sections: dict[str, dict[str, Any]], environment: Mapping[str, str]) -> None:
+        known = {
+            f"{ENVIRONMENT_PREFIX}{section}_{field.name}".upper(): (section, field)
+            for section, kind in SECTIONS.items()
+            for field in attrs.fields(kind)
+        }
+        for variable, text in sorted(environment.items()):
+            if not variable.startswith(ENVIRONMENT_PREFIX) or variable in OWN_VARIABLES:
+                continue
+            own = f"{ENVIRONMENT_PREFIX}{OWN_SECTION}_".upper()
+            if variable.startswith(own):
+                self.own[variable.removeprefix(own).lower()] = _own_from_text(text)
+                continue
+            if variable not in known:
+                self.problems.append(f"environment: {variable}: unknown{did_you_mean(variable, known)}")
+                continue
+            section, field = known[variable]
+            self._take(sections, section, field.name, _from_text(text, field), f"environment: {variable}")
+
+    def with_guid_from_file(self, settings: Settings) -> Settings:
+        name = settings.orchestrator.robot_guid_file
+        if not name or settings.orchestrator.robot_guid:
+            return settings
+        where = self._where("orchestrator", "robot_guid_file")
+        try:
+            guid = settings.path(name).read_text("utf-8-sig").strip()
+        except OSError as error:
+            said = f"{settings.path(name)}: {error.strerror or error}"
+            self.problems.append(f"{where}: orchestrator.robot_guid_file: cannot be read: {said}")
+            return settings
+        except UnicodeDecodeError:
+            self.problems.append(f"{where}: orchestrator.robot_guid_file: cannot be read: it is not UTF-8 text")
+            return settings
+        problem = _guid(guid) if guid else "is empty"
+        if problem:
+            self.problems.append(f"{where}: orchestrator.robot_guid_file: its content {problem}")
+            return settings
+        return attrs.evolve(settings, orchestrator=attrs.evolve(settings.orchestrator, robot_guid=guid.strip("{}")))
+
+    def require_credential(self, settings: Settings) -> None:
+        where = f"{self.path}:{self._line('orchestrator', None)}"
+        if not settings.orchestrator.url and not self._mentioned("orchestrator.url"):
+            self.problems.append(f"{where}: orchestrator.url: is missing; say where the Orchestrator listens")
+        if not settings.orchestrator.robot_guid and not self._mentioned("orchestrator.robot_guid"):
+            self.problems.append(
+                f"{where}: orchestrator.robot_guid: is missing; give robot_guid, robot_guid_file"
+                f" or {ENVIRONMENT_PREFIX}ORCHESTRATOR_ROBOT_GUID"
+            )
+
+    def _take(self, sections: dict[str, dict[str, Any]], section: str, key: str, value: Any, where: str) -> None:
+        fields = {field.name: field for field in attrs.fields(SECTIONS[section])}
+        field = fields.get(key)
+        if field is None:
+            self.problems.append(f"{where}: {section}.{key}: unknown key{did_you_mean(key, fields)}")
+            return
+        value, problem = _typed(value, str(field.type))
+        check = field.metadata["check"]
+        if isinstance(value, str):
+            problem = problem or _readable(value)
+        problem = problem or (check(value) if check else None)
+        if problem:
+            self.problems.append(f"{where}: {section}.{key}: {problem}")
+        else:
+            sections[section][key] = value.strip("{}") if key == "robot_guid" else value
+
+    def _complain(self, section: str, key: str | None, problem: str) -> None:
+        name = section if key is None else f"{section}.{key}"
+        self.problems.append(f"{self._where(section, key)}: {name}: {problem}")
+
+    def _mentioned(self, key: str) -> bool:
+        return any(f": {key}" in problem for problem in self.problems)
+
+    def _where(self, section: str, key: str | None) -> str:
+        return f"{self.path}:{self._line(section, key)}"
+
+    def _line(self, section: str, key: str | None) -> int:
+        """Return the line of `section.key`, of its section, or 1: tomllib keeps no positions."""
+        header = re.compile(rf"\s*\[\s*[\"']?{re.escape(section)}[\"']?\s*\]")
+        entry = re.compile(rf"\s*[\"']?{re.escape(key or '')}[\"']?\s*=") if key else None
+        dotted = re.compile(rf"\s*[\"']?{re.escape(section)}[\"']?\s*[.=]")
+        found, inside = 1, False
+        for number, line in enumerate(self.text.splitlines(), start=1):
+            if header.match(line):
+                found, inside = number, True
+            elif line.lstrip().startswith("["):
+                inside = False
+            elif inside and entry and entry.match(line):
+                return number
+            elif found == 1 and dotted.match(line):
+                found = number
+        return found
+
+    def _toml_problem(self, error: tomllib.TOMLDecodeError) -> str:
+        # The message may quote the broken value, and a broken robot_guid is still a password.
+        message = str(error)
+        match = re.search(r"\(at line (\d+), column (\d+)\)", message)
+        line = int(match.group(1)) if match else max(1, self.text.count("\n"))
+        what = re.sub(r"\s*\(at .*\)$", "", message)
+        return f"{self.path}:{line}: is not valid TOML: {what}; {self._toml_hint(line, what)}"
+
+    def _toml_hint(self, line: int, what: str) -> str:
+        """Return what is likely the matter with a line, by what stands in it."""
+        text = "".join(self.text.splitlines()[line - 1 : line])
+        if odd := next((character for character in text if character in SMART_QUOTES), ""):
+            return f"""{odd} is a typographer's quote, which word processors and chats write: use " or '"""
+        if "\\" in text and '"' in text:
+            return """a \\ in "…" quotes begins an escape: put the path in '…' quotes"""
+        if re.match(r"\s*[\w.-]+\s*=\s*[^\s\"'\[{#]", text):
+            return "texts need quotes; numbers, true and false have none"
+        return "a line is [section], or key = value with \"…\" or '…' around a text"
+
+
+def _typed(value: Any, kind: str) -> tuple[Any, str | None]:
+    """Return `value` as the field's type, or what is wrong with it. No coercion but int -> float."""
+    if kind == "float":
+        # `nan` and `inf` are TOML floats and would pass a comparison or freeze a wait.
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return value, "must be a number"
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        return (number, None) if math.isfinite(number) else (value, "must be a number that a person would write")
+    if kind == "int":
+        if isinstance(value, bool) or not isinstance(value, int):
+            return value, "must be a whole number"
+        return value, None
+    if kind == "tuple[str, ...]":
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            return value, 'must be a list of texts, such as ["loginctl", "terminate-session", "self"]'
+        return tuple(value), None
+    if kind == "bool":
+        return (value, None) if isinstance(value, bool) else (value, "must be true or false")
+    if kind == "bool | str":
+        return (
+            (value, None)
+            if isinstance(value, (bool, str)) and value != ""
+            else (value, "must be true, false or the path of a PEM file")
+        )
+    return (value, None) if isinstance(value, str) else (value, "must be a text in quotes")
+
+
+def _own_from_text(text: str) -> Any:
+    """Read a variable for the user's own section: whatever TOML makes of it, else a text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except ValueError:
+        return text
+
+
+def _from_text(text: str, field: attrs.Attribute[Any]) -> Any:
+    """Read an environment variable by the type of its field; what does not fit is left for the check to refuse."""
+    kind = str(field.type)
+    if kind in ("float", "int"):
+        try:
+            return float(text) if kind == "float" else int(text)
+        except ValueError:
+            return text
+    if kind in ("bool", "bool | str") and text.lower() in ("true", "false", "1", "0"):
+        return text.lower() in ("true", "1")
+    if kind == "tuple[str, ...]":
+        import json
+
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text

@@ -1,0 +1,352 @@
+"""Builds the concrete objects from Settings; nothing else names them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.channel import Channel
+from fsm_robot.engine.clock import SystemClock
+from fsm_robot.engine.inbox import QueueInbox
+from fsm_robot.engine.journal.file import JournalFile
+from fsm_robot.engine.journal.identity import header
+from fsm_robot.engine.logs import Log
+from fsm_robot.engine.machine.core import RobotMachine
+from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.engine.posting import Asked
+from fsm_robot.engine.redact import Redactor
+from fsm_robot.engine.runner import Runner
+from fsm_robot.engine.timeouts import Timeouts
+from fsm_robot.engine.timers import ThreadTimers
+from fsm_robot.errors import SettingsError
+from fsm_robot.gateway.http import HttpGateway
+from fsm_robot.robot import machine
+from fsm_robot.robot.callbacks import Callbacks
+from fsm_robot.robot.heartbeats import Pulse
+from fsm_robot.robot.ledger import JobLedger
+from fsm_robot.robot.look_back import find_outcome, find_unsettled, jobs_in
+from fsm_robot.robot.machine import built_in
+from fsm_robot.robot.ports import Ending, Job, Unsettled
+from fsm_robot.robot.retries import Patience
+from fsm_robot.robot.session import Session
+from fsm_robot.robot.settings import Settings, times
+
+if TYPE_CHECKING:
+    from fsm_robot.engine.robot import Robot as OwnRobot
+    from fsm_robot.worker.supervisor import ScriptWorker
+
+SHORTEST_USUAL_INTERVAL_S = 10.0
+
+
+@attrs.frozen(eq=False, repr=False)
+class Robot:
+    """A robot that is ready to run."""
+
+    runner: Runner
+    callbacks: Callbacks
+    inbox: QueueInbox
+    gateway: HttpGateway
+    journal: JournalFile
+    log: Log
+
+    @property
+    def idle_run(self) -> Path | None:
+        """The journal of a run that has had no job so far; None after the first job."""
+        return None if self.callbacks.job else self.journal.path
+
+
+def callbacks_class(settings: Settings) -> type:
+    """Return the class called `Callbacks` in the user's own module, or the built-in one.
+
+    Raises:
+        SettingsError: It cannot be imported; or it takes jobs, and no orchestrator is named.
+    """
+    name = settings.machine.callbacks
+    if not name:
+        return Callbacks
+    from fsm_robot.engine import callbacks
+
+    kind = callbacks.load(name, settings.path)
+    if takes_jobs(kind) and not settings.is_of_jobs:
+        raise SettingsError(f"orchestrator.url: is missing, and {name} takes jobs from an orchestrator")
+    return kind
+
+
+def takes_jobs(kind: type) -> bool:
+    """Return whether callbacks are those of a robot that an orchestrator gives jobs."""
+    return issubclass(kind, Callbacks)
+
+
+def own_robot(settings: Settings, kind: type, *, console: bool) -> OwnRobot:
+    """Build the robot of a machine of one's own; nothing is written yet.
+
+    Raises:
+        SettingsError: The section `[my]` does not fit the class that declares it.
+    """
+    from fsm_robot.engine.own_settings import times_in
+    from fsm_robot.engine.robot import Robot as OwnRobot
+
+    definition = machine_for(settings, kind, cached=True)
+    own = own_settings_of(settings, kind)
+    log = Log(settings.storage_directory / "robot.log", settings.logging.level, str, console)
+    known = times(settings) | times_in(own)
+    return OwnRobot.of(definition, kind, log, folder=settings.storage_directory, settings=own, times=known)
+
+
+def own_settings_of(settings: Settings, kind: type) -> Any:
+    """Return what the section `[my]` gives to callbacks of one's own. Raises `SettingsError`."""
+    declared = getattr(kind, "Settings", None)
+    if declared is None and not settings.my:
+        return None  # most robots of jobs: an idle start imports nothing for it
+    from fsm_robot.engine import own_settings
+
+    own, problems = own_settings.read(declared, settings.my, settings.base)
+    if problems:
+        raise SettingsError([f"[my]{f' {key}' if key else ''}: {text}" for key, text in problems])
+    return own
+
+
+def redactor_for(settings: Settings) -> Redactor:
+    """Return what keeps the robot's GUID out of everything that is written."""
+    return Redactor.for_guid(settings.orchestrator.robot_guid)
+
+
+def log_for(settings: Settings, *, console: bool = True) -> Log:
+    """Return the robot's log; its file appears with the first line."""
+    path = settings.storage_directory / "robot.log"
+    return Log(path, settings.logging.level, redactor_for(settings).text, console)
+
+
+def machine_path(settings: Settings) -> Path:
+    """Return the machine file that the settings name, or the built-in one."""
+    return settings.path(settings.machine.file) if settings.machine.file else built_in()
+
+
+def machine_for(settings: Settings, kind: type, *, cached: bool) -> Definition:
+    """Return the machine that the settings name, checked against the callbacks of a class."""
+    cache = settings.storage_directory if cached else None
+    declared = getattr(kind, "Settings", None)
+    own = () if declared is None else _times_of(declared)
+    if takes_jobs(kind):
+        return machine.load(machine_path(settings), kind, cache, own)
+    from fsm_robot.engine.callbacks import names_of
+
+    if not settings.machine.file:
+        raise SettingsError("machine.file: is missing; callbacks of one's own need a machine file of one's own")
+    return machine_file.load(machine_path(settings), names_of(kind), (), cache, times=(*times(settings), *own))
+
+
+def _times_of(declared: type) -> tuple[str, ...]:
+    from fsm_robot.engine.own_settings import times_of
+
+    return times_of(declared)
+
+
+def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle: str) -> Robot:
+    """Build a robot that takes jobs; nothing is sent and nothing is written yet."""
+    definition = machine_for(settings, kind, cached=True)
+    my = own_settings_of(settings, kind)
+    redactor, clock, timers, inbox = redactor_for(settings), SystemClock(), ThreadTimers(log.write), QueueInbox()
+    gateway = gateway_for(settings, redactor, log.warning)
+    worker = _LateWorker(settings, redactor, log)
+    if settings.heartbeat.interval_s < SHORTEST_USUAL_INTERVAL_S:
+        log.warning(
+            "heartbeat.interval_s is below 10 s, which the orchestrator asks for",
+            interval_s=settings.heartbeat.interval_s,
+        )
+    contact_lost_after_s = settings.heartbeat.disconnect_after_s if settings.heartbeat.on_disconnect == "stop" else None
+    beats = definition.callback("run_script")
+    session = Session(log, when_idle, settings.session.log_off_command, worker.is_idle)
+    journal_directory = settings.storage_directory / "journal"
+    ledger = JobLedger(
+        settings.storage_directory / "jobs" / "ledger.jsonl",
+        from_journals=lambda: jobs_in(journal_directory),
+        warn=log.error,
+    )
+    callbacks = kind(
+        definition=definition,
+        gateway=gateway,
+        worker=worker,
+        pulse=Pulse(gateway, inbox, clock, timers, log, beats, settings.heartbeat.interval_s, contact_lost_after_s),
+        inbox=inbox,
+        timers=timers,
+        log=log,
+        ledger=ledger,
+        past=_Past(journal_directory, ledger, log, settings.scripts.keep_job_files),
+        patience=Patience(inbox, clock, log),
+        leave=session.leave,
+        idle_wait_s=settings.session.idle_wait_s,
+        idle_interval_s=settings.heartbeat.interval_s,
+        keep_task=settings.storage.keep_task,
+        my=my,
+    )
+    journal = JournalFile(
+        journal_directory,
+        header(journal_directory, definition, settings.orchestrator.robot_guid),
+        clock,
+        redactor,
+        make_room=lambda: machine_file.give_up_cache(settings.storage_directory),
+    )
+    machine = RobotMachine(definition)
+    asked = Asked(definition, inbox, lambda: _now(machine, callbacks))
+    channel = Channel(settings.storage_directory, asked, log.warning, asked.end)
+    timeouts = Timeouts(timers, inbox, times(settings) | _times_in(my))
+    runner = Runner(machine, journal, callbacks, inbox, log, timeouts, channel=channel)
+    return Robot(runner, callbacks, inbox, gateway, journal, log)
+
+
+def _times_in(my: Any) -> dict[str, float]:
+    if my is None:
+        return {}
+    from fsm_robot.engine.own_settings import times_in
+
+    return times_in(my)
+
+
+def _now(machine: RobotMachine, callbacks: Callbacks) -> dict[str, Any]:
+    """Return what a robot of jobs does at this moment."""
+    job = callbacks.job
+    in_hand = job is not None and machine.state not in ("Recovering", "Ready", "Consuming")
+    return {
+        "state": machine.state,
+        "job": job.guid if job and in_hand else "",
+        "script": job.script_name if job and in_hand else "",
+    }
+
+
+def prune(settings: Settings, log: Log, idle_run: Path | None) -> None:
+    """Delete the old runs that the settings do not keep; the run of this process has ended.
+
+    `idle_run` is its journal if it had no job, and else None.
+    """
+    from fsm_robot.robot.pruning import Kept, mark_idle, prune_runs
+
+    storage = settings.storage_directory
+    if idle_run is not None:
+        try:
+            mark_idle(idle_run)
+        except OSError as error:  # somebody reads it, on Windows: it is looked into when such runs are many
+            log.debug("the journal of a run without a job was not marked", error=str(error))
+
+    def folder_of(job_guid: str) -> Path:
+        from fsm_robot.worker.job_folder import folder_name
+
+        return storage / "jobs" / folder_name(job_guid)
+
+    deleted = prune_runs(
+        storage / "journal",
+        Kept(settings.storage.keep_runs, settings.storage.keep_runs_days, settings.storage.keep_idle_runs),
+        SystemClock().utc_now(),
+        ledger=JobLedger(storage / "jobs" / "ledger.jsonl"),
+        folder_of=folder_of,
+        warn=log.warning,
+    )
+    if deleted:
+        log.info("old runs were deleted", runs=deleted)
+
+
+@attrs.frozen(eq=False, repr=False)
+class _Past:
+    directory: Path
+    ledger: JobLedger
+    log: Log
+    keep_job_files: bool
+
+    def unsettled(self) -> Unsettled | None:
+        """Return the job that earlier runs left open, or None."""
+        return find_unsettled(self.directory, ledger=self.ledger, warn=self.log.error)
+
+    def outcome(self, job_guid: str) -> str:
+        """Return how a job ended, or empty where no journal tells."""
+        return find_outcome(self.directory, job_guid)
+
+    def tidy(self, job_guid: str) -> None:
+        """Remove what only the running script of a job needed; `scripts.keep_job_files` keeps it."""
+        from fsm_robot.worker.job_folder import JobFolder, folder_name
+
+        if not self.keep_job_files:
+            JobFolder(self.directory.parent / "jobs" / folder_name(job_guid)).clear(keep_job_file=False)
+
+
+@attrs.define(eq=False, repr=False)
+class _LateWorker:
+    """The worker, imported and built with the first job: a robot that finds none never pays for it."""
+
+    settings: Settings
+    redactor: Redactor
+    log: Log
+    _worker: ScriptWorker | None = None
+
+    def start(self, job: Job, run_token: str, ended: Callable[[Ending], None]) -> None:
+        """See `ports.Worker.start`."""
+        self._built().start(job, run_token, ended)
+
+    def ask_to_stop(self) -> None:
+        """See `ports.Worker.ask_to_stop`."""
+        self._built().ask_to_stop()
+
+    def kill(self, outcome: str) -> None:
+        """See `ports.Worker.kill`."""
+        if self._worker is not None:
+            self._worker.kill(outcome)
+
+    def close(self) -> None:
+        """See `ports.Worker.close`."""
+        if self._worker is not None:
+            self._worker.close()
+
+    def is_idle(self) -> bool:
+        """Return whether nothing of any job is alive."""
+        return self._worker is None or self._worker.is_idle()
+
+    def end_remains(self, run_token: str) -> tuple[str, ...]:
+        """See `ports.Worker.end_remains`."""
+        return self._built().end_remains(run_token)
+
+    def _arguments(self, job: Job) -> list[str]:
+        """Return the script's arguments: none, or the one that scripts of the vendor's framework read."""
+        if not self.settings.scripts.legacy_argument:
+            return []
+        from fsm_robot.robot import legacy
+
+        return [legacy.argument(job.process_version_guid, job.guid, legacy.settings_file())]
+
+    def _built(self) -> ScriptWorker:
+        if self._worker is None:
+            import gc
+
+            from fsm_robot.worker.supervisor import ScriptWorker
+
+            # What loading left behind goes before the long wait for a script; a start without a job never pays for it.
+            gc.collect()
+
+            self._worker = ScriptWorker(
+                scripts_directory=self.settings.scripts_directory,
+                jobs_directory=self.settings.storage_directory / "jobs",
+                python=self.settings.scripts_python,
+                redactor=self.redactor,
+                output_limit_bytes=int(self.settings.scripts.output_limit_mib * 1024 * 1024),
+                keep_job_files=self.settings.scripts.keep_job_files,
+                log=self.log.write,
+                arguments=self._arguments,
+            )
+        return self._worker
+
+
+def gateway_for(settings: Settings, redactor: Redactor, warn: Callable[[str], None]) -> HttpGateway:
+    """Return the gateway that the settings describe; nothing is sent yet."""
+    orchestrator = settings.orchestrator
+    verify = orchestrator.verify
+    return HttpGateway(
+        url=orchestrator.url,
+        robot_guid=orchestrator.robot_guid,
+        auth_scheme=orchestrator.auth_scheme,
+        verify=str(settings.path(verify)) if isinstance(verify, str) else verify,
+        timeout_s=orchestrator.timeout_s,
+        redactor=redactor,
+        warn=warn,
+    )

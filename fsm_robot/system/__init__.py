@@ -1,0 +1,1 @@
+"""What differs between Windows and POSIX, and the threads that all rooms start."""

@@ -1,0 +1,245 @@
+"""What the robot process itself asks of a POSIX system; `_windows.py` has the same names."""
+
+from __future__ import annotations
+
+import sys
+
+assert sys.platform != "win32", "imported on POSIX only"  # and type-checked for POSIX only
+
+import fcntl
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import threading
+from collections.abc import Callable
+
+from fsm_robot.system import threads
+
+_LEAVE_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What asks a process to leave politely."""
+_LONGEST_S = 30.0
+_HIGHEST_STANDARD = 2
+
+
+def set_inherited_right() -> None:
+    """Undo what the starter of this process may have done to its signals, which scripts would inherit too.
+
+    An ignored SIGCHLD makes the system throw exit codes away, and a blocked signal never arrives. A leave signal that
+    is ignored stays so: that is how `nohup` says that the process shall outlive its terminal.
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def leave_session(how: str) -> str:
+    """End (`log_off`) the session that the robot runs in, no other; return what went wrong."""
+    hindrance = leaving_hindrance(how)
+    if hindrance:
+        return hindrance
+    command = ["loginctl", "terminate-session", os.environ["XDG_SESSION_ID"]]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_LONGEST_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return done.stderr.decode(errors="replace").strip() if done.returncode else ""
+
+
+def may_log_off(*, scheduled: bool) -> bool:  # noqa: ARG001 - the twin needs it
+    """Return whether the session may be ended that nobody has asked to end: here it is seldom the robot's own."""
+    return False
+
+
+def leaving_hindrance(how: str) -> str:
+    """Return why `leave_session` cannot do it, empty where nothing speaks against it."""
+    if how == "disconnect":
+        return "only a Windows session can be disconnected"
+    if how == "log_off" and not (os.environ.get("XDG_SESSION_ID") and shutil.which("loginctl")):
+        return "there is no session of its own to log off"
+    return ""
+
+
+def listen(tell: Callable[[str], None]) -> None:
+    """Let `tell` know from now on how this process is asked to leave: Ctrl-C, and what the system sends.
+
+    `tell` runs in a thread of its own. Python's own handlers run in the main thread between two steps, and one whose
+    signal came just before that began to wait for a lock runs when the wait is over: with the next event, or never.
+    """
+    # A process that was started with a signal ignored (nohup) leaves it ignored.
+    numbers = [number for number in _LEAVE_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+
+    waiting = bytearray()
+
+    def pass_on() -> None:
+        while True:
+            if not waiting:
+                waiting.extend(os.read(reader, 64))
+            if waiting[0] in numbers:
+                tell(signal.Signals(waiting[0]).name)
+            del waiting[0]  # not before it was told: the thread may begin anew in between
+
+    threads.start("signals", pass_on, lambda _error: True)
+    # Python writes the number there at once, in whatever thread a signal comes; only for those with a handler.
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    for number in numbers:
+        signal.signal(number, lambda _number, _frame: None)
+
+
+def watch_session(tell: Callable[[str], None], over: threading.Event) -> None:
+    """Let `tell` know when the session ends: here that arrives as SIGHUP or SIGTERM."""
+
+
+def account_folder() -> str:
+    """Return a folder that is the same for every process of this account, and that no other one can look into.
+
+    Whatever the environment says. Empty where none can be had: another account has made folders of these names.
+    """
+    uid = os.getuid()
+    places = [f"/tmp/fsm_robot-{uid}", f"/var/tmp/fsm_robot-{uid}", *_in_home(uid)]  # noqa: S108 - looked at first
+    # One that is there already comes first: the process that made it may hold a lock in it.
+    return next((place for place in places if _is_ours(place, uid)), "") or next(
+        (place for place in places if _made(place) or _is_ours(place, uid)), ""
+    )
+
+
+def _in_home(uid: int) -> list[str]:
+    import pwd
+
+    try:
+        return [os.path.join(pwd.getpwuid(uid).pw_dir, ".fsm_robot")]
+    except KeyError:
+        return []  # an account without an entry, as in a container
+
+
+def _is_ours(path: str, uid: int) -> bool:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == uid and not found.st_mode & 0o077
+
+
+def _made(path: str) -> bool:
+    try:
+        os.mkdir(path, 0o700)
+    except OSError:
+        return False
+    return True
+
+
+def browsers() -> list[str]:
+    """Return the commands and paths under which a Chromium may be installed, the likeliest first."""
+    names = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "microsoft-edge-stable"]
+    return [*names, "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"]
+
+
+def browser_flags() -> list[str]:
+    """Return what a browser needs here: without its sandbox it starts for root, with it only for others."""
+    return ["--no-sandbox"] if os.getuid() == 0 else []
+
+
+def open_lock_file(path: str) -> int:
+    """Open or create the file behind a lock, for this account only, never through a link; return the descriptor."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def try_lock(descriptor: int) -> bool:
+    """Take the lock of an open file if nobody has it; the system frees it when the process dies."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def sync_directory(path: str) -> None:
+    """Return when the names of the files in a folder survive a power loss."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:
+        # A folder that may be passed but not read (0711) cannot be opened for that: then everything is synced.
+        os.sync()
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def process_lives(pid: int) -> bool:
+    """Return whether there is a process with this id, of whatever account."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def is_terminal(descriptor: int) -> bool:
+    """Return whether a person sits behind an open file."""
+    return os.isatty(descriptor)
+
+
+def hold_standard_descriptors() -> None:
+    """Open the null device where standard input, output or error was closed by who started this process.
+
+    Else the next file that is opened gets the number, and what a library prints lands in the journal.
+    """
+    descriptor = os.open(os.devnull, os.O_RDWR)
+    while descriptor <= _HIGHEST_STANDARD:
+        os.set_inheritable(descriptor, True)
+        descriptor = os.open(os.devnull, os.O_RDWR)
+    os.close(descriptor)
+
+
+def session() -> tuple[str, str]:
+    """Return what this process's session is, and what keeps a script from working in it, empty where nothing does."""
+    session_id = os.environ.get("XDG_SESSION_ID", "")
+    desktop = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    shown = f"login session {session_id}" if session_id else "no login session"
+    return f"{shown}, {f'display {desktop}' if desktop else 'no display'}", ""
+
+
+def take_name(name: str) -> int:  # noqa: ARG001 - the twin needs it
+    """Take a name that one process of this session may have: the locks of the files do that here already."""
+    return 1
+
+
+def free_name(taken: int) -> None:
+    """Give a name back."""
+
+
+def create_private(path: str) -> int:
+    """Create a file for this account only; return a descriptor that is written to.
+
+    Raises:
+        OSError: It is there already, or cannot be made.
+    """
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+
+def open_private(path: str, flags: int) -> int:
+    """Open a file to write, made for this account only if it is not there; with O_APPEND or O_TRUNC in `flags`.
+
+    One that is there already is for this account only from now on, whoever could read it before.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, 0o600)
+    found = os.fstat(descriptor)
+    if found.st_mode & 0o077 and found.st_uid == os.geteuid() and stat.S_ISREG(found.st_mode):
+        os.fchmod(descriptor, 0o600)
+    return descriptor
+
+
+def put_in_place(new: str, path: str) -> None:
+    """Give a whole file its name, unless there is one of that name: then that one stays. `new` is gone."""
+    try:
+        os.link(new, path)
+    except FileExistsError:
+        pass  # another process was first
+    finally:
+        os.unlink(new)

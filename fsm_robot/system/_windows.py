@@ -1,0 +1,243 @@
+"""What the robot process itself asks of Windows; `_posix.py` has the same names."""
+
+from __future__ import annotations
+
+import sys
+
+assert sys.platform == "win32", "imported on Windows only"  # and type-checked for Windows only
+
+import ctypes
+import msvcrt
+import os
+import threading
+from collections.abc import Callable
+from ctypes import wintypes
+
+_CONSOLE_SIGNALS = {0: "SIGINT", 1: "SIGBREAK"}
+"""What the console sends for Ctrl-C and Ctrl-Break, and what Python calls it."""
+_ConsoleHandler = ctypes.WINFUNCTYPE(wintypes.BOOL, wintypes.DWORD)
+_handlers: list[object] = []
+# Far behind the content: a locked region cannot be read by others, and they want to read who holds it.
+_LOCKED_BYTE = 1 << 30
+_EWX_LOGOFF, _EWX_FORCE = 0x0, 0x4
+_PLANNED_BY_APPLICATION = 0x80040000
+_CURRENT_SESSION = 0xFFFFFFFF
+_ERROR_ALREADY_EXISTS = 183
+_FIRST_HEARTBEAT_FIRST_S = 1.0
+_SYNCHRONIZE, _WAIT_TIMEOUT, _ACCESS_DENIED = 0x00100000, 0x102, 5
+_UOI_FLAGS, _WSF_VISIBLE = 1, 1
+
+
+def set_inherited_right() -> None:
+    """Undo what the starter of this process may have done to its signals: here nothing of the kind is inherited."""
+
+
+def leave_session(how: str) -> str:
+    """End (`log_off`) or leave (`disconnect`) the session that the robot runs in, no other; return what went wrong.
+
+    Not by `shutdown /l`: it says nothing when it did nothing.
+    """
+    if how == "disconnect":
+        wtsapi32 = ctypes.WinDLL("wtsapi32", use_last_error=True)
+        done = wtsapi32.WTSDisconnectSession(None, ctypes.c_uint32(_CURRENT_SESSION), False)
+    else:
+        # By force, because nobody is there to answer a program that asks whether to save something.
+        user32 = ctypes.WinDLL("user32", use_last_error=True)
+        done = user32.ExitWindowsEx(_EWX_LOGOFF | _EWX_FORCE, ctypes.c_uint32(_PLANNED_BY_APPLICATION))
+    return "" if done else str(ctypes.WinError(ctypes.get_last_error()))
+
+
+def may_log_off(*, scheduled: bool) -> bool:
+    """Return whether the session may be ended that nobody has asked to end: not where a person is at the keyboard.
+
+    Who starts the robot by hand does it in a console. Its window is no sign of one: it has none in some terminals.
+    """
+    kernel32 = ctypes.WinDLL("kernel32")
+    return scheduled or not kernel32.GetConsoleProcessList(ctypes.byref(wintypes.DWORD()), 1)
+
+
+def leaving_hindrance(how: str) -> str:  # noqa: ARG001 - the twin needs it
+    """Return why `leave_session` cannot do it: an account may always leave its own session."""
+    return ""
+
+
+def listen(tell: Callable[[str], None]) -> None:
+    """Let `tell` know from now on how this process is asked to leave: Ctrl-C and Ctrl-Break.
+
+    `tell` runs in a thread of the system's. Python's own handlers run in the main thread between two steps, and none
+    comes while that waits for a lock or a socket, which Windows cannot interrupt.
+    """
+
+    def heard(event: int) -> bool:
+        if event in _CONSOLE_SIGNALS:
+            tell(_CONSOLE_SIGNALS[event])
+        return event in _CONSOLE_SIGNALS
+
+    handler = _ConsoleHandler(heard)
+    # Windows may call it until the process ends, so it has to live as long.
+    _handlers.append(handler)
+    ctypes.WinDLL("kernel32").SetConsoleCtrlHandler(handler, True)
+
+
+def watch_session(tell: Callable[[str], None], over: threading.Event) -> None:
+    """Let `tell` know when the session ends, in time to bring everything to an end; `over` says that this is done."""
+    # In a thread, because it loads what the first heartbeat does not need.
+    threading.Thread(target=_watch_session, args=[tell, over], name="session", daemon=True).start()
+
+
+def account_folder() -> str:
+    """Return a folder that is the same for every process of this account, and that no other one can look into."""
+    folder = os.path.join(os.path.expanduser("~"), "AppData", "Local", "fsm_robot")
+    os.makedirs(folder, exist_ok=True)
+    return folder
+
+
+def browsers() -> list[str]:
+    """Return the commands and paths under which a Chromium may be installed, the likeliest first."""
+    roots = [os.environ.get(name, "") for name in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")]
+    places = [r"Microsoft\Edge\Application\msedge.exe", r"Google\Chrome\Application\chrome.exe"]
+    return ["msedge", "chrome", *(os.path.join(root, place) for place in places for root in roots if root)]
+
+
+def browser_flags() -> list[str]:
+    """Return what a browser needs here."""
+    return []
+
+
+def open_lock_file(path: str) -> int:
+    """Open or create the file behind a lock, not inherited by children; return the descriptor."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOINHERIT | os.O_BINARY, 0o600)
+
+
+def try_lock(descriptor: int) -> bool:
+    """Take the lock of an open file if nobody has it; the system frees it when the process dies."""
+    os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+    try:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    except OSError:
+        return False
+    finally:
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    return True
+
+
+def sync_directory(path: str) -> None:
+    """Do nothing: Windows has no call for it, and NTFS writes names to its own journal with the file's first flush."""
+
+
+def process_lives(pid: int) -> bool:
+    """Return whether there is a process with this id, of whatever account."""
+    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+    kernel.OpenProcess.restype = wintypes.HANDLE
+    kernel.OpenProcess.argtypes = [wintypes.DWORD, wintypes.BOOL, wintypes.DWORD]
+    kernel.WaitForSingleObject.argtypes = [wintypes.HANDLE, wintypes.DWORD]
+    kernel.CloseHandle.argtypes = [wintypes.HANDLE]
+    handle = kernel.OpenProcess(_SYNCHRONIZE, False, pid)
+    if not handle:
+        # A process of another account may not be opened, but it is there.
+        return ctypes.get_last_error() == _ACCESS_DENIED
+    try:
+        # The id of a process that has ended stays valid while anybody holds a handle to it.
+        return bool(kernel.WaitForSingleObject(handle, 0) == _WAIT_TIMEOUT)
+    finally:
+        kernel.CloseHandle(handle)
+
+
+def is_terminal(descriptor: int) -> bool:
+    """Return whether a person sits behind an open file; the device NUL calls itself a terminal and is none."""
+    mode = wintypes.DWORD()
+    kernel = ctypes.WinDLL("kernel32")
+    kernel.GetConsoleMode.argtypes = [wintypes.HANDLE, ctypes.POINTER(wintypes.DWORD)]
+    return bool(kernel.GetConsoleMode(msvcrt.get_osfhandle(descriptor), ctypes.byref(mode)))
+
+
+def hold_standard_descriptors() -> None:
+    """Do nothing: here the standard streams are handles, which no file takes over."""
+
+
+def session() -> tuple[str, str]:
+    """Return what this process's session is, and what keeps a script from working in it, empty where nothing does."""
+    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+    session_id = wintypes.DWORD()
+    if not kernel.ProcessIdToSessionId(os.getpid(), ctypes.byref(session_id)):
+        return "unknown session", "Windows does not tell the session of this process"
+    shown = f"session {session_id.value}"
+    if session_id.value == 0:
+        return shown, "session 0 is that of services: it has no desktop, so a script cannot use windows there"
+    if not _desktop_is_visible():
+        return shown, "this session has no visible desktop, so a script cannot use windows in it"
+    return f"{shown}, interactive", ""
+
+
+def _desktop_is_visible() -> bool:
+    class Flags(ctypes.Structure):
+        _fields_ = (("inherit", wintypes.BOOL), ("reserved", wintypes.BOOL), ("flags", wintypes.DWORD))
+
+    user = ctypes.WinDLL("user32", use_last_error=True)
+    user.GetProcessWindowStation.restype = wintypes.HANDLE
+    user.GetUserObjectInformationW.argtypes = [
+        wintypes.HANDLE, ctypes.c_int, ctypes.c_void_p, wintypes.DWORD, ctypes.POINTER(wintypes.DWORD),
+    ]  # fmt: skip
+    flags, needed = Flags(), wintypes.DWORD()
+    told = user.GetUserObjectInformationW(
+        user.GetProcessWindowStation(), _UOI_FLAGS, ctypes.byref(flags), ctypes.sizeof(flags), ctypes.byref(needed)
+    )
+    return bool(told and flags.flags & _WSF_VISIBLE)
+
+
+def take_name(name: str) -> int:
+    """Take a name that one process of this session may have; return what frees it, or 0 where another one has it."""
+    kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+    kernel32.CreateMutexW.restype = ctypes.c_void_p
+    handle = kernel32.CreateMutexW(None, False, ctypes.c_wchar_p(f"Local\\{name}"))
+    if not handle:
+        raise ctypes.WinError(ctypes.get_last_error())
+    if ctypes.get_last_error() == _ERROR_ALREADY_EXISTS:
+        free_name(handle)
+        return 0
+    return int(handle)
+
+
+def free_name(taken: int) -> None:
+    """Give a name back; the system does it when the process dies."""
+    ctypes.WinDLL("kernel32").CloseHandle(ctypes.c_void_p(taken))
+
+
+def create_private(path: str) -> int:
+    """Create a file for this account and the system only; return a descriptor that is written to.
+
+    Raises:
+        OSError: It is there already, or cannot be made.
+    """
+    from fsm_robot.system import _private_file
+
+    return msvcrt.open_osfhandle(_private_file.create(path), os.O_WRONLY | os.O_BINARY | os.O_NOINHERIT)
+
+
+def open_private(path: str, flags: int) -> int:
+    """Open a file to write, made for this account, the system and administrators if it is not there; see the twin."""
+    from fsm_robot.system import _private_file
+
+    try:
+        handle = _private_file.create(path, administrators=True)
+    except FileExistsError:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_BINARY | os.O_NOINHERIT | flags, 0o600)
+    return msvcrt.open_osfhandle(handle, os.O_WRONLY | os.O_BINARY | os.O_NOINHERIT | (flags & os.O_APPEND))
+
+
+def put_in_place(new: str, path: str) -> None:
+    """Give a whole file its name, unless there is one of that name: then that one stays. `new` is gone."""
+    try:
+        os.rename(new, path)
+    except FileExistsError:
+        os.unlink(new)  # another process was first
+
+
+def _watch_session(tell: Callable[[str], None], over: threading.Event) -> None:
+    # Before the first heartbeat there is nothing to lose, and a wake-up without a job is over by then.
+    if over.wait(_FIRST_HEARTBEAT_FIRST_S):
+        return
+    from fsm_robot.system import _session_end
+
+    _session_end.watch(tell, over)

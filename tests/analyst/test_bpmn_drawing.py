@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import itertools
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator
+
+import attrs
+import pytest
+from hypothesis import assume, given, settings
+
+from fsm_robot.analyst.bpmn.exact import exact_process
+from fsm_robot.analyst.bpmn.kept_places import drawn, places
+from fsm_robot.analyst.bpmn.overview import analysts_process
+from fsm_robot.analyst.bpmn.process import OTHER_POOL, ROBOT_POOL, Plan, Process
+from fsm_robot.analyst.drawing.layout import Box, Point
+from fsm_robot.analyst.drawing.scene import Heat
+from fsm_robot.analyst.words import Words, words
+from fsm_robot.analyst.xml_in import parse
+from fsm_robot.engine import machine_file
+from fsm_robot.engine.machine.definition import Definition, State, Transition
+from fsm_robot.errors import DefinitionError
+from fsm_robot.robot.machine import built_in
+from tests.analyst.drawings import overlap, runs_through
+from tests.analyst.random_machines import machines
+
+POOLS = (ROBOT_POOL, OTHER_POOL)
+PROFILES: dict[str, Callable[[Words], Process]] = {"bpmn": analysts_process, "bpmn-exact": exact_process}
+
+
+def robot() -> Definition:
+    return machine_file.load_labelled(built_in(), None, ())
+
+
+def plan_of(text: str) -> Plan:
+    return places(parse(text.encode(), "drawing.bpmn"))
+
+
+def faults(process: Process, plan: Plan) -> list[str]:
+    """Return what an analyst would not like about a drawing."""
+    return [*_covered(process, plan), *_ends(process, plan), *_lines(process, plan), *_outside(process, plan)]
+
+
+def _covered(process: Process, plan: Plan) -> Iterator[str]:
+    hosts = {item.id: item.host for item in process.items}
+    shapes = {name: box for name, box in plan.shapes.items() if name not in POOLS}
+    shapes.update({f"label of {name}": box for name, box in plan.labels.items()})
+    for (a, first), (b, second) in itertools.combinations(shapes.items(), 2):
+        if overlap(first, second) and a not in (b, hosts.get(b)) and b != hosts.get(a):
+            yield f"{a} and {b} cover each other"
+
+
+def _ends(process: Process, plan: Plan) -> Iterator[str]:
+    kinds = {item.id: item.kind for item in process.items}
+    for flow in process.flows:
+        points = plan.lines[flow.id]
+        for end, name in ((points[0], flow.source), (points[-1], flow.target)):
+            if not on_outline(kinds[name], plan.shapes[name], end):
+                yield f"{flow.id} does not touch the outline of {name}"
+    for message in process.messages:
+        task, other = plan.shapes[message.task], plan.shapes[OTHER_POOL]
+        up, down = sorted(plan.lines[message.id][:: len(plan.lines[message.id]) - 1], key=lambda point: point[1])
+        if up[1] != task.bottom or not task.x <= up[0] <= task.right or down[1] != other.y:
+            yield f"{message.id} does not run between its task and the other pool"
+
+
+def on_outline(kind: str, shape: Box, point: Point, tolerance: float = 0.02) -> bool:
+    across = abs(point[0] - shape.x - shape.width / 2) / (shape.width / 2)
+    along = abs(point[1] - shape.y - shape.height / 2) / (shape.height / 2)
+    if kind == "exclusiveGateway":
+        return abs(across + along - 1) < tolerance
+    if kind.endswith("Event"):
+        return abs(across**2 + along**2 - 1) < tolerance
+    return abs(max(across, along) - 1) < tolerance / 2
+
+
+def _lines(process: Process, plan: Plan) -> Iterator[str]:
+    hosts = {item.id: item.host for item in process.items}
+    for flow in process.flows:
+        for segment in itertools.pairwise(plan.lines[flow.id]):
+            for name, box in plan.shapes.items():
+                near = (flow.source, flow.target, hosts[flow.source])
+                if name not in (*POOLS, *near) and runs_through(segment, box):
+                    yield f"{flow.id} runs through {name}"
+            for name, box in plan.labels.items():
+                if runs_through(segment, box):
+                    yield f"{flow.id} runs through the label of {name}"
+
+
+def _outside(process: Process, plan: Plan) -> Iterator[str]:
+    if not process.pools:
+        return
+    pool = plan.shapes[ROBOT_POOL]
+    for name, box in plan.shapes.items():
+        inside = pool.x < box.x and box.right < pool.right and pool.y < box.y and box.bottom < pool.bottom
+        if name not in POOLS and not inside:
+            yield f"{name} is not in the pool"
+    if overlap(*(plan.shapes[name] for name in POOLS)):
+        yield "the pools cover each other"
+
+
+@pytest.mark.parametrize("language", ["", "en", "ru"])
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_robots_process_is_drawn_without_a_fault(profile: str, language: str) -> None:
+    """Nothing covers anything, lines start and end on outlines, all of it is in its pool."""
+    process = PROFILES[profile](words(robot(), language))
+
+    plan = plan_of(drawn(process))
+
+    assert faults(process, plan) == []
+
+
+def test_messages_of_the_robot_run_through_nothing() -> None:
+    """A dashed line crosses flows, but no task, event or label."""
+    process = analysts_process(words(robot()))
+    plan = plan_of(drawn(process))
+    things = {name: box for name, box in plan.shapes.items() if name not in POOLS} | plan.labels
+
+    hit = [
+        (message.id, name)
+        for message in process.messages
+        for segment in itertools.pairwise(plan.lines[message.id])
+        for name, box in things.items()
+        if runs_through(segment, box)
+    ]
+
+    assert hit == []
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@settings(max_examples=60, deadline=None)
+@given(machine=machines())
+def test_processes_of_random_machines_are_drawn_without_a_fault(profile: str, machine: Definition) -> None:
+    """Any machine file, not only ours."""
+    # A timer of the exact profile does not meet its end event yet where several lead there.
+    assume(profile != "bpmn-exact" or not machine.timed())
+    process = PROFILES[profile](words(machine))
+
+    assert faults(process, plan_of(drawn(process))) == []
+
+
+def figures(machine: Definition) -> Heat:
+    return Heat("", {state.name: ("12×, median 3 s", "25 % of its jobs failed") for state in machine.states})
+
+
+@settings(max_examples=30, deadline=None)
+@given(machine=machines())
+def test_notes_of_figures_cover_nothing(machine: Definition) -> None:
+    """A note stands near its task where there is room, and is tied to it."""
+    process = analysts_process(words(machine), figures(machine))
+
+    plan = plan_of(drawn(process))
+
+    assert faults(process, plan) == []
+    assert {note.item for note in process.notes} == {i.id for i in process.items if i.kind in ("task", "serviceTask")}
+
+
+def test_notes_of_the_robot_are_near_their_tasks_and_keep_their_positions() -> None:
+    """Right above or below, and an analyst may put them elsewhere."""
+    process = analysts_process(words(robot(), "en"), figures(robot()))
+    text = drawn(process)
+    plan = plan_of(text)
+
+    for note in process.notes:
+        (x1, y1), (x2, y2) = plan.lines[note.tie]
+        assert x1 == x2
+        assert abs(y1 - y2) < 150
+    old = moved(text, 70, 30)
+    assert plan_of(drawn(process, parse(old.encode(), "old.bpmn"))) == plan_of(old)
+
+
+def test_drawing_is_the_same_each_time() -> None:
+    """Two exports of one machine are one file."""
+    assert drawn(analysts_process(words(robot()))) == drawn(analysts_process(words(robot())))
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda plan: {"shapes": {**plan.shapes, "State_Ready": plan.shapes["State_Claiming"]}}, "cover each other"),
+        (lambda plan: {"labels": {**plan.labels, "Begin": plan.shapes["State_Ready"]}}, "cover each other"),
+        (lambda plan: {"lines": dict.fromkeys(plan.lines, ((0.0, 0.0), (9.0, 0.0)))}, "does not touch the outline"),
+        (lambda plan: {"shapes": {**plan.shapes, "State_Ready": Box(9e4, 0, 120, 80)}}, "is not in the pool"),
+        (lambda plan: {"shapes": {**plan.shapes, OTHER_POOL: plan.shapes[ROBOT_POOL]}}, "the pools cover"),
+    ],
+)
+def test_bad_drawing_is_seen_to_be_bad(change: Callable[[Plan], dict[str, object]], word: str) -> None:
+    """A check that cannot fail would prove nothing."""
+    process = analysts_process(words(robot()))
+    plan = plan_of(drawn(process))
+
+    found = faults(process, attrs.evolve(plan, **change(plan)))  # type: ignore[arg-type]
+
+    assert any(word in fault for fault in found), found
+
+
+# ---- positions that an analyst gave
+
+
+def moved(text: str, dx: float, dy: float) -> str:
+    """Return the drawing with every shape, label and line somewhere else, as an analyst may leave it."""
+    root = ET.fromstring(text.encode())
+    for node in root.iter():
+        if node.tag.endswith(("}Bounds", "}waypoint")):
+            node.set("x", str(round(float(node.attrib["x"]) + dx, 2)))
+            node.set("y", str(round(float(node.attrib["y"]) + dy, 2)))
+    return ET.tostring(root, encoding="unicode")
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_positions_survive_an_export_of_the_same_machine(profile: str) -> None:
+    """Every shape, label and way point is where the analyst put it."""
+    process = PROFILES[profile](words(robot()))
+    old = moved(drawn(process), 1000, -333)
+
+    again = drawn(process, parse(old.encode(), "old.bpmn"))
+
+    assert plan_of(again) == plan_of(old)
+
+
+def test_positions_survive_where_the_machine_has_grown() -> None:
+    """Old elements stay, new ones stand to the right of them, in the pool and on nothing."""
+    machine = robot()
+    old = moved(drawn(analysts_process(words(machine))), 500, 70)
+    grown = attrs.evolve(
+        machine,
+        states=(*machine.states, State("Resting", "announce"), State("Broken", final=True)),
+        transitions=(
+            *machine.transitions,
+            Transition("tired", "Reporting", "Resting"),
+            Transition("rested", "Resting", "Ready", progress=True),
+            Transition("broke", "Resting", "Broken", exit_code=9),
+        ),
+    )
+    process = analysts_process(words(grown))
+
+    plan = plan_of(drawn(process, parse(old.encode(), "old.bpmn")))
+
+    before = plan_of(old)
+    same = [item.id for item in process.items if item.id in before.shapes]
+    assert len(same) > 30
+    assert all(plan.shapes[ident] == before.shapes[ident] for ident in same)
+    new = {item.id for item in process.items if item.id not in before.shapes}
+    assert {"State_Resting", "Event_Resting__error__Broken", "End_Resting__error__Broken"} <= new
+    assert all(plan.shapes[name].x > before.shapes["State_Reporting"].x for name in new - {"Split_Reporting"})
+    covered = [fault for fault in _covered(process, plan) if "label" not in fault]
+    assert covered == []
+    assert list(_outside(process, plan)) == []
+
+
+def test_drawing_without_positions_cannot_be_kept() -> None:
+    """The file is named, and what is missing in it."""
+    with pytest.raises(DefinitionError, match=r"bare\.bpmn:1:1: definitions: has no drawing"):
+        places(parse(b"<definitions/>", "bare.bpmn"))
+    text = drawn(analysts_process(words(robot()))).replace('x="', 'x="left', 1)
+
+    with pytest.raises(DefinitionError, match="x must be a coordinate, not 'left"):
+        plan_of(text)

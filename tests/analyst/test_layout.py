@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import itertools
+import random
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fsm_robot.analyst.drawing.layout import Box, Drawing, Edge, Line, Node, layout
+from fsm_robot.engine import machine_file
+from fsm_robot.robot.machine import built_in
+from tests.analyst.drawings import faults, shared_pieces
+
+
+@st.composite
+def machines(draw: st.DrawFn) -> tuple[list[Node], list[Edge]]:
+    """Up to 40 boxes of any size and up to 90 lines, self-loops and parallel ones among them, some without a label."""
+    count = draw(st.integers(1, 40))
+    chance = random.Random(draw(st.integers(0, 2**32)))
+    nodes = [Node(f"s{n}", chance.choice((16, 90, 180)), chance.choice((16, 50, 90))) for n in range(count)]
+    edges = []
+    for number in range(draw(st.integers(0, 90))):
+        source, target = chance.choice(nodes).id, chance.choice(nodes).id
+        if chance.random() < 0.1:
+            target = source
+        size = chance.choice(((0, 0), (60, 14), (180, 14), (90, 70)))
+        edges.append(Edge(f"e{number}", source, target, *size))
+    return nodes, edges
+
+
+def of_the_robot() -> tuple[list[Node], list[Edge]]:
+    definition = machine_file.load_labelled(built_in(), None, ())
+    nodes = [Node(state.name, 150, 52) for state in definition.states]
+    edges = [Edge(edge.key, edge.source, edge.dest, 7 * len(edge.trigger), 14) for edge in definition.transitions]
+    return nodes, edges
+
+
+@settings(max_examples=150, deadline=None)
+@given(machines())
+def test_nothing_covers_anything_whatever_the_machine(machine: tuple[list[Node], list[Edge]]) -> None:
+    """Boxes, labels and lines keep out of each other's way, and lines start and end on borders."""
+    nodes, edges = machine
+
+    assert faults(layout(nodes, edges, start="s0"), nodes, edges) == []
+
+
+@pytest.mark.parametrize("direction", ["down", "right"])
+def test_the_robots_own_machine_is_drawn_without_a_fault(direction: str) -> None:
+    """Every transition of states.yaml as a line of its own, in both directions, none upon another."""
+    nodes, edges = of_the_robot()
+
+    drawing = layout(nodes, edges, start="Recovering", direction=direction)  # type: ignore[arg-type]
+
+    assert faults(drawing, nodes, edges) == []
+    assert shared_pieces(drawing) == []
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_lines_can_be_told_apart(seed: int) -> None:
+    """No line runs upon another, dense machines included."""
+    chance = random.Random(seed)
+    nodes = [Node(f"s{n}", 120, 50) for n in range(chance.randrange(5, 20))]
+    edges = [
+        Edge(f"e{n}", chance.choice(nodes).id, chance.choice(nodes).id, chance.choice((60, 90)), 15)
+        for n in range(4 * len(nodes))
+    ]
+
+    assert shared_pieces(layout(nodes, edges, start="s0")) == []
+
+
+@settings(max_examples=25, deadline=None)
+@given(machines())
+def test_the_same_machine_is_drawn_the_same_way(machine: tuple[list[Node], list[Edge]]) -> None:
+    """A picture in a repository changes only with its machine."""
+    nodes, edges = machine
+
+    assert layout(nodes, edges, start="s0") == layout(list(nodes), list(edges), start="s0")
+
+
+def test_a_chain_is_one_straight_line_down() -> None:
+    """The main way needs no corner."""
+    nodes = [Node(name, 100, 40) for name in "abcd"]
+    edges = [Edge(f"{a}{b}", a, b, 50, 14) for a, b in itertools.pairwise("abcd")]
+
+    drawing = layout(nodes, edges, start="a")
+
+    assert [len(line.points) for line in drawing.lines.values()] == [2, 2, 2]
+    assert len({box.x for box in drawing.boxes.values()}) == 1
+
+
+def test_a_long_way_back_runs_beside_the_flow() -> None:
+    """A back edge over several states has a lane left of all of them."""
+    nodes = [Node(name, 100, 40) for name in "abcd"]
+    edges = [Edge(f"{a}{b}", a, b, 50, 14) for a, b in itertools.pairwise("abcda")]
+
+    drawing = layout(nodes, edges, start="a")
+
+    lane = min(x for x, _ in drawing.lines["da"].points)
+    assert lane < min(box.x for box in drawing.boxes.values())
+
+
+def test_forty_states_take_less_than_a_second() -> None:
+    """Measured in processor time, so that a busy machine does not matter; it takes a tenth of that."""
+    import time
+
+    chance = random.Random(7)
+    nodes = [Node(f"s{n}", 140, 50) for n in range(40)]
+    edges = [Edge(f"e{n}", f"s{chance.randrange(40)}", f"s{chance.randrange(40)}", 90, 14) for n in range(120)]
+
+    before = time.process_time()
+    layout(nodes, edges, start="s0")
+
+    assert time.process_time() - before < 1.0
+
+
+BOXES = {"a": Box(0, 0, 50, 20), "b": Box(0, 100, 50, 20), "c": Box(80, 50, 50, 20)}
+GOOD = Drawing(
+    200, 200, BOXES, {"ab": Line(((20, 20), (20, 100)), Box(24, 50, 30, 10)), "ac": Line(((30, 20), (100, 20), (100, 50)), None)}
+)  # fmt: skip
+NODES = [Node(name, 50, 20) for name in BOXES]
+EDGES = [Edge("ab", "a", "b", 30, 10), Edge("ac", "a", "c")]
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"boxes": {**BOXES, "c": Box(30, 10, 50, 20)}}, "cover"),
+        ({"lines": {**GOOD.lines, "ab": Line(((20, 20), (20, 90)), Box(24, 50, 30, 10))}}, "does not end"),
+        ({"lines": {**GOOD.lines, "ab": Line(((20, 20), (25, 100)), Box(26, 50, 30, 10))}}, "not parallel"),
+        ({"lines": {**GOOD.lines, "ab": Line(((20, 20), (20, 100)), Box(10, 50, 30, 10))}}, "label of ab"),
+        ({"lines": {**GOOD.lines, "ab": Line(((20, 20), (20, 100)), Box(70, 50, 30, 10))}}, "cover"),
+        ({"lines": {**GOOD.lines, "ac": Line(((50, 10), (110, 10), (110, 80), (90, 80), (90, 70)), None)}}, "through c"),
+        ({"lines": {"ab": GOOD.lines["ab"]}}, "not the edges"),
+        ({"width": 100.0}, "outside"),
+    ],
+)  # fmt: skip
+def test_the_judge_of_drawings_sees_each_fault(change: dict[str, object], word: str) -> None:
+    """A check that cannot fail would prove nothing."""
+    assert faults(GOOD, NODES, EDGES) == []
+
+    found = _faults(attrs.evolve(GOOD, **change))  # type: ignore[arg-type]
+
+    assert any(word in fault for fault in found), found
+
+
+def _faults(drawing: Drawing) -> list[str]:
+    try:
+        return faults(drawing, NODES, EDGES)
+    except KeyError:
+        return ["the lines are not the edges"]
