@@ -1,0 +1,145 @@
+"""The calls of queues, tasks, assets, logs and jobs; every method makes one attempt and repeats nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+import attrs
+
+from fsm_robot.errors import GatewayGarbledError
+from fsm_robot.gateway import object_rows as read
+from fsm_robot.gateway.failures import moment_of
+from fsm_robot.gateway.http import HttpGateway
+
+LIST_LIMIT = 100
+Row = dict[str, Any]
+
+
+@attrs.define(eq=False, repr=False)
+class ObjectGateway:
+    """`jobapi.ports.Objects` over HTTP. Every method may raise `GatewayError`.
+
+    Attributes:
+        http: Makes the calls.
+        zone: In which the server writes its times; None: in that of this machine.
+    """
+
+    http: HttpGateway
+    zone: tzinfo | None = UTC
+    server_time: datetime | None = None
+
+    # ---- tasks
+
+    def last_task(self, queue: str) -> Row | None:
+        """Return the New task whose turn it is, or None; nothing is reserved."""
+        path = f"/api/queue/lastTask/{read.reference(queue)}"
+        row = read.row(path, self._ask("GET", path))
+        return row and read.task(row, self.zone)
+
+    def tasks(self, queue: str, filters: Mapping[str, Any], limit: int = LIST_LIMIT) -> list[Row]:
+        """Return tasks of a queue. How a server filters is not published, so whoever asks filters again."""
+        path = f"/api/task/filter/list/{read.reference(queue)}"
+        fields: Row = {"Name": queue, "limit": limit, "status": filters.get("status")}
+        fields |= {"priority": filters.get("priority"), "tags": ";".join(filters.get("tags", ())) or None}
+        fields |= {"task_name": filters.get("name")}
+        fields |= {"created_after": read.stamp(filters.get("created_after"), self.zone)}
+        return [read.task(row, self.zone) for row in read.rows(path, self._ask("POST", path, fields))]
+
+    def task(self, guid: str) -> Row | None:
+        """Return a task, or None where there is none; without its parameters, as most servers show it."""
+        path = f"/api/task/read/{read.reference(guid)}"
+        row = read.row(path, self._ask("GET", path))
+        return row and read.task(row, self.zone)
+
+    def create_task(self, queue: str, fields: Mapping[str, Any]) -> str:
+        """Add a task and return its GUID."""
+        path = "/api/task/create"
+        return read.guid(path, self._ask("POST", path, {**self._task_fields(fields), "queue_guid": queue}))
+
+    def update_task(self, guid: str, fields: Mapping[str, Any], job_guid: str = "") -> None:
+        """Change a task."""
+        named = {"guid": guid, **self._task_fields(fields), "job_guid": job_guid or None}
+        self._ask("PUT", "/api/task/update", named)
+
+    def add_tag(self, guid: str, tags: str) -> None:
+        """Add tags, such as `a;b`."""
+        self._ask("PUT", "/api/task/addTag", {"TaskGuid": guid, "TagNames": tags})
+
+    def remove_tag(self, guid: str, tags: str) -> None:
+        """Take tags away."""
+        self._ask("DELETE", "/api/task/removeTag", {"TaskGuid": guid, "TagNames": tags})
+
+    def _task_fields(self, fields: Mapping[str, Any]) -> Row:
+        made = dict(fields)
+        for key in ("deadline", "postponed"):
+            if key in made:
+                made[key] = read.stamp(made[key], self.zone)
+        if "tags" in made:
+            made["tags"] = ";".join(made["tags"])
+        if "parameters" in made and not isinstance(made["parameters"], str):
+            import json
+
+            made["parameters"] = json.dumps(made["parameters"])
+        return made
+
+    # ---- assets
+
+    def asset(self, name: str) -> Row | None:
+        """Return an asset as it is, or None where there is none."""
+        path = f"/api/asset/read/{read.reference(name)}"
+        return read.row(path, self._ask("GET", path))
+
+    def shown_asset(self, row: Mapping[str, Any]) -> Row:
+        """Return an asset as scripts know it."""
+        return read.asset(row, self.zone)
+
+    def update_asset(self, row: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+        """Change an asset. All of it is sent: the vendor's default for a name that is left out renames it."""
+        kept = {key: read.field(row, key) for key in ("guid", "name", "description", "type", "text", "password")}
+        self._ask("PUT", "/api/asset/update", {**kept, **changes})
+
+    # ---- jobs
+
+    def create_job(self, fields: Mapping[str, Any]) -> str:
+        """Have a process run; return the job's GUID."""
+        path = "/api/job/create"
+        made = dict(fields)
+        for key in ("stop_after", "abort_after"):
+            if key in made:
+                made[key] = read.stamp(made[key], self.zone)
+        return read.guid(path, self._ask("POST", path, made))
+
+    def job(self, guid: str) -> Row | None:
+        """Return a job, or None where there is none."""
+        path = f"/api/job/read/{read.reference(guid)}"
+        row = read.row(path, self._ask("GET", path))
+        if row is None:
+            return None
+        return {
+            "guid": read.field(row, "guid") or guid,
+            "status": read.number(read.field(row, "status"), 0),
+            "row": row,
+        }
+
+    def order_job(self, guid: str, status: int) -> None:
+        """Ask a job to stop (6) or to be aborted (2)."""
+        self._ask("PUT", "/api/job/update", {"guid": guid, "status": status})
+
+    # ---- log
+
+    def log(self, level: str, message: str, **about: str) -> None:
+        """Add a line; `about` may be `robot_guid`, `process_version_guid`, `job_guid`."""
+        self._ask("POST", "/api/log/create", {"level": level, "message": message, **about})
+
+    # ---- one attempt
+
+    def _ask(self, method: str, path: str, fields: Mapping[str, Any] | None = None) -> Any:
+        answer = self.http.call(method, path, b"" if fields is None else read.form(fields))
+        self.server_time = moment_of(answer.date) or self.server_time
+        try:
+            return read.document(path, answer.data, answer.charset)
+        except GatewayGarbledError as error:
+            detail = self.http.redact(f"{error.detail} (HTTP {answer.status}, {answer.shown})")
+            raise GatewayGarbledError(path, "garbled", detail) from None
