@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from fsm_robot.cli import orchestrator_objects
 from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
+from fsm_robot.cli.orchestrator_arguments import job_argument, print_table, robot_argument, task_argument
 from fsm_robot.cli.streams import complain, print_json, tell
 from fsm_robot.engine.wording import shown
 from fsm_robot.errors import SettingsError
 from fsm_robot.orchestrator import faults
-from fsm_robot.orchestrator.protocol import plain_guid
+from fsm_robot.orchestrator.quirks import CHOICES, MEANINGS
 from fsm_robot.orchestrator.rows import JobRow, iso
 from fsm_robot.orchestrator.store import Store
 
@@ -42,6 +43,8 @@ ROBOT is a label, a GUID or @FILE that holds the GUID: it is a password, and oth
 faults:  {syntax}
 {kinds}
 endpoints: {endpoints}
+quirks:  NAME=VALUE, the first value is the default
+{quirks}
 example: fsm-robot orchestrator fault "beat:status:503*3" "report:drop-after"
 """
 
@@ -49,7 +52,10 @@ example: fsm-robot orchestrator fault "beat:status:503*3" "report:drop-after"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     kinds = "\n".join(f"  {kind:<12} {what}" for kind, what in faults.KINDS.items())
-    parser.epilog = EPILOG.format(syntax=faults.SYNTAX, kinds=kinds, endpoints=", ".join(faults.ENDPOINTS))
+    known = "\n".join(f"  {name:<14} {what} ({'|'.join(CHOICES.get(name, ()))})" for name, what in MEANINGS.items())
+    parser.epilog = EPILOG.format(
+        syntax=faults.SYNTAX, kinds=kinds, endpoints=", ".join(faults.ENDPOINTS), quirks=known.replace(" ()", "")
+    )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--db", default="orchestrator.sqlite", metavar="FILE", help="its memory (default: %(default)s)")
@@ -70,6 +76,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-task", choices=["absent", "null", "empty", "null_text"], default="null", help="Task where there is none"
     )
     serve.add_argument("--numbers", choices=["text", "number"], default="text", help="numbers inside the documents")
+    serve.add_argument(
+        "--quirk", action="append", default=[], metavar="NAME=VALUE", help="differ where the vendor leaves it open"
+    )
     serve.add_argument("--auth", choices=["basic", "bearer", "both"], default="both", help="schemes that are taken")
     serve.add_argument(
         "--update-verb", choices=["PUT", "POST", "both"], default="both", help="verbs that job/update takes"
@@ -97,6 +106,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, what in STANDINGS.items():
         robot = commands.add_parser(name, parents=[shared], help=what)
         robot.add_argument("robot", metavar="ROBOT", help="label, GUID, or @FILE that holds the GUID")
+    orchestrator_objects.add_arguments(commands, shared)
     fault = commands.add_parser(
         "fault", parents=[shared], help="misbehave from now on; without TEXT list what is in force"
     )
@@ -107,12 +117,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do what was asked for."""
     store = Store(Path(arguments.db).absolute())
-    if arguments.action not in ("serve", "enqueue", "remember") and not store.path.exists():
+    makes = arguments.action in ("serve", "enqueue", "remember") or orchestrator_objects.makes_file(arguments)
+    if not makes and not store.path.exists():
         raise SettingsError(
             f"{store.path}: there is no such file; `serve` or `enqueue` makes it, --db names another one"
         )
     try:
-        return ACTIONS[arguments.action](arguments, store)
+        return {**ACTIONS, **orchestrator_objects.ACTIONS}[arguments.action](arguments, store)
     finally:
         store.close()
 
@@ -121,6 +132,7 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
     import random
 
     from fsm_robot.orchestrator.protocol import SCHEMES, WireForm
+    from fsm_robot.orchestrator.quirks import Quirks
     from fsm_robot.orchestrator.server import LOOPBACK, Orchestrator
     from fsm_robot.orchestrator.service import Service
 
@@ -133,6 +145,7 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
         known_only=arguments.known_only,
         lax=arguments.lax,
         verbs=("PUT", "POST") if arguments.update_verb == "both" else (arguments.update_verb,),
+        quirks=Quirks.parse(arguments.quirk),
     )
     server = Orchestrator(
         store,
@@ -178,7 +191,7 @@ def _runs_page(arguments: argparse.Namespace) -> Callable[[], str]:
 
 
 def _enqueue(arguments: argparse.Namespace, store: Store) -> int:
-    task, robot = _task(arguments.task), _robot(arguments.robot)
+    task, robot = task_argument(arguments.task), robot_argument(arguments.robot)
     for _ in range(arguments.times):
         print(store.enqueue(arguments.script, task, name=arguments.name, priority=arguments.priority, robot=robot))
     return 0
@@ -190,7 +203,7 @@ def _jobs(arguments: argparse.Namespace, store: Store) -> int:
         print_json([job.to_json() for job in jobs], indent=2)
     else:
         rows = [(job.guid, job.status_word, job.robot, iso(job.created_at) or "", job.script) for job in jobs]
-        _print_table(("job", "status", "robot", "created", "script"), rows)
+        print_table(("job", "status", "robot", "created", "script"), rows)
     return 0
 
 
@@ -201,7 +214,7 @@ def _robots(arguments: argparse.Namespace, store: Store) -> int:
     else:
         names = ("label", "status", "machine", "last_heartbeat", "job_name")
         rows = [(*(str(robot[name] or "") for name in names), _paused(robot)) for robot in robots]
-        _print_table(("robot", "status", "machine", "last heartbeat", "last job", ""), rows)
+        print_table(("robot", "status", "machine", "last heartbeat", "last job", ""), rows)
     return 0
 
 
@@ -210,11 +223,11 @@ def _paused(robot: Mapping[str, Any]) -> str:
 
 
 def _stop(arguments: argparse.Namespace, store: Store) -> int:
-    return _told(store.order_stop(_guid(arguments.job, store)))
+    return _told(store.order_stop(job_argument(arguments.job, store)))
 
 
 def _abort(arguments: argparse.Namespace, store: Store) -> int:
-    return _told(store.order_abort(_guid(arguments.job, store)))
+    return _told(store.order_abort(job_argument(arguments.job, store)))
 
 
 def _told(job: JobRow) -> int:
@@ -225,7 +238,7 @@ def _told(job: JobRow) -> int:
 
 
 def _standing(arguments: argparse.Namespace, store: Store) -> int:
-    action, robot = arguments.action, _robot(arguments.robot)
+    action, robot = arguments.action, robot_argument(arguments.robot)
     if action in ("forget", "remember"):
         label = store.set_active(robot, action == "remember")
     else:
@@ -273,58 +286,3 @@ def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text[:9]) <= 65535):
         raise argparse.ArgumentTypeError(f"must be a number from 0 to 65535, not {text!r}")
     return int(text)
-
-
-def _task(text: str | None) -> Mapping[str, Any] | None:
-    if text is None:
-        return None
-    where = "--task"
-    if text.startswith("@"):
-        where, text = text[1:], _read(text[1:])
-    try:
-        task = json.loads(text, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
-        raise SettingsError(f"{where}: is no JSON: {error}") from error
-    if not isinstance(task, dict):
-        raise SettingsError(f'{where}: must be a JSON object such as {{"month": "2026-10"}}')
-    return task
-
-
-def _no_number(word: str) -> None:
-    raise ValueError(f"{word} is no number that JSON knows")
-
-
-def _robot(text: str) -> str:
-    """Return the label or the GUID that `text`, or the file that it names, holds."""
-    if not text.startswith("@"):
-        return text
-    guid = plain_guid(_read(text[1:]))
-    if not guid:
-        raise SettingsError(f"{text[1:]}: its content is no GUID")
-    return guid
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise SettingsError(f"{path or 'the file behind @'}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise SettingsError(f"{path}: is not UTF-8 text; save the file as UTF-8") from error
-
-
-def _guid(text: str, store: Store) -> str:
-    """Return the GUID that a person means: whole, its beginning, or `last`."""
-    if text == "last" or plain_guid(text):
-        return plain_guid(text) or text
-    found = [job.guid for job in store.jobs() if text and job.guid.startswith(text.lower())]
-    if len(found) != 1:
-        raise SettingsError(f"{text!r} is the beginning of {len(found)} jobs; `fsm-robot orchestrator jobs` lists them")
-    return found[0]
-
-
-def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    cells = [tuple(map(shown, row)) for row in [head, *rows]]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
-    for row in cells:
-        print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -9,7 +9,10 @@ import attrs
 from fsm_robot.engine.wording import did_you_mean
 from fsm_robot.errors import RobotError
 
-ENDPOINTS = ("all", "heartbeat", "announce", "beat", "consume", "update", "claim", "report")
+ENDPOINTS = (
+    *("all", "heartbeat", "announce", "beat", "consume", "update", "claim", "report"),
+    *("log", "queue", "task", "take", "asset", "file", "job-create"),
+)
 KINDS: dict[str, str] = {
     "drop-before": "closes the connection and does nothing",
     "drop-after": "acts, and closes the connection without an answer",
@@ -22,6 +25,7 @@ KINDS: dict[str, str] = {
     "garbage": "acts, and answers 200 with bytes that mean nothing",
     "bom": "acts, and answers with a byte order mark before the JSON",
     "code": "heartbeats and consume: answers with another code (code:101); no job is taken",
+    "hold": "acts, and answers when `orchestrator release NAME` says so (hold:NAME)",
     "duplicate": "consume: hands out once more the job that the robot was given last",
 }
 # A fault that cannot strike would be used up by calls that it does nothing to.
@@ -31,7 +35,7 @@ LONGEST_SHOWN = 100
 LARGEST_NUMBER = 2**31 - 1
 SYNTAX = "ENDPOINT:KIND[:VALUE][*TIMES][~SECONDS][@PROBABILITY]"
 _PATTERN = re.compile(
-    r"(?P<endpoint>[a-z]+):(?P<kind>[a-z-]+)(?::(?P<value>[0-9./]+))?"
+    r"(?P<endpoint>[a-z-]+):(?P<kind>[a-z-]+)(?::(?P<value>[0-9./]+|(?<=hold:)[A-Za-z0-9_-]{1,50}))?"
     r"(?:\*(?P<times>[0-9]{1,6}))?(?:~(?P<for_s>[0-9.]{1,9}))?(?:@(?P<probability>[01]?\.?[0-9]*))?"
 )
 
@@ -55,6 +59,7 @@ class Fault:
         times: How often it strikes, None without end.
         for_s: How long it is in force, None without end.
         probability: How likely it strikes a call, from 0 to 1.
+        name: For `hold`: what releases the answer.
     """
 
     text: str
@@ -65,6 +70,7 @@ class Fault:
     times: int | None = 1
     for_s: float | None = None
     probability: float = 1.0
+    name: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Fault:
@@ -84,7 +90,10 @@ class Fault:
         can_strike = _STRIKES.get(parts["kind"], ENDPOINTS)
         if parts["endpoint"] not in can_strike:
             raise FaultError(f"fault {_short(text)}: {parts['kind']} is for {', '.join(can_strike)} only")
-        value, retry_after_s = _value(text, parts["kind"], parts["value"])
+        name = (parts["value"] or "") if parts["kind"] == "hold" else ""
+        if parts["kind"] == "hold" and not name:
+            raise FaultError(f"fault {_short(text)}: hold needs a name, such as hold:before-update")
+        value, retry_after_s = _value(text, parts["kind"], None if name else parts["value"])
         try:
             for_s = float(parts["for_s"]) if parts["for_s"] else None
             probability = float(parts["probability"]) if parts["probability"] else 1.0
@@ -96,7 +105,9 @@ class Fault:
             )
         unbounded = parts["for_s"] or parts["probability"]
         times = int(parts["times"]) if parts["times"] else None if unbounded else 1
-        return cls(text.strip(), parts["endpoint"], parts["kind"], value, retry_after_s, times, for_s, probability)
+        return cls(
+            text.strip(), parts["endpoint"], parts["kind"], value, retry_after_s, times, for_s, probability, name
+        )
 
 
 def _short(text: str) -> str:

@@ -6,7 +6,6 @@ import base64
 import binascii
 import json
 import re
-import uuid
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Literal
@@ -14,6 +13,7 @@ from urllib.parse import parse_qsl, unquote
 
 import attrs
 
+from fsm_robot.orchestrator.objects import TaskRow
 from fsm_robot.orchestrator.rows import STATUS_WORDS, JobRow
 
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -35,11 +35,15 @@ class Answer:
         status: HTTP status.
         body: A JSON value.
         code_key: Name of the key in `body` that holds the code, or empty.
+        headers: Further headers.
+        data: Bytes in the place of `body`, or None.
     """
 
     status: int
     body: Any
     code_key: str = ""
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    data: bytes | None = attrs.field(default=None, repr=False)
 
     @property
     def code(self) -> int | None:
@@ -67,11 +71,11 @@ class WireForm:
     no_task: Literal["absent", "null", "empty", "null_text"] = "null"
     numbers_as_strings: bool = True
 
-    def documents(self, job: JobRow) -> dict[str, Any]:
+    def documents(self, job: JobRow, task: TaskRow | None) -> dict[str, Any]:
         """Return `Job`, `ProcessVersion` and `Task` of a job."""
         found = {"Job": self._put(_job_document(job)), "ProcessVersion": self._put(_version_document(job))}
-        if job.task_text is not None:
-            found[self.task_key] = self._put(_task_document(job, job.task_text))
+        if task is not None:
+            found[self.task_key] = self._put(_task_document(task))
         elif self.no_task != "absent":
             found[self.task_key] = {"null": None, "empty": "", "null_text": "null"}[self.no_task]
         return found
@@ -114,7 +118,17 @@ def fold(name: str) -> str:
 
 
 def fields(content_type: str, body: bytes) -> dict[str, str]:
-    """Return the parameters of a form, JSON or multipart body by folded name.
+    """Return the parameters of a form, JSON or multipart body by folded name. Raises `GarbledRequestError`."""
+    return {fold(name): value for name, value in spelled_fields(content_type, body).items()}
+
+
+def query_fields(query: str) -> dict[str, str]:
+    """Return the parameters of an address by folded name. Raises `GarbledRequestError`."""
+    return fields("application/x-www-form-urlencoded", query.encode("latin-1", "replace"))
+
+
+def spelled_fields(content_type: str, body: bytes) -> dict[str, str]:
+    """Return the parameters of a form, JSON or multipart body by their names as they came.
 
     Raises:
         GarbledRequestError: The body is not what its Content-Type says.
@@ -132,7 +146,7 @@ def fields(content_type: str, body: bytes) -> dict[str, str]:
             text.encode()  # half a surrogate pair is no text, and nothing that is kept or sent could hold it
     except (ValueError, RecursionError, LookupError, AttributeError, TypeError) as error:  # the last three: email
         raise GarbledRequestError(f"the body is not readable as {kind or 'a form'}") from error
-    return {fold(name): value for name, value in pairs}
+    return dict(pairs)
 
 
 def without_secrets(path: str) -> str:
@@ -149,29 +163,6 @@ def status_number(text: str) -> int:
     if text.strip() not in map(str, STATUS_WORDS):
         raise GarbledRequestError("status must be a number from 0 to 8")
     return int(text)
-
-
-def job_row(job: JobRow) -> dict[str, Any]:
-    """Return a job as `/api/job/read` shows it."""
-    return {
-        "id": job.row_id,
-        "guid": job.guid,
-        "status": job.status,
-        "priority": job.priority,
-        "process_version_id": _version_id(job),
-        "process_version_guid": job.version_guid,
-        "process_version_name": job.script,
-        "robot_id": job.robot_id,
-        "account_id": 1,
-        "schedule_id": None,
-        "stop_after": None,
-        "abort_after": None,
-        "created_at": stamp(job.created_at),
-        "started_at": stamp(job.started_at),
-        "finished_at": stamp(job.finished_at),
-        "updated_at": stamp(job.updated_at),
-        "is_deleted": 0,
-    }
 
 
 def stamp(moment: datetime | None) -> str | None:
@@ -211,10 +202,6 @@ def _multipart_pairs(content_type: str, body: bytes) -> list[tuple[str, str]]:
     return pairs
 
 
-def _version_id(job: JobRow) -> int:
-    return uuid.UUID(job.version_guid).int % 100_000
-
-
 # The vendor publishes Job.GUID and ProcessVersion.Name only; the rest is our guess: its CRUD rows in PascalCase.
 def _job_document(job: JobRow) -> dict[str, Any]:
     return {
@@ -222,12 +209,12 @@ def _job_document(job: JobRow) -> dict[str, Any]:
         "GUID": job.guid,
         "Status": job.status,
         "Priority": job.priority,
-        "ProcessVersionId": _version_id(job),
+        "ProcessVersionId": job.version_id,
         "RobotId": job.robot_id,
         "AccountId": 1,
         "ScheduleId": None,
-        "StopAfter": None,
-        "AbortAfter": None,
+        "StopAfter": stamp(job.stop_after),
+        "AbortAfter": stamp(job.abort_after),
         "CreatedAt": stamp(job.created_at),
         "UpdatedAt": stamp(job.updated_at),
     }
@@ -235,9 +222,9 @@ def _job_document(job: JobRow) -> dict[str, Any]:
 
 def _version_document(job: JobRow) -> dict[str, Any]:
     return {
-        "Id": _version_id(job),
+        "Id": job.version_id,
         "GUID": job.version_guid,
-        "ProcessId": _version_id(job),
+        "ProcessId": job.version_id,
         "Name": job.script,
         "Description": "",
         "ProcessFileName": "",
@@ -248,26 +235,26 @@ def _version_document(job: JobRow) -> dict[str, Any]:
     }
 
 
-def _task_document(job: JobRow, parameters: str) -> dict[str, Any]:
+def _task_document(task: TaskRow) -> dict[str, Any]:
     return {
-        "Id": job.row_id,
-        "Guid": str(uuid.uuid5(uuid.UUID(job.guid), "task")),
-        "QueueId": 1,
-        "Name": job.name or job.script,
-        "Description": "",
-        "Status": 1,
-        "JobId": job.row_id,
-        "Priority": 1,
-        "Created": stamp(job.created_at),
-        "Started": stamp(job.consumed_at),
-        "Postponed": None,
-        "Deadline": None,
-        "Updated": stamp(job.updated_at),
-        "Comment": "",
+        "Id": task.row_id,
+        "Guid": task.guid,
+        "QueueId": task.queue_id,
+        "Name": task.name,
+        "Description": task.description,
+        "Status": task.status,
+        "JobId": task.job_id,
+        "Priority": task.priority,
+        "Created": stamp(task.created),
+        "Started": stamp(task.started),
+        "Postponed": stamp(task.postponed),
+        "Deadline": stamp(task.deadline),
+        "Updated": stamp(task.updated),
+        "Comment": task.comment,
         "IsDeleted": 0,
         "AccountId": 1,
-        "Tags": "",
-        "Retries": 0,
-        "ParentTask": None,
-        "Parameters": parameters,
+        "Tags": task.tags,
+        "Retries": task.retries,
+        "ParentTask": task.parent_task,
+        "Parameters": task.parameters,
     }

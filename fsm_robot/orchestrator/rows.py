@@ -1,4 +1,4 @@
-"""What the orchestrator remembers of a robot, a job and a call. Pure."""
+"""What the orchestrator remembers of a robot, a job and a call; its other things are in `objects`. Pure."""
 
 from __future__ import annotations
 
@@ -54,6 +54,12 @@ class JobRow:
         started_at: When the robot claimed it (status 8).
         finished_at: When it got its final status.
         updated_at: Last change.
+        task_id: Row of its task, or None.
+        version_id: Row of its process version.
+        source: `GUI` (a person here), `API` or `Trigger`.
+        stop_after: When it is asked to stop, or None.
+        abort_after: When it is aborted, or None.
+        last_message: What its robot logged last for it.
     """
 
     row_id: int
@@ -72,6 +78,12 @@ class JobRow:
     started_at: datetime | None
     finished_at: datetime | None
     updated_at: datetime
+    task_id: int | None = None
+    version_id: int = 0
+    source: str = "GUI"
+    stop_after: datetime | None = None
+    abort_after: datetime | None = None
+    last_message: str = ""
 
     @property
     def status_word(self) -> str:
@@ -99,6 +111,7 @@ class JobRow:
             "consumed_at": iso(self.consumed_at),
             "started_at": iso(self.started_at),
             "finished_at": iso(self.finished_at),
+            "source": self.source,
         }
 
 
@@ -118,6 +131,9 @@ class RobotRow:
         last_heartbeat: When it last sent a heartbeat, or None.
         active: Whether it is known; 101 is the answer to one that is not.
         paused: Whether it gets no new job.
+        group_id: Number of its group, or None.
+        public_guid: Names it in rows; its GUID, the password, is not known here.
+        created: When it was first seen, or None where that was not kept.
     """
 
     row_id: int
@@ -131,6 +147,13 @@ class RobotRow:
     last_heartbeat: datetime | None
     active: bool = True
     paused: bool = False
+    group_id: int | None = None
+    public_guid: str = ""
+    created: datetime | None = None
+
+    def status_number(self, now: datetime, silent_after_s: float) -> int:
+        """Return the status as the vendor's rows have it: 0 for one that fell silent or was never heard."""
+        return self.status if self.status_word(now, silent_after_s) in ("Ready", "Working") else 0
 
     def status_word(self, now: datetime, silent_after_s: float) -> str:
         """Return the status as people read it; a robot that fell silent is Disconnected."""

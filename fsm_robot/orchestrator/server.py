@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
+from typing import IO
 from urllib.parse import urlsplit
 
 import attrs
@@ -19,13 +21,17 @@ from fsm_robot.orchestrator.connections import BoundedHandler, BoundedServer, Li
 from fsm_robot.orchestrator.faults import Fault
 from fsm_robot.orchestrator.protocol import Answer, without_secrets
 from fsm_robot.orchestrator.rows import CallRow
-from fsm_robot.orchestrator.service import Call, Request, Service
+from fsm_robot.orchestrator.service import Call, Request, Service, takes_files
 from fsm_robot.orchestrator.store import Store
 
 LARGEST_BODY_BYTES = 1 << 20
+LARGEST_FILE_BYTES = 64 << 20
+SLOWEST_BYTES_PER_S = 1 << 20
+HELD_LOOK_S = 0.02
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _LONGEST_NUMBER = 9
 JSON_TYPE = "application/json; charset=utf-8"
+FILE_TYPE = "application/octet-stream"
 HTML_TYPE = "text/html; charset=utf-8"
 ERROR_PAGE = "<html><head><title>{status}</title></head><body><h1>{status}</h1><hr>nginx</body></html>"
 LOGIN_PAGE = "<!DOCTYPE html><html><head><title>Login</title></head><body><form>user password</form></body></html>"
@@ -174,12 +180,34 @@ class _Handler(BoundedHandler):
 
     def _call(self, path: str) -> None:
         at, monotonic_s = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"), time.monotonic()
-        body = self._body()
-        if body is None:
+        query = self.path.partition("?")[2]
+        head = self.command, path, self.headers.get("Authorization"), self.headers.get("Content-Type", "")
+        length = self._length(LARGEST_FILE_BYTES if takes_files(path) else LARGEST_BODY_BYTES)
+        if length is None:
             return
-        request = Request(
-            self.command, path, self.headers.get("Authorization"), self.headers.get("Content-Type", ""), body
-        )
+        if not takes_files(path):
+            body = self.rfile.read(length)
+            if len(body) == length:
+                self._answer(Request(*head, body, query), at, monotonic_s)
+            else:
+                self.close_connection = True
+            return
+        with tempfile.TemporaryFile(prefix="fsm-robot-upload-") as body_file:
+            self.incoming.allow(self.server.limits.request_s + length / SLOWEST_BYTES_PER_S)
+            if self._copy_body(body_file, length):
+                self._answer(Request(*head, b"", query, (body_file, length)), at, monotonic_s)
+
+    def _copy_body(self, target: IO[bytes], length: int) -> bool:
+        while length > 0:
+            piece = self.rfile.read(min(length, LARGEST_BODY_BYTES))
+            if not piece:
+                self.close_connection = True
+                return False
+            target.write(piece)
+            length -= len(piece)
+        return True
+
+    def _answer(self, request: Request, at: str, monotonic_s: float) -> None:
         try:
             fault, reply = self._acted(request, at, monotonic_s)
         except RobotError as error:  # of the file, or of a fault that an older version has left in it
@@ -187,7 +215,16 @@ class _Handler(BoundedHandler):
         if fault is not None and fault.kind == "delay":
             # In a thread of this connection; others are answered meanwhile.
             self.server.leaving.wait(fault.value)
+        elif fault is not None and fault.kind == "hold":
+            self._hold(fault.name)
         self._send(reply)
+
+    def _hold(self, name: str) -> None:
+        """Wait until somebody, maybe in another process, releases the answer."""
+        store = self._orchestrator.store
+        number = store.held.hold(name)
+        while store.held.is_held(number) and not self.server.leaving.wait(HELD_LOOK_S):
+            continue
 
     def _acted(self, request: Request, at: str, monotonic_s: float) -> tuple[Fault | None, _Reply | None]:
         """Do what the call asks for, write it down, and return the fault that struck and what is to be sent."""
@@ -196,16 +233,16 @@ class _Handler(BoundedHandler):
         fault = store.next_fault(call.endpoints, self._orchestrator.chance.random())
         answer = self._decide(service, request, call, fault)
         reply = None if answer is None else _reply(answer, fault)
-        is_told = answer is not None and (fault is None or fault.kind in ("delay", "bom", "code", "duplicate"))
+        is_told = answer is not None and (fault is None or fault.kind in ("delay", "bom", "code", "duplicate", "hold"))
         store.add_call(
             CallRow(
                 seq=0,
                 at=at,
                 monotonic_s=monotonic_s,
-                robot="" if call.robot is None else call.robot.label,
+                robot=call.caller,
                 verb=request.verb,
                 path=without_secrets(request.path),
-                fields={name[:100]: value[:500] for name, value in call.fields.items()},
+                fields={name[:100]: value[:500] for name, value in call.kept.items()},
                 http_status=None if reply is None else reply.status,
                 code=answer.code if answer is not None and is_told else None,
                 fault="" if fault is None else fault.text,
@@ -228,20 +265,17 @@ class _Handler(BoundedHandler):
         answer = service.act(request, call)
         return None if fault.kind == "drop-after" else answer
 
-    def _body(self) -> bytes | None:
-        """Return the request's body, or None where it has none that could be read; then an answer has been sent."""
+    def _length(self, largest: int) -> int | None:
+        """Return how long the request's body is, or None where it cannot be read; then an answer has been sent."""
         length, *more = self.headers.get_all("Content-Length") or ["0"]
         if self.headers.get("Transfer-Encoding"):
             self._refuse(411, "a Content-Length is needed")
         elif more or not (length.isascii() and length.isdigit()):
             self._refuse(400, "Content-Length must be one number")
-        elif len(length) > _LONGEST_NUMBER or int(length) > LARGEST_BODY_BYTES:
-            self._refuse(413, f"the body may have {LARGEST_BODY_BYTES} bytes")
+        elif len(length) > _LONGEST_NUMBER or int(length) > largest:
+            self._refuse(413, f"the body may have {largest} bytes")
         else:
-            body = self.rfile.read(int(length))
-            if len(body) == int(length):
-                return body
-            self.close_connection = True
+            return int(length)
         return None
 
     def _refuse(self, status: int, text: str) -> None:
@@ -273,18 +307,19 @@ def _reply(answer: Answer, fault: Fault | None) -> _Reply:
     if fault is not None and kind == "status":
         headers = {} if fault.retry_after_s is None else {"Retry-After": str(fault.retry_after_s)}
         return _Reply(answer.status, HTML_TYPE, ERROR_PAGE.format(status=answer.status).encode(), headers)
-    data = json.dumps(answer.body, ensure_ascii=False).encode()
+    data = json.dumps(answer.body, ensure_ascii=False).encode() if answer.data is None else answer.data
+    content_type = JSON_TYPE if answer.data is None else FILE_TYPE
     if kind == "html":
         return _Reply(200, HTML_TYPE, LOGIN_PAGE.encode())
     if kind == "empty":
         return _Reply(200, JSON_TYPE, b"")
     if kind == "truncated":
-        return _Reply(200, JSON_TYPE, data[: max(1, int(len(data) * TRUNCATED_SHARE))])
+        return _Reply(200, content_type, data[: max(1, int(len(data) * TRUNCATED_SHARE))])
     if kind == "garbage":
         return _Reply(200, "application/octet-stream", bytes(range(128, 256)))
     if kind == "bom":
-        return _Reply(answer.status, JSON_TYPE, b"\xef\xbb\xbf" + data)
-    return _Reply(answer.status, JSON_TYPE, data, is_cut=kind == "cut")
+        return _Reply(answer.status, content_type, b"\xef\xbb\xbf" + data)
+    return _Reply(answer.status, content_type, data, answer.headers, is_cut=kind == "cut")
 
 
 def _runs(runs_page: Callable[[], str]) -> _Reply:

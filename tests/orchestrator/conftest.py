@@ -1,15 +1,21 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import base64
+import http.client
+import json
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
 
+import attrs
 import pytest
 
 from fsm_robot.engine.redact import Redactor
 from fsm_robot.gateway.http import HttpGateway
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
-from tests.fakes.waiting import GUID
+from tests.fakes.waiting import GUID, PATIENCE_S
 
 OpenRobot = Callable[..., HttpGateway]
 TOKEN = "MGY4ZmFkNWItZDljYi00NjlmLWExNjUtNzA4Njc3Mjg5NTBl"  # base64 of GUID
@@ -35,3 +41,59 @@ def robot(server: Orchestrator) -> Iterator[OpenRobot]:
     yield open_one
     for gateway in opened:
         gateway.close()
+
+
+@attrs.frozen
+class Api:
+    """Whoever calls the object API: a robot or the holder of a key."""
+
+    server: Orchestrator
+    guid: str = GUID
+
+    def __call__(self, verb: str, call: str, body: bytes | None = None, headers: Mapping[str, str] | None = None,
+                 **fields: object) -> Any:  # fmt: skip
+        """Return what a call answers. Raises `AssertionError` where that is no 200."""
+        status, answer = self.tried(verb, call, body, headers, **fields)
+        assert status == 200, (status, answer)
+        return answer
+
+    def tried(
+        self, verb: str, call: str, body: bytes | None = None, headers: Mapping[str, str] | None = None,
+        **fields: object,
+    ) -> tuple[int, Any]:  # fmt: skip
+        """Return the status and what is answered: JSON where it is that, else bytes."""
+        status, _, answer = self.whole(verb, call, body, headers, **fields)
+        return status, answer
+
+    def whole(
+        self, verb: str, call: str, body: bytes | None = None, headers: Mapping[str, str] | None = None,
+        **fields: object,
+    ) -> tuple[int, Mapping[str, str], Any]:  # fmt: skip
+        """Return the status, the headers and what is answered."""
+        token = base64.b64encode(self.guid.encode()).decode()
+        path = "/".join(quote(part, safe="") for part in call.split("/"))
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE_S)
+        sent = {"Authorization": f"Basic {token}", "Content-Type": "application/x-www-form-urlencoded"}
+        data = urlencode(fields, errors="surrogateescape").encode() if body is None else body
+        connection.request(verb, f"/api/{path}", data, {**sent, **(headers or {})})
+        answer = connection.getresponse()
+        found = answer.read()
+        connection.close()
+        is_json = answer.headers["Content-Type"].startswith("application/json")
+        return answer.status, dict(answer.headers), json.loads(found) if is_json else found
+
+
+@pytest.fixture
+def api(server: Orchestrator) -> Api:
+    """A robot that uses the object API."""
+    return Api(server)
+
+
+def form_with_file(content: bytes, **fields: str) -> tuple[bytes, dict[str, str]]:
+    """Return a multipart body with a file in it, and its header."""
+    parts = [
+        f'--b7\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in fields.items()
+    ]
+    head = b'--b7\r\nContent-Disposition: form-data; name="file"; filename="f.bin"\r\n\r\n'
+    return b"".join([*parts, head, content, b"\r\n--b7--\r\n"]), {"Content-Type": "multipart/form-data; boundary=b7"}

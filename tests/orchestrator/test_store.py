@@ -303,7 +303,7 @@ def test_calls_are_kept_up_to_their_number_and_in_the_order_of_arrival(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that runs for months does not fill the disk; after a restart of the machine its clock begins anew."""
-    monkeypatch.setattr("fsm_robot.orchestrator.store.KEPT_CALLS", 500)
+    monkeypatch.setattr("fsm_robot.orchestrator.tables.calls.KEPT_CALLS", 500)
     for number in range(2000):
         at = f"2026-10-01T00:00:{number // 100:02}.{number % 100:02}0000Z"
         store.add_call(CallRow(0, at, 3000.0 - number, "", "POST", "/", {"n": str(number)}, 200))

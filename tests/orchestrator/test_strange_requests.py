@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from fsm_robot.cli import main
 from fsm_robot.errors import GatewayError
+from fsm_robot.orchestrator.api.routes import ROUTES
 from fsm_robot.orchestrator.faults import Fault, FaultError
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store, StoreError
@@ -99,10 +101,18 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=6,
 )
-NAMES = st.sampled_from(["Status", "guid", "JobGUID", "RobotGUID", "Machine", "IP"]) | TEXT
+NAMES = (
+    st.sampled_from(["Status", "guid", "JobGUID", "RobotGUID", "Machine", "IP"])
+    | st.sampled_from(["name", "QueueGuid", "parameters", "deadline", "postponed", "priority", "limit", "tags", "file"])
+    | st.sampled_from(["message", "level", "time", "TagNames", "TaskGuid", "type", "text", "RobotId", "ProcessGuid"])
+    | TEXT
+)
 REQUESTS = st.builds(
     call,
-    st.sampled_from([HEARTBEAT, "/api/robot/consumeNextJob", "/api/job/update", "/api/job/read/x", "/", "/x"]),
+    st.sampled_from([HEARTBEAT, "/api/robot/consumeNextJob", "/api/job/update", "/api/job/read/x", "/", "/x"])
+    | st.sampled_from([f"/api/{name}" for name in ROUTES])
+    | st.sampled_from([f"/api/{name}/1" for name in ROUTES])
+    | st.builds("/api/{}/{}".format, st.sampled_from([*ROUTES]), st.text("aя%/?&=#2 \x7f'\"", max_size=9).map(quote)),
     st.dictionaries(NAMES, JSON, max_size=4).map(lambda body: json.dumps(body).encode()) | st.binary(max_size=60),
     st.sampled_from(["application/json", "text/plain", "multipart/form-data; boundary=b", "multipart/form-data", ""]),
     st.sampled_from(["127.0.0.1", "localhost", "[", "evil.example"]),
@@ -119,6 +129,73 @@ def test_a_generated_request_gets_one_answer_and_no_traceback(
     told = sent(long_lived, data)
 
     assert statuses(told) or not data.splitlines()[0].split()
+    assert capfd.readouterr().err == ""
+
+
+FIELDS = st.dictionaries(
+    st.sampled_from(
+        [
+            "name",
+            "guid",
+            "queue_guid",
+            "task_guid",
+            "tag_names",
+            "parameters",
+            "deadline",
+            "postponed",
+            "priority",
+            "limit",
+            "offset",
+            "tags",
+            "status",
+            "file",
+            "message",
+            "level",
+            "time",
+            "type",
+            "text",
+            "robot_id",
+            "robot_type",
+            "robot_group_id",
+            "process_guid",
+            "folder_guid",
+            "retries",
+            "password_expiration",
+            "unique_tasks",
+            "job_guid",
+            "stop_after",
+            "robot_guid",
+            "created_after",
+        ]
+    ),
+    st.sampled_from(
+        ["1", "q", "0", "9999999999", "-1", "2026-10-31 10:00:00", "0001-01-01 00:00:00+23:59", "{}", "\x00"]
+    )
+    | st.text(max_size=9)
+    | JSON,
+    max_size=6,
+)
+
+
+@given(
+    call_name=st.sampled_from(sorted(ROUTES)),
+    fields=FIELDS,
+    name=st.sampled_from(["1", "q", "%", "%00", "%FF", "9" * 30]),
+)
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_an_object_call_with_any_fields_is_done_or_refused(
+    long_lived: Orchestrator, capfd: pytest.CaptureFixture[str], call_name: str, fields: dict[str, object], name: str
+) -> None:
+    """Never a 500: what cannot be kept is told to who sent it. Things called `1` and `q` are there, and get deleted."""
+    store, route = long_lived.store, ROUTES[call_name]
+    queue = store.queues.named("q")
+    store.tasks.add(queue, "q")
+    store.assets.add("q")
+    path = f"/api/{call_name}" if route.reference == "none" else f"/api/{call_name}/{name}"
+
+    told = sent(long_lived, call(path, json.dumps(fields).encode(), verb=route.verbs[0]))
+
+    assert statuses(told)[0] in (200, 400, 404, 409), told
     assert capfd.readouterr().err == ""
 
 

@@ -1,0 +1,33 @@
+"""What robots called, and what was answered. Old calls are dropped."""
+
+from __future__ import annotations
+
+import json
+
+import attrs
+
+from fsm_robot.orchestrator.rows import CallRow
+from fsm_robot.orchestrator.tables.database import Database
+
+KEPT_CALLS = 100_000
+
+
+@attrs.frozen
+class CallTable:
+    """Calls in the order of their arrival."""
+
+    file: Database
+
+    def add(self, call: CallRow) -> None:
+        """Write down a call; the number of `call` is given by the file."""
+        values = attrs.asdict(call) | {"fields": json.dumps(dict(call.fields), ensure_ascii=False)}
+        del values["seq"]
+        with self.file.transaction() as db:
+            seq = self.file.insert("calls", values)
+            if seq % 1000 == 0:
+                db.execute("DELETE FROM calls WHERE seq <= ?", (seq - KEPT_CALLS,))
+
+    def after(self, seq: int) -> list[CallRow]:
+        """Return the calls with a number above `seq`."""
+        rows = self.file.rows("SELECT * FROM calls WHERE seq > ? ORDER BY at, seq", seq)
+        return [CallRow(**{**dict(row), "fields": json.loads(row["fields"])}) for row in rows]
