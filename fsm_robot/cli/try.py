@@ -142,7 +142,7 @@ def _worker(script: Path, python: str, folder: Path, channel: Channel | None, da
     from fsm_robot.jobapi.server import JobServer
     from fsm_robot.worker.supervisor import ScriptWorker
 
-    offer: Callable[[], Any] = lambda: None  # noqa: E731
+    offer: Callable[[Job], Any] = lambda _: None  # noqa: E731
     withdraw: Callable[[], None] = lambda: None  # noqa: E731
     if channel is not None and data is not None:
 
@@ -150,7 +150,7 @@ def _worker(script: Path, python: str, folder: Path, channel: Channel | None, da
             channel.open()
             return channel.address
 
-        server = JobServer(listen, lambda: data)
+        server = JobServer(listen, lambda _: data)
         channel.job = server
         offer, withdraw = server.begin, server.end
     return ScriptWorker(

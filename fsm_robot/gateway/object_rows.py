@@ -5,6 +5,7 @@ The calls are the vendor's; docs/orchestrator.md, "Queues, tasks, assets, files,
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
@@ -178,3 +179,14 @@ def dates(value: Any) -> Sequence[str]:
     if isinstance(value, (dict, list)):
         return [str(each) for each in value]
     return [part.strip() for part in str(value).replace(",", ";").split(";") if part.strip()]
+
+
+def file_data(text: str) -> bytes:
+    """Return what a file of a row holds: text of base 16, 32 or 64. Raises `ValueError`."""
+    bare = "".join(text.split())
+    if len(bare) % 2 == 0 and all(character in "0123456789abcdefABCDEF" for character in bare):
+        return bytes.fromhex(bare)
+    try:
+        return base64.b32decode(bare)
+    except ValueError:
+        return base64.b64decode(bare, validate=True)

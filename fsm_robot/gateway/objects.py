@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import attrs
 
-from fsm_robot.errors import GatewayGarbledError
+from fsm_robot.errors import GatewayGarbledError, GatewayRejectedError
 from fsm_robot.gateway import object_rows as read
 from fsm_robot.gateway.failures import moment_of
 from fsm_robot.gateway.http import HttpGateway
 
 LIST_LIMIT = 100
+LARGEST_ROW_BYTES = 256 << 20
 Row = dict[str, Any]
 
 
@@ -79,8 +82,6 @@ class ObjectGateway:
         if "tags" in made:
             made["tags"] = ";".join(made["tags"])
         if "parameters" in made and not isinstance(made["parameters"], str):
-            import json
-
             made["parameters"] = json.dumps(made["parameters"])
         return made
 
@@ -99,6 +100,45 @@ class ObjectGateway:
         """Change an asset. All of it is sent: the vendor's default for a name that is left out renames it."""
         kept = {key: read.field(row, key) for key in ("guid", "name", "description", "type", "text", "password")}
         self._ask("PUT", "/api/asset/update", {**kept, **changes})
+
+    # ---- files
+
+    def upload(self, folder: str, name: str, path: str) -> None:
+        """Put a file into a folder, in place of one of its name."""
+        there = self._has_file(folder, name)
+        call, method = ("/api/files/update", "PUT") if there else ("/api/files/create", "POST")
+        with open(path, "rb") as file:
+            self.http.send_file(method, call, file, {"name": name, "folder_guid": folder}, name)
+
+    def download(self, folder: str, name: str, path: str) -> bool:
+        """Fetch a file to `path`; False where there is none."""
+        call = f"/api/files/read/{read.reference(name)}?folder_guid={read.reference(folder)}"
+        try:
+            with open(path, "wb") as sink:
+                _, content_type = self.http.fetch_file(call, sink)
+        except GatewayRejectedError as error:
+            if error.status == 404:
+                return False
+            raise
+        if "json" in content_type:
+            _unpack(path)
+        return True
+
+    def delete_file(self, folder: str, name: str) -> None:
+        """Remove a file."""
+        self._ask("DELETE", f"/api/files/delete/{read.reference(name)}?folder_guid={read.reference(folder)}")
+
+    def _has_file(self, folder: str, name: str) -> bool:
+        """Return whether a folder has a file; no call says it but the one that gives it."""
+        call = f"/api/files/read/{read.reference(name)}?folder_guid={read.reference(folder)}"
+        try:
+            with open(os.devnull, "wb") as sink:
+                self.http.fetch_file(call, sink)
+        except GatewayRejectedError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
 
     # ---- jobs
 
@@ -143,3 +183,20 @@ class ObjectGateway:
         except GatewayGarbledError as error:
             detail = self.http.redact(f"{error.detail} (HTTP {answer.status}, {answer.shown})")
             raise GatewayGarbledError(path, "garbled", detail) from None
+
+
+def _unpack(path: str) -> None:
+    """Replace an answer that is a row with the file as a text by the file; one that is not stays."""
+    if os.path.getsize(path) > LARGEST_ROW_BYTES:
+        return
+    with open(path, "rb") as stream:
+        content = stream.read()
+    try:
+        row = json.loads(content)
+        text = row["file"] if isinstance(row, dict) and read.field(row, "guid") else None
+        data = None if text is None else read.file_data(text)
+    except (ValueError, KeyError, RecursionError):
+        return  # the file itself is JSON
+    if data is not None:
+        with open(path, "wb") as stream:
+            stream.write(data)

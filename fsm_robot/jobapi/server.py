@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import attrs
+
+from fsm_robot.robot.ports import Job
 
 PROTOCOL = 1
 
@@ -29,19 +32,24 @@ class JobServer:
     Attributes:
         listen: Opens the robot's channel and returns its address, empty where it could not be opened.
         backend: Made when the script of a job asks for the first time: most scripts never do.
+        hide: Keeps a text out of everything that is written.
     """
 
     listen: Callable[[], str]
-    backend: Callable[[], Backend]
+    backend: Callable[[Job], Backend]
+    hide: Callable[[str], object] = lambda _: None
+    _job: Job | None = None
     _token: str = ""
+    _making: threading.Lock = attrs.field(factory=threading.Lock)
     _made: Backend | None = None
 
-    def begin(self) -> Mapping[str, Any] | None:
-        """Let the script ask that is about to start; return what it needs to know, or None without a channel."""
+    def begin(self, job: Job) -> Mapping[str, Any] | None:
+        """Let the script of a job ask that is about to start; return how, or None without a channel."""
         address = self.listen()
         if not address:
             return None
-        self._token, self._made = secrets.token_hex(16), None
+        self._job, self._token, self._made = job, secrets.token_hex(16), None
+        self.hide(self._token)
         return {"address": address, "token": self._token, "protocol": PROTOCOL}
 
     def end(self) -> None:
@@ -68,18 +76,21 @@ class JobServer:
     def _done(self, op: str, fields: Mapping[str, Any], *, one_way: bool) -> Mapping[str, Any] | None:
         from fsm_robot.sdk._errors import SdkError, kind_of
 
-        if self._made is None:
-            self._made = self.backend()
-        if one_way:
-            self._made.tell(op, fields)
-            return None
+        with self._making:
+            if self._made is None and self._job is not None:
+                self._made = self.backend(self._job)
+        backend = self._made
+        assert backend is not None  # there is a token, so there is a job
         try:
-            return {"result": self._made.call(op, fields)}
+            if one_way:
+                backend.tell(op, fields)
+                return None
+            return {"result": backend.call(op, fields)}
         except SdkError as error:
             return _refused(str(error), kind=kind_of(error))
-        except (TypeError, ValueError, KeyError) as error:
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
             # The SDK sends no such thing; whoever writes on the wire himself gets a sentence.
-            return _refused(f"{op}: what was sent is not what it takes: {error!r}")
+            return None if one_way else _refused(f"{op}: what was sent is not what it takes: {error!r}")
 
 
 def _refused(error: str, *, kind: str = "refused", closed: bool = False) -> Mapping[str, Any]:

@@ -26,7 +26,7 @@ from fsm_robot.errors import (
     ScriptRefusedError,
 )
 from fsm_robot.robot.heartbeats import HEARTBEAT, Pulse
-from fsm_robot.robot.ports import ConsumeAnswer, Ending, Gateway, HeartbeatAnswer, Job, Ledger, Past, Worker
+from fsm_robot.robot.ports import ConsumeAnswer, Ending, Gateway, HeartbeatAnswer, Job, Ledger, Past, Tasks, Worker
 from fsm_robot.robot.retries import Patience
 
 IN_PROGRESS = 8
@@ -81,6 +81,7 @@ class Callbacks:
         outcome: How the job in hand ended, empty while that is not known.
         idle_wait_s: How long `announce` goes on asking, every `idle_interval_s`, while there is no job.
         keep_task: Whether the journal gets the Task itself, and not only its digest.
+        tasks: The tasks of queues that scripts have in hand, None where scripts cannot take any.
         my: The section `[my]` of robot.toml, as a class `Settings` within the class declares it; else None.
         storage_broken: Whether a record could not be written: then no job is taken any more.
     """
@@ -101,6 +102,7 @@ class Callbacks:
     new_token: Callable[[], str] = _random_token
     keep_task: bool = False
     my: Any = None
+    tasks: Tasks | None = None
     job: Job | None = None
     job_run: int = 0
     run_token: str = ""
@@ -117,6 +119,7 @@ class Callbacks:
         """Kill what remains of the last life's script; take over the result that it could not deliver."""
         left = self.past.unsettled()
         if left is None:
+            self._settle_tasks()
             return Event("nothing_left")
         self.log.warning(
             "the last run left a job open", job=left.job_guid, script=left.script_name, in_state=left.last_state
@@ -125,11 +128,16 @@ class Callbacks:
         if ended:
             self.log.warning("ended what the last run left running", processes=ended)
         self._tidy(left.job_guid)
+        self._settle_tasks()  # not before their script is gone
         self.job, self.run_token = Job(left.job_guid, left.script_name), left.run_token
         self.outcome = left.outcome or "lost"
         data = {**self._job_data(), "outcome": self.outcome, "ended": list(ended)}
         # Said again: else the list of jobs, which knows an end of it, would close the job for the next life.
         return Event("result_left", {**data, "repeated": True} if left.repeated else data)
+
+    def _settle_tasks(self) -> None:
+        if self.tasks is not None:
+            self.tasks.settle_left()
 
     # ---- asking for a job
 
@@ -253,6 +261,17 @@ class Callbacks:
 
     def report_outcome(self, step: Step) -> Event:
         """Deliver the final status; no Working heartbeat leaves after it."""
+        # Reason and tasks stand beside the status that comes after them; after an abort nothing is waited for.
+        hurry = self.outcome == "aborted" or self.inbox.leaving()
+        if self.tasks is not None and not hurry:
+            self.tasks.job_ended(self.outcome, in_a_hurry=False)
+        try:
+            return self._reported(step)
+        finally:
+            if self.tasks is not None and hurry:
+                self.tasks.job_ended(self.outcome, in_a_hurry=True)
+
+    def _reported(self, step: Step) -> Event:
         self.pulse.stop()
         job = self._job()
         status = self.definition.outcomes[self.outcome]

@@ -175,6 +175,16 @@ class Ledger(Protocol):
         """Return when the next job could be kept: called before one is asked for. Raises `JournalError`."""
 
 
+class Tasks(Protocol):
+    """The tasks of queues that scripts have in hand."""
+
+    def settle_left(self) -> None:
+        """Give the tasks that an earlier life left open their end, as far as that is possible at once."""
+
+    def job_ended(self, outcome: str, *, in_a_hurry: bool) -> None:
+        """Give the tasks that the script left open their end, and send its lines; in a hurry nothing is waited for."""
+
+
 class JobIndex(Protocol):
     """Every job of the list of jobs but the newest ones. Every method may raise `OSError`."""
 

@@ -98,7 +98,7 @@ def _key(
     """Declare one key of robot.toml: its default, its one-line help and its check, kept together on the field."""
     metadata = {"help": help_text, "check": check}
     if isinstance(default, list):
-        return attrs.field(factory=tuple, metadata=metadata)
+        return attrs.field(factory=lambda: tuple(default), metadata=metadata)
     return attrs.field(default=default, repr=not secret, metadata=metadata)
 
 
@@ -171,6 +171,31 @@ class StorageSettings:
 
 
 @attrs.frozen(eq=False, repr=False)
+class SdkSettings:
+    """`[sdk]`: what scripts may ask of the robot: tasks, assets, files, jobs, lines of the log."""
+
+    enabled: bool = _key(True, "let scripts ask; fsm_robot.sdk needs it")
+    allow: tuple[str, ...] = _key(
+        ["*"], "what they may ask for: queue:NAME, asset:NAME, file:FOLDER/NAME, job:PROCESS, with * for any text"
+    )
+    take: str = _key(
+        "announce",
+        "how a task is taken: announce (by a tag, safe among robots that do so), verify (read back, for fast servers),"
+        " naive (for a queue of one robot)",
+        _one_of("announce", "verify", "naive"),
+    )
+    patience_s: float = _key(
+        120.0, "how long a question to the Orchestrator is repeated that fails for a passing reason", _between(0, 3600)
+    )
+    server_time: str = _key("utc", "in which zone the Orchestrator writes its times", _one_of("utc", "local"))
+    settle_s: float = _key(
+        5.0,
+        "how long the final status waits for open tasks and lines of the log; never after an abort",
+        _between(0, 60),
+    )
+
+
+@attrs.frozen(eq=False, repr=False)
 class LoggingSettings:
     """`[logging]`: how much is told."""
 
@@ -194,6 +219,7 @@ class Settings:
     scripts: ScriptsSettings = ScriptsSettings()
     session: SessionSettings = SessionSettings()
     storage: StorageSettings = StorageSettings()
+    sdk: SdkSettings = SdkSettings()
     logging: LoggingSettings = LoggingSettings()
     machine: MachineSettings = MachineSettings()
     my: Mapping[str, Any] = attrs.field(factory=dict)
@@ -232,6 +258,7 @@ SECTIONS: Mapping[str, type] = {
     "scripts": ScriptsSettings,
     "session": SessionSettings,
     "storage": StorageSettings,
+    "sdk": SdkSettings,
     "logging": LoggingSettings,
     "machine": MachineSettings,
 }

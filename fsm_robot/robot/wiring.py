@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from fsm_robot.engine.logs import Log
 from fsm_robot.engine.machine.core import RobotMachine
 from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.engine.posting import Asked
-from fsm_robot.engine.redact import Redactor
+from fsm_robot.engine.redact import Redactor, Secrets
 from fsm_robot.engine.runner import Runner
 from fsm_robot.engine.timeouts import Timeouts
 from fsm_robot.engine.timers import ThreadTimers
@@ -37,9 +37,12 @@ from fsm_robot.robot.settings import Settings, times
 
 if TYPE_CHECKING:
     from fsm_robot.engine.robot import Robot as OwnRobot
+    from fsm_robot.gateway.objects import ObjectGateway
+    from fsm_robot.jobapi.of_robot import ScriptsOfRobot
     from fsm_robot.worker.supervisor import ScriptWorker
 
 SHORTEST_USUAL_INTERVAL_S = 10.0
+TASKS_NAME = "tasks.jsonl"
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -110,9 +113,9 @@ def own_settings_of(settings: Settings, kind: type) -> Any:
     return own
 
 
-def redactor_for(settings: Settings) -> Redactor:
-    """Return what keeps the robot's GUID out of everything that is written."""
-    return Redactor.for_guid(settings.orchestrator.robot_guid)
+def redactor_for(settings: Settings) -> Secrets:
+    """Return what keeps the robot's GUID, and what scripts are given, out of everything that is written."""
+    return Secrets(settings.orchestrator.robot_guid.strip().strip("{}"))
 
 
 def log_for(settings: Settings, *, console: bool = True) -> Log:
@@ -151,8 +154,10 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
     definition = machine_for(settings, kind, cached=True)
     my = own_settings_of(settings, kind)
     redactor, clock, timers, inbox = redactor_for(settings), SystemClock(), ThreadTimers(log.write), QueueInbox()
+    log.redact = redactor.text  # one for all: it learns the passwords that scripts are given
     gateway = gateway_for(settings, redactor, log.warning)
-    worker = _LateWorker(settings, redactor, log)
+    scripts = _scripts(settings, gateway, redactor, log) if settings.sdk.enabled else None
+    worker = _LateWorker(settings, redactor, log, scripts)
     if settings.heartbeat.interval_s < SHORTEST_USUAL_INTERVAL_S:
         log.warning(
             "heartbeat.interval_s is below 10 s, which the orchestrator asks for",
@@ -183,6 +188,7 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
         idle_interval_s=settings.heartbeat.interval_s,
         keep_task=settings.storage.keep_task,
         my=my,
+        tasks=scripts,
     )
     journal = JournalFile(
         journal_directory,
@@ -192,8 +198,10 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
         make_room=lambda: machine_file.give_up_cache(settings.storage_directory),
     )
     machine = RobotMachine(definition)
-    asked = Asked(definition, inbox, lambda: _now(machine, callbacks))
+    asked = Asked(definition, inbox, lambda: _now(machine, callbacks, scripts))
     channel = Channel(settings.storage_directory, asked, log.warning, asked.end)
+    if scripts is not None:
+        scripts.channel = channel
     timeouts = Timeouts(timers, inbox, times(settings) | _times_in(my))
     runner = Runner(machine, journal, callbacks, inbox, log, timeouts, channel=channel)
     return Robot(runner, callbacks, inbox, gateway, journal, log)
@@ -207,14 +215,16 @@ def _times_in(my: Any) -> dict[str, float]:
     return times_in(my)
 
 
-def _now(machine: RobotMachine, callbacks: Callbacks) -> dict[str, Any]:
+def _now(machine: RobotMachine, callbacks: Callbacks, scripts: _LateScripts | None) -> dict[str, Any]:
     """Return what a robot of jobs does at this moment."""
     job = callbacks.job
+    progress = {"progress": dict(scripts.progress)} if scripts is not None and scripts.progress else {}
     in_hand = job is not None and machine.state not in ("Recovering", "Ready", "Consuming")
     return {
         "state": machine.state,
         "job": job.guid if job and in_hand else "",
         "script": job.script_name if job and in_hand else "",
+        **progress,
     }
 
 
@@ -272,6 +282,83 @@ class _Past:
             JobFolder(self.directory.parent / "jobs" / folder_name(job_guid)).clear(keep_job_file=False)
 
 
+def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: Log) -> _LateScripts:
+    def objects() -> ObjectGateway:
+        from fsm_robot.gateway.objects import ObjectGateway
+        from fsm_robot.jobapi.of_robot import zone_of
+
+        return ObjectGateway(gateway, zone_of(settings.sdk.server_time))
+
+    def made(listen: Callable[[], str], answering: Callable[[Any], None]) -> ScriptsOfRobot:
+        from fsm_robot.jobapi.of_robot import ScriptsOfRobot
+
+        return ScriptsOfRobot(
+            jobs_directory=settings.storage_directory / "jobs",
+            objects=objects,
+            listen=listen,
+            answering=answering,
+            secrets=redactor,
+            log=log.write,
+            robot_guid=settings.orchestrator.robot_guid,
+            allow=settings.sdk.allow,
+            take=settings.sdk.take,
+            patience_s=settings.sdk.patience_s,
+            settle_s=settings.sdk.settle_s,
+        )
+
+    return _LateScripts(settings.storage_directory / "jobs" / TASKS_NAME, made)
+
+
+@attrs.define(eq=False, repr=False)
+class _LateScripts:
+    """What scripts ask of the robot, imported with the first script, or where tasks were left open."""
+
+    tasks_file: Path
+    make: Callable[[Callable[[], str], Callable[[Any], None]], ScriptsOfRobot]
+    channel: Channel | None = None
+    _made: ScriptsOfRobot | None = None
+
+    def offer(self, job: Job) -> Mapping[str, Any] | None:
+        """Let the script of a job ask; return how, None where the channel could not be opened."""
+        return self._built().offer(job)
+
+    def withdraw(self) -> None:
+        """Let it ask no more."""
+        if self._made is not None:
+            self._made.withdraw()
+
+    def settle_left(self) -> None:
+        """See `ports.Tasks.settle_left`."""
+        if self.tasks_file.exists():
+            self._built().settle_left()
+
+    def job_ended(self, outcome: str, *, in_a_hurry: bool) -> None:
+        """See `ports.Tasks.job_ended`."""
+        if self._made is not None:
+            self._made.job_ended(outcome, in_a_hurry=in_a_hurry)
+
+    @property
+    def progress(self) -> Mapping[str, Any]:
+        """What the script in hand has told of its progress."""
+        return {} if self._made is None else self._made.progress
+
+    def _built(self) -> ScriptsOfRobot:
+        if self._made is None:
+            self._made = self.make(self._listen, self._answer)
+        return self._made
+
+    def _listen(self) -> str:
+        channel = self.channel
+        if channel is None:
+            return ""
+        channel.open()
+        return channel.address
+
+    def _answer(self, server: Any) -> None:
+        if self.channel is not None:
+            self.channel.job = server
+
+
 @attrs.define(eq=False, repr=False)
 class _LateWorker:
     """The worker, imported and built with the first job: a robot that finds none never pays for it."""
@@ -279,6 +366,7 @@ class _LateWorker:
     settings: Settings
     redactor: Redactor
     log: Log
+    scripts: _LateScripts | None = None
     _worker: ScriptWorker | None = None
 
     def start(self, job: Job, run_token: str, ended: Callable[[Ending], None]) -> None:
@@ -315,6 +403,13 @@ class _LateWorker:
 
         return [legacy.argument(job.process_version_guid, job.guid, legacy.settings_file())]
 
+    def _offer(self, job: Job) -> Mapping[str, Any] | None:
+        return None if self.scripts is None else self.scripts.offer(job)
+
+    def _withdraw(self) -> None:
+        if self.scripts is not None:
+            self.scripts.withdraw()
+
     def _built(self) -> ScriptWorker:
         if self._worker is None:
             import gc
@@ -333,6 +428,8 @@ class _LateWorker:
                 keep_job_files=self.settings.scripts.keep_job_files,
                 log=self.log.write,
                 arguments=self._arguments,
+                offer=self._offer,
+                withdraw=self._withdraw,
             )
         return self._worker
 

@@ -70,7 +70,7 @@ class ScriptWorker:
     keep_job_files: bool
     log: Callable[..., None]
     arguments: Callable[[Job], Sequence[str]] = lambda _: ()
-    offer: Callable[[], Mapping[str, Any] | None] = lambda: None
+    offer: Callable[[Job], Mapping[str, Any] | None] = lambda _: None
     withdraw: Callable[[], None] = lambda: None
     _running: _Running | None = None
     _given_up: list[_Running] = attrs.field(factory=list)
@@ -151,7 +151,7 @@ class ScriptWorker:
             self._given_up.append(self._running)
         self._running, folder, tree = running, running.folder, running.tree
         try:
-            folder.create(job, self.redactor, self.offer())
+            folder.create(job, self.redactor, self.offer(job))
             writer = running.output.open(system.open_pipe)
             command = [self.python, str(script), *self.arguments(job)]
             environment = {**script_environment(os.environ, folder), system.RUN_TOKEN: run_token}

@@ -16,10 +16,12 @@ import pytest
 from fsm_robot.engine import channel as channels
 from fsm_robot.engine.channel import Channel
 from fsm_robot.jobapi.server import JobServer
+from fsm_robot.robot.ports import Job
 from fsm_robot.sdk import ConflictError, MaybeDoneError, NotSupportedError, RefusedError, UnavailableError
 from fsm_robot.sdk._folder import Folder
 from fsm_robot.sdk._jobapi import JobApi
 
+JOB = Job("j", "script")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="writes on the socket by hand")
 
 
@@ -62,9 +64,9 @@ def served(tmp_path: Path) -> Iterator[Served]:
         return channel.address
 
     folder = Folder(str(tmp_path / "data"))
-    server = JobServer(listen, lambda: folder)
+    server = JobServer(listen, lambda _: folder)
     channel.job = server
-    offered = server.begin()
+    offered = server.begin(JOB)
     assert offered is not None
     yield Served(channel, server, warnings, offered)
     channel.close()
@@ -101,7 +103,7 @@ def test_a_token_ends_with_its_job(served: Served) -> None:
     with pytest.raises(RefusedError, match="is over"):
         old.call("task.list", {"queue": "Q"})
 
-    again = served.server.begin()
+    again = served.server.begin(JOB)
 
     assert again is not None
     assert again["token"] != served.offered["token"]
