@@ -80,11 +80,12 @@ class JobFolder:
         for file in (self.stop_flag, self.job_file, self.exception):
             file.unlink(missing_ok=True)
         documents: dict[str, Any] = {key: job.documents.get(key) for key in ("job", "process_version", "task")}
-        offered = {"api": dict(api)} if api else {}
-        text = json.dumps({**documents, "stop_flag": str(self.stop_flag), **offered}, ensure_ascii=True)
+        told = redactor.text(json.dumps({**documents, "stop_flag": str(self.stop_flag)}, ensure_ascii=True))
+        # Its token is kept out of everything that is written, but for here.
+        offered = f', "api": {json.dumps(dict(api))}' if api else ""
         descriptor = system.create_private(str(self.job_file))
         with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-            stream.write(redactor.text(text))
+            stream.write(f"{told[:-1]}{offered}}}")
 
     def raise_stop_flag(self) -> None:
         """Let `fsm_robot.job.stop_requested` say yes. Raises `OSError`."""

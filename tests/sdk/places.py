@@ -13,6 +13,10 @@ from typing import Any
 
 import attrs
 
+from fsm_robot.orchestrator.tables.storage import Plain
+from fsm_robot.orchestrator.tables.tasks import TaskFilter
+from fsm_robot.sdk._values import moment, priority_number, status_number, status_word, tag_list
+
 PACKAGE_FOLDER = Path(__file__).parents[2]
 LONGEST_S = 60
 
@@ -85,3 +89,84 @@ class Place:
     def log(self) -> list[Mapping[str, Any]]:
         file = self.path / ".run" / "logs.jsonl"
         return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
+
+
+@attrs.define
+class RobotPlace(Place):
+    """A robot with an orchestrator of its own; the script is a job."""
+
+    robot: Any = None
+    sdk: dict[str, Any] = attrs.field(factory=dict)
+    environment_of_robot: dict[str, str] = attrs.field(factory=dict)
+
+    @property
+    def store(self) -> Any:
+        return self.robot.store
+
+    def queue(self, name: str, tasks: Sequence[Any] = (), **options: Any) -> None:
+        queue = self.store.queues.add(name, **options)
+        for task in tasks:
+            values = {
+                "tags": ";".join(tag_list(task.get("tags"))),
+                "priority": priority_number(task.get("priority", 1)),
+                "deadline": moment(task.get("deadline")),
+            }
+            parameters = json.dumps(task.get("parameters", {}))
+            made = self.store.tasks.add(queue, task.get("name", ""), parameters, **values)
+            if "status" in task:
+                changes = {"status": status_number(task["status"]), "postponed": moment(task.get("postponed"))}
+                self.store.tasks.change(made, changes)
+
+    def assets(self, **assets: Any) -> None:
+        for name, value in assets.items():
+            if isinstance(value, str):
+                self.store.assets.add(name, type=2, text=value)
+            elif "dates" in value:
+                self.store.assets.add(name, type=3, text=json.dumps(value["dates"]))
+            else:
+                self.store.assets.add(name, type=1, text=value["login"], password=value["password"])
+
+    def file(self, folder: str, name: str, content: bytes) -> None:
+        self.folders(folder)
+        self.store.storage.add_file(name, Plain(content), self.store.storage.folder(folder))
+
+    def folders(self, *names: str) -> None:
+        for name in names:
+            if name not in [each.name for each in self.store.storage.folders()]:
+                self.store.storage.add_folder(name)
+
+    def run(self, script: str, *options: str, code: int | None = 0) -> str:
+        self.robot.script("script", dedent(script))
+        self.robot.settings(sdk=self.sdk, scripts={"python": self.python})
+        guid = self.store.enqueue("script", self.task_of_job)
+        done = self.robot.run(**self.environment_of_robot)
+        output = self.robot.path / "state" / "jobs" / guid / "output.log"
+        said = output.read_text(encoding="utf-8")
+        self.said = f"{said}\n{done}"
+        self.job = self.store.job(guid)
+        if code is not None:
+            assert (self.job.status == 4) == (code == 0), self.said
+        return said
+
+    task_of_job: Any = None
+    job: Any = None
+
+    def tasks(self, queue: str = "Q") -> dict[str, Mapping[str, Any]]:
+        found = self.store.tasks.fitting(TaskFilter(self.store.queues.find(queue).row_id, limit=10_000))
+        rows = sorted(found, key=lambda each: each.row_id)
+        return {
+            row.name: {
+                "name": row.name,
+                "status": row.status,
+                "status_word": status_word(row.status),
+                "comment": row.comment,
+                "tags": tag_list(row.tags),
+                "priority": row.priority,
+                "parameters": json.loads(row.parameters),
+                "moves": [(move.before, move.after) for move in self.store.tasks.moves(row)],
+            }
+            for row in rows
+        }
+
+    def log(self) -> list[Mapping[str, Any]]:
+        return [{"level": line.level.upper(), "message": line.message} for line in self.store.logs.newest()]
