@@ -110,6 +110,11 @@ class Channel:
             self._changed.wait_for(lambda: not self._answering, ENDS_WITHIN_S)
         listener.close()
 
+    def drained(self, within_s: float) -> bool:
+        """Wait until everything was read that is on its way, and who sent it has gone; at most so many seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._connections, within_s)
+
     def _write_down(self, address: str) -> None:
         content = {"address": address, "token": self._token, "pid": os.getpid()}
         new = self.folder / f"{NAME}.{os.getpid()}"
@@ -150,6 +155,7 @@ class Channel:
         finally:
             with self._changed:
                 self._connections -= 1
+                self._changed.notify_all()
             connection.close()
 
     def _serve_one(self, connection: local.Connection, within_s: float) -> bool:

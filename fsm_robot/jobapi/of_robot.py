@@ -23,6 +23,8 @@ LEDGER_NAME = "tasks.jsonl"
 RECOVERING_S = 10.0
 """How long a start waits until the tasks of an earlier life have their end; what takes longer is tried again."""
 HURRY_S = 0.0
+DRAINED_S = 1.0
+"""How long it may take to read what a script has sent before it ended: it is in the system's memory."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -34,6 +36,7 @@ class ScriptsOfRobot:
         objects: Makes the calls; built with the first one.
         listen: Opens the robot's channel and returns its address.
         answering: Gives the channel what answers scripts.
+        drained: Waits until everything was read that scripts have sent, at most so many seconds.
         secrets: Learns each secret before a script has it.
         log: Writes a line of the robot's own log.
         robot_guid: Named in lines of the log.
@@ -47,6 +50,7 @@ class ScriptsOfRobot:
     objects: Callable[[], Objects]
     listen: Callable[[], str]
     answering: Callable[[JobServer], None]
+    drained: Callable[[float], object]
     secrets: Secrets
     log: Callable[..., None]
     robot_guid: str = attrs.field(repr=False)
@@ -92,12 +96,14 @@ class ScriptsOfRobot:
 
     def job_ended(self, outcome: str, *, in_a_hurry: bool) -> None:
         """See `robot.ports.Tasks.job_ended`."""
+        within_s = HURRY_S if in_a_hurry else self.settle_s
+        if self._server is not None:
+            self.drained(min(within_s, DRAINED_S))
         operations = self._made
         if operations is None:
             return
         from fsm_robot.jobapi.hands import LEFT, STOPPED
 
-        within_s = HURRY_S if in_a_hurry else self.settle_s
         comment = STOPPED if outcome in ("stopped", "stop_ran_out", "aborted") else LEFT
         operations.wind_up(comment, within_s)
 

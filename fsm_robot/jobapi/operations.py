@@ -40,6 +40,8 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 15.0
 LARGEST_LIST = 1000
 NEW, IN_PROGRESS, POSTPONED = 0, 1, 5
 STOP_JOB = 6
+SAME_MOMENT_S = 2.0
+"""Rows and answers tell whole seconds."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -249,24 +251,20 @@ class Operations:
         fields = {**row, "name": name or f"{self.job.script_name} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"}
         if "comment" in fields:
             fields["comment"] = self.secrets.text(fields["comment"])
-        before = {each["guid"] for each in self._named(queue, name)} if name else set()
-
-        def made() -> str:
-            return self.objects.create_task(queue, fields)
-
+        began = self.objects.server_time
         try:
-            return self._asked(made, f"the queue {queue}", kinds=NOT_ACTED)
+            return self._asked(lambda: self.objects.create_task(queue, fields), f"the queue {queue}", kinds=NOT_ACTED)
         except MaybeDoneError:
-            # Looked up by its name: what was not there before is the one that was made.
-            new = [each["guid"] for each in self._named(queue, name) if each["guid"] not in before] if name else []
-            if not new:
+            # Looked up by its name: one that is as young as this call is the one that was made.
+            made = [each["guid"] for each in self._named(queue, name) if _is_since(each, began)] if name else []
+            if not made:
                 raise
-            return str(new[0])
-        except RefusedError as error:
+            return str(made[-1])
+        except RefusedError:
             if name and self._named(queue, name):
                 if skip:
                     return ""
-                raise ConflictError(f"the queue {queue} has a task {name} already: {error}") from None
+                raise ConflictError(f"the queue {queue} has a task {name} already, and takes each name once") from None
             raise
 
     def _named(self, queue: str, name: str) -> list[Row]:
@@ -408,7 +406,7 @@ class Operations:
         if error.kind in PASSING:
             return MaybeDoneError(f"{what}: {text}; look before you ask again")
         if getattr(error, "status", None) == 404:
-            return NotFoundError(f"{what} is not there: {text}")
+            return NotFoundError(f"{what} is not there, or not for this robot")
         return RefusedError(f"{what}: {text}")
 
     def _may(self, kind: str, name: str) -> None:
@@ -416,6 +414,11 @@ class Operations:
             return
         hint = nearest(f"{kind}:{name}", [pattern for pattern in self.allow if pattern.startswith(kind)])
         raise RefusedError(f"`[sdk] allow` in robot.toml does not name {kind}:{name}{hint}")
+
+
+def _is_since(row: Mapping[str, Any], began: datetime | None) -> bool:
+    created = moment(row["created"])
+    return created is not None and began is not None and (began - created).total_seconds() <= SAME_MOMENT_S
 
 
 def fits(row: Mapping[str, Any], filters: Mapping[str, Any]) -> bool:

@@ -40,6 +40,7 @@ class JobServer:
     hide: Callable[[str], object] = lambda _: None
     _job: Job | None = None
     _token: str = ""
+    _last_token: str = ""
     _making: threading.Lock = attrs.field(factory=threading.Lock)
     _made: Backend | None = None
 
@@ -53,8 +54,8 @@ class JobServer:
         return {"address": address, "token": self._token, "protocol": PROTOCOL}
 
     def end(self) -> None:
-        """Let nobody ask any more until the next `begin`."""
-        self._token = ""
+        """Let nobody ask any more until the next `begin`; what was told before that is still on its way."""
+        self._last_token, self._token = self._token, ""
 
     @property
     def used(self) -> Backend | None:
@@ -63,7 +64,8 @@ class JobServer:
 
     def __call__(self, request: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Answer one request; None where no answer is waited for."""
-        given, token = request.get("token"), self._token
+        one_way = bool(request.get("one_way"))
+        given, token = request.get("token"), self._token or (self._last_token if one_way else "")
         if not (token and isinstance(given, str) and hmac.compare_digest(given.encode(), token.encode())):
             return _refused("the job of this script is over, or it is no script of this robot", closed=True)
         op, fields = request.get("op"), request.get("with", {})
@@ -71,7 +73,7 @@ class JobServer:
             return _refused(f"this robot speaks protocol {PROTOCOL} with its scripts", kind="not_supported")
         if not isinstance(op, str) or not isinstance(fields, dict):
             return _refused("a request has an `op` and an object `with`")
-        return self._done(op, fields, one_way=bool(request.get("one_way")))
+        return self._done(op, fields, one_way=one_way)
 
     def _done(self, op: str, fields: Mapping[str, Any], *, one_way: bool) -> Mapping[str, Any] | None:
         from fsm_robot.sdk._errors import SdkError, kind_of

@@ -289,14 +289,15 @@ def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: L
 
         return ObjectGateway(gateway, zone_of(settings.sdk.server_time))
 
-    def made(listen: Callable[[], str], answering: Callable[[Any], None]) -> ScriptsOfRobot:
+    def made(late: _LateScripts) -> ScriptsOfRobot:
         from fsm_robot.jobapi.of_robot import ScriptsOfRobot
 
         return ScriptsOfRobot(
             jobs_directory=settings.storage_directory / "jobs",
             objects=objects,
-            listen=listen,
-            answering=answering,
+            listen=late.listen,
+            answering=late.answer,
+            drained=late.drained,
             secrets=redactor,
             log=log.write,
             robot_guid=settings.orchestrator.robot_guid,
@@ -314,7 +315,7 @@ class _LateScripts:
     """What scripts ask of the robot, imported with the first script, or where tasks were left open."""
 
     tasks_file: Path
-    make: Callable[[Callable[[], str], Callable[[Any], None]], ScriptsOfRobot]
+    make: Callable[[_LateScripts], ScriptsOfRobot]
     channel: Channel | None = None
     _made: ScriptsOfRobot | None = None
 
@@ -344,19 +345,25 @@ class _LateScripts:
 
     def _built(self) -> ScriptsOfRobot:
         if self._made is None:
-            self._made = self.make(self._listen, self._answer)
+            self._made = self.make(self)
         return self._made
 
-    def _listen(self) -> str:
+    def listen(self) -> str:
+        """Open the robot's channel and return its address, empty where that could not be."""
         channel = self.channel
         if channel is None:
             return ""
         channel.open()
         return channel.address
 
-    def _answer(self, server: Any) -> None:
+    def answer(self, server: Callable[[Mapping[str, Any]], Mapping[str, Any] | None]) -> None:
+        """Let scripts be answered on the channel."""
         if self.channel is not None:
             self.channel.job = server
+
+    def drained(self, within_s: float) -> bool:
+        """Wait until everything was read that scripts have sent."""
+        return self.channel is None or self.channel.drained(within_s)
 
 
 @attrs.define(eq=False, repr=False)

@@ -48,6 +48,9 @@ class Place:
         (self.path / "files" / folder).mkdir(parents=True, exist_ok=True)
         (self.path / "files" / folder / name).write_bytes(content)
 
+    def folders(self, *names: str) -> None:
+        """Have these folders in the storage: a folder of data has each that is written to."""
+
     def run(self, script: str, *options: str, code: int | None = 0) -> str:
         """Run the text of a script, and return what it printed; `code` is the exit code that it must have."""
         file = self.path / "script.py"
@@ -85,6 +88,15 @@ class Place:
 
     def statuses(self, queue: str = "Q") -> list[str]:
         return [row["status_word"] for row in self.tasks(queue).values()]
+
+    def own_task(self, parameters: Any) -> None:
+        """Give the job a task of its own."""
+        (self.path / "task.json").write_text(json.dumps({"name": "own", "parameters": parameters}))
+
+    def own_task_now(self) -> Mapping[str, Any] | None:
+        """Return the job's own task, None where nothing has changed it."""
+        file = self.path / ".run" / "task.json"
+        return json.loads(file.read_text(encoding="utf-8"))[0] if file.exists() else None
 
     def log(self) -> list[Mapping[str, Any]]:
         file = self.path / ".run" / "logs.jsonl"
@@ -167,6 +179,13 @@ class RobotPlace(Place):
             }
             for row in rows
         }
+
+    def own_task(self, parameters: Any) -> None:
+        self.task_of_job = parameters
+
+    def own_task_now(self) -> Mapping[str, Any] | None:
+        (row,) = self.tasks("jobs").values()
+        return None if row["status_word"] == "In progress" else row
 
     def log(self) -> list[Mapping[str, Any]]:
         return [{"level": line.level.upper(), "message": line.message} for line in self.store.logs.newest()]

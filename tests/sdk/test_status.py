@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from tests.sdk.places import Place
@@ -216,21 +214,22 @@ with first:
 
 def test_the_jobs_own_task_fails_with_the_job(place: Place) -> None:
     """An exception in it is the outcome of the job, so it goes on up."""
-    (place.path / "task.json").write_text(json.dumps({"name": "own", "parameters": {"month": "2026-10"}}))
+    place.own_task({"month": "2026-10"})
 
     place.run(f'{HEAD}\nwith job_task() as task:\n    raise OSError(task["month"])', code=1)
 
-    task = json.loads((place.path / ".run" / "task.json").read_text())[0]
+    task = place.own_task_now()
+    assert task is not None
     assert (task["status_word"], task["comment"]) == ("Failed (Application)", "OSError: 2026-10")
 
 
 def test_the_jobs_own_task_that_is_only_read_stays_as_it_is(place: Place) -> None:
     """Most scripts read their parameters and nothing else."""
-    (place.path / "task.json").write_text(json.dumps({"parameters": {"month": "2026-10"}}))
+    place.own_task({"month": "2026-10"})
 
     assert "2026-10" in place.run(f'{HEAD}\nprint(job_task()["month"])')
 
-    assert not (place.path / ".run" / "task.json").exists()
+    assert place.own_task_now() is None
 
 
 def test_a_job_without_a_task_has_none(place: Place) -> None:
