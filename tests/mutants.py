@@ -200,9 +200,13 @@ MACHINE = [
     ),
 ]
 
-CALLBACKS, RUNNER, PULSE = "fsm_robot/robot/callbacks.py", "fsm_robot/engine/runner.py", "fsm_robot/robot/heartbeats.py"
+CALLBACKS, RUNNER, HEARTBEATS = (
+    "fsm_robot/robot/callbacks.py",
+    "fsm_robot/engine/runner.py",
+    "fsm_robot/robot/heartbeats.py",
+)
 TIMEOUTS = "fsm_robot/engine/timeouts.py"
-PATIENCE, RETRY = "fsm_robot/robot/retries.py", "fsm_robot/engine/retry.py"
+RETRIES, RETRY = "fsm_robot/robot/retries.py", "fsm_robot/engine/retry.py"
 LOOK_BACK = "fsm_robot/robot/look_back.py"
 FILE, LEDGER, UNSETTLED = (
     "fsm_robot/engine/journal/file.py",
@@ -222,7 +226,7 @@ ACT = """        callback: Callable[[Step], Event | None] = getattr(self.callbac
 """
 CODE = [
     Mutant("act before the journal", RUNNER, APPEND, ""),
-    Mutant("late events count", CALLBACKS, "event.job_run != self.job_run", "False"),
+    Mutant("late events count", CALLBACKS, "event.job_run != self._number()", "False"),
     Mutant(
         "a broken journal is not told",
         RUNNER,
@@ -236,7 +240,10 @@ CODE = [
         "event = self._take()",
     ),
     Mutant(
-        "skip the recovery kill", CALLBACKS, "self.worker.end_remains(left.run_token) if left.run_token else ()", "()"
+        "skip the recovery kill",
+        CALLBACKS,
+        "self.ports.worker.end_remains(left.run_token) if left.run_token else ()",
+        "()",
     ),
     Mutant("ignore the unsettled job", CALLBACKS, "if left is None:", "if left is None or left:"),
     Mutant("forget the outcome that was left", CALLBACKS, 'left.outcome or "lost"', '"lost"'),
@@ -247,24 +254,24 @@ CODE = [
     Mutant(
         "the journals are not asked how a repeated job ended",
         CALLBACKS,
-        "self.ledger.outcome(job_guid) or self.past.outcome(job_guid)",
-        "self.ledger.outcome(job_guid)",
+        "self.ports.ledger.outcome(job_guid) or self.ports.past.outcome(job_guid)",
+        "self.ports.ledger.outcome(job_guid)",
     ),
     Mutant(
         "beats go on after the report",
         CALLBACKS,
-        '        """Deliver the final status; no Working heartbeat leaves after it."""\n        self.pulse.stop()',
+        '        """Deliver the final status; no Working heartbeat leaves after it."""\n        self.heartbeats.stop()',
         '        """Deliver."""',
     ),
     Mutant("no run token in the journal", CALLBACKS, '"run_token": self.run_token}', '"run_token": ""}'),
-    Mutant("the number of the job stays", CALLBACKS, "self.job_run += 1", "self.job_run = 1"),
+    Mutant("the number of the job stays", CALLBACKS, "self._number() + 1, ", "1, "),
     Mutant("every kill is an abort", CALLBACKS, '"stop_ran_out" if step.source', '"aborted" if step.source'),
-    Mutant("no kill", CALLBACKS, "        self.worker.kill(\n", "        str(\n"),
-    Mutant("no polite stop", CALLBACKS, "        self.worker.ask_to_stop()\n", ""),
+    Mutant("no kill", CALLBACKS, "        self.ports.worker.kill(\n", "        str(\n"),
+    Mutant("no polite stop", CALLBACKS, "        self.ports.worker.ask_to_stop()\n", ""),
     Mutant("no grace time", TIMEOUTS, "self.timers.after(due[0][0], come)", "self.timers.after(0.0, come)"),
     Mutant("no grace timer", TIMEOUTS, "self.inbox.post(TimedOut(", "str(TimedOut("),
     Mutant("a time that ran out before the state was left counts", TIMEOUTS, "event.visit != self._visit", "False"),
-    Mutant("the ending is not taken over", CALLBACKS, 'self.outcome = str(data["outcome"])', "pass"),
+    Mutant("the ending is not taken over", CALLBACKS, 'self.in_hand.outcome = str(data["outcome"])', "pass"),
     Mutant(
         "a broken disk takes jobs: announce",
         CALLBACKS,
@@ -274,8 +281,8 @@ CODE = [
     Mutant(
         "a broken disk takes jobs: consume",
         CALLBACKS,
-        '        if not self._could_keep_a_job():\n            return Event("storage_unusable")\n        if self.inbox',
-        "        if self.inbox",
+        '        if not self._could_keep_a_job():\n            return Event("storage_unusable")\n        if self.ports.inbox',
+        "        if self.ports.inbox",
     ),
     Mutant(
         "a broken disk claims jobs",
@@ -302,20 +309,20 @@ CODE = [
     Mutant(
         "leaving is not heard before a heartbeat",
         CALLBACKS,
-        '        if self.inbox.leaving():\n            return Event("interrupted")\n        spec = self._spec(step)\n        try:\n            answer = self.patience.linger',
-        "        spec = self._spec(step)\n        try:\n            answer = self.patience.linger",
+        '        if self.ports.inbox.leaving():\n            return Event("interrupted")\n        spec = self._spec(step)\n        try:\n            answer = self.retries.linger',
+        "        spec = self._spec(step)\n        try:\n            answer = self.retries.linger",
     ),
     Mutant(
         "leaving is not heard before a claim",
         CALLBACKS,
-        '        if self.inbox.leaving():\n            return Event("interrupted", {"outcome"',
+        '        if self.ports.inbox.leaving():\n            return Event("interrupted", {"outcome"',
         '        if False:\n            return Event("interrupted", {"outcome"',
     ),
     Mutant("101 while working is forgotten", CALLBACKS, "self._forgotten = True", "pass"),
     Mutant(
         "a crash leaves the script",
         CALLBACKS,
-        "        try:\n            self.worker.close()\n",
+        "        try:\n            self.ports.worker.close()\n",
         "        try:\n            pass\n",
     ),
     Mutant(
@@ -324,46 +331,46 @@ CODE = [
         "            self._cancel()\n",
         "",
     ),
-    Mutant("no retry at all", PATIENCE, "if policy else 0.0\n", "if policy else 0.0\n                raise\n"),
+    Mutant("no retry at all", RETRIES, "if policy else 0.0\n", "if policy else 0.0\n                raise\n"),
     Mutant(
         "leaving is not heard in a pause",
-        PATIENCE,
+        RETRIES,
         "if self.inbox.pause(wait_s):",
-        "self.inbox.pause(wait_s)\n                if False:",
+        "self.ports.inbox.pause(wait_s)\n                if False:",
     ),
     Mutant("every failure is tried again", RETRY, "error.kind in policy.on and ", ""),
     Mutant("retries never end", RETRY, " and elapsed_s + wait_s <= policy.for_s", ""),
     Mutant("no back-off", RETRY, "min(attempt - 1, 64)", "0"),
     Mutant(
         "first beat at once",
-        PULSE,
+        HEARTBEATS,
         "self.timers.after(self.interval_s, beats.beat)",
         "self.timers.after(0.0, beats.beat)",
     ),
     Mutant(
         "beats at half the distance",
-        PULSE,
-        "        return self.pulse.interval_s\n",
-        "        return self.pulse.interval_s / 2\n",
+        HEARTBEATS,
+        "        return self.of.interval_s\n",
+        "        return self.of.interval_s / 2\n",
     ),
     Mutant(
         "back-off below the distance",
-        PULSE,
-        "max(self.pulse.interval_s, retry_wait_s(self.failures, error, policy, self.pulse.fraction()))",
-        "retry_wait_s(self.failures, error, policy, self.pulse.fraction()) / 4",
+        HEARTBEATS,
+        "max(self.of.interval_s, retry_wait_s(self.failures, error, policy, self.of.fraction()))",
+        "retry_wait_s(self.failures, error, policy, self.of.fraction()) / 4",
     ),
-    Mutant("orders are posted again and again", PULSE, "elif order and order != self.last_order:", "elif order:"),
+    Mutant("orders are posted again and again", HEARTBEATS, "elif order and order != self.last_order:", "elif order:"),
     Mutant(
         "only the first order counts",
-        PULSE,
+        HEARTBEATS,
         "elif order and order != self.last_order:",
         "elif order and not self.last_order:",
     ),
-    Mutant("silence is never told", PULSE, "if limit_s is not None and", "if False and"),
-    Mutant("the gate stays open", PULSE, "        self.gateway.end_beats()\n", ""),
+    Mutant("silence is never told", HEARTBEATS, "if limit_s is not None and", "if False and"),
+    Mutant("the gate stays open", HEARTBEATS, "        self.gateway.end_beats()\n", ""),
     Mutant(
         "beats end at the first failure",
-        PULSE,
+        HEARTBEATS,
         "            return self._missed(error)",
         "            self._missed(error)\n            return None",
     ),

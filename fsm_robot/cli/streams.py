@@ -78,14 +78,19 @@ class BoundedStream(io.RawIOBase):
     program that hangs. A write then waits for ever, and a flag such as O_NONBLOCK would be shared with whoever
     inherited the same stream. So a thread writes, and is waited for `STALL_S`; after that everything is dropped until
     it is through.
+
+    Where the stream is standard error (`complains` is false) nobody is told that it fails: whoever writes a line of the
+    log would tell it there, with a traceback.
     """
 
-    def __init__(self, raw: io.RawIOBase, *owners: TextIO) -> None:  # `RawIOBase` has state of its own
+    def __init__(self, raw: io.RawIOBase, complains: bool, *owners: TextIO) -> None:  # `RawIOBase` has state of its own
         super().__init__()
         self._raw = raw
+        self._complains = complains
         self._owners = owners  # a stream that nobody holds closes what is below it
         self._todo: SimpleQueue[bytes] = SimpleQueue()
         self._done: SimpleQueue[Exception | None] = SimpleQueue()
+        self._taken: bytes | None = None  # what is being handed on: somebody waits to hear what became of it
         self._stalled = False
         self._dropped = 0
         # Not with the first line: the locks of the streams above are held then, and a thread that dies wants to say so.
@@ -119,17 +124,20 @@ class BoundedStream(io.RawIOBase):
         except Empty:
             self._stalled = True
             return len(data)
-        if error is not None:
+        if error is not None and self._complains:
             raise error
         return len(data)
 
     def _failed(self, error: BaseException) -> bool:
-        self._done.put(OSError(f"the console failed: {error!r}"))
+        # Only what was taken is answered: an answer too many would be taken for that of the next piece.
+        if self._taken is not None:
+            self._taken = None
+            self._done.put(OSError(f"the console failed: {error!r}"))
         return True
 
     def _hand_on(self) -> None:
         while True:
-            data = self._todo.get()
+            data = self._taken = self._todo.get()
             error: Exception | None = None
             try:
                 while data:
@@ -137,6 +145,7 @@ class BoundedStream(io.RawIOBase):
             except Exception as refused:  # noqa: BLE001 - it belongs to who writes
                 error = refused
             self._done.put(error)
+            self._taken = None
 
 
 def go_on_unread() -> None:
@@ -148,7 +157,7 @@ def go_on_unread() -> None:
             continue
         old = getattr(sys, name)
         old.flush()
-        below = BoundedStream(raw, old, getattr(sys, f"__{name}__"))
+        below = BoundedStream(raw, not isinstance(old, GuardedErrors), old, getattr(sys, f"__{name}__"))
         stream = io.TextIOWrapper(io.BufferedWriter(below), old.encoding, old.errors, line_buffering=True)
         # loguru takes a stream for the console, and helps an old Windows to show its colours, by this name.
         setattr(sys, f"__{name}__", stream)

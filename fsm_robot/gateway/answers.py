@@ -27,7 +27,7 @@ class _DeadlineReader(io.RawIOBase):
         self._socket, self._raw = sock, raw
         self._timeout_s = sock.gettimeout() or 0.0
         self._deadline_s = time.monotonic() + self._timeout_s
-        self._left_bytes = largest_bytes
+        self._largest_bytes = self._left_bytes = largest_bytes
         self._over = False
         self._tail: bytes | None = b""
 
@@ -46,7 +46,7 @@ class _DeadlineReader(io.RawIOBase):
         if left_s <= 0:
             raise TimeoutError(f"no complete answer within {self._timeout_s:g} s")
         if self._left_bytes <= 0:
-            raise HTTPException("the answer goes on for too long")
+            raise HTTPException(f"the answer goes on after {self._largest_bytes >> 20} MiB")
         self._socket.settimeout(left_s)
         count = self._raw.readinto(buffer)
         self._left_bytes -= count or 0

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
-from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -15,7 +13,6 @@ from fsm_robot.engine.machine.codes import event_for
 from fsm_robot.engine.machine.core import Step
 from fsm_robot.engine.machine.definition import BEATING, CallbackSpec, Definition, State
 from fsm_robot.engine.machine.events import Event
-from fsm_robot.engine.ports import Inbox, Timers
 from fsm_robot.engine.timeouts import calls_needed
 from fsm_robot.errors import (
     GatewayError,
@@ -25,9 +22,9 @@ from fsm_robot.errors import (
     ScriptNotStartedError,
     ScriptRefusedError,
 )
-from fsm_robot.robot.heartbeats import HEARTBEAT, Pulse
-from fsm_robot.robot.ports import ConsumeAnswer, Ending, Gateway, HeartbeatAnswer, Job, Ledger, Past, Tasks, Worker
-from fsm_robot.robot.retries import Patience
+from fsm_robot.robot.heartbeats import HEARTBEAT, Heartbeats
+from fsm_robot.robot.ports import ConsumeAnswer, Ending, HeartbeatAnswer, Job, Options, Ports
+from fsm_robot.robot.retries import Retries
 
 IN_PROGRESS = 8
 CONSUME = "/api/robot/consumeNextJob"
@@ -67,77 +64,106 @@ def _says_it_takes_a_step(method: Any) -> bool:
     return anything or [parameter.name for parameter in parameters][-1:] == ["step"]
 
 
-def _random_token() -> str:
-    return secrets.token_hex(16)
+@attrs.define(eq=False, repr=False)
+class JobInHand:
+    """The job that the robot works on, or worked on last.
+
+    Attributes:
+        job: What the orchestrator gave.
+        number: Its number within this run, 0 for one that an earlier run has left; events of another one are late.
+        run_token: Mark in the environment of its processes, so that a later life can recognise them.
+        outcome: How it ended, empty while that is not known.
+        ending: What the worker said of the end of its script.
+    """
+
+    job: Job
+    number: int = 0
+    run_token: str = ""
+    outcome: str = ""
+    ending: Ending | None = None
+
+    def told(self) -> dict[str, Any]:
+        """Return what the event that brings the job tells of it."""
+        return {"job": self.job.guid, "script": self.job.script_name, "run_token": self.run_token}
 
 
 @attrs.define(eq=False, repr=False)
 class Callbacks:
-    """Everything the robot does.
+    """Everything the robot does. `assemble.assemble` builds it.
 
     Attributes:
-        job: The job in hand, or the last one.
-        job_run: Number of the job within this run; events of another one are late.
-        outcome: How the job in hand ended, empty while that is not known.
-        idle_wait_s: How long `announce` goes on asking, every `idle_interval_s`, while there is no job.
-        keep_task: Whether the journal gets the Task itself, and not only its digest.
-        tasks: The tasks of queues that scripts have in hand, None where scripts cannot take any.
-        my: The section `[my]` of robot.toml, as a class `Settings` within the class declares it; else None.
+        definition: The machine, for the retry policies and codes of its callbacks.
+        ports: Everything outside.
+        options: What the settings say.
+        heartbeats: The Working heartbeats of the job in hand.
+        retries: How calls of the orchestrator are repeated.
+        in_hand: The job in hand, or the last one; None before the first.
         storage_broken: Whether a record could not be written: then no job is taken any more.
+        jobs_done: How many jobs have been closed.
     """
 
     definition: Definition
-    gateway: Gateway
-    worker: Worker
-    pulse: Pulse
-    inbox: Inbox
-    timers: Timers
-    log: Log
-    ledger: Ledger
-    past: Past
-    patience: Patience
-    leave: Callable[[], None]
-    idle_wait_s: float = 0.0
-    idle_interval_s: float = 10.0
-    new_token: Callable[[], str] = _random_token
-    keep_task: bool = False
-    my: Any = None
-    tasks: Tasks | None = None
-    job: Job | None = None
-    job_run: int = 0
-    run_token: str = ""
-    outcome: str = ""
+    ports: Ports
+    options: Options
+    heartbeats: Heartbeats
+    retries: Retries
+    in_hand: JobInHand | None = None
     storage_broken: bool = False
     jobs_done: int = 0
     _forgotten: bool = False
     _answer_lost: bool = False
-    _ending: Ending | None = None
+
+    # ---- for classes of one's own that extend this one
+
+    @property
+    def job(self) -> Job | None:
+        """The job in hand, or the last one; None before the first."""
+        return self.in_hand.job if self.in_hand is not None else None
+
+    @property
+    def outcome(self) -> str:
+        """How the job in hand ended, empty while that is not known."""
+        return self.in_hand.outcome if self.in_hand is not None else ""
+
+    @outcome.setter
+    def outcome(self, outcome: str) -> None:
+        self._in_hand().outcome = outcome
+
+    @property
+    def log(self) -> Log:
+        """The robot's log."""
+        return self.ports.log
+
+    @property
+    def my(self) -> Any:
+        """The section `[my]` of robot.toml, as a class `Settings` within the class declares it; else None."""
+        return self.options.my
 
     # ---- before the first job
 
     def settle_last_run(self, step: Step) -> Event:
         """Kill what remains of the last life's script; take over the result that it could not deliver."""
-        left = self.past.unsettled()
+        left = self.ports.past.unsettled()
         if left is None:
             self._settle_tasks()
             return Event("nothing_left")
         self.log.warning(
             "the last run left a job open", job=left.job_guid, script=left.script_name, in_state=left.last_state
         )
-        ended = self.worker.end_remains(left.run_token) if left.run_token else ()
+        ended = self.ports.worker.end_remains(left.run_token) if left.run_token else ()
         if ended:
             self.log.warning("ended what the last run left running", processes=ended)
         self._tidy(left.job_guid)
         self._settle_tasks()  # not before their script is gone
-        self.job, self.run_token = Job(left.job_guid, left.script_name), left.run_token
-        self.outcome = left.outcome or "lost"
-        data = {**self._job_data(), "outcome": self.outcome, "ended": list(ended)}
+        job = Job(left.job_guid, left.script_name)
+        self.in_hand = JobInHand(job, run_token=left.run_token, outcome=left.outcome or "lost")
+        data = {**self.in_hand.told(), "outcome": self.in_hand.outcome, "ended": list(ended)}
         # Said again: else the list of jobs, which knows an end of it, would close the job for the next life.
         return Event("result_left", {**data, "repeated": True} if left.repeated else data)
 
     def _settle_tasks(self) -> None:
-        if self.tasks is not None:
-            self.tasks.settle_left()
+        if self.ports.tasks is not None:
+            self.ports.tasks.settle_left()
 
     # ---- asking for a job
 
@@ -147,15 +173,15 @@ class Callbacks:
             return Event("storage_unusable")
         if self._forgotten:
             return Event("robot_unknown", {"code": 101, "text": "said so while the last job was working"})
-        if self.inbox.leaving():
+        if self.ports.inbox.leaving():
             return Event("interrupted")
         spec = self._spec(step)
         try:
-            answer = self.patience.linger(
-                lambda: self.patience.ask(spec, lambda: self._announced(spec), "until_told"),
+            answer = self.retries.linger(
+                lambda: self.retries.ask(spec, lambda: self._announced(spec), "until_told"),
                 lambda answer: event_for(spec, _heartbeat_fields(answer)) == "no_job",
-                self.idle_wait_s,
-                self.idle_interval_s,
+                self.options.idle_wait_s,
+                self.options.interval_s,
             )
         except LeavingError:
             return Event("interrupted")
@@ -168,11 +194,11 @@ class Callbacks:
         """Take the job that was announced."""
         if not self._could_keep_a_job():
             return Event("storage_unusable")
-        if self.inbox.leaving():
+        if self.ports.inbox.leaving():
             return Event("interrupted")
         spec = self._spec(step)
         try:
-            answer = self.patience.ask(spec, lambda: self._consumed(spec))
+            answer = self.retries.ask(spec, lambda: self._consumed(spec))
         except LeavingError:
             return Event("interrupted")
         except GatewayError as error:
@@ -186,55 +212,55 @@ class Callbacks:
 
     def claim_job(self, step: Step) -> Event:
         """Tell the orchestrator that this robot works on the job."""
-        job = self._job()
+        now = self._in_hand()
         self._write_ledger("")
-        self.outcome = "not_started"
-        if self.inbox.leaving():
-            return Event("interrupted", {"outcome": self.outcome})
+        now.outcome = "not_started"
+        if self.ports.inbox.leaving():
+            return Event("interrupted", {"outcome": now.outcome})
         if self.storage_broken:
-            return Event("claim_failed", {"outcome": self.outcome, "error": "the journal cannot be written"})
+            return Event("claim_failed", {"outcome": now.outcome, "error": "the journal cannot be written"})
         try:
-            self.patience.ask(self._spec(step), lambda: self.gateway.update_job(job.guid, IN_PROGRESS))
+            self.retries.ask(self._spec(step), lambda: self.ports.gateway.update_job(now.job.guid, IN_PROGRESS))
         except LeavingError:
-            return Event("interrupted", {"outcome": self.outcome})
+            return Event("interrupted", {"outcome": now.outcome})
         except GatewayError as error:
-            self.log.error("job could not be claimed, its script is not started", job=job.guid, error=str(error))
-            return Event("claim_failed", {"outcome": self.outcome, **_error(error)})
-        self.outcome = ""
+            self.log.error("job could not be claimed, its script is not started", job=now.job.guid, error=str(error))
+            return Event("claim_failed", {"outcome": now.outcome, **_error(error)})
+        now.outcome = ""
         return Event("job_claimed")
 
     # ---- working
 
     def run_script(self, step: Step) -> Event | None:
         """Start the script and the heartbeats."""
-        job, job_run = self._job(), self.job_run
+        now = self._in_hand()
         try:
             if self.storage_broken:
                 raise ScriptNotStartedError("the journal cannot be written, so the script is not started")
-            self._get_ready(job, job_run)
-            self.worker.start(job, self.run_token, lambda ending: self._script_ended(ending, job_run))
+            self._get_ready(now)
+            self.ports.worker.start(now.job, now.run_token, lambda ending: self._script_ended(ending, now))
         except (ScriptRefusedError, ScriptNotStartedError) as error:
-            self.outcome = "refused" if isinstance(error, ScriptRefusedError) else "not_started"
-            self.log.error("script not started", job=job.guid, reason=str(error))
-            return Event("script_not_started", {"outcome": self.outcome})
-        self.log.info("script started", job=job.guid, script=job.script_name)
+            now.outcome = "refused" if isinstance(error, ScriptRefusedError) else "not_started"
+            self.log.error("script not started", job=now.job.guid, reason=str(error))
+            return Event("script_not_started", {"outcome": now.outcome})
+        self.log.info("script started", job=now.job.guid, script=now.job.script_name)
         return None
 
     def ask_script_to_stop(self, step: Step) -> None:
         """Raise the stop flag, interrupt the script; how long it gets to leave says `after` of the state."""
         self.log.info("script is asked to stop", because=_because(step.event))
-        self.worker.ask_to_stop()
+        self.ports.worker.ask_to_stop()
 
     def kill_script(self, step: Step) -> None:
         """Kill the whole process tree."""
         self.log.warning("script is killed", because=_because(step.event))
-        self.worker.kill(
+        self.ports.worker.kill(
             "stop_ran_out" if step.source == "Stopping" and step.event.name == "grace_ended" else "aborted"
         )
 
     def is_late(self, event: Event) -> bool:
         """Return whether an event speaks of another job than the one in hand."""
-        return event.job_run is not None and event.job_run != self.job_run
+        return event.job_run is not None and event.job_run != self._number()
 
     def storage_broke(self, error: JournalError) -> None:
         """Take no further job: what cannot be written down cannot be recovered either."""
@@ -247,8 +273,8 @@ class Callbacks:
         name, data = taken.event.name, taken.event.data
         if taken.kind == "taken":
             self._beat_in(self.definition.state(taken.dest))
-        if taken.kind == "taken" and "outcome" in data:
-            self.outcome = str(data["outcome"])
+        if taken.kind == "taken" and "outcome" in data and self.in_hand is not None:
+            self.in_hand.outcome = str(data["outcome"])
         if taken.kind == "taken" and name == "script_ended":
             self._tell_ending()
         if name == "robot_forgotten":
@@ -262,23 +288,25 @@ class Callbacks:
     def report_outcome(self, step: Step) -> Event:
         """Deliver the final status; no Working heartbeat leaves after it."""
         # Reason and tasks stand beside the status that comes after them; after an abort nothing is waited for.
-        hurry = self.outcome == "aborted" or self.inbox.leaving()
-        if self.tasks is not None and not hurry:
-            self.tasks.job_ended(self.outcome, in_a_hurry=False)
+        tasks, hurry = self.ports.tasks, self.outcome == "aborted" or self.ports.inbox.leaving()
+        if tasks is not None and not hurry:
+            tasks.job_ended(self.outcome, in_a_hurry=False)
         try:
             return self._reported(step)
         finally:
-            if self.tasks is not None and hurry:
-                self.tasks.job_ended(self.outcome, in_a_hurry=True)
+            if tasks is not None and hurry:
+                tasks.job_ended(self.outcome, in_a_hurry=True)
 
     def _reported(self, step: Step) -> Event:
-        self.pulse.stop()
-        job = self._job()
-        status = self.definition.outcomes[self.outcome]
-        data = {"job": job.guid, "outcome": self.outcome, "status": status}
+        self.heartbeats.stop()
+        now = self._in_hand()
+        job, status = now.job, self.definition.outcomes[now.outcome]
+        data = {"job": job.guid, "outcome": now.outcome, "status": status}
         try:
             # Not before it was told again: a status that is on its way is worth a wait. It may be sent twice.
-            self.patience.ask(self._spec(step), lambda: self.gateway.update_job(job.guid, status), "until_told_again")
+            self.retries.ask(
+                self._spec(step), lambda: self.ports.gateway.update_job(job.guid, status), "until_told_again"
+            )
         except LeavingError:
             self.log.error("result not delivered, it is kept and sent at the next start", **data)
             return Event("interrupted", data)
@@ -290,37 +318,37 @@ class Callbacks:
 
     def leave_session(self, step: Step) -> None:
         """Log the account off, or only end."""
-        self.leave()
+        self.ports.leave()
 
     def close(self) -> None:
         """End everything that still runs: the robot itself has failed. The script comes first, whatever else fails."""
         try:
-            self.worker.close()
+            self.ports.worker.close()
         finally:
-            self.pulse.stop()
+            self.heartbeats.stop()
 
     # ---- pieces
 
-    def _get_ready(self, job: Job, job_run: int) -> None:
+    def _get_ready(self, now: JobInHand) -> None:
         """Take what heartbeats and the times of states need: a script may use up whatever the account may have."""
         try:
-            self.timers.prepare(1 + calls_needed(self.definition))
+            self.ports.timers.prepare(1 + calls_needed(self.definition))
         except OSError as error:
             raise ScriptNotStartedError(f"the script is not started, {error}") from error
-        self.pulse.start(job, job_run)
+        self.heartbeats.start(now.job, now.number)
 
     def _beat_in(self, state: State) -> None:
         """Begin or end Working heartbeats, as the machine file says it for a state of its own."""
         if state.on_enter == "report_outcome":
             return  # which ends them itself, before anything else
         if not state.beats:
-            self.pulse.stop()
-        elif state.on_enter != BEATING[0] and self.job is not None:
+            self.heartbeats.stop()
+        elif state.on_enter != BEATING[0] and self.in_hand is not None:
             # Where the script is started its callback does it, which knows what to do where it cannot be done.
-            self.pulse.start(self.job, self.job_run)
+            self.heartbeats.start(self.in_hand.job, self.in_hand.number)
 
     def _announced(self, spec: CallbackSpec) -> HeartbeatAnswer:
-        answer = self.gateway.announce(self.job)
+        answer = self.ports.gateway.announce(self.job)
         if not event_for(spec, _heartbeat_fields(answer)):
             text = (
                 f"code {answer.code}, HasNewJob {answer.has_new_job} ({answer.error_text}) is not in the machine file"
@@ -329,42 +357,41 @@ class Callbacks:
         return answer
 
     def _consumed(self, spec: CallbackSpec) -> ConsumeAnswer:
-        answer = self.gateway.consume_job()
+        answer = self.ports.gateway.consume_job()
         if not event_for(spec, {"ConsumeJobErrorCode": answer.code}):
             text = f"code {answer.code} ({answer.error_text}) is not in the machine file"
             raise GatewayGarbledError(CONSUME, "garbled", text)
         return answer
 
     def _take(self, job: Job, name: str) -> Event:
-        self.job, self.outcome, self._answer_lost = job, "", False
-        self.job_run += 1
-        self.run_token = self.new_token()
+        now = self.in_hand = JobInHand(job, self._number() + 1, self.ports.new_token())
+        self._answer_lost = False
         if self._already_had(job.guid):
-            self.outcome = self._ended_before(job.guid) or "lost"
-            self.log.error("the orchestrator gave a job again, it is not run twice", job=job.guid, outcome=self.outcome)
-            return Event("job_repeated", {**self._job_data(), "outcome": self.outcome})
+            now.outcome = self._ended_before(job.guid) or "lost"
+            self.log.error("the orchestrator gave a job again, it is not run twice", job=job.guid, outcome=now.outcome)
+            return Event("job_repeated", {**now.told(), "outcome": now.outcome})
         task = json.dumps(job.documents.get("task"), sort_keys=True, ensure_ascii=False, default=str)
         digest = hashlib.sha256(task.encode(errors="surrogatepass")).hexdigest()
         self.log.info("job taken", job=job.guid, script=job.script_name)
-        kept = {"task": job.documents.get("task")} if self.keep_task else {}
-        return Event(name, {**self._job_data(), "task_sha256": digest, **kept})
+        kept = {"task": job.documents.get("task")} if self.options.keep_task else {}
+        return Event(name, {**now.told(), "task_sha256": digest, **kept})
 
     def _tidy(self, job_guid: str) -> None:
         try:
-            self.past.tidy(job_guid)
+            self.ports.past.tidy(job_guid)
         except OSError as error:
             self.log.warning("the parameters of a job stay on disk, delete them", job=job_guid, error=str(error))
 
     def _could_keep_a_job(self) -> bool:
         try:
-            self.ledger.make_ready()
+            self.ports.ledger.make_ready()
         except JournalError as error:
             self.storage_broke(error)
         return not self.storage_broken
 
     def _already_had(self, job_guid: str) -> bool:
         try:
-            return self.ledger.known(job_guid)
+            return self.ports.ledger.known(job_guid)
         except JournalError as error:
             # The job is in hand: with broken storage it is not started, and reported Failed.
             self.storage_broke(error)
@@ -373,7 +400,7 @@ class Callbacks:
     def _ended_before(self, job_guid: str) -> str:
         """Return how a job ended that was had before; a full disk may have kept its end out of the list of jobs."""
         try:
-            return self.ledger.outcome(job_guid) or self.past.outcome(job_guid)
+            return self.ports.ledger.outcome(job_guid) or self.ports.past.outcome(job_guid)
         except JournalError as error:
             self.storage_broke(error)
             return ""
@@ -383,7 +410,7 @@ class Callbacks:
             return self._failed(error)
         self._answer_lost = True
         self.log.error("the answer to consumeNextJob was lost, it may have held a job", error=str(error))
-        self.inbox.pause(spec.pause_s)
+        self.ports.inbox.pause(spec.pause_s)
         return Event("consume_answer_lost", _error(error))
 
     def _job_gone(self, spec: CallbackSpec) -> None:
@@ -394,7 +421,7 @@ class Callbacks:
             )
         else:
             self.log.info("another robot was faster")
-        self.inbox.pause(spec.pause_s)
+        self.ports.inbox.pause(spec.pause_s)
 
     def _report_failed(self, error: GatewayError, data: dict[str, Any]) -> Event:
         if error.kind == "rejected":
@@ -413,16 +440,16 @@ class Callbacks:
 
     def _write_ledger(self, outcome: str) -> None:
         try:
-            self.ledger.add(self._job().guid, outcome)
+            self.ports.ledger.add(self._in_hand().job.guid, outcome)
         except JournalError as error:
             self.storage_broke(error)
 
-    def _script_ended(self, ending: Ending, job_run: int) -> None:
-        self._ending = ending  # handed over before the event that makes the owner thread read it
-        self.inbox.post(_ended(ending, job_run))
+    def _script_ended(self, ending: Ending, of: JobInHand) -> None:
+        of.ending = ending  # handed over before the event that makes the owner thread read it
+        self.ports.inbox.post(_ended(ending, of.number))
 
     def _tell_ending(self) -> None:
-        ending = self._ending
+        ending = self.in_hand.ending if self.in_hand is not None else None
         if ending is None:
             return
         level = "info" if ending.outcome in ("succeeded", "stopped") else "warning"
@@ -440,14 +467,13 @@ class Callbacks:
     def _spec(self, step: Step) -> CallbackSpec:
         return self.definition.callback(step.callback)
 
-    def _job(self) -> Job:
-        if self.job is None:
+    def _in_hand(self) -> JobInHand:
+        if self.in_hand is None:
             raise LookupError("no job is in hand")
-        return self.job
+        return self.in_hand
 
-    def _job_data(self) -> dict[str, Any]:
-        job = self._job()
-        return {"job": job.guid, "script": job.script_name, "run_token": self.run_token}
+    def _number(self) -> int:
+        return self.in_hand.number if self.in_hand is not None else 0
 
 
 def _ended(ending: Ending, job_run: int) -> Event:

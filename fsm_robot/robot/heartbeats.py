@@ -20,7 +20,7 @@ HEARTBEAT = "/api/robot/heartbeat"
 
 
 @attrs.define(eq=False, repr=False)
-class Pulse:
+class Heartbeats:
     """Sends heartbeats for one job at a time and posts the orders that their answers carry.
 
     Attributes:
@@ -46,7 +46,7 @@ class Pulse:
             return
         self._job_run = job_run
         self.gateway.begin_beats(job)
-        beats = _Beats(self, job, job_run, self.clock.monotonic())
+        beats = _OfOneJob(self, job, job_run, self.clock.monotonic())
         self._cancel = self.timers.after(self.interval_s, beats.beat)
 
     def stop(self) -> None:
@@ -58,10 +58,10 @@ class Pulse:
 
 
 @attrs.define(eq=False, repr=False)
-class _Beats:
+class _OfOneJob:
     """The heartbeats of one job."""
 
-    pulse: Pulse
+    of: Heartbeats
     job: Job
     job_run: int
     last_heard_s: float
@@ -75,7 +75,7 @@ class _Beats:
         The pause counts from the end of a call, so the distance holds when a call is slow.
         """
         try:
-            answer = self.pulse.gateway.beat(self.job)
+            answer = self.of.gateway.beat(self.job)
         except BeatsEndedError:
             return None
         except GatewayError as error:
@@ -87,28 +87,28 @@ class _Beats:
 
     def _heard(self, answer: HeartbeatAnswer) -> float:
         if self.failures:
-            self.pulse.log.info("the orchestrator answers again", after_failures=self.failures)
-        self.failures, self.last_heard_s, self.contact_lost_told = 0, self.pulse.clock.monotonic(), False
-        order = event_for(self.pulse.spec, {"HeartbeatErrorCode": answer.code})
+            self.of.log.info("the orchestrator answers again", after_failures=self.failures)
+        self.failures, self.last_heard_s, self.contact_lost_told = 0, self.of.clock.monotonic(), False
+        order = event_for(self.of.spec, {"HeartbeatErrorCode": answer.code})
         if order == "":
-            self.pulse.log.warning("heartbeat answered with an unknown code", code=answer.code, text=answer.error_text)
+            self.of.log.warning("heartbeat answered with an unknown code", code=answer.code, text=answer.error_text)
         # The orchestrator repeats an order until the job ends; once is enough.
         elif order and order != self.last_order:
             self.last_order = order
             self._post(order, {"code": answer.code, "text": answer.error_text})
-        return self.pulse.interval_s
+        return self.of.interval_s
 
     def _missed(self, error: GatewayError) -> float:
         self.failures += 1
         level = "warning" if self.failures in (1, 2, 5) or self.failures % 20 == 0 else "debug"
-        self.pulse.log.write(level, "heartbeat failed", failures=self.failures, error=str(error))
-        silent_s = self.pulse.clock.monotonic() - self.last_heard_s
-        limit_s = self.pulse.contact_lost_after_s
+        self.of.log.write(level, "heartbeat failed", failures=self.failures, error=str(error))
+        silent_s = self.of.clock.monotonic() - self.last_heard_s
+        limit_s = self.of.contact_lost_after_s
         if limit_s is not None and silent_s >= limit_s and not self.contact_lost_told:
             self.contact_lost_told = True
             self._post("contact_lost", {"silent_s": round(silent_s)})
-        policy = self.pulse.spec.retry or RetryPolicy()
-        return max(self.pulse.interval_s, retry_wait_s(self.failures, error, policy, self.pulse.fraction()))
+        policy = self.of.spec.retry or RetryPolicy()
+        return max(self.of.interval_s, retry_wait_s(self.failures, error, policy, self.of.fraction()))
 
     def _post(self, name: str, data: dict[str, object]) -> None:
-        self.pulse.inbox.post(Event(name, data, self.job_run))
+        self.of.inbox.post(Event(name, data, self.job_run))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import random
+import secrets
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import attrs
+
+from fsm_robot.engine.logs import Log
+from fsm_robot.engine.ports import Clock, Inbox, Journal, Timers
 
 
 @attrs.frozen
@@ -196,3 +201,54 @@ class JobIndex(Protocol):
 
     def take_over(self, entries: Iterable[tuple[str, str]]) -> None:
         """Return when job and outcome (empty: not known) of all entries are on disk, or fail and have none of them."""
+
+
+def _random_token() -> str:
+    return secrets.token_hex(16)
+
+
+@attrs.frozen(eq=False, repr=False)
+class Ports:
+    """Everything outside a robot of jobs.
+
+    Attributes:
+        leave: Logs the account off, or only ends.
+        tasks: The tasks of queues that scripts have in hand, None where scripts cannot take any.
+        new_token: Makes the mark of the processes of a job.
+        fraction: Gives numbers from 0 to 1, which spread the robots of a fleet.
+    """
+
+    gateway: Gateway
+    worker: Worker
+    inbox: Inbox
+    clock: Clock
+    timers: Timers
+    log: Log
+    journal: Journal
+    ledger: Ledger
+    past: Past
+    leave: Callable[[], None]
+    tasks: Tasks | None = None
+    new_token: Callable[[], str] = _random_token
+    fraction: Callable[[], float] = random.random
+
+
+@attrs.frozen(eq=False, repr=False)
+class Options:
+    """What the settings say to a robot of jobs. Times in seconds.
+
+    Attributes:
+        interval_s: Least distance between two heartbeats.
+        contact_lost_after_s: Silence of the orchestrator after which the script is stopped, or None for never.
+        idle_wait_s: How long `announce` goes on asking, every `interval_s`, while there is no job.
+        keep_task: Whether the journal gets the Task itself, and not only its digest.
+        times: Setting -> seconds, for the `after` of states.
+        my: What the section `[my]` gives to callbacks of one's own.
+    """
+
+    interval_s: float = 10.0
+    contact_lost_after_s: float | None = None
+    idle_wait_s: float = 0.0
+    keep_task: bool = False
+    times: Mapping[str, float] = attrs.field(factory=dict)
+    my: Any = None

@@ -15,7 +15,7 @@ from fsm_robot.errors import GatewayError, LeavingError
 
 
 @attrs.define(eq=False, repr=False)
-class Patience:
+class Retries:
     """Repeats a call of the gateway by the retry policy of the machine file, and by nothing else."""
 
     inbox: Inbox

@@ -20,18 +20,16 @@ from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.engine.posting import Asked
 from fsm_robot.engine.redact import Redactor, Secrets
 from fsm_robot.engine.runner import Runner
-from fsm_robot.engine.timeouts import Timeouts
 from fsm_robot.engine.timers import ThreadTimers
 from fsm_robot.errors import SettingsError
 from fsm_robot.gateway.http import HttpGateway
 from fsm_robot.robot import machine
+from fsm_robot.robot.assemble import assemble
 from fsm_robot.robot.callbacks import Callbacks
-from fsm_robot.robot.heartbeats import Pulse
 from fsm_robot.robot.ledger import JobLedger
 from fsm_robot.robot.look_back import find_outcome, find_unsettled, jobs_in
 from fsm_robot.robot.machine import built_in
-from fsm_robot.robot.ports import Ending, Job, Unsettled
-from fsm_robot.robot.retries import Patience
+from fsm_robot.robot.ports import Ending, Gateway, Job, Options, Ports, Unsettled
 from fsm_robot.robot.session import Session
 from fsm_robot.robot.settings import Settings, times
 
@@ -47,14 +45,13 @@ TASKS_NAME = "tasks.jsonl"
 
 @attrs.frozen(eq=False, repr=False)
 class Robot:
-    """A robot that is ready to run."""
+    """A robot that is ready to run, and what its process needs of it besides."""
 
     runner: Runner
     callbacks: Callbacks
     inbox: QueueInbox
-    gateway: HttpGateway
+    gateway: Gateway
     journal: JournalFile
-    log: Log
 
     @property
     def idle_run(self) -> Path | None:
@@ -152,59 +149,79 @@ def _times_of(declared: type) -> tuple[str, ...]:
 def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle: str) -> Robot:
     """Build a robot that takes jobs; nothing is sent and nothing is written yet."""
     definition = machine_for(settings, kind, cached=True)
-    my = own_settings_of(settings, kind)
-    redactor, clock, timers, inbox = redactor_for(settings), SystemClock(), ThreadTimers(log.write), QueueInbox()
-    log.redact = redactor.text  # one for all: it learns the passwords that scripts are given
-    gateway = gateway_for(settings, redactor, log.warning)
-    scripts = _scripts(settings, gateway, redactor, log) if settings.sdk.enabled else None
-    worker = _LateWorker(settings, redactor, log, scripts)
+    options = _options(settings, own_settings_of(settings, kind))
+    secrets = redactor_for(settings)
+    log.redact = secrets.text  # one for all: it learns the passwords that scripts are given
+    inbox, journal = QueueInbox(), _journal(settings, definition, secrets)
+    gateway = gateway_for(settings, secrets, log.warning)
+    scripts = _scripts(settings, gateway, secrets, log) if settings.sdk.enabled else None
+    ports = _ports(settings, inbox, journal, log, when_idle, gateway=gateway, redactor=secrets, scripts=scripts)
     if settings.heartbeat.interval_s < SHORTEST_USUAL_INTERVAL_S:
         log.warning(
             "heartbeat.interval_s is below 10 s, which the orchestrator asks for",
             interval_s=settings.heartbeat.interval_s,
         )
-    contact_lost_after_s = settings.heartbeat.disconnect_after_s if settings.heartbeat.on_disconnect == "stop" else None
-    beats = definition.callback("run_script")
-    session = Session(log, when_idle, settings.session.log_off_command, worker.is_idle)
-    journal_directory = settings.storage_directory / "journal"
-    ledger = JobLedger(
-        settings.storage_directory / "jobs" / "ledger.jsonl",
-        from_journals=lambda: jobs_in(journal_directory),
-        warn=log.error,
-    )
-    callbacks = kind(
-        definition=definition,
-        gateway=gateway,
-        worker=worker,
-        pulse=Pulse(gateway, inbox, clock, timers, log, beats, settings.heartbeat.interval_s, contact_lost_after_s),
-        inbox=inbox,
-        timers=timers,
-        log=log,
-        ledger=ledger,
-        past=_Past(journal_directory, ledger, log, settings.scripts.keep_job_files),
-        patience=Patience(inbox, clock, log),
-        leave=session.leave,
-        idle_wait_s=settings.session.idle_wait_s,
-        idle_interval_s=settings.heartbeat.interval_s,
-        keep_task=settings.storage.keep_task,
-        my=my,
-        tasks=scripts,
-    )
-    journal = JournalFile(
-        journal_directory,
-        header(journal_directory, definition, settings.orchestrator.robot_guid),
-        clock,
-        redactor,
-        make_room=lambda: machine_file.give_up_cache(settings.storage_directory),
-    )
     machine = RobotMachine(definition)
-    asked = Asked(definition, inbox, lambda: _now(machine, callbacks, scripts))
+    asked = Asked(definition, inbox, lambda: _now(runner, scripts))
     channel = Channel(settings.storage_directory, asked, log.warning, asked.end)
     if scripts is not None:
         scripts.channel = channel
-    timeouts = Timeouts(timers, inbox, times(settings) | _times_in(my))
-    runner = Runner(machine, journal, callbacks, inbox, log, timeouts, channel=channel)
-    return Robot(runner, callbacks, inbox, gateway, journal, log)
+    runner = assemble(machine, kind, ports, options, channel)
+    return Robot(runner, runner.callbacks, inbox, gateway, journal)
+
+
+def _journal(settings: Settings, definition: Definition, redactor: Redactor) -> JournalFile:
+    directory = settings.storage_directory / "journal"
+    return JournalFile(
+        directory,
+        header(directory, definition, settings.orchestrator.robot_guid),
+        SystemClock(),
+        redactor,
+        make_room=lambda: machine_file.give_up_cache(settings.storage_directory),
+    )
+
+
+def _ports(
+    settings: Settings,
+    inbox: QueueInbox,
+    journal: JournalFile,
+    log: Log,
+    when_idle: str,
+    *,
+    gateway: HttpGateway,
+    redactor: Redactor,
+    scripts: _LateScripts | None,
+) -> Ports:
+    worker = _LateWorker(settings, redactor, log, scripts)
+    directory = settings.storage_directory / "journal"
+    ledger = JobLedger(
+        settings.storage_directory / "jobs" / "ledger.jsonl", from_journals=lambda: jobs_in(directory), warn=log.error
+    )
+    return Ports(
+        gateway=gateway,
+        worker=worker,
+        inbox=inbox,
+        clock=SystemClock(),
+        timers=ThreadTimers(log.write),
+        log=log,
+        journal=journal,
+        ledger=ledger,
+        past=_Past(directory, ledger, log, settings.scripts.keep_job_files),
+        leave=Session(log, when_idle, settings.session.log_off_command, worker.is_idle).leave,
+        tasks=scripts,
+    )
+
+
+def _options(settings: Settings, my: Any) -> Options:
+    stops = settings.heartbeat.on_disconnect == "stop"
+    return Options(
+        interval_s=settings.heartbeat.interval_s,
+        contact_lost_after_s=settings.heartbeat.disconnect_after_s if stops else None,
+        idle_wait_s=settings.session.idle_wait_s,
+        keep_task=settings.storage.keep_task,
+        times=times(settings) | _times_in(my),
+        my=my,
+    )
 
 
 def _times_in(my: Any) -> dict[str, float]:
@@ -215,13 +232,13 @@ def _times_in(my: Any) -> dict[str, float]:
     return times_in(my)
 
 
-def _now(machine: RobotMachine, callbacks: Callbacks, scripts: _LateScripts | None) -> dict[str, Any]:
+def _now(runner: Runner, scripts: _LateScripts | None) -> dict[str, Any]:
     """Return what a robot of jobs does at this moment."""
-    job = callbacks.job
     progress = {"progress": dict(scripts.progress)} if scripts is not None and scripts.progress else {}
-    in_hand = job is not None and machine.state not in ("Recovering", "Ready", "Consuming")
+    state, job = runner.machine.state, runner.callbacks.job
+    in_hand = job is not None and state not in ("Recovering", "Ready", "Consuming")
     return {
-        "state": machine.state,
+        "state": state,
         "job": job.guid if job and in_hand else "",
         "script": job.script_name if job and in_hand else "",
         **progress,

@@ -18,14 +18,12 @@ from fsm_robot.engine.machine.core import Engine, RobotMachine, Step, engine_for
 from fsm_robot.engine.machine.definition import CallbackSpec, Definition
 from fsm_robot.engine.redact import Redactor
 from fsm_robot.engine.runner import Runner
-from fsm_robot.engine.timeouts import Timeouts
 from fsm_robot.gateway.reading import Reading
+from fsm_robot.robot.assemble import assemble
 from fsm_robot.robot.callbacks import Callbacks
-from fsm_robot.robot.heartbeats import Pulse
 from fsm_robot.robot.ledger import JobLedger
 from fsm_robot.robot.look_back import find_outcome, find_unsettled
-from fsm_robot.robot.ports import Unsettled
-from fsm_robot.robot.retries import Patience
+from fsm_robot.robot.ports import Options, Ports, Unsettled
 from fsm_robot.robot.settings import times
 from fsm_robot.simulator.disk import LifeDisk, LifeIndex, SimulatedDisk
 from fsm_robot.simulator.history import Fact, History, Limits
@@ -166,7 +164,7 @@ class World:
         return True
 
     def _robot(self, life: Life) -> Runner:
-        """Build the robot as `wiring` does, on simulated ports."""
+        """Build the robot as for a run, on simulated ports."""
         effect = self._effect_for(life)
         disk = LifeDisk(self.disk, effect)
         inbox = self._inbox = LifeInbox(self.schedule)
@@ -177,30 +175,29 @@ class World:
         )
         timers = LifeTimers(self.schedule, life)
         worker = SimulatedWorker(self.processes, self.orchestrator.plans, effect, life.when_alive, self.limits.grace_s)
-        beats = self.setup.definition.callback("run_script")
-        fraction = self.chance.random
-        interval_s, lost_after_s = self.limits.interval_s, self.limits.contact_lost_after_s
-        callbacks = self.setup.callbacks_class(
-            definition=self.setup.definition,
-            gateway=gateway,
-            worker=worker,
-            pulse=Pulse(gateway, inbox, self.schedule, timers, log, beats, interval_s, lost_after_s, fraction),
-            inbox=inbox,
-            timers=timers,
-            log=log,
-            ledger=_ledger(disk),
-            past=_Past(disk),
-            patience=Patience(inbox, self.schedule, log, fraction),
-            leave=self._leaver(worker, effect),
-            new_token=lambda: f"{self.chance.getrandbits(128):032x}",
-        )
         header = {"format": 1, "machine": self.setup.definition.name, "seed": self.scenario.seed, "life": life.number}
         written = JournalFile(STORAGE / "journal", header, self.schedule, self.setup.redactor, disk)
+        ports = Ports(
+            gateway=gateway,
+            worker=worker,
+            inbox=inbox,
+            clock=self.schedule,
+            timers=timers,
+            log=log,
+            journal=NotedJournal(written, self.note, self.transitions),
+            ledger=_ledger(disk),
+            past=_Past(disk),
+            leave=self._leaver(worker, effect),
+            new_token=lambda: f"{self.chance.getrandbits(128):032x}",
+            fraction=self.chance.random,
+        )
+        limits = self.limits
+        own = {"scripts.stop_grace_s": limits.grace_s, "heartbeat.interval_s": limits.interval_s}
+        options = Options(limits.interval_s, limits.contact_lost_after_s, times={**times(), **own})
         machine = RobotMachine(self.setup.definition, self.setup.engine)
-        journal = NotedJournal(written, self.note, self.transitions)
-        own = {"scripts.stop_grace_s": self.limits.grace_s, "heartbeat.interval_s": interval_s}
-        timeouts = Timeouts(timers, inbox, {**times(), **own})
-        return Runner(machine, journal, self._fallible(callbacks), inbox, log, timeouts)
+        runner = assemble(machine, self.setup.callbacks_class, ports, options)
+        runner.callbacks = self._fallible(runner.callbacks)
+        return runner
 
     def _fallible(self, callbacks: Callbacks) -> Callbacks:
         if not any(spec.errors for spec in self.setup.definition.callbacks):

@@ -17,14 +17,11 @@ from fsm_robot.engine.machine.core import RobotMachine, Step
 from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.engine.machine.events import Event
 from fsm_robot.engine.ports import Answer, Journal, Wait
-from fsm_robot.engine.runner import Runner
-from fsm_robot.engine.timeouts import Timeouts
 from fsm_robot.errors import BeatsEndedError, FailureKind, GatewayUnreachableError, JournalError
+from fsm_robot.robot.assemble import assemble
 from fsm_robot.robot.callbacks import Callbacks
-from fsm_robot.robot.heartbeats import Pulse
 from fsm_robot.robot.machine import built_in, load
-from fsm_robot.robot.ports import ConsumeAnswer, Ending, HeartbeatAnswer, Job, Ledger, Past, Unsettled
-from fsm_robot.robot.retries import Patience
+from fsm_robot.robot.ports import ConsumeAnswer, Ending, HeartbeatAnswer, Job, Ledger, Options, Past, Ports, Unsettled
 from fsm_robot.robot.settings import times
 
 JOB = Job(
@@ -388,38 +385,31 @@ class World:
         log, timers = self.log.log(), self.inbox.timers
         self.worker.timers = timers
         self.steps = []
-        pulse = Pulse(
-            self.gateway,
-            self.inbox,
-            self.clock,
-            timers,
-            log,
-            definition.callback("run_script"),
-            10.0,
-            self.contact_lost_after_s,
-            lambda: 0.5,
-        )
         tokens = iter(range(1, 1000))
-        self.callbacks = self.callbacks_class(
-            definition=definition,
+        ports = Ports(
             gateway=self.gateway,
             worker=self.worker,
-            pulse=pulse,
             inbox=self.inbox,
+            clock=self.clock,
             timers=timers,
             log=log,
+            journal=_Recorder(self.journal, self.steps),
             ledger=self.ledger,
             past=self.past,
-            my=self.my,
-            patience=Patience(self.inbox, self.clock, log, lambda: 0.5),
             leave=lambda: self.left_session.append(self.steps[-1].dest),
             new_token=lambda: f"token-{next(tokens)}",
-            keep_task=self.keep_task,
-            idle_wait_s=self.idle_wait_s,
+            fraction=lambda: 0.5,
         )
-        journal = _Recorder(self.journal, self.steps)
-        timeouts = Timeouts(timers, self.inbox, {**times(), **self.settings})
-        return Runner(RobotMachine(definition), journal, self.callbacks, self.inbox, log, timeouts).run()
+        options = Options(
+            contact_lost_after_s=self.contact_lost_after_s,
+            idle_wait_s=self.idle_wait_s,
+            keep_task=self.keep_task,
+            times={**times(), **self.settings},
+            my=self.my,
+        )
+        runner = assemble(RobotMachine(definition), self.callbacks_class, ports, options)
+        self.callbacks = runner.callbacks
+        return runner.run()
 
     def path(self) -> list[str]:
         """Return the state after each step."""

@@ -14,7 +14,8 @@ Whose an ended child is: a script runs in a session of its own, and nobody can e
 what is in the robot's session was started by a callback, and belongs to it.
 
 What an earlier life of the robot has left is no descendant any more; it is known by its control group, by the run token
-in its environment, by its session, and by the pid and creation time of the script itself.
+in its environment, by a mark that it cannot lose (`_mark.py`), by its session, and by the pid and creation time of the
+script itself.
 
 Where there is no /proc (other systems than Linux) only the script's process group is seen.
 """
@@ -41,7 +42,7 @@ from queue import Empty, SimpleQueue
 import attrs
 
 from fsm_robot.system import threads
-from fsm_robot.worker import _cgroup
+from fsm_robot.worker import _cgroup, _mark
 from fsm_robot.worker.environment import HOST_VARIABLE
 from fsm_robot.worker.process import Note, Process
 
@@ -57,6 +58,12 @@ _ANOTHERS_S = 0.05
 """How soon to look again while an ended child waits for the callback that started it."""
 _YOUNGEST, _YOUNGEST_ROUNDS = 32, 10
 """How many numbers count as the last ones, and how often they are looked at before all others."""
+_SHELL_SAYS = 128
+"""A shell ends with this and the number of the signal that has ended its last command."""
+_SPARE = 4
+"""How many descriptors are kept for the end of a script: a kill, a look, and the reaper may each need one or two."""
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""With these the system says that it does not let us look, and nothing about what is there."""
 _STOP_ROUNDS = 20
 """How often one `kill` looks for processes that are not stopped yet: each round finds what the last one had born."""
 
@@ -84,11 +91,15 @@ class Children:
             exited: Is told the exit code of the script's own process, or None if the system does not know it. It comes
                 from another thread, and may come twice.
             log: Writes a line: level, sentence, values.
+
+        Raises:
+            OSError: There are not even the descriptors that its end will need.
         """
         with self._lock:
             strangers = _direct()
             known = frozenset((each.pid, each.created) for each in strangers)
             tree = Tree(self, run_token, exited, log, self.weakness, known)
+            tree._keep_spare()
             self._trees.append(tree)
         if strangers:
             names = tuple(map(str, strangers))
@@ -227,6 +238,7 @@ class Tree:
     _sessions: set[int] = attrs.field(factory=set)  # the script's own, and what its processes made and were seen in
     _group: _cgroup.ControlGroup | None = None
     _marker: bytes = b""
+    _spare: list[int] = attrs.field(factory=list)  # descriptors, free for whatever the end of the script needs
 
     @property
     def pid(self) -> int:
@@ -252,7 +264,7 @@ class Tree:
         self._marker = os.fsencode(command[1])
         self._group = _cgroup.make(self._run_token)
         # Under the lock: a script that ends at once must not be reaped before it is known.
-        with self._children._lock:
+        with self._children._lock, _mark.worn(self._run_token):
             self._popen = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -270,11 +282,27 @@ class Tree:
             self.created = created_at(self.pid)
         self._children._more.put(None)
 
+    def _keep_spare(self) -> None:
+        try:
+            for _ in range(_SPARE):
+                self._spare.append(os.open(os.devnull, os.O_RDONLY))
+        except OSError:
+            self._spend_spare()
+            raise
+
+    def _spend_spare(self) -> None:
+        try:
+            while True:  # another thread may be at it as well
+                os.close(self._spare.pop())
+        except IndexError:
+            return
+
     def resume(self) -> None:
         """Let the script run; here it does so from its start, and is found by its run token if nobody wrote it down."""
 
     def _has_ended(self, exit_code: int | None) -> None:
         """Take note of the end of the script's own process; for the reaper."""
+        self._spend_spare()
         if not self.ended:
             self.exit_code, self.ended = exit_code, True
         self._exited(self.exit_code)
@@ -302,6 +330,7 @@ class Tree:
 
     def interrupt(self) -> str:
         """Ask the script to stop; return how. The host makes it a KeyboardInterrupt where the script has no handler."""
+        self._spend_spare()
         _signal(self._host(), signal.SIGTERM)
         return "SIGTERM"
 
@@ -314,6 +343,7 @@ class Tree:
 
         What is stopped first starts nothing any more, so a tree that grows while it is killed comes to its end.
         """
+        self._spend_spare()
         self._to_own_group(signal.SIGSTOP)
         stopped: dict[tuple[int, str], Process] = {}
         for _ in range(_STOP_ROUNDS):
@@ -351,6 +381,7 @@ class Tree:
 
     def close(self) -> None:
         """Give the system back what the tree has taken, once it is empty."""
+        self._spend_spare()
         if self._group is not None:
             self._group.remove()
         self._children._forget(self)
@@ -358,13 +389,13 @@ class Tree:
     def _only_strangers_live(self) -> bool:
         """Return whether no child is alive but those that are not the job's; see the head of this file."""
         with self._children._lock:
-            before = _last_pid()
+            before, refused = _last_pid(), _sight.refused
             held = _Held()
             mine = any(self._is_mine(each, held) for each in _direct())
             if mine or _last_pid() < before:
                 return False
             # What has ended in between may have handed over; when it is reaped another look tells.
-            return not self._children._ours_of(_direct(ended=True))
+            return not self._children._ours_of(_direct(ended=True)) and _sight.refused == refused
 
     def _stop_direct(self) -> list[Process]:
         """Stop the robot's own children of this tree, each as soon as it is seen, and return them.
@@ -443,7 +474,7 @@ def is_alive(process: Process) -> bool:
 
 
 def remains(left: Note) -> list[Process]:
-    """Return what an earlier life has left: by run token, session, the script's pid and creation time, and descent.
+    """Return what an earlier life has left: by its marks, session, the script's pid and creation time, and descent.
 
     A process whose number was given away again is not among them, and neither is this one with all that is below it,
     which may carry the token when a script has started the robot.
@@ -451,6 +482,7 @@ def remains(left: Note) -> list[Process]:
     processes = _processes()
     mark = f"{RUN_TOKEN}={left.run_token}".encode()
     roots = {each.pid for each in processes.values() if left.run_token and mark in _environment(each.pid)}
+    roots |= {pid for pid in processes if left.run_token and _mark.is_worn_by(pid, left.run_token)}
     roots |= _of_the_script(processes, left)
     if (group := _cgroup.left_behind(left.group, left.run_token)) is not None:
         roots |= group.members() & processes.keys()
@@ -510,13 +542,21 @@ def open_pipe() -> tuple[int, int]:
 
 
 def died_of(exit_code: int) -> str:
-    """Return what an exit code says beyond its number, or empty."""
-    if exit_code >= 0:
-        return ""
+    """Return what an exit code says beyond its number, or empty.
+
+    An interpreter that is a shell script tells of a Python that was ended by a signal in a number of its own.
+    """
+    if exit_code < 0:
+        return f"ended by {_signal_name(-exit_code)}"
+    name = _signal_name(exit_code - _SHELL_SAYS) if exit_code > _SHELL_SAYS else ""
+    return f"exit code {exit_code}, with which a shell tells of {name}" if name.startswith("SIG") else ""
+
+
+def _signal_name(number: int) -> str:
     try:
-        return f"ended by {signal.Signals(-exit_code).name}"
+        return signal.Signals(number).name
     except ValueError:
-        return f"ended by signal {-exit_code}"
+        return f"signal {number}"
 
 
 def legacy_encodings() -> tuple[str, ...]:
@@ -551,6 +591,20 @@ class _Stat:
     session: int = 0
 
 
+@attrs.define
+class _Sight:
+    """How often the system did not let us look: what was not seen then may be there all the same."""
+
+    refused: int = 0
+
+    def lost(self, error: OSError) -> None:
+        """Take note of a look that has failed."""
+        self.refused += error.errno in _NO_ROOM
+
+
+_sight = _Sight()
+
+
 @cache
 def _boot_id() -> str:
     # Creation times count from the start of the system, so they alone repeat after a restart.
@@ -565,7 +619,8 @@ def _stat(pid: str) -> _Stat:
     try:
         with open(f"/proc/{pid}/stat", "rb") as stream:
             data = stream.read().decode(errors="replace")
-    except OSError:
+    except OSError as error:
+        _sight.lost(error)
         return _Stat()
     # The name stands in brackets and may hold blanks and brackets itself.
     before, _, after = data.rpartition(")")
@@ -596,7 +651,8 @@ def _numbers() -> list[str]:
     """Return the numbers of all processes, in rising order as the system reads them."""
     try:
         return [name for name in os.listdir("/proc") if name.isdecimal()]
-    except OSError:
+    except OSError as error:
+        _sight.lost(error)
         return []
 
 
@@ -723,12 +779,15 @@ def _last_pid() -> int:
     try:
         with open("/proc/loadavg", "rb") as stream:
             return int(stream.read().split()[4])
-    except (OSError, ValueError, IndexError):
+    except OSError as error:
+        _sight.lost(error)
+        return 0
+    except (ValueError, IndexError):
         return 0
 
 
 def _shows_processes() -> bool:
-    return bool(_stat(str(os.getpid())).state)
+    return os.path.exists(f"/proc/{os.getpid()}/stat")  # it needs no descriptor
 
 
 def _only_group_is_seen() -> bool:

@@ -24,6 +24,7 @@ else:
 
 OUTPUT_NAME = "output.log"
 JOB_NAME = "job.json"
+NO_STOP_NAME = "no-stop"
 STOP_NAME = "stop"  # this and the two below: as in host.py, which imports nothing
 EXCEPTION_NAME = "exception.txt"
 LONGEST_EXCEPTION = 1 << 16
@@ -65,6 +66,11 @@ class JobFolder:
         return self.path / STOP_NAME
 
     @property
+    def lowered_flag(self) -> Path:
+        """Becomes the stop flag: a new name is had without room on the disk and without a descriptor."""
+        return self.path / NO_STOP_NAME
+
+    @property
     def exception(self) -> Path:
         """What ended the script, once the script host has left it."""
         return self.path / EXCEPTION_NAME
@@ -86,10 +92,14 @@ class JobFolder:
         descriptor = system.create_private(str(self.job_file))
         with os.fdopen(descriptor, "w", encoding="ascii") as stream:
             stream.write(f"{told[:-1]}{offered}}}")
+        self.lowered_flag.touch()
 
     def raise_stop_flag(self) -> None:
         """Let `fsm_robot.job.stop_requested` say yes. Raises `OSError`."""
-        self.stop_flag.touch()
+        try:
+            self.lowered_flag.replace(self.stop_flag)
+        except OSError:
+            self.stop_flag.touch()  # somebody has taken the file away, or holds it
 
     def told_exception(self, redactor: Redactor) -> str:
         """Return the exception that ended the script, in one line and without the secret; empty where none is told."""
@@ -105,7 +115,7 @@ class JobFolder:
 
     def clear(self, *, keep_job_file: bool) -> None:
         """Remove what only the running script needed. Raises `OSError`."""
-        self.stop_flag.unlink(missing_ok=True)
-        self.exception.unlink(missing_ok=True)
+        for file in (self.stop_flag, self.lowered_flag, self.exception):
+            file.unlink(missing_ok=True)
         if not keep_job_file:
             self.job_file.unlink(missing_ok=True)

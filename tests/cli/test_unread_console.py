@@ -6,11 +6,14 @@ import os
 import sys
 import threading
 import time
+from io import FileIO
 from pathlib import Path
 from subprocess import PIPE, Popen
 
 import attrs
 import pytest
+
+from fsm_robot.cli import streams
 
 WRITES = """
 import sys, threading
@@ -106,3 +109,44 @@ def test_an_error_of_the_console_is_the_writers_and_ends_nothing(tmp_path: Path)
         out, _ = ended.communicate(b"\n", timeout=20)
     assert ended.returncode == 0
     assert b"the other stream" in out
+
+
+FAILS_ONCE = """
+import resource
+from fsm_robot.cli import streams
+from fsm_robot.engine.logs import Log
+
+streams.guard()
+streams.go_on_unread()
+log = Log(None, "info", str)
+log.info("before")
+usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1, usual[1]))
+log.info("while the disk is full")
+resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+log.info("after")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no limit on the size of files")
+def test_console_that_fails_for_a_moment_loses_a_line_and_shows_no_traceback(tmp_path: Path) -> None:
+    """As a file on a disk that is full: what the library for logs says about a stream that fails would stand in it later."""
+    script, console = tmp_path / "fails.py", tmp_path / "console"
+    script.write_text(FAILS_ONCE, encoding="utf-8")
+    with console.open("wb") as stream:
+        ended = Popen([sys.executable, str(script)], stderr=stream, env=os.environ | {"PYTHONPATH": os.getcwd()})
+        assert ended.wait(20) == 0
+
+    told = [line.split(" ", 1)[1].strip() for line in console.read_text().splitlines()]
+    assert told == ["INFO    before", "INFO    after"]
+
+
+def test_thread_of_the_console_that_dies_answers_for_nothing_that_it_has_not_taken() -> None:
+    """Else the answer to each piece would be taken for that of the next one."""
+    reader, writer = os.pipe()
+    with FileIO(reader), FileIO(writer, "wb") as raw:
+        stream = streams.BoundedStream(raw, True)
+        assert stream._failed(MemoryError())
+
+        assert stream.write(b"one") == 3
+        assert os.read(reader, 10) == b"one"

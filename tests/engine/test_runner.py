@@ -170,7 +170,7 @@ def test_event_of_an_earlier_job_is_journalled_and_ignored() -> None:
 
 
 def test_working_heartbeats_end_before_the_final_status_is_sent() -> None:
-    """The pulse is stopped first, so that no Working heartbeat can follow the report."""
+    """The heartbeats is stopped first, so that no Working heartbeat can follow the report."""
     world = with_job()
 
     world.run()

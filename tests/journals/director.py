@@ -295,7 +295,7 @@ class _Past:
 def _next_from_outside(world: World, director: Director, worker: DirectedWorker) -> Event:
     """Return the next event while a callback waits: from the script, a heartbeat, the grace time or a signal."""
     assert world.callbacks is not None
-    for event in _events(world, director, worker, world.callbacks.job_run):
+    for event in _events(world, director, worker, world.callbacks.in_hand.number if world.callbacks.in_hand else 0):
         world.inbox.post(event)
     return world.inbox.events.pop(0)
 

@@ -14,7 +14,7 @@ from fsm_robot.engine.inbox import QueueInbox
 from fsm_robot.engine.machine.definition import CallbackSpec, RetryPolicy
 from fsm_robot.engine.timers import ThreadTimers
 from fsm_robot.errors import BeatsEndedError, GatewayUnreachableError
-from fsm_robot.robot.heartbeats import Pulse
+from fsm_robot.robot.heartbeats import Heartbeats
 from fsm_robot.robot.ports import HeartbeatAnswer
 from tests.fakes.world import JOB, Lines
 
@@ -62,26 +62,30 @@ class Server:
 
 
 @pytest.fixture
-def started() -> Iterator[Callable[..., tuple[Pulse, QueueInbox]]]:
-    pulses: list[Pulse] = []
+def started() -> Iterator[Callable[..., tuple[Heartbeats, QueueInbox]]]:
+    started_ones: list[Heartbeats] = []
 
-    def start(server: Server, interval_s: float = 0.05, lost_after_s: float | None = None) -> tuple[Pulse, QueueInbox]:
+    def start(
+        server: Server, interval_s: float = 0.05, lost_after_s: float | None = None
+    ) -> tuple[Heartbeats, QueueInbox]:
         inbox = QueueInbox()
-        pulse = Pulse(server, inbox, SystemClock(), ThreadTimers(print), Lines().log(), SPEC, interval_s, lost_after_s)  # type: ignore[arg-type]
-        pulse.start(JOB, 3)
-        pulses.append(pulse)
-        return pulse, inbox
+        heartbeats = Heartbeats(
+            server, inbox, SystemClock(), ThreadTimers(print), Lines().log(), SPEC, interval_s, lost_after_s
+        )  # type: ignore[arg-type]
+        heartbeats.start(JOB, 3)
+        started_ones.append(heartbeats)
+        return heartbeats, inbox
 
     yield start
-    for pulse in pulses:
-        pulse.stop()
+    for heartbeats in started_ones:
+        heartbeats.stop()
 
 
 def failure() -> GatewayUnreachableError:
     return GatewayUnreachableError("/api/robot/heartbeat", "no_answer", "timed out")
 
 
-def test_beats_keep_their_distance_also_when_calls_fail(started: Callable[..., tuple[Pulse, QueueInbox]]) -> None:
+def test_beats_keep_their_distance_also_when_calls_fail(started: Callable[..., tuple[Heartbeats, QueueInbox]]) -> None:
     """No two Working heartbeats are closer than the interval, whatever the answers are."""
     server = Server([FINE, failure(), failure(), FINE, failure(), FINE])
     before = time.monotonic()
@@ -95,7 +99,7 @@ def test_beats_keep_their_distance_also_when_calls_fail(started: Callable[..., t
 
 @pytest.mark.parametrize(("code", "event"), [(10, "abort_ordered"), (20, "stop_ordered"), (101, "robot_forgotten")])
 def test_order_is_posted_once_with_its_job(
-    started: Callable[..., tuple[Pulse, QueueInbox]], code: int, event: str
+    started: Callable[..., tuple[Heartbeats, QueueInbox]], code: int, event: str
 ) -> None:
     """The orchestrator repeats an order; the machine hears it once, with the number of the job it speaks of."""
     server = Server([HeartbeatAnswer(code, "please")])
@@ -107,7 +111,7 @@ def test_order_is_posted_once_with_its_job(
     assert inbox._events.empty()
 
 
-def test_hard_order_after_a_soft_one_is_posted_too(started: Callable[..., tuple[Pulse, QueueInbox]]) -> None:
+def test_hard_order_after_a_soft_one_is_posted_too(started: Callable[..., tuple[Heartbeats, QueueInbox]]) -> None:
     """20 first and 10 later are two orders."""
     server = Server([HeartbeatAnswer(20), HeartbeatAnswer(20), HeartbeatAnswer(10)])
     _, inbox = started(server)
@@ -115,7 +119,7 @@ def test_hard_order_after_a_soft_one_is_posted_too(started: Callable[..., tuple[
     assert [inbox.take().name, inbox.take().name] == ["stop_ordered", "abort_ordered"]
 
 
-def test_unknown_code_posts_nothing_and_the_beats_go_on(started: Callable[..., tuple[Pulse, QueueInbox]]) -> None:
+def test_unknown_code_posts_nothing_and_the_beats_go_on(started: Callable[..., tuple[Heartbeats, QueueInbox]]) -> None:
     """A code that the machine file does not know is no order."""
     server = Server([HeartbeatAnswer(55, "?")])
     _, inbox = started(server)
@@ -124,7 +128,7 @@ def test_unknown_code_posts_nothing_and_the_beats_go_on(started: Callable[..., t
     assert inbox._events.empty()
 
 
-def test_stop_does_not_wait_for_a_hanging_request(started: Callable[..., tuple[Pulse, QueueInbox]]) -> None:
+def test_stop_does_not_wait_for_a_hanging_request(started: Callable[..., tuple[Heartbeats, QueueInbox]]) -> None:
     """A heartbeat that hangs delays the end of a job by nothing."""
     release, hanging = threading.Event(), threading.Event()
 
@@ -134,17 +138,17 @@ def test_stop_does_not_wait_for_a_hanging_request(started: Callable[..., tuple[P
         return HeartbeatAnswer(10)
 
     server = Server([hang])
-    pulse, _ = started(server)
+    heartbeats, _ = started(server)
     assert hanging.wait(20)
 
     before = time.monotonic()
-    pulse.stop()
+    heartbeats.stop()
 
     assert time.monotonic() - before < 5
     release.set()
 
 
-def test_long_silence_is_posted_once(started: Callable[..., tuple[Pulse, QueueInbox]]) -> None:
+def test_long_silence_is_posted_once(started: Callable[..., tuple[Heartbeats, QueueInbox]]) -> None:
     """`contact_lost` comes after the limit, once, so that the machine can stop the script."""
     server = Server([failure()])
     _, inbox = started(server, 0.02, 0.1)
@@ -154,24 +158,24 @@ def test_long_silence_is_posted_once(started: Callable[..., tuple[Pulse, QueueIn
     assert inbox._events.empty()
 
 
-def test_stopped_pulse_beats_no_more(started: Callable[..., tuple[Pulse, QueueInbox]]) -> None:
+def test_stopped_pulse_beats_no_more(started: Callable[..., tuple[Heartbeats, QueueInbox]]) -> None:
     """After stop nothing is sent any more."""
     server = Server([FINE])
-    pulse, _ = started(server, 0.02)
+    heartbeats, _ = started(server, 0.02)
     server.wait_for(2)
 
-    pulse.stop()
+    heartbeats.stop()
     sent = len(server.at)
     threading.Event().wait(0.15)
 
     assert len(server.at) <= sent + 1
 
 
-def test_stop_closes_the_gate_before_it_returns(started: Callable[..., tuple[Pulse, QueueInbox]]) -> None:
+def test_stop_closes_the_gate_before_it_returns(started: Callable[..., tuple[Heartbeats, QueueInbox]]) -> None:
     """A heartbeat that is just about to leave is held back by the gateway; cancelling alone would let it out."""
     server = Server([FINE])
-    pulse, _ = started(server, 60)
+    heartbeats, _ = started(server, 60)
 
-    pulse.stop()
+    heartbeats.stop()
 
     assert server.ended

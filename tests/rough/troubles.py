@@ -626,7 +626,8 @@ def _pty(stage: Stage, values: Values, launch: Launch) -> None:
     master, slave = os.openpty()
     launch.stdin = launch.stdout = launch.stderr = os.fdopen(slave, "r+b", 0)
     launch.new_session = True
-    launch.before.append(lambda: fcntl.ioctl(0, 0x540E, 0) and None)  # TIOCSCTTY: it is the robot's own terminal
+    # TIOCSCTTY: it is the robot's own terminal. First of all, for the descriptor may be one that is closed.
+    launch.before.insert(0, lambda: fcntl.ioctl(0, 0x540E, 0) and None)
 
     def hang_up() -> None:
         stage.facts.add("told_to_leave" if not values["ignored"] else "hung_up", number=signal.SIGHUP)
@@ -725,7 +726,7 @@ _ALL = (
     Effect(
         "limits",
         "descriptors",
-        _one_of(limit=[16, 20, 24, 40, 64]),
+        _one_of(limit=[20, 24, 28, 40, 64]),
         prepare=_account,
         launch=_limits(resource.RLIMIT_NOFILE),
         evidence=_bites,
@@ -874,6 +875,7 @@ _ALL = (
 EFFECTS = {(effect.kind, effect.name): effect for effect in _ALL}
 _APART = (
     {"born before", "processes"},
+    {"callback child", "processes"},
     {"wrapper", "told by its script"},
     {"robot.log is full", "full"},
     {"robot.log is full", "read-only"},

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -339,17 +341,25 @@ threading.Event().wait()
 """
 
 
+BARE = {
+    "in the script's session": "subprocess.Popen([*SLEEPER], env={})",
+    "in its own session": "subprocess.Popen([*SLEEPER], env={}, start_new_session=True)",
+    "nothing open": "subprocess.Popen([*SLEEPER], env={}, start_new_session=True, cwd='/', **dict.fromkeys(['stdout', 'stderr'], -3))",
+}
+
+
 @pytest.mark.parametrize("ends", [False, True], ids=["script lives", "script has ended"])
+@pytest.mark.parametrize("child", BARE)
 def test_bare_child_of_a_killed_robot_is_ended_by_the_next_life(
-    runs: Runs, request: pytest.FixtureRequest, ends: bool
+    runs: Runs, request: pytest.FixtureRequest, child: str, ends: bool
 ) -> None:
-    """It has no mark in its environment, and its parent may be gone: it is known by the session of the script."""
+    """It has no mark in its environment, and its parents may be gone: it is known by what it cannot lose."""
     token = uuid.uuid4().hex
     after = "robot = os.getppid()\nwhile os.getppid() == robot: time.sleep(0.01)" if ends else "stay_for_ever()"
-    text = f"{START}\nchild = subprocess.Popen([*SLEEPER], env={{}})\nopen('up', 'w').write(f'{{SELF}} {{child.pid}}')\n{after}"
+    text = f"{START}\nchild = {BARE[child]}\nopen('up', 'w').write(f'{{SELF}} {{child.pid}}')\n{after}"
     (runs.folder / "scripts" / "a.py").write_text(text)
     robot = subprocess.Popen([sys.executable, "-c", ROBOT, str(runs.folder), token, _param(request)])
-    script, child = map(int, runs.said("up").split())
+    script, bare = map(int, runs.said("up").split())
     robot.kill()
     robot.wait()
     if ends:
@@ -357,8 +367,18 @@ def test_bare_child_of_a_killed_robot_is_ended_by_the_next_life(
 
     ended = runs.worker.end_remains(token)
 
-    assert [pid for pid in (script, child) if alive(pid)] == []
-    assert any(f"pid {child} " in each for each in ended)
+    assert [pid for pid in (script, bare) if alive(pid)] == []
+    assert any(f"pid {bare} " in each for each in ended)
+
+
+def test_nobody_else_is_marked(runs: Runs) -> None:
+    """The robot has its own limit again, and so has what it starts later."""
+    before = resource.getrlimit(10)
+    runs.start("import resource; print(resource.getrlimit(10))")
+    runs.ending()
+
+    assert runs.output() != f"{before}\n"
+    assert resource.getrlimit(10) == before
 
 
 def _param(request: pytest.FixtureRequest) -> str:
@@ -458,4 +478,63 @@ def test_kill_needs_nothing_that_a_script_can_use_up(runs: Runs) -> None:
     bites, outcome, survivors = json.loads(done.stdout.splitlines()[-1])
     assert bites, "the limit does not bite, so this shows nothing"
     assert (outcome, survivors) == ("aborted", [])
+    assert runs.left() == []
+
+
+NO_DESCRIPTORS = """
+import json, os, pathlib, resource, sys, threading
+from fsm_robot.robot.ports import Job
+from fsm_robot.engine.redact import Redactor
+from fsm_robot.worker import _cgroup
+from fsm_robot.worker.supervisor import ScriptWorker
+base = pathlib.Path(sys.argv[1])
+if sys.argv[3] != "control group": _cgroup._home = lambda: ""
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+worker = ScriptWorker(base / "scripts", base / "jobs", sys.executable, Redactor(), 1000, False, lambda *_, **__: None)
+over, endings = threading.Event(), []
+worker.start(Job("g", "a"), "token", lambda ending: (endings.append(ending), over.set()))
+while not (base / "scripts" / "up").exists(): threading.Event().wait(0.01)
+taken, bites = [], ""
+try:
+    while True: taken.append(os.dup(0))
+except OSError as error:
+    bites = error.strerror
+order = sys.argv[2]
+if order == "ask":
+    worker.ask_to_stop()
+    while not worker._running.tree.has_exited(): over.wait(0.01)
+if order != "end": worker.kill("aborted")
+(base / "scripts" / "up").unlink()
+over.wait(15)
+os.close(taken.pop())
+print(json.dumps([bites, endings[0].outcome if endings else None, endings[0].survivors if endings else None]), flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize(("order", "outcome"), [("ask", "stopped"), ("kill", "aborted"), ("end", "succeeded")])
+def test_end_of_a_script_needs_no_descriptor_that_the_robot_may_have_used_up(
+    runs: Runs, request: pytest.FixtureRequest, order: str, outcome: str
+) -> None:
+    """A look that fails for want of one is no proof that nothing is there."""
+    text = (
+        f"{START}\nsubprocess.Popen([*SLEEPER], start_new_session=True)\nopen('up', 'w').write('x')\n"
+        "try:\n    while os.path.exists('up') or not os.path.exists('end'): time.sleep(0.01)\n"
+        "finally: open('tidy', 'w').write('x')"
+    )
+    (runs.folder / "scripts" / "a.py").write_text(text)
+    if order == "end":
+        (runs.folder / "scripts" / "end").touch()
+    # A child of the robot's own, so that it cannot ask the system only.
+    command = f"sleep 60 >/dev/null 2>&1 & exec {shlex.join([sys.executable, '-c', NO_DESCRIPTORS, str(runs.folder), order, _param(request)])}"
+    robot = subprocess.Popen(["sh", "-c", command], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        said, _ = robot.communicate(timeout=PATIENCE_S)
+    finally:
+        os.killpg(robot.pid, signal.SIGKILL)
+
+    bites, ended, survivors = json.loads(said.splitlines()[-1])
+    assert bites == "Too many open files", "the limit does not bite, so this shows nothing"
+    assert (ended, survivors) == (outcome, [])
+    assert (runs.folder / "scripts" / "tidy").exists() == (order != "kill")
     assert runs.left() == []

@@ -176,6 +176,19 @@ def test_script_that_is_ended_by_a_signal_says_so(runs: Runs) -> None:
     assert (ending.outcome, ending.exit_code, ending.reason) == ("failed", -15, "ended by SIGTERM")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a wrapper of POSIX")
+def test_signal_is_named_where_a_wrapper_tells_of_it(runs: Runs) -> None:
+    """All that the robot sees is the exit code of the shell; a number that tells of no signal is only a number."""
+    wrapper = runs.folder / "python"
+    wrapper.write_text(f'#!/bin/sh\n{sys.executable} "$@"\nexit $?\n')
+    wrapper.chmod(0o755)
+    runs.worker.python = str(wrapper)
+    runs.start("import signal\nos.kill(os.getpid(), signal.SIGKILL)")
+
+    assert runs.ending().reason.startswith("exit code 137, with which a shell tells of SIGKILL")
+    assert [supervisor.system.died_of(code) for code in (1, 128, 255)] == ["", "", ""]
+
+
 def test_script_is_told_its_job_and_nothing_of_the_robot(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     """Parameters come through fsm_robot.job; the credential is in no variable; input is at its end; the folder is the scripts'."""
     monkeypatch.setenv("FSM_ROBOT_ORCHESTRATOR_ROBOT_GUID", GUID)

@@ -249,10 +249,10 @@ def test_key_that_a_callback_of_the_robot_does_not_read_is_refused_too(states_ya
 def test_keys_that_act_are_those_that_the_program_reads() -> None:
     """Every callback that asks the orchestrator, and no other: the table follows the code."""
     sources = {name: inspect.getsource(getattr(Callbacks, name)) for name in callback_names(Callbacks)}
-    asking = {name for name, source in sources.items() if "self.patience." in source}
+    asking = {name for name, source in sources.items() if "self.retries." in source}
     coding = {name for name, source in sources.items() if "event_for(" in source}
 
-    # The heartbeats of `run_script` are sent by `Pulse`.
+    # The heartbeats of `run_script` are sent by `Heartbeats`.
     assert asking | {"run_script"} == {name for name, keys in ACTING.items() if "retry" in keys}
     assert coding | {"run_script"} == {name for name, keys in ACTING.items() if "codes" in keys}
     assert "spec.pause_s" in inspect.getsource(Callbacks._consume_failed)
