@@ -154,9 +154,7 @@ def _raced(way: Callable[[Want], Taking]) -> bool:
             if step is None or step.name == "dropped":
                 continue
             following, answer = done(state, taker, step)
-            answers = tuple(
-                (*each, answer) if index == taker else each for index, each in enumerate(following.answers)
-            )
+            answers = tuple((*each, answer) if index == taker else each for index, each in enumerate(following.answers))
             following = attrs.evolve(following, answers=answers)
             if (key := _key(following)) not in known:
                 known.add(key)
