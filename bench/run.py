@@ -284,7 +284,8 @@ def laying_out(bench: Bench, quick: bool) -> tuple[str, str, float]:
     """Layout of 40 states with 120 transitions; ratio to one second."""
     from random import Random
 
-    from fsm_robot.analyst.drawing.layout import Edge, Node, layout
+    from fsm_robot.analyst.drawing.layout import layout
+    from fsm_robot.analyst.drawing.shapes import Edge, Node
 
     chance = Random(7)
     nodes = [Node(f"n{number}", 120, 48) for number in range(40)]

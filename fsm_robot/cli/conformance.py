@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Replay the journals, print what does not fit; 0 where all fit, 1 where one deviates."""
-    definition = machine_file.load(machine_meant(arguments.machine), None, ())
+    definition = machine_file.load(machine_meant(arguments.machine, arguments.journals), None, ())
     fits = [fit_of(run, definition) for run in read_runs(find_journals(arguments.journals))]
     deviating = [fit for fit in fits if fit.deviations]
     if arguments.json:

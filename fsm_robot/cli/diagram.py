@@ -26,6 +26,7 @@ from fsm_robot.analyst.words import Words, words
 from fsm_robot.analyst.xml_in import Element
 from fsm_robot.cli import interchange
 from fsm_robot.cli.interchange import Beside
+from fsm_robot.cli.journal_arguments import BELOW
 from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
 from fsm_robot.cli.streams import complain
 from fsm_robot.cli.target import target
@@ -106,7 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
     arguments.format = arguments.format or ("markdown" if arguments.diff else "mermaid")
     if arguments.diff:
         return write(_compared(arguments), arguments.output)
-    path = machine_meant(arguments.file)
+    path = machine_meant(arguments.file, arguments.runs)
     if arguments.runs and arguments.format not in WITH_FIGURES:
         raise SettingsError(f"--runs can be shown as {', '.join(sorted(WITH_FIGURES))}, not as {arguments.format}")
     definition = machine_file.load_labelled(path, None, ())
@@ -176,8 +177,7 @@ def _journals(name: str) -> list[Path]:
     path = Path(name)
     if path.is_file():
         return [path]
-    # The folder of a robot's state holds its journals one level down.
-    found = journals(path) or journals(path / "journal")
+    found = next((found for below in BELOW if (found := journals(path / below))), [])
     if not found:
         reason = "holds no journal (*.jsonl)" if path.is_dir() else "does not exist"
         raise SettingsError(f"--runs {name}: {reason}")

@@ -83,6 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     serve.add_argument(
         "--update-verb", choices=["PUT", "POST", "both"], default="both", help="verbs that job/update takes"
     )
+    serve.add_argument("--show-data", action="store_true", help="let the page show the parameters of tasks")
     serve.add_argument(
         "--runs", nargs="+", metavar="FOLDER", help="link a page that steps through the journals of these robots"
     )
@@ -154,6 +155,7 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
         service,
         random.Random(arguments.seed),
         runs_page=_runs_page(arguments) if arguments.runs else None,
+        shows_data=arguments.show_data,
     )
     leaving: SimpleQueue[str] = SimpleQueue()
     system.listen(leaving.put)

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
+from fsm_robot.cli.journal_arguments import BELOW
 from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
 from fsm_robot.cli.streams import complain, print_json
 from fsm_robot.cli.target import target
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Replay every journal; 0: all decided alike, 1: one diverges, 2: a file could not be judged to its end."""
-    machine = machine_meant(arguments.machine)
+    machine = machine_meant(arguments.machine, arguments.journals)
     definition = machine_file.load(machine, None, ())
     shown = arguments.machine or machine.name
     all_replayed = []
@@ -64,8 +65,7 @@ def journals_in(names: Iterable[str]) -> list[Path]:
     for name in names:
         path = Path(name)
         if path.is_dir():
-            # The folder of a robot's state holds its journals one level down.
-            inside = _inside(path) or _inside(path / "journal")
+            inside = next((here for below in BELOW if (here := _inside(path / below))), [])
             if not inside:
                 raise SettingsError(f"{name}: there is no journal (*{SUFFIX}) in this folder")
             found += inside

@@ -1,4 +1,4 @@
-"""What the loop of any robot needs from outside, as protocols."""
+"""What the loop of any robot needs from outside, as protocols, and the one event that knows who waits for it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
+
+import attrs
 
 from fsm_robot.engine.machine.core import Step
 from fsm_robot.engine.machine.events import Event
@@ -27,6 +29,17 @@ def words_until(how_long: Wait, told: int) -> float:
         return math.inf
     # One that was told to leave, and to hurry, while its script ran still tries to deliver what came of it.
     return 1 if how_long == "until_told" else max(2, told + 1)
+
+
+def _nobody(_step: Step) -> None:
+    return None
+
+
+@attrs.frozen
+class Posted(Event):
+    """An event that a person or another program has brought; `written` is called once it stands in the journal."""
+
+    written: Callable[[Step], None] = attrs.field(default=_nobody, eq=False, repr=False)
 
 
 class Journal(Protocol):

@@ -12,7 +12,7 @@ import attrs
 from fsm_robot.engine.inbox import QueueInbox
 from fsm_robot.engine.machine.core import Step
 from fsm_robot.engine.machine.definition import Definition
-from fsm_robot.engine.machine.events import Posted
+from fsm_robot.engine.ports import Posted
 from fsm_robot.errors import ChannelError
 
 WRITTEN_WITHIN_S = 25.0

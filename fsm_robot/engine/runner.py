@@ -11,8 +11,8 @@ from fsm_robot.engine.logs import Log
 from fsm_robot.engine.machine.core import CameFrom, RobotMachine, Step
 from fsm_robot.engine.machine.definition import CallbackSpec
 from fsm_robot.engine.machine.error_names import event_for_error
-from fsm_robot.engine.machine.events import LEAVING, Event, Posted, as_spelled
-from fsm_robot.engine.ports import Channel, Inbox, Journal, Owner
+from fsm_robot.engine.machine.events import LEAVING, Event, as_spelled
+from fsm_robot.engine.ports import Channel, Inbox, Journal, Owner, Posted
 from fsm_robot.engine.redact import cut
 from fsm_robot.engine.timeouts import Timeouts
 from fsm_robot.errors import CallbackError, JournalError, RobotError

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from fsm_robot.engine import channel
 from fsm_robot.engine.instance import holder
 from fsm_robot.engine.journal.file import journals, read_journal, run_name
 from fsm_robot.engine.journal.record import Record
-from fsm_robot.errors import JournalError, SettingsError
+from fsm_robot.errors import ChannelError, JournalError, NoRobotError, SettingsError
 from fsm_robot.operations.now import Seen, last_trouble_in
 from fsm_robot.operations.past_jobs import PastJob, newest_jobs
 from fsm_robot.robot import settings as settings_module
@@ -17,6 +19,8 @@ from fsm_robot.robot.look_back import find_unsettled
 from fsm_robot.worker.job_folder import OUTPUT_NAME, folder_name
 
 LOG_TAIL_BYTES = 64 * 1024
+SAYS_WITHIN_S = 2.0
+"""How long a robot that listens may take to say what it does: who answers waits for no call and no script."""
 MARKS = ("journal", "robot.lock", "jobs", "robot.log")
 
 
@@ -73,7 +77,18 @@ def _seen_in(storage: Path) -> Seen:
     newest = journals(storage / "journal")[-1:]
     records, wrong = read_journal(newest[0]) if newest else ([], "")
     unsettled = find_unsettled(storage / "journal", ledger=JobLedger(storage / "jobs" / "ledger.jsonl"))
-    return Seen(held, records, wrong, unsettled, last_trouble_in(_tail(storage / "robot.log")))
+    said, silent = _asked(storage) if held is not None else ({}, "")
+    return Seen(held, records, wrong, unsettled, last_trouble_in(_tail(storage / "robot.log")), said, silent)
+
+
+def _asked(storage: Path) -> tuple[Mapping[str, Any], str]:
+    """Return what a robot that runs says it does, or why it says nothing though it listens."""
+    try:
+        return channel.ask(storage, {"ask": "status"}, SAYS_WITHIN_S), ""
+    except NoRobotError:
+        return {}, ""  # it has not waited yet, or ends at this moment: its journal tells
+    except ChannelError as error:
+        return {}, str(error)
 
 
 def runs_backwards(storage: Path) -> Iterator[tuple[str, list[Record]]]:

@@ -31,6 +31,8 @@ class Seen:
         wrong: What is wrong behind them.
         unsettled: The job whose final status was not delivered, from all journals.
         last_trouble: The last warning or error of robot.log.
+        said: What the robot itself says it does: `state`, `job`, `script`; empty where it does not run, or not listen.
+        silent: Why it says nothing though it listens.
     """
 
     pid: int | None = None
@@ -38,6 +40,8 @@ class Seen:
     wrong: str = ""
     unsettled: Unsettled | None = None
     last_trouble: str = ""
+    said: Mapping[str, Any] = attrs.field(factory=dict)
+    silent: str = ""
 
 
 @attrs.frozen
@@ -56,6 +60,7 @@ class Now:
             script are not kept; that they fail stands in robot.log.
         last_error: The last failure that the newest journal tells, a crash before all.
         last_trouble: The last warning or error of robot.log.
+        answers: Whether the robot itself has said what it does; else its lock and its journal tell.
         undelivered: The outcome that waits to be sent; empty where none does, `unknown` where it is not known yet.
         look: Why a person should look; empty where nobody has to.
     """
@@ -69,6 +74,7 @@ class Now:
     last_answer_at: str = ""
     last_error: str = ""
     last_trouble: str = ""
+    answers: bool = False
     undelivered: str = ""
     look: tuple[str, ...] = ()
 
@@ -83,16 +89,18 @@ def now_from(seen: Seen) -> Now:
     exit_code = None if runs or not finished else (end or last).get("exit_code")
     crash = crash_in(seen.records)
     job = unsettled_in(seen.records) if runs else seen.unsettled
+    said = seen.said if runs else {}
     return Now(
-        doing=_doing(runs, finished, last, crash),
+        doing=str(said.get("state") or _doing(runs, finished, last, crash)),
         since=(end or last).get("at", ""),
         pid=seen.pid,
-        job=job.job_guid if job else "",
-        script=job.script_name if job else "",
+        job=str(said.get("job") or (job.job_guid if job else "")),
+        script=str(said.get("script") or (job.script_name if job else "")),
         exit_code=exit_code,
         last_answer_at=next((step.get("at", "") for step in reversed(steps) if step["event"]["name"] in ANSWERS), ""),
         last_error=crash or next((text for step in reversed(steps) if (text := _error(step))), ""),
         last_trouble=seen.last_trouble,
+        answers=bool(said),
         undelivered="" if runs or seen.unsettled is None else seen.unsettled.outcome or "unknown",
         look=tuple(_reasons(seen, runs, finished, exit_code, steps)),
     )
@@ -138,6 +146,8 @@ def _reasons(
     if "changed" in seen.wrong:
         yield f"the newest journal is damaged: {seen.wrong}"
     if runs:
+        if seen.silent:
+            yield f"it runs and does not say what it does, its process may hang: {seen.silent}"
         if any(step["event"]["name"] == "robot_forgotten" for step in steps):
             yield "the orchestrator does not know this robot any more"
         return

@@ -1,17 +1,23 @@
-"""The page at `/`: robots and jobs as they change, for reading only."""
+"""The page at `/`: what it is made of, and what its tabs show. What it does is in `page_actions`."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from fsm_robot.orchestrator.rows import iso
+import attrs
+
+from fsm_robot.orchestrator.objects import LOG_LEVELS
+from fsm_robot.orchestrator.protocol import GarbledRequestError
+from fsm_robot.orchestrator.rows import JobRow, iso
 from fsm_robot.orchestrator.store import Store
+from fsm_robot.orchestrator.tables.tasks import TaskFilter
 
-SHOWN_JOBS = 200
+SHOWN_JOBS, SHOWN_TASKS, SHOWN_LINES = 200, 500, 500
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
     " img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -21,35 +27,125 @@ HEADERS: Mapping[str, str] = {
 }
 RUNS_HEADERS: Mapping[str, str] = {**HEADERS, "Content-Security-Policy": "frame-ancestors 'none'"}
 """The run player brings a policy of its own, with the hash of its script, and no other could let that in."""
+RUNS = "/runs"
 _FOLDER = Path(__file__).with_name("page")
+_JSON = "application/json; charset=utf-8"
 
 
-def _state(store: Store, shows_runs: bool) -> tuple[str, bytes]:
-    """Return what the page shows: every robot, and the youngest jobs first."""
-    now = datetime.now(UTC)
-    robots = [robot.to_json(now) for robot in store.robots()]
-    shown = [job.to_json() for job in store.newest_jobs(SHOWN_JOBS)]
-    faults = [fault.text for fault, _ in store.faults()]
-    state = {
+@attrs.frozen
+class Look:
+    """A look at the page.
+
+    Attributes:
+        store: What the orchestrator remembers.
+        query: Parameters of the address by folded name.
+        shows_runs: Whether there is a page of runs.
+        token: What an action has to bring along; empty where the page may not act.
+        shows_data: Whether parameters of tasks are shown.
+    """
+
+    store: Store
+    query: Mapping[str, str]
+    shows_runs: bool = False
+    token: str = attrs.field(default="", repr=False)
+    shows_data: bool = False
+
+    def number(self, name: str) -> int:
+        """Return a number of the address, 0 where it is missing. Raises `GarbledRequestError`."""
+        text = self.query.get(name, "") or "0"
+        if not (text.isascii() and text.isdigit() and len(text) < 16):
+            raise GarbledRequestError(f"{name} must be a number")
+        return int(text)
+
+
+def _state(look: Look) -> Any:
+    """Return what every tab needs: every robot, and the youngest jobs first."""
+    store, now = look.store, look.store.clock()
+    return {
         "now": iso(now),
-        "robots": robots,
-        "jobs": shown,
+        "robots": [robot.to_json(now) for robot in store.robots()],
+        "jobs": [job.to_json() for job in store.newest_jobs(SHOWN_JOBS)],
         "all_jobs": store.job_count(),
-        "faults": faults,
-        "runs": shows_runs,
+        "faults": [fault.text for fault, _ in store.faults()],
+        "held": store.held.held(),
+        "runs": look.shows_runs,
+        "token": look.token,
+        "windows": sys.platform == "win32",
     }
-    return "application/json; charset=utf-8", json.dumps(state, ensure_ascii=False).encode()
 
 
-def _file(name: str, content_type: str, _store: Store, _shows_runs: bool) -> tuple[str, bytes]:
+def _job(look: Look) -> Any:
+    job: JobRow = look.store.job(look.query.get("guid", ""))
+    tasks = look.store.tasks.fitting(TaskFilter(job_id=job.row_id, limit=50))
+    lines = look.store.logs.newest(50, job=job.guid)
+    return {
+        **job.to_json(),
+        "ended": job.ended,
+        "stop_after": iso(job.stop_after),
+        "abort_after": iso(job.abort_after),
+        "tasks": [task.to_json() for task in tasks],
+        "lines": [line.to_json() for line in lines],
+    }
+
+
+def _queues(look: Look) -> Any:
+    look.store.tasks.evaluate()
+    counts = look.store.queues.counts()
+    return [queue.to_json(counts.get(queue.row_id, {})) for queue in look.store.queues.all()]
+
+
+def _tasks(look: Look) -> Any:
+    queue = look.store.queues.find(look.query.get("queue", ""))
+    status = look.number("status") if look.query.get("status") else None
+    wanted = TaskFilter(queue.row_id, status=status, limit=SHOWN_TASKS)
+    return [task.to_json() for task in look.store.tasks.fitting(wanted, youngest_first=True)]
+
+
+def _task(look: Look) -> Any:
+    task = look.store.tasks.find(look.query.get("guid", ""))
+    moves = [move.to_json() for move in look.store.tasks.moves(task)]
+    data = {"parameters": task.parameters} if look.shows_data else {}
+    return {**task.to_json(), "description": task.description, "moves": moves, **data}
+
+
+def _lines(look: Look) -> Any:
+    words, level = list(LOG_LEVELS.values()), look.query.get("level", "")
+    levels = tuple(words[words.index(level) :]) if level in words else ()
+    after, job = look.number("after"), look.query.get("job", "")
+    return [line.to_json() for line in look.store.logs.newest(SHOWN_LINES, after=after, job=job, levels=levels)]
+
+
+def _assets(look: Look) -> Any:
+    labels = {robot.row_id: robot.label for robot in look.store.robots()}
+    return [asset.to_json(labels.get(asset.robot_id or 0, "")) for asset in look.store.assets.all()]
+
+
+def _stored_files(look: Look) -> Any:
+    return [file.to_json() for file in look.store.storage.files()]
+
+
+def _file(name: str, content_type: str, _look: Look) -> tuple[str, bytes]:
     return content_type, (_FOLDER / name).read_bytes()
 
 
-FILES: Mapping[str, Callable[[Store, bool], tuple[str, bytes]]] = {
+def _document(make: Callable[[Look], Any], look: Look) -> tuple[str, bytes]:
+    return _JSON, json.dumps(make(look), ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+FILES: Mapping[str, Callable[[Look], tuple[str, bytes]]] = {
     "/": partial(_file, "page.html", "text/html; charset=utf-8"),
     "/page.css": partial(_file, "page.css", "text/css; charset=utf-8"),
-    "/page.js": partial(_file, "page.js", "text/javascript; charset=utf-8"),
-    "/state.json": _state,
+    **{
+        f"/{name}": partial(_file, name, "text/javascript; charset=utf-8")
+        for name in ("page.js", "tables.js", "actions.js", "dialogs.js")
+    },
+    "/state.json": partial(_document, _state),
+    "/job.json": partial(_document, _job),
+    "/queues.json": partial(_document, _queues),
+    "/tasks.json": partial(_document, _tasks),
+    "/task.json": partial(_document, _task),
+    "/logs.json": partial(_document, _lines),
+    "/assets.json": partial(_document, _assets),
+    "/files.json": partial(_document, _stored_files),
 }
-"""Path -> what gives its content type and its bytes, from the store and whether there is a page of runs."""
-RUNS = "/runs"
+"""Path -> what gives its content type and its bytes. Raises `NoSuchError`, `GarbledRequestError`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import secrets
 import tempfile
 import threading
 import time
@@ -16,13 +17,13 @@ from urllib.parse import urlsplit
 import attrs
 
 from fsm_robot.errors import RobotError
-from fsm_robot.orchestrator import page
+from fsm_robot.orchestrator import page, page_actions
 from fsm_robot.orchestrator.connections import BoundedHandler, BoundedServer, Limits
 from fsm_robot.orchestrator.faults import Fault
-from fsm_robot.orchestrator.protocol import Answer, without_secrets
+from fsm_robot.orchestrator.protocol import Answer, GarbledRequestError, query_fields, without_secrets
 from fsm_robot.orchestrator.rows import CallRow
 from fsm_robot.orchestrator.service import Call, Request, Service, takes_files
-from fsm_robot.orchestrator.store import Store
+from fsm_robot.orchestrator.store import NoSuchError, Store
 
 LARGEST_BODY_BYTES = 1 << 20
 LARGEST_FILE_BYTES = 64 << 20
@@ -66,6 +67,8 @@ class Orchestrator:
         service: What it does; made from `store` where it is not given.
         chance: Where faults with a probability get theirs from; `random.Random(7)` repeats itself.
         limits: What one client may cost.
+        shows_data: Whether the page shows parameters of tasks.
+        page_token: What an action of the page has to bring along; empty where the address is one that others reach.
         runs_page: Makes the page of the robots' runs, which is linked from the one at `/`; may raise `RobotError`.
     """
 
@@ -76,6 +79,12 @@ class Orchestrator:
     chance: random.Random = attrs.field(factory=random.Random)
     limits: Limits = attrs.field(factory=Limits)
     runs_page: Callable[[], str] | None = None
+    shows_data: bool = False
+    page_token: str = attrs.field(
+        default=attrs.Factory(lambda self: secrets.token_urlsafe(32) if self.host in LOOPBACK else "", takes_self=True),
+        init=False,
+        repr=False,
+    )
     _server: _Server | None = None
     _thread: threading.Thread | None = None
 
@@ -135,22 +144,24 @@ class _Handler(BoundedHandler):
         """Show the page, or a job."""
         path = self.path.partition("?")[0]
         shown, runs_page = page.FILES.get(path), self._orchestrator.runs_page
-        shows_runs = runs_page is not None and path == page.RUNS
         if self._is_foreign_name():
             self._turn_away()
         elif shown is not None:
-            self._send(_Reply(200, *shown(self._orchestrator.store, runs_page is not None), page.HEADERS))
-        elif runs_page is not None and shows_runs:
+            self._send(self._looked(shown))
+        elif runs_page is not None and path == page.RUNS:
             self._send(_runs(runs_page))
         else:
             self._call(path)
 
     def do_POST(self) -> None:  # noqa: N802
-        """Answer a robot."""
+        """Answer a robot, or the page."""
+        path = self.path.partition("?")[0]
         if self._is_foreign_name():
             self._turn_away()
+        elif path.startswith(page_actions.PREFIX):
+            self._act_for_page(path)
         else:
-            self._call(self.path.partition("?")[0])
+            self._call(path)
 
     do_HEAD = do_GET  # noqa: N815
     do_PUT = do_POST  # noqa: N815
@@ -173,6 +184,49 @@ class _Handler(BoundedHandler):
         except ValueError:
             return True
         return name is not None and name not in LOOPBACK
+
+    def _looked(self, show: Callable[[page.Look], tuple[str, bytes]]) -> _Reply:
+        orchestrator = self._orchestrator
+        try:
+            query = query_fields(self.path.partition("?")[2])
+            look = page.Look(
+                orchestrator.store,
+                query,
+                orchestrator.runs_page is not None,
+                orchestrator.page_token,
+                orchestrator.shows_data,
+            )
+            return _Reply(200, *show(look), page.HEADERS)
+        except NoSuchError as error:
+            return _error(404, str(error))
+        except GarbledRequestError as error:
+            return _error(400, str(error))
+        except RobotError as error:  # of the file
+            return _error(500, str(error))
+
+    def _act_for_page(self, path: str) -> None:
+        own = f"http://{self.headers.get('Host', '')}"
+        headers = {name: self.headers.get(name) for name in ("Origin", "Content-Type", page_actions.TOKEN_HEADER)}
+        problem = page_actions.refusal(headers, self._orchestrator.page_token, own)
+        if self.command != "POST":
+            self._refuse(405, "an action is a POST")
+            return
+        if problem:
+            self._refuse(403, problem)
+            return
+        length = self._length(LARGEST_BODY_BYTES)
+        if length is None:
+            return
+        body = self.rfile.read(length)
+        if len(body) < length:
+            self.close_connection = True
+            return
+        try:
+            done = page_actions.act(self._orchestrator.store, path, body)
+            reply = _error(404, "there is no such action") if done is None else _json(done)
+        except (GarbledRequestError, RobotError) as error:
+            reply = _error(400, str(error))
+        self._send(reply)
 
     def _turn_away(self) -> None:
         # 421 is no word on the credential, which a robot that was given such a name would look at in vain.
@@ -327,6 +381,10 @@ def _runs(runs_page: Callable[[], str]) -> _Reply:
         return _Reply(200, HTML_TYPE, runs_page().encode(), page.RUNS_HEADERS)
     except RobotError as error:
         return _error(404, str(error))
+
+
+def _json(document: object) -> _Reply:
+    return _Reply(200, JSON_TYPE, json.dumps(document, ensure_ascii=False).encode(), page.HEADERS)
 
 
 def _error(status: int, text: str) -> _Reply:

@@ -6,7 +6,6 @@ with file, line and key.
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import sys
@@ -19,6 +18,7 @@ import attrs
 
 from fsm_robot.engine.wording import did_you_mean
 from fsm_robot.errors import SettingsError
+from fsm_robot.robot.setting_kinds import BY_DEFAULT, FLAG_OR_PATH, Kind
 
 ENVIRONMENT_PREFIX = "FSM_ROBOT_"
 OWN_SECTION = "my"
@@ -93,10 +93,18 @@ def _readable(value: str) -> str | None:
 
 
 def _key(
-    default: Any, help_text: str, check: Callable[[Any], str | None] | None = None, *, secret: bool = False
+    default: Any,
+    help_text: str,
+    check: Callable[[Any], str | None] | None = None,
+    kind: Kind | None = None,
+    *,
+    secret: bool = False,
 ) -> Any:
-    """Declare one key of robot.toml: its default, its one-line help and its check, kept together on the field."""
-    metadata = {"help": help_text, "check": check}
+    """Declare one key of robot.toml: its default, its help, its check and its kind, kept together on the field.
+
+    The kind is that of the default where nothing else is said.
+    """
+    metadata = {"help": help_text, "check": check, "kind": kind or BY_DEFAULT[type(default)]}
     if isinstance(default, list):
         return attrs.field(factory=lambda: tuple(default), metadata=metadata)
     return attrs.field(default=default, repr=not secret, metadata=metadata)
@@ -110,7 +118,9 @@ class OrchestratorSettings:
     robot_guid: str = _key("", "the robot's GUID: this is its password", _guid, secret=True)
     robot_guid_file: str = _key("", "a file that holds the GUID, instead of robot_guid", _path)
     auth_scheme: str = _key("basic", "basic or bearer", _one_of("basic", "bearer"))
-    verify: bool | str = _key(True, "true: the system's certificate store; false: no check; or a PEM file", _path)
+    verify: bool | str = _key(
+        True, "true: the system's certificate store; false: no check; or a PEM file", _path, FLAG_OR_PATH
+    )
     timeout_s: float = _key(30.0, "longest wait for an answer", _between(0.1, 600))
 
 
@@ -384,7 +394,9 @@ class _Reader:
                 self.problems.append(f"environment: {variable}: unknown{did_you_mean(variable, known)}")
                 continue
             section, field = known[variable]
-            self._take(sections, section, field.name, _from_text(text, field), f"environment: {variable}")
+            self._take(
+                sections, section, field.name, field.metadata["kind"].from_text(text), f"environment: {variable}"
+            )
 
     def with_guid_from_file(self, settings: Settings) -> Settings:
         name = settings.orchestrator.robot_guid_file
@@ -422,7 +434,7 @@ class _Reader:
         if field is None:
             self.problems.append(f"{where}: {section}.{key}: unknown key{did_you_mean(key, fields)}")
             return
-        value, problem = _typed(value, str(field.type))
+        value, problem = field.metadata["kind"].read(value)
         check = field.metadata["check"]
         if isinstance(value, str):
             problem = problem or _readable(value)
@@ -479,59 +491,9 @@ class _Reader:
         return "a line is [section], or key = value with \"…\" or '…' around a text"
 
 
-def _typed(value: Any, kind: str) -> tuple[Any, str | None]:
-    """Return `value` as the field's type, or what is wrong with it. No coercion but int -> float."""
-    if kind == "float":
-        # `nan` and `inf` are TOML floats and would pass a comparison or freeze a wait.
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            return value, "must be a number"
-        try:
-            number = float(value)
-        except OverflowError:
-            number = math.inf
-        return (number, None) if math.isfinite(number) else (value, "must be a number that a person would write")
-    if kind == "int":
-        if isinstance(value, bool) or not isinstance(value, int):
-            return value, "must be a whole number"
-        return value, None
-    if kind == "tuple[str, ...]":
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            return value, 'must be a list of texts, such as ["loginctl", "terminate-session", "self"]'
-        return tuple(value), None
-    if kind == "bool":
-        return (value, None) if isinstance(value, bool) else (value, "must be true or false")
-    if kind == "bool | str":
-        return (
-            (value, None)
-            if isinstance(value, (bool, str)) and value != ""
-            else (value, "must be true, false or the path of a PEM file")
-        )
-    return (value, None) if isinstance(value, str) else (value, "must be a text in quotes")
-
-
 def _own_from_text(text: str) -> Any:
     """Read a variable for the user's own section: whatever TOML makes of it, else a text."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except ValueError:
         return text
-
-
-def _from_text(text: str, field: attrs.Attribute[Any]) -> Any:
-    """Read an environment variable by the type of its field; what does not fit is left for the check to refuse."""
-    kind = str(field.type)
-    if kind in ("float", "int"):
-        try:
-            return float(text) if kind == "float" else int(text)
-        except ValueError:
-            return text
-    if kind in ("bool", "bool | str") and text.lower() in ("true", "false", "1", "0"):
-        return text.lower() in ("true", "1")
-    if kind == "tuple[str, ...]":
-        import json
-
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text
-    return text

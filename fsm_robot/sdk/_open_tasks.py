@@ -9,7 +9,20 @@ from fsm_robot.sdk._errors import SdkError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from fsm_robot.sdk._tasks import Task
+    from typing import Protocol
+
+    class Task(Protocol):
+        """A task that is open: see `_tasks.Task`."""
+
+        guid: str
+        name: str
+
+        def _end_of_script(self) -> None: ...
+
+        def _tell_failure(self, error: BaseException) -> None: ...
+
+        def _settle_for(self, error: BaseException) -> None: ...
+
 
 LEFT = "left without a result"
 STOPPED = "stopped while at work"

@@ -29,10 +29,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
     from types import TracebackType
-    from typing import Any
+    from typing import Any, Protocol
 
-    from fsm_robot.sdk._queues import Tasks
     from fsm_robot.sdk._values import Moment, Tags
+
+    class Loop(Protocol):
+        """The loop that a task came out of: see `_queues.Tasks`."""
+
+        def _count(self, task: Any) -> bool: ...
+
 
 LONGEST_COMMENT = 2000
 """What a comment keeps at most, in characters: the server has a column of that size."""
@@ -123,7 +128,7 @@ class Task(TaskRow):
         self,
         row: Mapping[str, Any],
         queue: str = "",
-        loop: Tasks | None = None,
+        loop: Loop | None = None,
         *,
         on_stop: str = "fail",
         is_of_job: bool = False,

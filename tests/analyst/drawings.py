@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
-from fsm_robot.analyst.drawing.layout import Box, Drawing, Edge, Node, Point
+from fsm_robot.analyst.drawing.shapes import Box, Drawing, Edge, Node, Point
 
 Segment = tuple[Point, Point]
 

@@ -12,8 +12,8 @@ from fsm_robot.analyst.bpmn.exact import exact_process
 from fsm_robot.analyst.bpmn.kept_places import drawn, places
 from fsm_robot.analyst.bpmn.overview import analysts_process
 from fsm_robot.analyst.bpmn.process import OTHER_POOL, ROBOT_POOL, Plan, Process
-from fsm_robot.analyst.drawing.layout import Box, Point
 from fsm_robot.analyst.drawing.scene import Heat
+from fsm_robot.analyst.drawing.shapes import Box, Point
 from fsm_robot.analyst.words import Words, words
 from fsm_robot.analyst.xml_in import parse
 from fsm_robot.engine import machine_file

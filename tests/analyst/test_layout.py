@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsm_robot.analyst.drawing.layout import Box, Drawing, Edge, Line, Node, layout
+from fsm_robot.analyst.drawing.layout import layout
+from fsm_robot.analyst.drawing.shapes import Box, Drawing, Edge, Line, Node
 from fsm_robot.engine import machine_file
 from fsm_robot.robot.machine import built_in
 from tests.analyst.drawings import faults, shared_pieces

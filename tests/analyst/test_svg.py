@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 import attrs
 import pytest
 
-from fsm_robot.analyst.drawing.layout import Edge, Node
 from fsm_robot.analyst.drawing.scene import START, scene
+from fsm_robot.analyst.drawing.shapes import Edge, Node
 from fsm_robot.analyst.drawing.svg import COLOURS, Marks, state_ids, svg
 from fsm_robot.analyst.words import Words
 from fsm_robot.engine import machine_file

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,21 @@ def test_imports_point_one_way() -> None:
             if not any(inside == prefix or inside.startswith(f"{prefix}.") for prefix in (*allowed, room) if prefix):
                 wrong.append(f"{relative} imports {name}")
     assert wrong == []
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Whoever reads one module can read what it stands on, and arrives somewhere; also where imports are late."""
+    modules = {"fsm_robot." + ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in sources()}
+    below = {name: {used for used in _modules_of(path) if used in modules} for name, path in modules.items()}
+
+    order = TopologicalSorter(below)
+
+    assert list(order.static_order())
+
+
+def _modules_of(path: Path) -> set[str]:
+    names = imports_of(path)
+    return names | {name.rpartition(".")[0] for name in names}
 
 
 def test_at_the_top_stands_only_what_people_import() -> None:

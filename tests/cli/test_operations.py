@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import uuid
@@ -160,6 +161,7 @@ def test_status_history_and_logs_of_a_real_robot(
     robot_folder.finish(process)
 
     assert (found["doing"], found["pid"], found["job"], found["script"]) == ("Working", process.pid, guid, "долгая")
+    assert found["answers"]
     assert follower.communicate(timeout=40)[0].strip() == "конец"
     assert main(["history", folder, "--json"]) == 0
     (row,) = json.loads(capfdbinary.readouterr().out)
@@ -174,6 +176,27 @@ def test_status_history_and_logs_of_a_real_robot(
     assert capfdbinary.readouterr().out.decode().split() == ["начало", "конец"]
     assert main(["status", folder]) == 0
     assert main(["conformance", folder]) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a Windows process cannot be halted from outside")
+def test_status_of_a_robot_that_hangs_says_so_and_does_not_hang(
+    robot_folder: RobotFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It runs, holds its lock, and says nothing: an operator is told, from the journal, in bounded time."""
+    robot_folder.store.enqueue(
+        robot_folder.script("долгая", "import time\nprint('начало', flush=True)\ntime.sleep(60)")
+    )
+    process = robot_folder.start()
+    until(lambda: "начало" in robot_folder.output())
+    process.send_signal(signal.SIGSTOP)
+
+    try:
+        (found,) = values(capsys, "status", str(robot_folder.path), exit_code=1)
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+    assert (found["doing"], found["pid"], found["answers"]) == ("Working", process.pid, False)
+    assert "does not say what it does, its process may hang" in found["look"][0]
 
 
 # ---- history

@@ -114,12 +114,46 @@ def test_machine_that_an_option_names_goes_before_that_of_robot_toml(
     assert "Over" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("below", [".", "state", "state/journal"])
+@pytest.mark.parametrize("command", [["replay"], ["conformance"], ["diagram", "--format", "html", "--runs"]])
+def test_journals_of_a_robot_are_held_against_its_own_machine_wherever_somebody_stands(
+    ran: Path,
+    command: list[str],
+    below: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The folder that is named says which robot is meant, and the robot which machine."""
+    monkeypatch.chdir(tmp_path)
+
+    assert main([*command, str(ran / below)]) == 0
+
+    told = capsys.readouterr()
+    assert not told.err
+    assert command[0] != "diagram" or "Greeting" in told.out
+
+
+def test_journals_of_robots_with_different_machines_need_a_machine_that_is_named(
+    ran: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One file cannot be right for both, and nobody guesses."""
+    assert main(["init", "--machine", str(tmp_path / "other")]) == 0
+    assert robot(tmp_path / "other", "post", "x").returncode != 0  # no run of it yet: its folder is enough
+
+    assert main(["replay", str(ran), str(tmp_path / "other")]) == 2
+    assert "name one with --machine" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["replay", "conformance", "diagram"])
 def test_folder_without_a_robot_means_the_built_in_machine_and_a_wrong_robot_toml_is_told(
     ran: Path, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """To go on with another machine than the folder's own would mislead."""
-    arguments = [command] if command == "diagram" else [command, str(ran / "state")]
+    journal = next((ran / "state" / "journal").glob("*.jsonl"))
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / journal.name).write_bytes(journal.read_bytes())
+    arguments = [command] if command == "diagram" else [command, "kept"]
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == (0 if command == "diagram" else 1)
     capsys.readouterr()

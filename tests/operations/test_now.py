@@ -31,12 +31,28 @@ def test_idle_robot_wants_no_look() -> None:
     assert (now.doing, now.exit_code, now.job, now.look) == ("idle", 0, "", ())
 
 
+def test_what_a_robot_says_itself_comes_before_its_journal() -> None:
+    """The journal is read at one moment and the robot answers at another; its own word is the younger one."""
+    said = {"state": "Stopping", "job": "other", "script": "сверка"}
+    now = now_from(seen(*TAKEN, pid=12, exit_code=None, said=said))
+
+    assert (now.doing, now.job, now.script, now.answers) == ("Stopping", "other", "сверка", True)
+
+
+def test_what_a_robot_said_before_it_ended_does_not_count() -> None:
+    """The lock is free: whatever it said, it does not run."""
+    now = now_from(seen("nothing_left", "no_job", said={"state": "Working"}))
+
+    assert (now.doing, now.answers) == ("idle", False)
+
+
 LOOKS = {
     "never ran": (seen(), "it never ran", "never ran"),
     "died": (seen(*TAKEN, exit_code=None, unsettled=LEFT), "its last run died", "died"),
     "unreachable": (seen("nothing_left", ("orchestrator_unreachable", {"error": "no route"}), exit_code=4), "exit code 4", "idle"),
     "undelivered": (seen("nothing_left", "no_job", unsettled=LEFT), "waits for its final status", "idle"),
     "damaged": (seen("nothing_left", "no_job", wrong="line 2 was changed, or a line before it is missing"), "is damaged", "idle"),
+    "silent": (seen(*TAKEN, pid=3, exit_code=None, silent="not within 2 s"), "may hang: not within 2 s", "Working"),
     "forgotten": (seen(*TAKEN, "robot_forgotten", pid=3, exit_code=None), "does not know this robot", "Working"),
 }  # fmt: skip
 

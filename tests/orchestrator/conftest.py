@@ -15,7 +15,13 @@ from fsm_robot.engine.redact import Redactor
 from fsm_robot.gateway.http import HttpGateway
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
+from tests.conftest import need
 from tests.fakes.waiting import GUID, PATIENCE_S
+
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--window-size=1100,700",
+)  # fmt: skip
 
 OpenRobot = Callable[..., HttpGateway]
 TOKEN = "MGY4ZmFkNWItZDljYi00NjlmLWExNjUtNzA4Njc3Mjg5NTBl"  # base64 of GUID
@@ -97,3 +103,21 @@ def form_with_file(content: bytes, **fields: str) -> tuple[bytes, dict[str, str]
     ]
     head = b'--b7\r\nContent-Disposition: form-data; name="file"; filename="f.bin"\r\n\r\n'
     return b"".join([*parts, head, content, b"\r\n--b7--\r\n"]), {"Content-Type": "multipart/form-data; boundary=b7"}
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Any]:
+    """Headless Chromium with a profile of its own."""
+    chromium, chromedriver = need("chromium"), need("chromedriver")  # first: without them selenium may be missing, too
+    from selenium import webdriver
+    from selenium.webdriver.chrome.options import Options
+    from selenium.webdriver.chrome.service import Service
+
+    options = Options()
+    options.binary_location = chromium
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(chromedriver))
+    yield driver
+    driver.quit()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,12 @@ import pytest
 from fsm_robot.cli.diagram import player
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
+from fsm_robot.orchestrator.tables.storage import Plain
 from fsm_robot.robot.machine import built_in
-from tests.conftest import need
 from tests.fakes.waiting import GUID, until
 from tests.orchestrator.conftest import OpenRobot
 
 JOURNALS = Path(__file__).parents[1] / "journals"
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--window-size=1100,700",
-)  # fmt: skip
-
 # Every visible text whose colour is too near to the ground that it stands on.
 CONTRASTS = """
 const light = (css) => {
@@ -41,24 +36,6 @@ return [...document.querySelectorAll("body *")].filter((node) => {
   return (a + 0.05) / (b + 0.05) < 4.5;
 }).map((node) => node.textContent);
 """
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Any]:
-    """Headless Chromium with a profile of its own."""
-    chromium, chromedriver = need("chromium"), need("chromedriver")  # first: without them selenium may be missing, too
-    from selenium import webdriver
-    from selenium.webdriver.chrome.options import Options
-    from selenium.webdriver.chrome.service import Service
-
-    options = Options()
-    options.binary_location = chromium
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(chromedriver))
-    yield driver
-    driver.quit()
 
 
 def rows(browser: Any, table: str) -> list[str]:
@@ -128,7 +105,8 @@ def test_page_leads_to_the_runs_which_can_be_walked_through(tmp_path: Path, brow
     server = Orchestrator(Store(tmp_path / "o.sqlite"), runs_page=lambda: player([str(JOURNALS)], 3, built_in()))
     with server:
         browser.get(server.url)
-        until(lambda: browser.find_element("id", "runs").is_displayed())
+        browser.find_element("id", "tab-runs").click()
+        until(lambda: browser.find_element("id", "has-runs").is_displayed())
         browser.find_element("link text", "Step through the runs of the robots").click()
         until(lambda: browser.current_url == f"{server.url}/runs")
         until(lambda: "step 1 of" in browser.find_element("id", "where").text)
@@ -145,7 +123,27 @@ def test_page_without_runs_has_no_link(server: Orchestrator, browser: Any) -> No
     browser.get(server.url)
     until(lambda: "0 robots" in browser.find_element("id", "summary").text)
 
-    assert not browser.find_element("id", "runs").is_displayed()
+    browser.find_element("id", "tab-runs").click()
+    until(lambda: browser.find_element("id", "has-no-runs").is_displayed())
+    assert not browser.find_element("id", "has-runs").is_displayed()
+
+
+NAMES = {"work": {"Robots", "Jobs"}, "queues": {"Queues", "Tasks of Счета"}, "logs": {"Logs"}, "assets": {"Assets"},
+         "files": {"Files"}, "runs": set(), "job": {"What it logged last"},
+         "task": {"What became of it"}}  # fmt: skip
+
+
+def furnish(server: Orchestrator) -> None:
+    """Some of everything, with long names."""
+    store, long = server.store, "очень-длинное-имя-" * 6
+    queue = store.queues.add("Счета")
+    for number in range(3):
+        task = store.tasks.add(queue, f"{long}{number}", tags="pdf;срочно")
+        store.tasks.change(task, {"status": number, "comment": "x" * 90})
+    store.assets.add(long, type=1, text="anna", password="geheim-17", description=long)
+    store.storage.add_file(long, Plain(b"x" * 5000), store.storage.add_folder("Входящие"))
+    for level in ("Info", "Warning", "Error"):
+        store.log(f"{long} {'x' * 200}", level, job_guid=store.jobs()[0].guid)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -158,6 +156,7 @@ def test_page_fits_and_can_be_read(
     server.store.enqueue("y")
     robot().announce(None)
     robot().consume_job()
+    furnish(server)
     server.fault("beat:html~600")
     browser.execute_cdp_cmd(
         "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
@@ -168,8 +167,37 @@ def test_page_fits_and_can_be_read(
     browser.get(server.url)
     until(lambda: len(rows(browser, "jobs")) == 2)
 
-    if folder := os.environ.get("FSM_SCREENSHOTS"):
-        browser.save_screenshot(str(Path(folder) / f"orchestrator-{scheme}-{width}.png"))
-    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
-    assert browser.execute_script(CONTRASTS) == []
-    assert {table.accessible_name for table in browser.find_elements("css selector", "table")} == {"Robots", "Jobs"}
+    for place, names in NAMES.items():
+        if place == "job":
+            browser.find_element("id", "tab-work").click()
+            click(browser, "#jobs tr:last-child [data-opens=job]")
+            until(lambda: len(rows(browser, "job-lines")) == 3)
+        elif place == "task":
+            click(browser, "#job-dialog .close")
+            browser.find_element("id", "tab-queues").click()
+            click(browser, "#tasks [data-opens=task]")
+            until(lambda: len(rows(browser, "moves")) == 2)
+        else:
+            browser.find_element("id", f"tab-{place}").click()
+        if place == "queues":
+            click(browser, "#queue-list [data-opens=queue]")
+            until(lambda: len(rows(browser, "tasks")) == 3)
+            browser.execute_script("document.querySelectorAll('details').forEach((d) => d.open = true)")
+        until(partial(shows_tables, browser, names), f"tables of {place}")
+        if folder := os.environ.get("FSM_SCREENSHOTS"):
+            browser.save_screenshot(str(Path(folder) / f"orchestrator-{place}-{scheme}-{width}.png"))
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width, place
+        assert browser.execute_script(CONTRASTS) == [], place
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def shows_tables(browser: Any, names: set[str]) -> bool:
+    """Return whether the tables that can be read now have these names; what is behind a dialog cannot be."""
+    shown = [table for table in browser.find_elements("css selector", "table") if table.is_displayed()]
+    return {table.accessible_name for table in shown} - {""} == names
+
+
+def click(browser: Any, selector: str) -> None:
+    """Click what a person would find; it may still be on its way."""
+    until(lambda: any(each.is_displayed() for each in browser.find_elements("css selector", selector)), selector)
+    browser.find_element("css selector", selector).click()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fsm_robot.analyst.drawing.layout import Box
+from fsm_robot.analyst.drawing.shapes import Box
 from tests.analyst.drawings import overlap, runs_through
 from tests.analyst.test_bpmn_drawing import on_outline
 from tests.peers import peers

@@ -23,6 +23,8 @@ JOB_ABORTING, JOB_STOPPING = 10, 20
 LOCK = "the lock of this robot cannot be taken"
 COMMANDS = re.compile(rb"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]|\x1b(?!\[[0-9;]*m)")
 """What commands a terminal, but for the colours of the robot's own lines."""
+IGNORED = re.compile(r"^Exception ignored in: .*\n(?:Traceback .*\n(?:[ \t].*\n)*.*\n?)?", re.MULTILINE)
+"""What the interpreter says of an exception in a place where nobody can catch it: the end of a generator, say."""
 BY_BEATS = ("robot/heartbeats.py", "gateway")
 """Code of which a failure means that a heartbeat is missed, and no more."""
 
@@ -271,6 +273,8 @@ def words_tell(seen: Seen) -> Iterator[str]:
     """The log tells what happened, and no traceback comes to the console."""
     for name in ("console.err", "console.out"):
         text = seen.text(name)
+        if seen.of("raised"):
+            text = IGNORED.sub("", text)
         for bad in ("Traceback (most recent call last)", "Exception in thread", "Exception ignored", "Logging error"):
             if bad in text and not _excused(seen, bad):
                 yield f"{name} has {bad!r}: {_last_line(text)}"
@@ -300,7 +304,7 @@ def _excused(seen: Seen, bad: str) -> bool:
     """Return whether the words are the interpreter's or loguru's about an exception that we raised in their hands."""
     if seen.owner_died and bad.startswith(("Traceback", "Exception in thread")):
         return True
-    return _interrupted_early(seen) or (bool(seen.of("raised")) and bad in ("Exception ignored", "Logging error"))
+    return _interrupted_early(seen) or (bool(seen.of("raised")) and bad == "Logging error")
 
 
 def _says(seen: Seen, text: str) -> bool:

@@ -119,6 +119,21 @@ def test_death_of_the_owner_must_be_told() -> None:
     assert promises(attrs.evolve(seen, files={**FILES, "state/robot.log": b"internal error: MemoryError"})) == []
 
 
+def test_what_the_interpreter_says_of_our_own_exception_is_no_traceback_of_the_robot() -> None:
+    """Where it is raised nobody can catch it; a traceback behind it counts all the same."""
+    ignored = (
+        b"Exception ignored in: <generator>\nTraceback (most recent call last):\n  File x\n    y\nMemoryError: z\n"
+    )
+    raised = (Fact(0.55, 1, "raised", A, 0, "reaper worker/_posix.py Children MemoryError"), *GOOD)
+
+    for console, facts, expected in (
+        (ignored + b"all is well\n", raised, []),
+        (ignored + b"Traceback (most recent call last):\n", raised, ["words_tell"]),
+        (ignored, GOOD, ["words_tell"]),
+    ):
+        assert promises(attrs.evolve(SEEN, facts=facts, files={**FILES, "console.err": console})) == expected
+
+
 def test_each_run_that_dies_of_a_callback_must_name_it() -> None:
     """On the console and in the log, each time."""
     trouble = Trouble("script", "callback is wrong", {"does": ["nothing"]})

@@ -21,7 +21,7 @@ from fsm_robot.analyst.bpmn.process import (
     Process,
     document,
 )
-from fsm_robot.analyst.drawing.layout import Box, Point
+from fsm_robot.analyst.drawing.shapes import Box, Point
 from fsm_robot.analyst.xml_in import Element
 
 GAP = 50.0

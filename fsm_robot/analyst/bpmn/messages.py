@@ -9,7 +9,7 @@ import attrs
 
 from fsm_robot.analyst.bpmn.process import Message
 from fsm_robot.analyst.bpmn.vertices import hits, upon
-from fsm_robot.analyst.drawing.layout import Box, Point
+from fsm_robot.analyst.drawing.shapes import Box, Point
 
 STEP = 4.0
 FARTHEST = 400.0

@@ -9,7 +9,7 @@ import attrs
 
 from fsm_robot.analyst.bpmn.process import Note
 from fsm_robot.analyst.bpmn.vertices import hits
-from fsm_robot.analyst.drawing.layout import Box, Point
+from fsm_robot.analyst.drawing.shapes import Box, Point
 from fsm_robot.analyst.drawing.text_width import text_width
 
 TEXT_SIZE, TEXT_LINE, PADDING = 12.0, 16.0, 12.0

@@ -12,7 +12,8 @@ from fsm_robot.analyst.bpmn.messages import message_lines
 from fsm_robot.analyst.bpmn.notes import note_places
 from fsm_robot.analyst.bpmn.process import OTHER_POOL, ROBOT_POOL, Flow, Item, Plan, Process
 from fsm_robot.analyst.bpmn.vertices import Vertices
-from fsm_robot.analyst.drawing.layout import Box, Drawing, Edge, Node, Point, layout
+from fsm_robot.analyst.drawing.layout import layout
+from fsm_robot.analyst.drawing.shapes import Box, Drawing, Edge, Node, Point
 from fsm_robot.analyst.drawing.text_width import text_width
 
 TASK_WIDTH, WIDEST_TASK, TASK_HEIGHT = 120.0, 200.0, 80.0

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import attrs
 
-from fsm_robot.analyst.drawing.layout import Box, Point
+from fsm_robot.analyst.drawing.shapes import Box, Point
 from fsm_robot.analyst.extension import NAMESPACE
 from fsm_robot.analyst.markup import element, escaped
 

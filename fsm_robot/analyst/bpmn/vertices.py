@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import attrs
 
-from fsm_robot.analyst.drawing.layout import Box, Point
+from fsm_robot.analyst.drawing.shapes import Box, Point
 
 CLEAR = 6.0
 """Between a line and whatever it passes."""

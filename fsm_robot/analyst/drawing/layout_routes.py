@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import attrs
 
-from fsm_robot.analyst.drawing.layout import Box, Drawing, Edge, Line, Point
 from fsm_robot.analyst.drawing.layout_rows import LABEL_GAP, LOOP_STEP, Grid, loop_reach
+from fsm_robot.analyst.drawing.shapes import Box, Drawing, Edge, Line, Point
 
 TRACK_GAP = 11.0
 """Between two lines that run beside each other in a channel."""

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import attrs
 
-from fsm_robot.analyst.drawing.layout import Edge, Node
+from fsm_robot.analyst.drawing.shapes import Edge, Node
 
 LABEL_GAP = 5.0
 """Between a line and its label."""

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from fsm_robot.analyst.drawing.layout import Box, Direction, Drawing, Edge, Line, Node, layout
+from fsm_robot.analyst.drawing.layout import layout
+from fsm_robot.analyst.drawing.shapes import Box, Direction, Drawing, Edge, Line, Node
 from fsm_robot.analyst.drawing.text_width import monospace_width, shortened, text_width, wrapped
 from fsm_robot.analyst.phrases import phrase, span
 from fsm_robot.analyst.words import Words

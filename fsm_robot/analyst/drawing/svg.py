@@ -8,7 +8,6 @@ from itertools import pairwise
 
 import attrs
 
-from fsm_robot.analyst.drawing.layout import Box, Point
 from fsm_robot.analyst.drawing.scene import (
     PADDING,
     ROW_HEIGHT,
@@ -27,6 +26,7 @@ from fsm_robot.analyst.drawing.scene import (
     budget_of,
     scene,
 )
+from fsm_robot.analyst.drawing.shapes import Box, Point
 from fsm_robot.analyst.drawing.text_width import text_width
 from fsm_robot.analyst.markup import element, escaped, number
 from fsm_robot.analyst.words import Words

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
-from fsm_robot.analyst.drawing.layout import Box, Line, Point
 from fsm_robot.analyst.drawing.scene import (
     PADDING,
     ROW_HEIGHT,
@@ -26,6 +25,7 @@ from fsm_robot.analyst.drawing.scene import (
     Scene,
     scene,
 )
+from fsm_robot.analyst.drawing.shapes import Box, Line, Point
 from fsm_robot.analyst.drawing.svg import state_ids
 from fsm_robot.analyst.markup import element, number
 from fsm_robot.analyst.words import Words

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import attrs
-
-if TYPE_CHECKING:
-    from fsm_robot.engine.machine.core import Step
 
 LEAVING = ("interrupted", "interrupted_again")
 """What comes into the inbox when the robot is told to leave, and told once more."""
@@ -30,17 +27,6 @@ class Event:
     name: str
     data: Mapping[str, Any] = attrs.field(factory=dict)
     job_run: int | None = None
-
-
-def _nobody(_step: Step) -> None:
-    return None
-
-
-@attrs.frozen
-class Posted(Event):
-    """An event that a person or another program has brought; `written` is called once it stands in the journal."""
-
-    written: Callable[[Step], None] = attrs.field(default=_nobody, eq=False, repr=False)
 
 
 def as_spelled(name: str, known: Iterable[str]) -> str:
