@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from fsm_robot.sdk import log
+from fsm_robot.sdk._records import LEVELS, write
 
 
 class Handler(logging.Handler):
@@ -17,9 +17,9 @@ class Handler(logging.Handler):
         except Exception:  # as every handler of `logging`: it tells what is wrong with the line
             self.handleError(record)
             return
-        log._write(level_name(record.levelno), text, logger=record.name)
+        write(level_name(record.levelno), text, logger=record.name)
 
 
 def level_name(number: int) -> str:
     """Return the orchestrator's level for one of `logging`: others are rounded down."""
-    return log.LEVELS[max(0, min(number // 10, len(log.LEVELS)) - 1)]
+    return LEVELS[max(0, min(number // 10, len(LEVELS)) - 1)]

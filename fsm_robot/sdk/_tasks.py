@@ -249,16 +249,16 @@ class Task(TaskRow):
         return not self._is_of_job or isinstance(error, (BusinessError, Postpone, GiveBack))
 
     def _tell_failure(self, error: BaseException) -> None:
-        from fsm_robot.sdk import log
+        from fsm_robot.sdk._records import write
 
         name = self.name or self.guid
         if isinstance(error, (Postpone, GiveBack)) or not isinstance(error, Exception):
             return
         if isinstance(error, BusinessError):
             code = f"{error.code}: " if error.code else ""
-            log._write("WARNING", f"task {name} cannot be done: {code}{error}", task=name)
+            write("WARNING", f"task {name} cannot be done: {code}{error}", task=name)
             return
-        log._write("ERROR", f"task {name} failed: {_shown(error)}", error=error, task=name)
+        write("ERROR", f"task {name} failed: {_shown(error)}", error=error, task=name)
         if not self._end:
             _transport.tell("screenshot", label=f"task {name}")
 
