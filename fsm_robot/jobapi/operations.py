@@ -278,6 +278,31 @@ class Operations:
         found = [row for row in rows if (status is None or row["status"] == status) and fits(row, filters)]
         return {"tasks": [{**row, "tags": taking.without_claims(row["tags"])} for row in found[:limit]]}
 
+    # ---- as the vendor's framework asks
+
+    def _task_peek(self, queue: str, status: int = NEW) -> Row:
+        self._may("queue", queue)
+        if status == NEW:
+            row = self._asked(lambda: self.objects.last_task(queue), f"the queue {queue}")
+        else:
+            rows = self._asked(lambda: self.objects.tasks(queue, {"status": status}), f"the queue {queue}")
+            row = next((each for each in rows if each["status"] == status), None)
+        return {"task": row and row["row"]}
+
+    def _task_set(self, task: str, status: int) -> None:
+        """Set a status; In progress puts the task into the ledger, an end takes it out."""
+        if status == IN_PROGRESS:
+            if self.hands.entry(task) is None:
+                self._job_task_begin(task)
+            return
+        if self.hands.entry(task) is not None:
+            self._task_end(task, status)
+            return
+        self._asked(lambda: self.objects.update_task(task, {"status": status}, self.job.guid), f"task {task}")
+
+    def _asset_row(self, name: str) -> Row:
+        return {"row": self._asset(name)}
+
     # ---- the job's own task
 
     def _job_task(self) -> Row:
@@ -290,9 +315,7 @@ class Operations:
         if not task:
             raise RefusedError("the orchestrator did not say the GUID of the job's task, so it has no status to set")
         self.hands.note(Entry(task, "trying"))
-        self._asked(
-            lambda: self.objects.update_task(task, {"status": IN_PROGRESS}, self.job.guid), "the task of the job"
-        )
+        self._asked(lambda: self.objects.update_task(task, {"status": IN_PROGRESS}, self.job.guid), f"task {task}")
         self.hands.note(Entry(task, "taken"))
 
     # ---- assets
@@ -440,6 +463,9 @@ _OPERATIONS: Mapping[str, Callable[..., Row | None]] = {
     "task.untag": Operations._task_untag,
     "task.add": Operations._task_add,
     "task.list": Operations._task_list,
+    "task.peek": Operations._task_peek,
+    "task.set": Operations._task_set,
+    "asset.row": Operations._asset_row,
     "job.task": Operations._job_task,
     "job.task.begin": Operations._job_task_begin,
     "asset.read": Operations._asset_read,

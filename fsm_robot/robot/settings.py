@@ -24,7 +24,16 @@ ENVIRONMENT_PREFIX = "FSM_ROBOT_"
 OWN_SECTION = "my"
 """The section of a user's own callbacks; see `engine.own_settings`."""
 # Written by the robot itself into the environment of scripts and of the demo: not settings.
-OWN_VARIABLES = frozenset({"FSM_ROBOT_JOB", "FSM_ROBOT_RUN_TOKEN", "FSM_ROBOT_CONFIG"})
+OWN_VARIABLES = frozenset(
+    {
+        "FSM_ROBOT_JOB",
+        "FSM_ROBOT_RUN_TOKEN",
+        "FSM_ROBOT_CONFIG",
+        "FSM_ROBOT_DATA",
+        "FSM_ROBOT_DATA_RUN",
+        "FSM_ROBOT_VENDOR_API",
+    }
+)
 GUID_PATTERN = re.compile(r"\{?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
 LARGEST_FILE_BYTES = 64 * 1024
 SMART_QUOTES = "“”„«»‘’‚‹›″′`´"
@@ -146,6 +155,7 @@ class ScriptsSettings:
     stop_grace_s: float = _key(60.0, "time a script gets to leave after a polite stop", _between(0, 86400))
     keep_job_files: bool = _key(False, "keep the job's JSON file after the job, for debugging")
     legacy_argument: bool = _key(False, "pass processVersionGUID|jobGUID||settings.txt, as the vendor's framework does")
+    vendor_api: bool = _key(False, "let scripts find OrchestratorAPI.TaskOrcAPI, on this robot's own job API")
     output_limit_mib: float = _key(
         16.0, "most of a job's output kept on disk, half head, half tail", _between(0.01, 1024)
     )

@@ -452,6 +452,7 @@ class _LateWorker:
                 keep_job_files=self.settings.scripts.keep_job_files,
                 log=self.log.write,
                 arguments=self._arguments,
+                vendor_api=self.settings.scripts.vendor_api,
                 offer=self._offer,
                 withdraw=self._withdraw,
             )

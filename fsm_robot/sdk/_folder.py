@@ -226,16 +226,35 @@ class Folder:
         found = [row for row in rows if (status is None or row["status"] == status) and _fits(row, filters)]
         return {"tasks": [_shown(row, name) for row in found[:limit]]}
 
+    def _do_task_peek(self, queue: str, status: int = NEW) -> Mapping[str, Any]:
+        name, rows = self._queue(queue)
+        now = now_text()
+        found = [row for row in rows if row["status"] == status]
+        found.sort(key=lambda each: (not _is_due(each, now), -each["priority"], rows.index(each)))
+        return {"task": _shown(found[0], name)["row"] if found else None}
+
+    def _do_task_set(self, task: str, status: int) -> None:
+        _, _, row = self._task(task)
+        if status == IN_PROGRESS:
+            self._do_job_task_begin(task)
+        elif row["status"] == IN_PROGRESS:
+            self._do_task_end(task, status)
+        else:
+            self._do_task_update(task, status=status_number(status))
+
+    def _do_asset_row(self, name: str) -> Mapping[str, Any]:
+        return {"row": {"guid": name, **self._do_asset_read(name)["asset"]}}
+
     def _do_job_task(self) -> Mapping[str, Any]:
         row = self._own_task()
         return {"task": row and _shown(row, "")}
 
     def _do_job_task_begin(self, task: str) -> None:
-        _, rows, row = self._task(task)
+        name, rows, row = self._task(task)
         if row["status"] not in (NEW, IN_PROGRESS):
-            raise ConflictError(f"the job's task is {status_word(row['status'])}")
+            raise ConflictError(f"task {row['name'] or task} is {status_word(row['status'])}")
         row.update(status=IN_PROGRESS, started=now_text())
-        self._keep("", rows)
+        self._keep(name, rows)
         self._taken[task] = None
 
     # ---- assets

@@ -24,6 +24,8 @@ except ImportError:
 
 VARIABLE = "FSM_ROBOT_HOST"
 """Names the job's folder, to the script's own Python only: it is taken away, so the children do not listen."""
+VENDOR_VARIABLE = "FSM_ROBOT_VENDOR_API"
+"""Set where scripts of the vendor's framework find ours under its name; the children find it, too."""
 STOP_NAME = "stop"
 EXCEPTION_NAME = "exception.txt"
 LONGEST_EXCEPTION = 1 << 16
@@ -34,7 +36,10 @@ _sleep = time.sleep  # a script may put another one into its place
 
 def begin() -> None:
     """Prepare this Python for its script."""
-    sys.meta_path.append(_ScriptsModules(os.path.dirname(os.path.dirname(__file__))))
+    package = os.path.dirname(os.path.dirname(__file__))
+    sys.meta_path.append(_ScriptsModules(package))
+    if os.environ.get(VENDOR_VARIABLE):
+        sys.meta_path.insert(0, _VendorsModules(package))
     folder = os.environ.pop(VARIABLE, "")
     if folder:
         listen = _watch if sys.platform == "win32" else _wait_for_signal
@@ -236,4 +241,22 @@ class _ScriptsModules:
             # Its own modules are found where it says that they are, by Python itself.
             folder = os.path.join(self.folder, "sdk")
             return make_spec(name, os.path.join(folder, "__init__.py"), submodule_search_locations=[folder])
+        return None
+
+
+class _VendorsModules:
+    """Finds `OrchestratorAPI.TaskOrcAPI`, before the folder of the vendor's framework that lies beside the script."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> object:
+        """Return where the module is; see `importlib.abc.MetaPathFinder`."""
+        if name == "OrchestratorAPI":
+            spec = sys.modules["_frozen_importlib"].ModuleSpec(name, None, is_package=True)
+            spec.submodule_search_locations = []
+            return spec
+        if name == "OrchestratorAPI.TaskOrcAPI":
+            make_spec = sys.modules["_frozen_importlib_external"].spec_from_file_location
+            return make_spec(name, os.path.join(self.folder, "sdk", "legacy.py"))
         return None

@@ -58,6 +58,7 @@ class ScriptWorker:
         keep_job_files: Whether the job's JSON file stays after the job.
         log: Writes a line: level, sentence, values.
         arguments: What the script of a job gets on its command line.
+        vendor_api: Whether scripts of the vendor's framework find `fsm_robot.sdk.legacy` under its name.
         offer: Lets the script of a job ask the robot, and returns how; None where it cannot.
         withdraw: Lets it ask no more, once everything of it has ended.
     """
@@ -70,6 +71,7 @@ class ScriptWorker:
     keep_job_files: bool
     log: Callable[..., None]
     arguments: Callable[[Job], Sequence[str]] = lambda _: ()
+    vendor_api: bool = False
     offer: Callable[[Job], Mapping[str, Any] | None] = lambda _: None
     withdraw: Callable[[], None] = lambda: None
     _running: _Running | None = None
@@ -154,7 +156,8 @@ class ScriptWorker:
             folder.create(job, self.redactor, self.offer(job))
             writer = running.output.open(system.open_pipe)
             command = [self.python, str(script), *self.arguments(job)]
-            environment = {**script_environment(os.environ, folder), system.RUN_TOKEN: run_token}
+            own = script_environment(os.environ, folder, vendor_api=self.vendor_api)
+            environment = {**own, system.RUN_TOKEN: run_token}
             tree.start(command, environment, str(self.scripts_directory), writer)
             if tree.weakness:
                 self.log("warning", "the script may leave processes that are not seen", reason=tree.weakness)
