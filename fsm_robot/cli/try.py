@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from fsm_robot.cli import streams
 from fsm_robot.cli.logs import follow
 from fsm_robot.cli.run import add_config
-from fsm_robot.engine.redact import Redactor
+from fsm_robot.engine.redact import Redactor, Secrets
 from fsm_robot.engine.wording import shown
 from fsm_robot.errors import SettingsError
 from fsm_robot.robot import settings as settings_module
@@ -144,20 +144,22 @@ def _worker(script: Path, python: str, folder: Path, channel: Channel | None, da
 
     offer: Callable[[Job], Any] = lambda _: None  # noqa: E731
     withdraw: Callable[[], None] = lambda: None  # noqa: E731
+    secrets = Secrets("")
     if channel is not None and data is not None:
 
         def listen() -> str:
             channel.open()
             return channel.address
 
-        server = JobServer(listen, lambda _: data)
+        data.also_hide = secrets.hide
+        server = JobServer(listen, lambda _: data, secrets.hide)
         channel.job = server
         offer, withdraw = server.begin, server.end
     return ScriptWorker(
         scripts_directory=script.parent,
         jobs_directory=folder,
         python=python,
-        redactor=Redactor(),
+        redactor=secrets,
         output_limit_bytes=OUTPUT_MIB << 20,
         keep_job_files=False,
         log=_log,

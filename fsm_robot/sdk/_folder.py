@@ -31,7 +31,7 @@ from fsm_robot.sdk._values import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from typing import Any
 
@@ -50,6 +50,10 @@ class Folder:
     `queues/NAME.json` is a list of tasks: `name`, `parameters`, `tags`, `status` and what else a task has, or only the
     parameters under `parameters`. `assets.json` maps names to texts, to `{"login": …, "password": …}` or to
     `{"dates": […]}`. `files/FOLDER/…` is the storage. `task.json` is the job's own task.
+
+    Attributes:
+        path: The folder.
+        also_hide: Told each text that is to be hidden, before the script has it.
     """
 
     def __init__(self, path: str, *, keep: bool = False, echo: bool = False) -> None:
@@ -57,6 +61,7 @@ class Folder:
         self.path = os.path.abspath(path)
         self._echo = echo
         self._hidden: list[str] = []
+        self.also_hide: Callable[[str], object] = lambda _: None
         self._files = files_of_run.Files(self.path)
         self._taken: dict[str, None] = {}
         if not os.path.isdir(self.path):
@@ -388,6 +393,7 @@ class Folder:
     def _hide(self, text: str) -> None:
         if len(text) >= SHORTEST_HIDDEN and text not in self._hidden:
             self._hidden.append(text)
+            self.also_hide(text)
             self._hidden.sort(key=len, reverse=True)
 
     def _clean(self, value: Any) -> Any:

@@ -157,3 +157,12 @@ def test_the_settings_of_a_robot_are_used_where_they_are(place: Place) -> None:
     )
 
     assert done.stdout.splitlines()[0] == sys.executable
+
+
+def test_a_password_is_hidden_in_what_the_script_prints(place: Place) -> None:
+    """As the robot hides it: who tries sees what the operator will see."""
+    place.assets(ERP={"login": "robot", "password": "s3cret-word"})
+
+    said = place.run(f"{HEAD}print('with', credential('ERP').password)")
+
+    assert said.splitlines()[0] == "with ***"
