@@ -152,7 +152,7 @@ def _worker(script: Path, python: str, folder: Path, channel: Channel | None, da
             return channel.address
 
         data.also_hide = secrets.hide
-        server = JobServer(listen, lambda _: data, secrets.hide)
+        server = JobServer(listen, lambda _: data, secrets.hide_as_it_is)
         channel.job = server
         offer, withdraw = server.begin, server.end
     return ScriptWorker(

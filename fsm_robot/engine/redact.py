@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from binascii import b2a_base64
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
 import attrs
@@ -169,12 +169,41 @@ class Redactor:
 
 @attrs.define(eq=False, repr=False)
 class _Values:
-    """The secrets that are known by their value, and what they look like in files."""
+    """The secrets that are known by their value, and what they look like in files.
 
-    forms: dict[str, None] = attrs.field(factory=dict)
-    beginnings: frozenset[str] = frozenset()
+    What is made of them is made when it is needed first: a job whose script asks for no secret pays for none of it.
+    """
+
+    forms: tuple[str, ...] = ()
     longest: int = 0
-    pattern: re.Pattern[str] | None = None
+    _pattern: re.Pattern[str] | None = None
+    _beginnings: frozenset[str] | None = None
+
+    def add(self, forms: Iterable[str]) -> None:
+        """Look for these, too; the longest first."""
+        known = sorted({*self.forms, *forms}, key=lambda form: (-len(form), form))
+        self.longest = len(known[0])
+        self.forms = tuple(known)
+        # Behind it: another thread may be making them of what was known before.
+        self._pattern = self._beginnings = None
+
+    def pattern(self) -> re.Pattern[str]:
+        """Return what finds them all."""
+        forms, found = self.forms, self._pattern
+        if found is None:
+            found = re.compile("|".join(map(re.escape, forms)))
+            if forms is self.forms:
+                self._pattern = found
+        return found
+
+    def beginnings(self) -> frozenset[str]:
+        """Return every text that one of them begins with, and that is not all of it."""
+        forms, found = self.forms, self._beginnings
+        if found is None:
+            found = frozenset(form[:end] for form in forms for end in range(1, len(form)))
+            if forms is self.forms:
+                self._beginnings = found
+        return found
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
@@ -189,37 +218,34 @@ class Secrets(Redactor):
 
     def hide(self, secret: str) -> bool:
         """Keep a text out of everything from now on; False where it is too short to be told from other words."""
-        found = False
-        for line in dict.fromkeys([secret, *secret.splitlines()]):
-            if len(line) >= SHORTEST_SECRET:
-                found = True
-                self._values.forms.update(dict.fromkeys(_value_forms(line)))
-        if not found:
-            return False
-        forms = sorted(self._values.forms, key=len, reverse=True)
-        self._values.beginnings = frozenset(form[:end] for form in forms for end in range(1, len(form)))
-        self._values.longest = len(forms[0])
-        self._values.pattern = re.compile("|".join(map(re.escape, forms)))
-        return True
+        lines = [line for line in dict.fromkeys([secret, *secret.splitlines()]) if len(line) >= SHORTEST_SECRET]
+        if lines:
+            self._values.add(form for line in lines for form in _value_forms(line))
+        return bool(lines)
+
+    def hide_as_it_is(self, secret: str) -> None:
+        """Keep a text out that nobody writes in another form: the token of a job."""
+        self._values.add([secret])
 
     def text(self, text: str) -> str:
         """Return `text` without any secret."""
         cleaned = super().text(text)
-        pattern = self._values.pattern
-        return cleaned if pattern is None else pattern.sub(_replaced, cleaned)
+        if not any(map(cleaned.__contains__, self._values.forms)):
+            return cleaned
+        return self._values.pattern().sub(_replaced, cleaned)
 
     def held_back(self, data: bytes) -> int:
         """Return how many bytes at the end of `data` must wait for more; see `Redactor.held_back`."""
         held, values = super().held_back(data), self._values
-        if values.pattern is None:
+        if not values.forms:
             return held
         recent = data[-2 * values.longest :].decode("latin-1")
-        cut = len(recent)
+        cut, beginnings = len(recent), values.beginnings()
         for start in range(max(0, cut - values.longest + 1), cut):
-            if recent[start:] in values.beginnings:
+            if recent[start:] in beginnings:
                 cut = start
                 break
-        for match in values.pattern.finditer(recent):
+        for match in values.pattern().finditer(recent):
             if match.start() < cut < match.end():
                 cut = match.start()
         return max(held, len(recent) - cut)

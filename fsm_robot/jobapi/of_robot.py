@@ -69,7 +69,7 @@ class ScriptsOfRobot:
         if self._server is None:
             from fsm_robot.jobapi.server import JobServer
 
-            self._server = JobServer(self.listen, self._operations, self.secrets.hide)
+            self._server = JobServer(self.listen, self._operations, self.secrets.hide_as_it_is)
             self.answering(self._server)
         self._made = None
         return self._server.begin(job)
