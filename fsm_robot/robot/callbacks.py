@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import attrs
@@ -161,6 +163,21 @@ class Callbacks:
         # Said again: else the list of jobs, which knows an end of it, would close the job for the next life.
         return Event("result_left", {**data, "repeated": True} if left.repeated else data)
 
+    @contextmanager
+    def _tasks_settled(self, outcome: str) -> Iterator[None]:
+        """Let tasks and log lines of the script be delivered before the final status, which they explain.
+
+        After an abort, and when the robot is told to leave, nothing is waited for: the final status goes first.
+        """
+        tasks, hurry = self.ports.tasks, outcome == "aborted" or self.ports.inbox.leaving()
+        if tasks is not None and not hurry:
+            tasks.job_ended(outcome, in_a_hurry=False)
+        try:
+            yield
+        finally:
+            if tasks is not None and hurry:
+                tasks.job_ended(outcome, in_a_hurry=True)
+
     def _settle_tasks(self) -> None:
         if self.ports.tasks is not None:
             self.ports.tasks.settle_left()
@@ -287,26 +304,16 @@ class Callbacks:
 
     def report_outcome(self, step: Step) -> Event:
         """Deliver the final status; no Working heartbeat leaves after it."""
-        # Reason and tasks stand beside the status that comes after them; after an abort nothing is waited for.
-        tasks, hurry = self.ports.tasks, self.outcome == "aborted" or self.ports.inbox.leaving()
-        if tasks is not None and not hurry:
-            tasks.job_ended(self.outcome, in_a_hurry=False)
-        try:
-            return self._reported(step)
-        finally:
-            if tasks is not None and hurry:
-                tasks.job_ended(self.outcome, in_a_hurry=True)
-
-    def _reported(self, step: Step) -> Event:
         self.heartbeats.stop()
         now = self._in_hand()
         job, status = now.job, self.definition.outcomes[now.outcome]
         data = {"job": job.guid, "outcome": now.outcome, "status": status}
         try:
-            # Not before it was told again: a status that is on its way is worth a wait. It may be sent twice.
-            self.retries.ask(
-                self._spec(step), lambda: self.ports.gateway.update_job(job.guid, status), "until_told_again"
-            )
+            with self._tasks_settled(now.outcome):
+                # Not before it was told again: a status that is on its way is worth a wait. It may be sent twice.
+                self.retries.ask(
+                    self._spec(step), lambda: self.ports.gateway.update_job(job.guid, status), "until_told_again"
+                )
         except LeavingError:
             self.log.error("result not delivered, it is kept and sent at the next start", **data)
             return Event("interrupted", data)
