@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import venv
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -48,6 +50,70 @@ def main() -> None:
         print(f"{wheel.name}: built, installed into an empty environment, checked and run there")
 
 
+def try_sdk() -> None:
+    """Build what scripts are written with, and use it in an environment that has nothing else, the oldest Python first."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+        _run([*pip, "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT / "packaging" / "sdk")])
+        (wheel,) = folder.glob("fsm_robot_sdk-*.whl")
+        target = folder / "installed"
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(target)
+        (folder / "queues").mkdir()
+        (folder / "queues" / "Q.json").write_text('[{"name": "1", "parameters": {"sum": 5}}]')
+        script = folder / "script.py"
+        script.write_text(SCRIPT)
+        pythons = [found for version in ("3.8", "3.13") if (found := shutil.which(f"python{version}"))]
+        for python in (*pythons, sys.executable):
+            # -S: nothing that is installed beside it.
+            command = [
+                python,
+                "-S",
+                "-c",
+                f"import sys; sys.path.insert(0, {str(target)!r}); exec(open('script.py').read())",
+            ]
+            done = subprocess.run(
+                command,
+                cwd=folder,
+                env={**os.environ, "FSM_ROBOT_DATA": str(folder)},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if done.stdout != "5\n":
+                raise SystemExit(f"{wheel.name} does not work in {python}: {done.stdout}{done.stderr}")
+        checked = ["-m", "mypy", "--strict", "--no-incremental", str(script)]
+        done = subprocess.run(
+            [sys.executable, *checked],
+            cwd=folder,
+            env={**os.environ, "MYPYPATH": str(target)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise SystemExit(f"a script cannot be checked against {wheel.name}: {done.stdout}")
+        print(f"{wheel.name}: built, a script runs with it in {len(pythons) + 1} Pythons and is type-checked")
+
+
+SCRIPT = """\
+from fsm_robot.sdk import BusinessError, Task, log, queue
+
+
+def book(task: Task) -> int:
+    if task["sum"] > 10:
+        raise BusinessError("too much", code="LIMIT")
+    return int(task["sum"])
+
+
+for task in queue("Q").tasks(max_failures=3):
+    with task, log.fields(name=task.name):
+        print(book(task))
+        task.done("booked", tags="done")
+"""
+
+
 def _run(command: list[str], folder: Path = ROOT) -> str:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
     if done.returncode:
@@ -56,4 +122,5 @@ def _run(command: list[str], folder: Path = ROOT) -> str:
 
 
 if __name__ == "__main__":
+    try_sdk()
     main()

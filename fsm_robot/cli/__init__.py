@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, str] = {
     "demo": "show everything once, on this machine, with an orchestrator of its own",
     "init": "write a commented robot.toml and a first script, or a robot of one's own",
     "check": "check robot.toml and the machine file, and show what the machine does",
+    "try": "run one script as the robot would, with a folder of JSON files instead of an orchestrator",
     "schedule": "let the system's scheduler start the robot: install, show, remove, check",
     "diagram": "draw the machine file",
     "replay": "would a machine file decide recorded runs the same way?",

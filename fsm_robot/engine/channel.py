@@ -3,6 +3,9 @@
 One request, one answer, one connection; both are JSON objects. The robot's address stands in `channel.json` in its
 storage folder, for this account only, with a token that every request must carry: the end of a pipe or socket says
 nothing about who holds the other one.
+
+A robot that has jobs lets their scripts ask, too (`ask: job`), with a token of their own; those keep their connection,
+and ask on it again.
 """
 
 from __future__ import annotations
@@ -38,6 +41,9 @@ ANSWERED_WITHIN_S = 30.0
 
 ENDS_WITHIN_S = 3.0
 """How long the end of the robot waits for answers that are being given."""
+MOST_CONNECTIONS = 64
+"""How many may be open at a time: a script that opens them in a loop must not use up the robot's threads."""
+LOOK_AGAIN_S = 3600.0
 
 Answers = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
@@ -52,17 +58,20 @@ class Channel:
             a time; it raises nothing but `ChannelError`.
         warn: Where it is told that there is no channel; the robot works without one.
         ended: Called when it closes: whoever waits within `answer` has to come back.
+        job: What is said to a script of this robot, or None to what needs no answer; it checks the token itself.
     """
 
     folder: Path
     answer: Answers
     warn: Callable[..., None]
     ended: Callable[[], None] = lambda: None
+    job: Callable[[Mapping[str, Any]], Mapping[str, Any] | None] | None = None
     _token: str = attrs.field(factory=lambda: secrets.token_hex(16))
     _listener: local.Listener | None = None
     _begun: bool = False
     _closed: bool = False
     _answering: int = 0
+    _connections: int = 0
     _changed: threading.Condition = attrs.field(factory=threading.Condition)
 
     def open(self) -> None:
@@ -76,6 +85,12 @@ class Channel:
             threads.start("channel", self._accept, self._failed)
         except OSError as error:
             self.warn("this run cannot be asked or told anything", error=str(error))
+
+    @property
+    def address(self) -> str:
+        """Where it listens; empty where it does not."""
+        listener = self._listener
+        return "" if listener is None else listener.address
 
     def close(self) -> None:
         """Listen no more; who has asked already gets the answer first."""
@@ -94,6 +109,11 @@ class Channel:
         with self._changed:
             self._changed.wait_for(lambda: not self._answering, ENDS_WITHIN_S)
         listener.close()
+
+    def drained(self, within_s: float) -> bool:
+        """Wait until everything was read that is on its way, and who sent it has gone; at most so many seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._connections, within_s)
 
     def _write_down(self, address: str) -> None:
         content = {"address": address, "token": self._token, "pid": os.getpid()}
@@ -123,15 +143,38 @@ class Channel:
 
     def _serve(self, connection: local.Connection) -> None:
         try:
-            request = connection.receive(ASKED_WITHIN_S, LARGEST_BYTES)
-            if request is not None:
-                self._count(+1)
-                try:
-                    connection.send(json.dumps(self._answered(_object(request))).encode())
-                finally:
-                    self._count(-1)
+            with self._changed:
+                self._connections += 1
+            if self._connections > MOST_CONNECTIONS:
+                refusal = f"{MOST_CONNECTIONS} connections are open already; nothing was done"
+                connection.send(json.dumps({"error": refusal, "kind": "unavailable"}).encode())
+                return
+            within_s = ASKED_WITHIN_S
+            while self._serve_one(connection, within_s):
+                within_s = LOOK_AGAIN_S
         finally:
+            with self._changed:
+                self._connections -= 1
+                self._changed.notify_all()
             connection.close()
+
+    def _serve_one(self, connection: local.Connection, within_s: float) -> bool:
+        """Answer one request, and return whether more may come on this connection."""
+        data = connection.receive(within_s, LARGEST_BYTES)
+        if data is None:
+            return within_s == LOOK_AGAIN_S  # a script that is busy keeps its connection
+        request = _object(data)
+        self._count(+1)
+        try:
+            if request.get("ask") == "job" and self.job is not None:
+                answer = self.job(request)
+                if answer is not None:
+                    connection.send(json.dumps(answer).encode())
+                return answer is None or "closed" not in answer
+            connection.send(json.dumps(self._answered(request)).encode())
+            return False
+        finally:
+            self._count(-1)
 
     def _count(self, more: int) -> None:
         with self._changed:
@@ -191,6 +234,6 @@ def ask(folder: Path, request: Mapping[str, Any], within_s: float = ANSWERED_WIT
 def _object(data: bytes) -> dict[str, Any]:
     try:
         value = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

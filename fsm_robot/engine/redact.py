@@ -12,12 +12,14 @@ from __future__ import annotations
 import re
 from binascii import b2a_base64
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
 import attrs
 
 REPLACEMENT = "***"
+SHORTEST_SECRET = 6
+"""In characters: a shorter one is a part of too many words that are none."""
 # UTF-16 puts a NUL between two ASCII characters, in either byte order; three, where it is UTF-16 with escaped NULs.
 _GAP = r"\x00{0,3}"
 _WIDE_REPLACEMENT = "*\0*\0*"
@@ -163,6 +165,121 @@ class Redactor:
         """How many characters the secret can take at most, in whatever form."""
         # The longest form: escapes with four backslashes in UTF-16, and one for each NUL between two characters.
         return 40 * len(self._secret)
+
+
+@attrs.define(eq=False, repr=False)
+class _Values:
+    """The secrets that are known by their value, and what they look like in files.
+
+    What is made of them is made when it is needed first: a job whose script asks for no secret pays for none of it.
+    """
+
+    forms: tuple[str, ...] = ()
+    longest: int = 0
+    _pattern: re.Pattern[str] | None = None
+    _beginnings: frozenset[str] | None = None
+
+    def add(self, forms: Iterable[str]) -> None:
+        """Look for these, too; the longest first."""
+        known = sorted({*self.forms, *forms}, key=lambda form: (-len(form), form))
+        self.longest = len(known[0])
+        self.forms = tuple(known)
+        # Behind it: another thread may be making them of what was known before.
+        self._pattern = self._beginnings = None
+
+    def pattern(self) -> re.Pattern[str]:
+        """Return what finds them all."""
+        forms, found = self.forms, self._pattern
+        if found is None:
+            found = re.compile("|".join(map(re.escape, forms)))
+            if forms is self.forms:
+                self._pattern = found
+        return found
+
+    def beginnings(self) -> frozenset[str]:
+        """Return every text that one of them begins with, and that is not all of it."""
+        forms, found = self.forms, self._beginnings
+        if found is None:
+            found = frozenset(form[:end] for form in forms for end in range(1, len(form)))
+            if forms is self.forms:
+                self._beginnings = found
+        return found
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class Secrets(Redactor):
+    """Replaces the robot's GUID, and each secret that a script was given, from before it has it.
+
+    Those are found as they are, in the escapes of JSON, Python and URLs, in base64 and in UTF-16, and only in their
+    own case: a password has its own.
+    """
+
+    _values: _Values = attrs.field(factory=_Values, init=False)
+
+    def hide(self, secret: str) -> bool:
+        """Keep a text out of everything from now on; False where it is too short to be told from other words."""
+        lines = [line for line in dict.fromkeys([secret, *secret.splitlines()]) if len(line) >= SHORTEST_SECRET]
+        if lines:
+            self._values.add(form for line in lines for form in _value_forms(line))
+        return bool(lines)
+
+    def hide_as_it_is(self, secret: str) -> None:
+        """Keep a text out that nobody writes in another form: the token of a job."""
+        self._values.add([secret])
+
+    def text(self, text: str) -> str:
+        """Return `text` without any secret."""
+        cleaned = super().text(text)
+        if not any(map(cleaned.__contains__, self._values.forms)):
+            return cleaned
+        return self._values.pattern().sub(_replaced, cleaned)
+
+    def held_back(self, data: bytes) -> int:
+        """Return how many bytes at the end of `data` must wait for more; see `Redactor.held_back`."""
+        held, values = super().held_back(data), self._values
+        if not values.forms:
+            return held
+        recent = data[-2 * values.longest :].decode("latin-1")
+        cut, beginnings = len(recent), values.beginnings()
+        for start in range(max(0, cut - values.longest + 1), cut):
+            if recent[start:] in beginnings:
+                cut = start
+                break
+        for match in values.pattern().finditer(recent):
+            if match.start() < cut < match.end():
+                cut = match.start()
+        return max(held, len(recent) - cut)
+
+    @property
+    def longest(self) -> int:
+        """How many characters a secret can take at most, in whatever form."""
+        return max(super().longest, self._values.longest)
+
+
+def _replaced(match: re.Match[str]) -> str:
+    return _replacement(match.group())
+
+
+def _value_forms(secret: str) -> Iterator[str]:
+    """Yield what a secret looks like in texts, and in bytes that were read as Latin-1."""
+    import json
+    from urllib.parse import quote, quote_plus
+
+    data = secret.encode("utf-8", "surrogatepass")
+    escaped = [json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]]
+    for form in (secret, *escaped, *(quote(data, safe=safe) for safe in ("", "/")), quote_plus(data)):
+        yield form
+        for encoding in ("utf-8", "utf-16-le", "cp1251", "cp866"):
+            try:
+                yield form.encode(encoding).decode("latin-1")
+            except UnicodeEncodeError:
+                continue  # not a form that it can have there
+    for shift in range(3):
+        encoded = b2a_base64(b"\0" * shift + data, newline=False).decode()
+        core = encoded[-(-shift * 8 // 6) : (shift + len(data)) * 8 // 6]
+        if len(core) >= SHORTEST_SECRET:
+            yield core
+            yield core.replace("+", "-").replace("/", "_")
 
 
 def cut(text: str, longest: int, redact: Callable[[str], str], *, end: bool = False) -> str:

@@ -9,12 +9,12 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPResponse
-from typing import Any
+from typing import Any, BinaryIO
 
 import attrs
 
 from fsm_robot.gateway.answers import timed_response
-from fsm_robot.gateway.beats import FormBody
+from fsm_robot.gateway.beats import FileBody, FormBody
 from fsm_robot.gateway.proxies import Proxy
 
 
@@ -45,6 +45,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool  # no
 from urllib3.exceptions import DecodeError, InsecureRequestWarning, InvalidHeader  # noqa: E402
 
 LARGEST_ANSWER_BYTES = 1024 * 1024
+LARGEST_FILE_BYTES = 1 << 40
 _PIECE_BYTES = 64 * 1024
 _LENGTH = re.compile(r"[0-9]{1,30}")
 
@@ -54,13 +55,14 @@ class _Careful:
 
     sock: Any
     _has_unread = False
+    _largest: Mapping[str, int] = {}
 
     def connect(self) -> None:
         self._has_unread = False
         super().connect()  # type: ignore[misc]
 
     def response_class(self, sock: Any, *args: Any, **kwargs: Any) -> HTTPResponse:
-        return timed_response(sock, self._left_unread, *args, **kwargs)
+        return timed_response(sock, self._left_unread, *args, **self._largest, **kwargs)
 
     @property
     def is_connected(self) -> bool:
@@ -81,6 +83,22 @@ class _TlsConnection(_Careful, HTTPSConnection):  # type: ignore[misc]
     pass
 
 
+class _FileConnection(_Connection):
+    _largest = {"largest_bytes": LARGEST_FILE_BYTES}  # noqa: RUF012 - never changed
+
+
+class _FileTlsConnection(_TlsConnection):
+    _largest = {"largest_bytes": LARGEST_FILE_BYTES}  # noqa: RUF012 - never changed
+
+
+class _FilePool(HTTPConnectionPool):
+    ConnectionCls = _FileConnection
+
+
+class _FileTlsPool(HTTPSConnectionPool):
+    ConnectionCls = _FileTlsConnection
+
+
 class _Pool(HTTPConnectionPool):
     ConnectionCls = _Connection
 
@@ -90,6 +108,7 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 _POOL_CLASSES: dict[str, type[HTTPConnectionPool]] = {"http": _Pool, "https": _TlsPool}
+_FILE_POOL_CLASSES: dict[str, type[HTTPConnectionPool]] = {"http": _FilePool, "https": _FileTlsPool}
 
 
 @attrs.frozen
@@ -112,21 +131,22 @@ class Received:
 class Adapter(HTTPAdapter):
     """Connections of one thread: own TLS context, own proxy, deadline over the whole answer, no retries."""
 
-    def __init__(self, context: ssl.SSLContext | None, proxy: Proxy | None) -> None:
+    def __init__(self, context: ssl.SSLContext | None, proxy: Proxy | None, *, of_files: bool = False) -> None:
         self._context, self._proxy = context, proxy
+        self._pool_classes = _FILE_POOL_CLASSES if of_files else _POOL_CLASSES
         super().__init__(pool_connections=1, pool_maxsize=2, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Use connections that read with a deadline."""
         super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
-        self.poolmanager.pool_classes_by_scheme = _POOL_CLASSES
+        self.poolmanager.pool_classes_by_scheme = self._pool_classes
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         """Use them behind a proxy too."""
         manager = super().proxy_manager_for(proxy, **kwargs, ssl_context=self._context)
         # A SOCKS proxy brings classes of its own, which open the connection in their own way.
         if self._proxy is None or not self._proxy.is_socks:
-            manager.pool_classes_by_scheme = _POOL_CLASSES
+            manager.pool_classes_by_scheme = self._pool_classes
         return manager
 
     def proxy_headers(self, proxy: str) -> dict[str, str]:
@@ -138,19 +158,39 @@ class Adapter(HTTPAdapter):
     def cert_verify(self, *args: Any, **kwargs: Any) -> None:
         """Leave everything to the context: requests would add certifi's list, or REQUESTS_CA_BUNDLE."""
 
-    def exchange(self, method: str, url: str, headers: Mapping[str, str], body: FormBody, timeout_s: float) -> Received:
-        """Send a request once and return its answer; raises whatever the libraries below raise."""
+    def exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: FormBody | FileBody,
+        timeout_s: float,
+        *,
+        answer_s: float | None = None,
+        sink: BinaryIO | None = None,
+    ) -> Received:
+        """Send a request once and return its answer; raises whatever the libraries below raise.
+
+        Args:
+            method: Verb.
+            url: Of the call.
+            headers: Of the request.
+            body: The same.
+            timeout_s: Longest wait for the connection, and for the answer where `answer_s` is not given.
+            answer_s: Longest wait for the whole answer.
+            sink: Gets the body of an answer with status 2xx, of any size.
+        """
         request = requests.Request(method, url, headers=dict(headers), data=body).prepare()
         response = self.send(
             request,
             stream=True,
-            timeout=(timeout_s, timeout_s),
+            timeout=(timeout_s, timeout_s if answer_s is None else answer_s),
             verify=self._context is None or self._context.verify_mode is not ssl.CERT_NONE,
             proxies=self._proxies(),
         )
         status = response.status_code
         try:
-            return Received(status, response.headers, _body(response))
+            return Received(status, response.headers, _body(response, sink if 200 <= status < 300 else None))
         except DecodeError:
             return Received(status, response.headers, b"", is_readable=False)
         except Exception:
@@ -171,8 +211,10 @@ def say_nothing_of_unchecked_certificates() -> None:
     urllib3.disable_warnings(InsecureRequestWarning)
 
 
-def _body(response: requests.Response) -> bytes:
-    """Return the whole body; a little more than `LARGEST_ANSWER_BYTES` of one that is larger.
+def _body(response: requests.Response, sink: BinaryIO | None) -> bytes:
+    """Return the whole body, or nothing where `sink` gets it.
+
+    A little more than `LARGEST_ANSWER_BYTES` of one that is larger.
 
     Raises:
         InvalidHeader: The answer's length is no number (RFC 9112, 6.3: such an answer is none). The libraries below
@@ -183,6 +225,9 @@ def _body(response: requests.Response) -> bytes:
         raise InvalidHeader(f"Content-Length: {length[:40]}")
     data = bytearray()
     for piece in response.raw.stream(_PIECE_BYTES, decode_content=True):
+        if sink is not None:
+            sink.write(piece)
+            continue
         data += piece
         if len(data) > LARGEST_ANSWER_BYTES:
             return bytes(data)

@@ -22,12 +22,12 @@ _WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 class _DeadlineReader(io.RawIOBase):
     """The bytes of an answer, as long as there is time left."""
 
-    def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:
+    def __init__(self, sock: socket.socket, raw: io.RawIOBase, largest_bytes: int) -> None:
         super().__init__()
         self._socket, self._raw = sock, raw
         self._timeout_s = sock.gettimeout() or 0.0
         self._deadline_s = time.monotonic() + self._timeout_s
-        self._left_bytes = LARGEST_BYTES
+        self._largest_bytes = self._left_bytes = largest_bytes
         self._over = False
         self._tail: bytes | None = b""
 
@@ -46,7 +46,7 @@ class _DeadlineReader(io.RawIOBase):
         if left_s <= 0:
             raise TimeoutError(f"no complete answer within {self._timeout_s:g} s")
         if self._left_bytes <= 0:
-            raise HTTPException(f"the answer goes on after {LARGEST_BYTES >> 20} MiB")
+            raise HTTPException(f"the answer goes on after {self._largest_bytes >> 20} MiB")
         self._socket.settimeout(left_s)
         count = self._raw.readinto(buffer)
         self._left_bytes -= count or 0
@@ -108,7 +108,9 @@ class _Response(HTTPResponse):
             self.will_close = True  # RFC 9112, 6.3: whoever wrote this may mean another end than we do
 
 
-def timed_response(sock: socket.socket, unread: Callable[[], None], *args: Any, **kwargs: Any) -> HTTPResponse:
+def timed_response(
+    sock: socket.socket, unread: Callable[[], None], *args: Any, largest_bytes: int = LARGEST_BYTES, **kwargs: Any
+) -> HTTPResponse:
     """Return an answer to be read from `sock` within the timeout that it has now; made for `response_class`.
 
     At that moment it is the read timeout of the request, or the connect timeout while a proxy opens a tunnel.
@@ -117,8 +119,9 @@ def timed_response(sock: socket.socket, unread: Callable[[], None], *args: Any, 
         sock: The connection.
         unread: Called where the server has sent more than the answer.
         args: Of `http.client.HTTPResponse`.
+        largest_bytes: Nothing is read beyond them.
         kwargs: The same.
     """
     response = _Response(sock, *args, **kwargs)
-    response.fp = _AnswerReader(_DeadlineReader(sock, response.fp.detach()), unread)
+    response.fp = _AnswerReader(_DeadlineReader(sock, response.fp.detach(), largest_bytes), unread)
     return response

@@ -34,6 +34,7 @@ class Answer:
         retry_after: Header `Retry-After`, or empty.
         date: Header `Date`, or empty.
         charset: What the header `Content-Type` says that the text is written in, or empty.
+        content_type: That header, or empty.
     """
 
     status: int
@@ -43,6 +44,7 @@ class Answer:
     retry_after: str = ""
     date: str = ""
     charset: str = ""
+    content_type: str = ""
 
     @property
     def is_success(self) -> bool:

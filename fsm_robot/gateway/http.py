@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import warnings
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
@@ -16,7 +18,7 @@ from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import BeatsEndedError, GatewayError
 from fsm_robot.gateway import failures, payloads
 from fsm_robot.gateway.adapter import LARGEST_ANSWER_BYTES, Adapter, say_nothing_of_unchecked_certificates
-from fsm_robot.gateway.beats import BeatGate, FormBody
+from fsm_robot.gateway.beats import BeatGate, FileBody, FormBody
 from fsm_robot.gateway.failures import Answer
 from fsm_robot.gateway.identity import Identity, identity_towards
 from fsm_robot.gateway.proxies import Proxy, proxy_towards
@@ -24,6 +26,8 @@ from fsm_robot.gateway.reading import Reading
 from fsm_robot.robot.ports import ConsumeAnswer, HeartbeatAnswer, Job
 
 Value = TypeVar("Value")
+FILE_S = 3600.0
+"""How long a file may take, either way."""
 MOST_LOOKS = 2
 """How often the robot asks for its own address in vain."""
 
@@ -57,6 +61,8 @@ class HttpGateway:
     _proxy: Proxy | None = attrs.field(default=None, init=False)
     _calls: Adapter = attrs.field(init=False, repr=False)
     _beats: Adapter | None = attrs.field(default=None, init=False, repr=False)
+    _objects: Adapter | None = attrs.field(default=None, init=False, repr=False)
+    _files: Adapter | None = attrs.field(default=None, init=False, repr=False)
     _gate: BeatGate | None = attrs.field(default=None, init=False)
     _identity: Identity | None = attrs.field(default=None, init=False)
     _looks: int = attrs.field(default=0, init=False)
@@ -141,6 +147,59 @@ class HttpGateway:
         with self._edge(path, body):
             return self._exchange(self._calls, method, path, body)
 
+    def call(self, method: str, path: str, content: bytes) -> Answer:
+        """Make a call of the object API once, from any thread; return an answer with status 2xx.
+
+        On connections of its own: what a script asks must hold up neither a heartbeat nor the report.
+
+        Raises:
+            GatewayError: There was no such answer.
+        """
+        body = FormBody(content)
+        with self._edge(path, body):
+            adapter = self._objects = self._objects or self._adapter()
+            return self._reading.succeeded(path, self._exchange(adapter, method, path, body))
+
+    def send_file(self, method: str, path: str, file: BinaryIO, fields: Mapping[str, str], name: str) -> Answer:
+        """Send a form with a file in it, once; return an answer with status 2xx. Raises `GatewayError`."""
+        boundary = secrets.token_hex(16)
+        before = "".join(
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'
+            for key, value in fields.items()
+        )
+        # Quotes and line breaks would end the name, and begin a head of somebody's choice.
+        plain = "".join("_" if character in '"\r\n\\' else character for character in name)
+        before += (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{plain}"\r\n'
+            "Content-Type: application/octet-stream\r\n\r\n"
+        )
+        size = os.fstat(file.fileno()).st_size
+        body = FileBody(file, size, before.encode("utf-8", "replace"), f"\r\n--{boundary}--\r\n".encode())
+        headers = {**self._headers(), "Content-Type": f"multipart/form-data; boundary={boundary}"}
+        with self._edge(path, body):
+            answer = self._exchange(self._file_adapter, method, path, body, headers=headers, answer_s=FILE_S)
+            return self._reading.succeeded(path, answer)
+
+    def fetch_file(self, path: str, sink: BinaryIO) -> tuple[Answer, str]:
+        """Write what an answer holds into `sink`; return the answer without it, and its content type.
+
+        Raises `GatewayError`.
+        """
+        body = FormBody(b"")
+        with self._edge(path, body):
+            answer = self._exchange(self._file_adapter, "GET", path, body, answer_s=FILE_S, sink=sink)
+            return self._reading.succeeded(path, answer), answer.content_type
+
+    @property
+    def _file_adapter(self) -> Adapter:
+        self._files = self._files or self._adapter(of_files=True)
+        return self._files
+
+    @property
+    def redact(self) -> Callable[[str], str]:
+        """What takes every secret out of a text that quotes the server."""
+        return self._reading.redacted
+
     @property
     def proxy(self) -> Proxy | None:
         """The proxy that leads to the orchestrator."""
@@ -150,8 +209,9 @@ class HttpGateway:
         """See `ports.Gateway.close`."""
         self.end_beats()
         self._calls.close()
-        if self._beats is not None:
-            self._beats.close()
+        for adapter in (self._beats, self._objects, self._files):
+            if adapter is not None:
+                adapter.close()
 
     # ---- one attempt
 
@@ -174,7 +234,7 @@ class HttpGateway:
             return self._exchange(self._calls, method, payloads.UPDATE_PATH, body)
 
     @contextmanager
-    def _edge(self, path: str, body: FormBody) -> Iterator[None]:
+    def _edge(self, path: str, body: FormBody | FileBody) -> Iterator[None]:
         """Let nothing out but our own errors: a server can make the libraries below raise anything."""
         try:
             yield
@@ -188,11 +248,23 @@ class HttpGateway:
         finally:
             body.release()
 
-    def _exchange(self, adapter: Adapter, method: str, path: str, body: FormBody) -> Answer:
-        received = adapter.exchange(method, self.url + path, self._headers(), body, self.timeout_s)
-        told = (received.headers.get(name, "") for name in ("Content-Type", "Location", "Retry-After"))
+    def _exchange(
+        self,
+        adapter: Adapter,
+        method: str,
+        path: str,
+        body: FormBody | FileBody,
+        *,
+        headers: Mapping[str, str] | None = None,
+        answer_s: float | None = None,
+        sink: BinaryIO | None = None,
+    ) -> Answer:
+        received = adapter.exchange(
+            method, self.url + path, headers or self._headers(), body, self.timeout_s, answer_s=answer_s, sink=sink
+        )
+        told = tuple(received.headers.get(name, "") for name in ("Content-Type", "Location", "Retry-After"))
         answer = self._reading.answer(received.status, received.data, *told)
-        answer = attrs.evolve(answer, date=received.headers.get("Date", ""))
+        answer = attrs.evolve(answer, date=received.headers.get("Date", ""), content_type=told[0])
         if answer.is_success and not received.is_readable:
             raise self._reading.garbled(path, "the answer's compression cannot be undone", answer)
         if answer.is_success and len(received.data) > LARGEST_ANSWER_BYTES:
@@ -205,12 +277,12 @@ class HttpGateway:
     def _speaks_tls(self) -> bool:
         return self.url.lower().startswith("https:")
 
-    def _adapter(self) -> Adapter:
+    def _adapter(self, *, of_files: bool = False) -> Adapter:
         if not self._speaks_tls:
-            return Adapter(None, self._proxy)
+            return Adapter(None, self._proxy, of_files=of_files)
         from fsm_robot.gateway.tls import context_for
 
-        return Adapter(context_for(self.verify), self._proxy)
+        return Adapter(context_for(self.verify), self._proxy, of_files=of_files)
 
     def _headers(self) -> dict[str, str]:
         token = b64encode(self.robot_guid.encode()).decode()  # the bare GUID, without the colon of RFC 7617

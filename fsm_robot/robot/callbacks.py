@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import attrs
@@ -145,6 +147,7 @@ class Callbacks:
         """Kill what remains of the last life's script; take over the result that it could not deliver."""
         left = self.ports.past.unsettled()
         if left is None:
+            self._settle_tasks()
             return Event("nothing_left")
         self.log.warning(
             "the last run left a job open", job=left.job_guid, script=left.script_name, in_state=left.last_state
@@ -153,11 +156,31 @@ class Callbacks:
         if ended:
             self.log.warning("ended what the last run left running", processes=ended)
         self._tidy(left.job_guid)
+        self._settle_tasks()  # not before their script is gone
         job = Job(left.job_guid, left.script_name)
         self.in_hand = JobInHand(job, run_token=left.run_token, outcome=left.outcome or "lost")
         data = {**self.in_hand.told(), "outcome": self.in_hand.outcome, "ended": list(ended)}
         # Said again: else the list of jobs, which knows an end of it, would close the job for the next life.
         return Event("result_left", {**data, "repeated": True} if left.repeated else data)
+
+    @contextmanager
+    def _tasks_settled(self, outcome: str) -> Iterator[None]:
+        """Let tasks and log lines of the script be delivered before the final status, which they explain.
+
+        After an abort, and when the robot is told to leave, nothing is waited for: the final status goes first.
+        """
+        tasks, hurry = self.ports.tasks, outcome == "aborted" or self.ports.inbox.leaving()
+        if tasks is not None and not hurry:
+            tasks.job_ended(outcome, in_a_hurry=False)
+        try:
+            yield
+        finally:
+            if tasks is not None and hurry:
+                tasks.job_ended(outcome, in_a_hurry=True)
+
+    def _settle_tasks(self) -> None:
+        if self.ports.tasks is not None:
+            self.ports.tasks.settle_left()
 
     # ---- asking for a job
 
@@ -286,10 +309,11 @@ class Callbacks:
         job, status = now.job, self.definition.outcomes[now.outcome]
         data = {"job": job.guid, "outcome": now.outcome, "status": status}
         try:
-            # Not before it was told again: a status that is on its way is worth a wait. It may be sent twice.
-            self.retries.ask(
-                self._spec(step), lambda: self.ports.gateway.update_job(job.guid, status), "until_told_again"
-            )
+            with self._tasks_settled(now.outcome):
+                # Not before it was told again: a status that is on its way is worth a wait. It may be sent twice.
+                self.retries.ask(
+                    self._spec(step), lambda: self.ports.gateway.update_job(job.guid, status), "until_told_again"
+                )
         except LeavingError:
             self.log.error("result not delivered, it is kept and sent at the next start", **data)
             return Event("interrupted", data)

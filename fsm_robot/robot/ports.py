@@ -180,6 +180,16 @@ class Ledger(Protocol):
         """Return when the next job could be kept: called before one is asked for. Raises `JournalError`."""
 
 
+class Tasks(Protocol):
+    """The tasks of queues that scripts have in hand."""
+
+    def settle_left(self) -> None:
+        """Give the tasks that an earlier life left open their end, as far as that is possible at once."""
+
+    def job_ended(self, outcome: str, *, in_a_hurry: bool) -> None:
+        """Give the tasks that the script left open their end, and send its lines; in a hurry nothing is waited for."""
+
+
 class JobIndex(Protocol):
     """Every job of the list of jobs but the newest ones. Every method may raise `OSError`."""
 
@@ -203,6 +213,7 @@ class Ports:
 
     Attributes:
         leave: Logs the account off, or only ends.
+        tasks: The tasks of queues that scripts have in hand, None where scripts cannot take any.
         new_token: Makes the mark of the processes of a job.
         fraction: Gives numbers from 0 to 1, which spread the robots of a fleet.
     """
@@ -217,6 +228,7 @@ class Ports:
     ledger: Ledger
     past: Past
     leave: Callable[[], None]
+    tasks: Tasks | None = None
     new_token: Callable[[], str] = _random_token
     fraction: Callable[[], float] = random.random
 

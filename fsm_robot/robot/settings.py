@@ -24,7 +24,16 @@ ENVIRONMENT_PREFIX = "FSM_ROBOT_"
 OWN_SECTION = "my"
 """The section of a user's own callbacks; see `engine.own_settings`."""
 # Written by the robot itself into the environment of scripts and of the demo: not settings.
-OWN_VARIABLES = frozenset({"FSM_ROBOT_JOB", "FSM_ROBOT_RUN_TOKEN", "FSM_ROBOT_CONFIG"})
+OWN_VARIABLES = frozenset(
+    {
+        "FSM_ROBOT_JOB",
+        "FSM_ROBOT_RUN_TOKEN",
+        "FSM_ROBOT_CONFIG",
+        "FSM_ROBOT_DATA",
+        "FSM_ROBOT_DATA_RUN",
+        "FSM_ROBOT_VENDOR_API",
+    }
+)
 GUID_PATTERN = re.compile(r"\{?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
 LARGEST_FILE_BYTES = 64 * 1024
 SMART_QUOTES = "“”„«»‘’‚‹›″′`´"
@@ -106,7 +115,7 @@ def _key(
     """
     metadata = {"help": help_text, "check": check, "kind": kind or BY_DEFAULT[type(default)]}
     if isinstance(default, list):
-        return attrs.field(factory=tuple, metadata=metadata)
+        return attrs.field(factory=lambda: tuple(default), metadata=metadata)
     return attrs.field(default=default, repr=not secret, metadata=metadata)
 
 
@@ -146,6 +155,7 @@ class ScriptsSettings:
     stop_grace_s: float = _key(60.0, "time a script gets to leave after a polite stop", _between(0, 86400))
     keep_job_files: bool = _key(False, "keep the job's JSON file after the job, for debugging")
     legacy_argument: bool = _key(False, "pass processVersionGUID|jobGUID||settings.txt, as the vendor's framework does")
+    vendor_api: bool = _key(False, "let scripts find OrchestratorAPI.TaskOrcAPI, on this robot's own job API")
     output_limit_mib: float = _key(
         16.0, "most of a job's output kept on disk, half head, half tail", _between(0.01, 1024)
     )
@@ -181,6 +191,31 @@ class StorageSettings:
 
 
 @attrs.frozen(eq=False, repr=False)
+class SdkSettings:
+    """`[sdk]`: what scripts may ask of the robot: tasks, assets, files, jobs, lines of the log."""
+
+    enabled: bool = _key(True, "let scripts ask; fsm_robot.sdk needs it")
+    allow: tuple[str, ...] = _key(
+        ["*"], "what they may ask for: queue:NAME, asset:NAME, file:FOLDER/NAME, job:PROCESS, with * for any text"
+    )
+    take: str = _key(
+        "announce",
+        "how a task is taken: announce (by a tag, safe among robots that do so), verify (read back, for fast servers),"
+        " naive (for a queue of one robot)",
+        _one_of("announce", "verify", "naive"),
+    )
+    patience_s: float = _key(
+        120.0, "how long a question to the Orchestrator is repeated that fails for a passing reason", _between(0, 3600)
+    )
+    server_time: str = _key("utc", "in which zone the Orchestrator writes its times", _one_of("utc", "local"))
+    settle_s: float = _key(
+        5.0,
+        "how long the final status waits for open tasks and lines of the log; never after an abort",
+        _between(0, 60),
+    )
+
+
+@attrs.frozen(eq=False, repr=False)
 class LoggingSettings:
     """`[logging]`: how much is told."""
 
@@ -204,6 +239,7 @@ class Settings:
     scripts: ScriptsSettings = ScriptsSettings()
     session: SessionSettings = SessionSettings()
     storage: StorageSettings = StorageSettings()
+    sdk: SdkSettings = SdkSettings()
     logging: LoggingSettings = LoggingSettings()
     machine: MachineSettings = MachineSettings()
     my: Mapping[str, Any] = attrs.field(factory=dict)
@@ -242,6 +278,7 @@ SECTIONS: Mapping[str, type] = {
     "scripts": ScriptsSettings,
     "session": SessionSettings,
     "storage": StorageSettings,
+    "sdk": SdkSettings,
     "logging": LoggingSettings,
     "machine": MachineSettings,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from fsm_robot.engine.logs import Log
 from fsm_robot.engine.machine.core import RobotMachine
 from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.engine.posting import Asked
-from fsm_robot.engine.redact import Redactor
+from fsm_robot.engine.redact import Redactor, Secrets
 from fsm_robot.engine.runner import Runner
 from fsm_robot.engine.timers import ThreadTimers
 from fsm_robot.errors import SettingsError
@@ -36,9 +36,12 @@ from fsm_robot.robot.settings import Settings, times
 
 if TYPE_CHECKING:
     from fsm_robot.engine.robot import Robot as OwnRobot
+    from fsm_robot.gateway.objects import ObjectGateway
+    from fsm_robot.jobapi.of_robot import ScriptsOfRobot
     from fsm_robot.worker.supervisor import ScriptWorker
 
 SHORTEST_USUAL_INTERVAL_S = 10.0
+TASKS_NAME = "tasks.jsonl"
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -103,9 +106,9 @@ def own_settings_of(settings: Settings, kind: type) -> Any:
     return own
 
 
-def redactor_for(settings: Settings) -> Redactor:
-    """Return what keeps the robot's GUID out of everything that is written."""
-    return Redactor.for_guid(settings.orchestrator.robot_guid)
+def redactor_for(settings: Settings) -> Secrets:
+    """Return what keeps the robot's GUID, and what scripts are given, out of everything that is written."""
+    return Secrets(settings.orchestrator.robot_guid.strip().strip("{}"))
 
 
 def log_for(settings: Settings, *, console: bool = True) -> Log:
@@ -146,41 +149,58 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
     directory = settings.storage_directory / "journal"
     # One listing serves the whole run: the lock is held, so nobody adds a journal.
     earlier = cache(lambda: tuple(journal_names(directory)))
-    inbox, journal = QueueInbox(), _journal(settings, definition, earlier)
-    ports = _ports(settings, inbox, journal, log, when_idle)
+    secrets = redactor_for(settings)
+    log.redact = secrets.text  # one for all: it learns the passwords that scripts are given
+    inbox, journal = QueueInbox(), _journal(settings, definition, secrets, earlier)
+    gateway = gateway_for(settings, secrets, log.warning)
+    scripts = _scripts(settings, gateway, secrets, log) if settings.sdk.enabled else None
+    ports = _ports(settings, inbox, journal, log, when_idle, gateway=gateway, redactor=secrets, scripts=scripts)
     if settings.heartbeat.interval_s < SHORTEST_USUAL_INTERVAL_S:
         log.warning(
             "heartbeat.interval_s is below 10 s, which the orchestrator asks for",
             interval_s=settings.heartbeat.interval_s,
         )
     machine = RobotMachine(definition)
-    asked = Asked(definition, inbox, lambda: _now(runner))
+    asked = Asked(definition, inbox, lambda: _now(runner, scripts))
     channel = Channel(settings.storage_directory, asked, log.warning, asked.end)
+    if scripts is not None:
+        scripts.channel = channel
     runner = assemble(machine, kind, ports, options, channel)
-    return Robot(runner, runner.callbacks, inbox, ports.gateway, journal)
+    return Robot(runner, runner.callbacks, inbox, gateway, journal)
 
 
-def _journal(settings: Settings, definition: Definition, earlier: Callable[[], Sequence[str]]) -> JournalFile:
+def _journal(
+    settings: Settings, definition: Definition, redactor: Redactor, earlier: Callable[[], Sequence[str]]
+) -> JournalFile:
     directory = settings.storage_directory / "journal"
     return JournalFile(
         directory,
         header(directory, definition, settings.orchestrator.robot_guid, earlier()),
         SystemClock(),
-        redactor_for(settings),
+        redactor,
         make_room=lambda: machine_file.give_up_cache(settings.storage_directory),
         earlier=earlier,
     )
 
 
-def _ports(settings: Settings, inbox: QueueInbox, journal: JournalFile, log: Log, when_idle: str) -> Ports:
-    redactor = redactor_for(settings)
-    worker = _LateWorker(settings, redactor, log)
+def _ports(
+    settings: Settings,
+    inbox: QueueInbox,
+    journal: JournalFile,
+    log: Log,
+    when_idle: str,
+    *,
+    gateway: HttpGateway,
+    redactor: Redactor,
+    scripts: _LateScripts | None,
+) -> Ports:
+    worker = _LateWorker(settings, redactor, log, scripts)
     directory = settings.storage_directory / "journal"
     ledger = JobLedger(
         settings.storage_directory / "jobs" / "ledger.jsonl", from_journals=lambda: jobs_in(directory), warn=log.error
     )
     return Ports(
-        gateway=gateway_for(settings, redactor, log.warning),
+        gateway=gateway,
         worker=worker,
         inbox=inbox,
         clock=SystemClock(),
@@ -190,6 +210,7 @@ def _ports(settings: Settings, inbox: QueueInbox, journal: JournalFile, log: Log
         ledger=ledger,
         past=_Past(directory, journal, ledger, log, settings.scripts.keep_job_files),
         leave=Session(log, when_idle, settings.session.log_off_command, worker.is_idle).leave,
+        tasks=scripts,
     )
 
 
@@ -213,14 +234,16 @@ def _times_in(my: Any) -> dict[str, float]:
     return times_in(my)
 
 
-def _now(runner: Runner) -> dict[str, Any]:
+def _now(runner: Runner, scripts: _LateScripts | None) -> dict[str, Any]:
     """Return what a robot of jobs does at this moment."""
+    progress = {"progress": dict(scripts.progress)} if scripts is not None and scripts.progress else {}
     state, job = runner.machine.state, runner.callbacks.job
     in_hand = job is not None and state not in ("Recovering", "Ready", "Consuming")
     return {
         "state": state,
         "job": job.guid if job and in_hand else "",
         "script": job.script_name if job and in_hand else "",
+        **progress,
     }
 
 
@@ -280,6 +303,90 @@ class _Past:
             JobFolder(self.directory.parent / "jobs" / folder_name(job_guid)).clear(keep_job_file=False)
 
 
+def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: Log) -> _LateScripts:
+    def objects() -> ObjectGateway:
+        from fsm_robot.gateway.objects import ObjectGateway
+        from fsm_robot.jobapi.of_robot import zone_of
+
+        return ObjectGateway(gateway, zone_of(settings.sdk.server_time))
+
+    def made(late: _LateScripts) -> ScriptsOfRobot:
+        from fsm_robot.jobapi.of_robot import ScriptsOfRobot
+
+        return ScriptsOfRobot(
+            jobs_directory=settings.storage_directory / "jobs",
+            objects=objects,
+            listen=late.listen,
+            answering=late.answer,
+            drained=late.drained,
+            secrets=redactor,
+            log=log.write,
+            robot_guid=settings.orchestrator.robot_guid,
+            allow=settings.sdk.allow,
+            take=settings.sdk.take,
+            patience_s=settings.sdk.patience_s,
+            settle_s=settings.sdk.settle_s,
+        )
+
+    return _LateScripts(settings.storage_directory / "jobs" / TASKS_NAME, made)
+
+
+@attrs.define(eq=False, repr=False)
+class _LateScripts:
+    """What scripts ask of the robot, imported with the first script, or where tasks were left open."""
+
+    tasks_file: Path
+    make: Callable[[_LateScripts], ScriptsOfRobot]
+    channel: Channel | None = None
+    _made: ScriptsOfRobot | None = None
+
+    def offer(self, job: Job) -> Mapping[str, Any] | None:
+        """Let the script of a job ask; return how, None where the channel could not be opened."""
+        return self._built().offer(job)
+
+    def withdraw(self) -> None:
+        """Let it ask no more."""
+        if self._made is not None:
+            self._made.withdraw()
+
+    def settle_left(self) -> None:
+        """See `ports.Tasks.settle_left`."""
+        if self.tasks_file.exists():
+            self._built().settle_left()
+
+    def job_ended(self, outcome: str, *, in_a_hurry: bool) -> None:
+        """See `ports.Tasks.job_ended`."""
+        if self._made is not None:
+            self._made.job_ended(outcome, in_a_hurry=in_a_hurry)
+
+    @property
+    def progress(self) -> Mapping[str, Any]:
+        """What the script in hand has told of its progress."""
+        return {} if self._made is None else self._made.progress
+
+    def _built(self) -> ScriptsOfRobot:
+        if self._made is None:
+            self._made = self.make(self)
+        return self._made
+
+    def listen(self) -> str:
+        """Open the robot's channel and return its address, empty where that could not be."""
+        channel = self.channel
+        if channel is None:
+            return ""
+        channel.open()
+        return channel.address
+
+    def answer(self, server: Callable[[Mapping[str, Any]], Mapping[str, Any] | None]) -> None:
+        """Let scripts be answered on the channel."""
+        if self.channel is not None:
+            self.channel.job = server
+
+    def drained(self, within_s: float) -> bool:
+        """Wait until everything was read that scripts have sent."""
+        return self.channel is None or self.channel.drained(within_s)
+
+
 @attrs.define(eq=False, repr=False)
 class _LateWorker:
     """The worker, imported and built with the first job: a robot that finds none never pays for it."""
@@ -287,6 +394,7 @@ class _LateWorker:
     settings: Settings
     redactor: Redactor
     log: Log
+    scripts: _LateScripts | None = None
     _worker: ScriptWorker | None = None
 
     def start(self, job: Job, run_token: str, ended: Callable[[Ending], None]) -> None:
@@ -323,6 +431,13 @@ class _LateWorker:
 
         return [legacy.argument(job.process_version_guid, job.guid, legacy.settings_file())]
 
+    def _offer(self, job: Job) -> Mapping[str, Any] | None:
+        return None if self.scripts is None else self.scripts.offer(job)
+
+    def _withdraw(self) -> None:
+        if self.scripts is not None:
+            self.scripts.withdraw()
+
     def _built(self) -> ScriptWorker:
         if self._worker is None:
             import gc
@@ -341,6 +456,9 @@ class _LateWorker:
                 keep_job_files=self.settings.scripts.keep_job_files,
                 log=self.log.write,
                 arguments=self._arguments,
+                vendor_api=self.settings.scripts.vendor_api,
+                offer=self._offer,
+                withdraw=self._withdraw,
             )
         return self._worker
 

@@ -7,7 +7,7 @@ docs/testing.md shows it at work.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import pytest
 
 if TYPE_CHECKING:
     from fsm_robot.engine.journal.replay import Verdict
+    from fsm_robot.testing.scripts import ScriptRun, Sdk
     from fsm_robot.testing.world import World
 
 MARKER = "journals(folder): run the test once per *.jsonl file in the folder, which is relative to the test's own file"
@@ -75,3 +76,20 @@ def robot_world() -> Callable[..., World]:
         return World(**parts)
 
     return made
+
+
+@pytest.fixture
+def sdk(tmp_path: Path) -> Iterator[Sdk]:
+    """Give `fsm_robot.sdk` queues, assets and files of this test's own, and show what a script made of them."""
+    from fsm_robot.testing.scripts import Sdk
+
+    with Sdk.of(tmp_path / "sdk") as made:
+        yield made
+
+
+@pytest.fixture
+def run_script(sdk: Sdk) -> Callable[..., ScriptRun]:  # noqa: ARG001 - what the script works with
+    """Run a script in this process, as `python SCRIPT` would: `run_script("invoices.py")`; see `scripts.run`."""
+    from fsm_robot.testing import scripts
+
+    return scripts.run

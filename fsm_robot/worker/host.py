@@ -1,4 +1,4 @@
-"""What the robot needs inside a script's Python: that it can be asked to stop, and `fsm_robot.job`.
+"""What the robot needs inside a script's Python: that it can be asked to stop, `fsm_robot.job` and `fsm_robot.sdk`.
 
 Python itself runs the script, as it would without a robot; this runs before it, while `site` sets the interpreter up
 (`site/sitecustomize.py` says how it gets there). So names, frames, tracebacks, exit codes and the order of the end need
@@ -24,6 +24,8 @@ except ImportError:
 
 VARIABLE = "FSM_ROBOT_HOST"
 """Names the job's folder, to the script's own Python only: it is taken away, so the children do not listen."""
+VENDOR_VARIABLE = "FSM_ROBOT_VENDOR_API"
+"""Set where scripts of the vendor's framework find ours under its name; the children find it, too."""
 STOP_NAME = "stop"
 EXCEPTION_NAME = "exception.txt"
 LONGEST_EXCEPTION = 1 << 16
@@ -34,7 +36,10 @@ _sleep = time.sleep  # a script may put another one into its place
 
 def begin() -> None:
     """Prepare this Python for its script."""
-    sys.meta_path.append(_JobModule(os.path.join(os.path.dirname(os.path.dirname(__file__)), "job.py")))
+    package = os.path.dirname(os.path.dirname(__file__))
+    sys.meta_path.append(_ScriptsModules(package))
+    if os.environ.get(VENDOR_VARIABLE):
+        sys.meta_path.insert(0, _VendorsModules(package))
     folder = os.environ.pop(VARIABLE, "")
     if folder:
         listen = _watch if sys.platform == "win32" else _wait_for_signal
@@ -214,14 +219,14 @@ def _shown(error: BaseException) -> str:
     return "%s: %s" % (name, text) if text else name
 
 
-# ---- fsm_robot.job
+# ---- fsm_robot.job and fsm_robot.sdk
 
 
-class _JobModule:
-    """Finds `fsm_robot.job` and nothing else, where the interpreter lacks the package: an installed one wins."""
+class _ScriptsModules:
+    """Finds `fsm_robot.job` and `fsm_robot.sdk`, where the interpreter lacks them: installed ones win."""
 
-    def __init__(self, job_file: str) -> None:
-        self.job_file = job_file
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> object:
         """Return where the module is; see `importlib.abc.MetaPathFinder`."""
@@ -229,6 +234,29 @@ class _JobModule:
             spec = sys.modules["_frozen_importlib"].ModuleSpec(name, None, is_package=True)
             spec.submodule_search_locations = []
             return spec
+        make_spec = sys.modules["_frozen_importlib_external"].spec_from_file_location
         if name == "fsm_robot.job":
-            return sys.modules["_frozen_importlib_external"].spec_from_file_location(name, self.job_file)
+            return make_spec(name, os.path.join(self.folder, "job.py"))
+        if name == "fsm_robot.sdk":
+            # Its own modules are found where it says that they are, by Python itself.
+            folder = os.path.join(self.folder, "sdk")
+            return make_spec(name, os.path.join(folder, "__init__.py"), submodule_search_locations=[folder])
+        return None
+
+
+class _VendorsModules:
+    """Finds `OrchestratorAPI.TaskOrcAPI`, before the folder of the vendor's framework that lies beside the script."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> object:
+        """Return where the module is; see `importlib.abc.MetaPathFinder`."""
+        if name == "OrchestratorAPI":
+            spec = sys.modules["_frozen_importlib"].ModuleSpec(name, None, is_package=True)
+            spec.submodule_search_locations = []
+            return spec
+        if name == "OrchestratorAPI.TaskOrcAPI":
+            make_spec = sys.modules["_frozen_importlib_external"].spec_from_file_location
+            return make_spec(name, os.path.join(self.folder, "sdk", "legacy.py"))
         return None

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Mapping
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -74,18 +75,23 @@ class JobFolder:
         """What ended the script, once the script host has left it."""
         return self.path / EXCEPTION_NAME
 
-    def create(self, job: Job, redactor: Redactor) -> None:
-        """Write what the script is told, readable for this account only. Raises `OSError`."""
+    def create(self, job: Job, redactor: Redactor, api: Mapping[str, Any] | None = None) -> None:
+        """Write what the script is told, readable for this account only. Raises `OSError`.
+
+        `api` is how it can ask the robot: not in its environment, for that is printed and sent to people more often.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # Another account must not even be able to raise the stop flag, whatever the umask is.
         self.path.mkdir(mode=0o700, exist_ok=True)
         for file in (self.stop_flag, self.job_file, self.exception):
             file.unlink(missing_ok=True)
         documents: dict[str, Any] = {key: job.documents.get(key) for key in ("job", "process_version", "task")}
-        text = json.dumps({**documents, "stop_flag": str(self.stop_flag)}, ensure_ascii=True)
+        told = redactor.text(json.dumps({**documents, "stop_flag": str(self.stop_flag)}, ensure_ascii=True))
+        # Its token is kept out of everything that is written, but for here.
+        offered = f', "api": {json.dumps(dict(api))}' if api else ""
         descriptor = system.create_private(str(self.job_file))
         with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-            stream.write(redactor.text(text))
+            stream.write(f"{told[:-1]}{offered}}}")
         self.lowered_flag.touch()
 
     def raise_stop_flag(self) -> None:

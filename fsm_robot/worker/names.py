@@ -126,7 +126,9 @@ def _inside(name: str, candidate: Path, root: Path) -> Path | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, RuntimeError, ValueError) as error:
-        raise ScriptRefusedError(name, f"it cannot be looked up: {error}") from error
+        raise ScriptRefusedError(
+            name, f"it cannot be looked up: {getattr(error, 'strerror', None) or error}"
+        ) from error
     if not real.is_relative_to(root):
         raise ScriptRefusedError(name, "a link leads out of the scripts folder")
     if stat.S_ISDIR(mode):  # `x.py` may be a folder with a script of its own

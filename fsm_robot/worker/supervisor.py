@@ -7,9 +7,10 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import Any
 
 import attrs
 
@@ -57,6 +58,9 @@ class ScriptWorker:
         keep_job_files: Whether the job's JSON file stays after the job.
         log: Writes a line: level, sentence, values.
         arguments: What the script of a job gets on its command line.
+        vendor_api: Whether scripts of the vendor's framework find `fsm_robot.sdk.legacy` under its name.
+        offer: Lets the script of a job ask the robot, and returns how; None where it cannot.
+        withdraw: Lets it ask no more, once everything of it has ended.
     """
 
     scripts_directory: Path
@@ -67,6 +71,9 @@ class ScriptWorker:
     keep_job_files: bool
     log: Callable[..., None]
     arguments: Callable[[Job], Sequence[str]] = lambda _: ()
+    vendor_api: bool = False
+    offer: Callable[[Job], Mapping[str, Any] | None] = lambda _: None
+    withdraw: Callable[[], None] = lambda: None
     _running: _Running | None = None
     _given_up: list[_Running] = attrs.field(factory=list)
 
@@ -76,9 +83,10 @@ class ScriptWorker:
         folder = JobFolder(self.jobs_directory / folder_name(job.guid))
         output = Output(folder.output, self.output_limit_bytes, self.redactor, system.legacy_encodings())
         try:
-            self._start(self._prepared(folder, output, run_token, ended), job, script, run_token)
+            running = self._prepared(folder, output, run_token, self._then_withdrawn(ended))
+            self._start(running, job, script, run_token)
         except (OSError, ValueError) as error:
-            raise ScriptNotStartedError(f"{script} cannot be started by {self.python}: {error}") from error
+            raise ScriptNotStartedError(f"{script} cannot be started by {self.python}: {_told(error)}") from error
 
     def ask_to_stop(self) -> None:
         """See `ports.Worker.ask_to_stop`."""
@@ -133,15 +141,23 @@ class ScriptWorker:
             raise
         return running
 
+    def _then_withdrawn(self, ended: Callable[[Ending], None]) -> Callable[[Ending], None]:
+        def told(ending: Ending) -> None:
+            self.withdraw()
+            ended(ending)
+
+        return told
+
     def _start(self, running: _Running, job: Job, script: Path, run_token: str) -> None:
         if self._running is not None and self._running.given_up:
             self._given_up.append(self._running)
         self._running, folder, tree = running, running.folder, running.tree
         try:
-            folder.create(job, self.redactor)
+            folder.create(job, self.redactor, self.offer(job))
             writer = running.output.open(system.open_pipe)
             command = [self.python, str(script), *self.arguments(job)]
-            environment = {**script_environment(os.environ, folder), system.RUN_TOKEN: run_token}
+            own = script_environment(os.environ, folder, vendor_api=self.vendor_api)
+            environment = {**own, system.RUN_TOKEN: run_token}
             tree.start(command, environment, str(self.scripts_directory), writer)
             if tree.weakness:
                 self.log("warning", "the script may leave processes that are not seen", reason=tree.weakness)
@@ -151,6 +167,7 @@ class ScriptWorker:
         except BaseException:
             running.tell("withdraw")
             running.over.wait(KILL_PATIENCE_S + 2 * OUTPUT_PATIENCE_S)
+            self.withdraw()
             self._running = None
             raise
         running.tell("started")
@@ -381,3 +398,8 @@ def _looks() -> Iterator[None]:
         yield
         never.wait(pause_s)
         pause_s = min(2 * pause_s, LOOK_LONGEST_S)
+
+
+def _told(error: OSError | ValueError) -> str:
+    """Return what the system said, without its number and without the path that the sentence names already."""
+    return getattr(error, "strerror", None) or str(error)

@@ -15,6 +15,8 @@ PACKAGE = Path(fsm_robot.__file__).parent
 ALLOWED: dict[str, tuple[str, ...] | None] = {
     "errors": (),
     "job": (),
+    # What a script imports, in whatever Python it runs: it knows nothing of the robot.
+    "sdk": ("job",),
     "system": (),
     # What any robot stands on knows nothing of the one that takes jobs from an orchestrator.
     "engine": ("system",),
@@ -26,7 +28,7 @@ ALLOWED: dict[str, tuple[str, ...] | None] = {
     "gateway": ("robot.ports", "engine.redact", "system"),
     "worker": ("robot.ports", "engine.redact", "engine.wording", "system"),
     # The one module of that room that knows the edges: it builds them.
-    "robot.wiring": ("engine", "gateway", "worker", "robot"),
+    "robot.wiring": ("engine", "gateway", "worker", "robot", "jobapi"),
     "orchestrator": ("engine.redact", "engine.wording", "system"),
     "schedule": (),
     "analyst": ("engine.machine", "engine.journal", "engine.wording", "robot.settings", "robot.unsettled"),
@@ -36,7 +38,9 @@ ALLOWED: dict[str, tuple[str, ...] | None] = {
         *("engine", "robot", "gateway.payloads", "gateway.reading", "gateway.failures"),
         *("orchestrator.moves", "orchestrator.rows"),
     ),
-    "testing": ("engine", "robot"),
+    # What a script asks of its robot.
+    "jobapi": ("engine", "robot", "gateway.object_rows", "sdk", "system"),
+    "testing": ("engine", "robot", "sdk", "job"),
     "cli": None,
     "": ("cli", "robot.callbacks", "engine.machine.events"),
 }
@@ -194,7 +198,7 @@ def test_catch_all_swallows_nothing() -> None:
             if catches_all and not (isinstance(last, ast.Raise) and last.exc is None):
                 found.add(path.relative_to(PACKAGE).as_posix())
     # The command line's exit code, what ends a run outside its loop, whatever a callback raises, the kinds of failure of a
-    # call, the error of a user's module or class of settings, of a console, and the text of a script's exception; what the
+    # call, the error of a user's module or class of settings, of a console, and the text of a script's exception or log record; what the
     # robot of a simulated world raises is a finding. No thread ends unseen, and no heartbeat is the last one, whatever they raise.
     assert sorted(found) == [
         "cli/__init__.py",
@@ -205,6 +209,8 @@ def test_catch_all_swallows_nothing() -> None:
         "engine/runner.py",
         "gateway/http.py",
         "robot/heartbeats.py",
+        "sdk/_handler.py",
+        "sdk/_tasks.py",
         "simulator/world.py",
         "system/threads.py",
         "worker/host.py",

@@ -89,6 +89,7 @@ POSIX_NAMES = {
 FORBIDDEN = ("closed file", "sealed folder", "below a sealed folder")
 NUMBERS = ["0", "-1", DIGITS, f"-{DIGITS}", DIGITS * 20, "1e9", "", "½", "nan"]
 STATES = str(built_in())
+EMPTY_SCRIPT = str(Path(__file__).with_name("__init__.py"))
 BY_NAME = [
     ["run", "--quiet", "--config", "{}"],
     ["check", "{}"],
@@ -137,6 +138,12 @@ BY_NAME = [
     ["init", "new", "--from-settings", "{}"],
     ["init", "new", "--url", "http://127.0.0.1:4500", "--robot-guid", GUID, "--scripts", "{}"],
     ["demo", "--folder", "{}/below"],
+    ["try", "{}"],
+    ["try", EMPTY_SCRIPT, "--data", "{}"],
+    ["try", EMPTY_SCRIPT, "--task", "{}"],
+    ["try", EMPTY_SCRIPT, "--task", "@{}"],
+    ["try", EMPTY_SCRIPT, "--python", "{}"],
+    ["try", EMPTY_SCRIPT, "--config", "{}"],
     *(["orchestrator", action, *more, "--db", "{}"] for action, more in (("jobs", []), ("robots", ["--json"]), ("enqueue", ["x"]), ("stop", ["last"]), ("fault", []), ("forget", ["robot"]))),
     ["orchestrator", "serve", "--port", "0", "--db", "{}/below"],
     ["orchestrator", "serve", "--port", "0", "--host", "{}.invalid"],

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import json
 from itertools import pairwise
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm_robot.engine.redact import Redactor
+from fsm_robot.engine.redact import Redactor, Secrets
 
 GUID = "cf93e78e-095d-40cc-905e-e62650189b56"
 # A GUID that begins as it ends is the hard case for text that arrives in pieces.
@@ -173,3 +175,80 @@ def test_a_stream_is_redacted_as_the_whole_when_the_guid_repeats_itself(parts: l
     whole = b"".join(parts)
 
     assert streamed(redactor, pieces_of(whole, cuts)) == redactor.data(whole)
+
+
+# ---- secrets by their value
+
+
+SECRETS = st.text(
+    st.characters(codec="utf-8", exclude_characters="\r\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029*"),
+    min_size=6,
+    max_size=40,
+)
+
+
+def forms_of(secret: str) -> list[bytes]:
+    """Return how a password looks in files, made by other means than ours."""
+    data = secret.encode()
+    return [
+        data,
+        json.dumps(secret)[1:-1].encode(),
+        json.dumps(secret, ensure_ascii=False)[1:-1].encode(),
+        repr(secret)[1:-1].encode(),
+        quote(secret).encode(),
+        quote(secret, safe="").encode(),
+        secret.encode("utf-16-le"),
+    ]
+
+
+@given(secret=SECRETS, before=st.binary(max_size=50), behind=st.binary(max_size=50), cut=st.integers(0, 400))
+def test_a_secret_is_found_in_every_form_wherever_the_stream_is_cut(
+    secret: str, before: bytes, behind: bytes, cut: int
+) -> None:
+    """Held back where it may have begun, and replaced when the rest has come."""
+    secrets = Secrets("")
+    secrets.hide(secret)
+    for form in forms_of(secret):
+        data = before + form + behind
+        first = data[:cut]
+        held = secrets.held_back(first)
+        cleaned = secrets.data(first[: len(first) - held]) + secrets.data(first[len(first) - held :] + data[cut:])
+
+        assert form not in cleaned
+        assert form not in secrets.data(data)
+
+
+@given(secret=SECRETS, before=st.binary(max_size=7), behind=st.binary(max_size=7))
+def test_a_secret_is_found_in_base64_at_any_alignment(secret: str, before: bytes, behind: bytes) -> None:
+    """Three ways, standard and for URLs: what is left of it is no more than its ends."""
+    secrets = Secrets("")
+    secrets.hide(secret)
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        cleaned = secrets.data(encode(before + secret.encode() + behind))
+        assert b"***" in cleaned
+
+
+def test_short_texts_are_told_and_not_hidden() -> None:
+    """A word of five letters is a part of too many others."""
+    secrets = Secrets("")
+
+    assert not secrets.hide("abcde")
+    assert secrets.hide("abcdef")
+    assert secrets.text("abcde abcdef ABCDEF") == "abcde *** ABCDEF"
+
+
+def test_each_line_of_a_secret_of_several_is_hidden() -> None:
+    """A key is printed line by line."""
+    secrets = Secrets("")
+    secrets.hide("-----BEGIN-----\nabcdefgh\nxy\n-----END-----")
+
+    assert secrets.text("| abcdefgh |") == "| *** |"
+
+
+def test_the_robots_own_credential_stays_hidden_beside_them() -> None:
+    """In any case, with and without dashes, as before."""
+    secrets = Secrets(GUID)
+    secrets.hide("s3cret-word")
+
+    assert secrets.text(f"{GUID.upper()} {GUID.replace('-', '')} s3cret-word") == "*** *** ***"
+    assert secrets.longest >= Redactor(GUID).longest

@@ -1,0 +1,168 @@
+"""The tasks that the robot has in hand, for a job or from an earlier life: writing them down, ending them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import attrs
+
+from fsm_robot.errors import GatewayError, JournalError
+from fsm_robot.gateway.object_rows import field, task
+from fsm_robot.jobapi.ledger import Entry, TaskLedger
+from fsm_robot.jobapi.ports import Objects, Row
+from fsm_robot.robot.ports import Job
+from fsm_robot.system import threads
+
+Answer = TypeVar("Answer")
+MOST_CALLS = 2
+"""At a time: the usual server has eight workers for all robots."""
+NEW, IN_PROGRESS, FAILED_APPLICATION = 0, 1, 3
+LEFT, STOPPED, LOST = "left without a result", "stopped while at work", "the robot ended while it worked on it"
+
+
+@attrs.define(eq=False, repr=False)
+class Hands:
+    """The tasks in hand. Any thread may call.
+
+    Attributes:
+        objects: The orchestrator.
+        ledger: Where they are written down.
+        log: Writes a line of the robot's own log.
+        job: The job that takes tasks now, or None.
+        job_id: The number that the server has for it, or empty.
+        busy: Tasks that are being taken at this moment: only who does it knows how far it is.
+    """
+
+    objects: Objects
+    ledger: TaskLedger
+    log: Callable[..., None]
+    job: Job | None = None
+    job_id: str = ""
+    busy: set[str] = attrs.field(factory=set)
+    _calls: threading.BoundedSemaphore = attrs.field(factory=lambda: threading.BoundedSemaphore(MOST_CALLS))
+    _ending: threading.Lock = attrs.field(factory=threading.Lock)
+
+    def begin(self, job: Job) -> None:
+        """Work for a job from now on."""
+        self.job = job
+        document = job.documents.get("job")
+        self.job_id = str(field(document, "id") or "") if isinstance(document, dict) else ""
+
+    def one_call(self, call: Callable[[], Answer]) -> Answer:
+        """Make a call when there is room for one."""
+        with self._calls:
+            return call()
+
+    def note(self, entry: Entry) -> None:
+        """Write down how far a task of the job is. Raises `JournalError`."""
+        before = self.ledger.entry(entry.task)
+        mark = entry.mark or (before.mark if before else "")
+        job = before.job if before else (self.job.guid if self.job else "")
+        job_id = before.job_id if before else self.job_id
+        self.ledger.write(attrs.evolve(entry, job=job, job_id=job_id, mark=mark))
+
+    def entry(self, guid: str) -> Entry | None:
+        """Return a task that the job has in hand and may end. Raises `JournalError`."""
+        found = self.ledger.entry(guid)
+        return found if found is not None and found.stage == "taken" else None
+
+    def is_ours(self, row: Mapping[str, Any]) -> bool | None:
+        """Return whether a task says that it is this job's; None where the server does not tell, or nobody knows."""
+        return _is_of(row, self.job_id)
+
+    def own_task(self, document: Mapping[str, Any]) -> Row:
+        """Return the job's own task as scripts know it."""
+        return task(document, None)
+
+    def remove_mark(self, guid: str, mark: str) -> None:
+        """Take our announcement away; where that cannot be done it counts for ten minutes and no longer."""
+        if not mark:
+            return
+        try:
+            self.one_call(lambda: self.objects.remove_tag(guid, mark))
+        except GatewayError as error:
+            self.log("warning", "the tag that announced a task stays on it", task=guid, tag=mark, error=str(error))
+
+    def deliver(self, guid: str, end: Mapping[str, Any], job_guid: str) -> None:
+        """Send the end of a task once, unless it has one already. Raises `GatewayError`, `JournalError`."""
+        with self._ending:
+            if self.ledger.entry(guid) is not None:
+                self._send(guid, end, job_guid)
+
+    def _send(self, guid: str, end: Mapping[str, Any], job_guid: str) -> None:
+        tags = [str(tag) for tag in end.get("tags") or ()]
+        if tags:
+            self.objects.add_tag(guid, ";".join(tags))
+        fields: Row = {"status": end.get("status", FAILED_APPLICATION), "comment": end.get("comment") or None}
+        if end.get("postponed"):
+            fields["postponed"] = end["postponed"]
+        self.objects.update_task(guid, fields, job_guid)
+
+    # ---- when nobody works on them any more
+
+    def settle(self, comment: str, within_s: float) -> bool:
+        """Give every task that is left open its end; return whether that was possible in so many seconds.
+
+        What was not goes on in the background while the robot lives, and at its next start.
+        """
+        try:
+            left = self.ledger.open()
+        except JournalError as error:
+            self.log("error", "tasks may be left in progress", error=str(error))
+            return False
+        if not left:
+            return True
+        done = threads.Flag()
+        failed: list[str] = []
+
+        def work() -> None:
+            for entry in left:
+                try:
+                    with self._ending:
+                        self._settle_one(self.ledger.entry(entry.task), comment)
+                except (GatewayError, JournalError) as error:
+                    failed.append(str(error))
+            done.set()
+
+        def stopped(error: BaseException) -> bool:
+            failed.append(repr(error))
+            done.set()
+            return False
+
+        try:
+            threads.start("tasks", work, stopped)
+        except OSError as error:
+            failed.append(str(error))
+            done.set()
+        in_time = done.wait(within_s)
+        if failed or not in_time:
+            why = failed[0] if failed else f"the orchestrator has not answered within {within_s:g} s"
+            self.log("warning", "tasks wait for their end, it is set at the next start at the latest", why=why)
+        return in_time and not failed
+
+    def _settle_one(self, entry: Entry | None, comment: str) -> None:
+        """Read first: a person, a rule of the queue, or a call of ours whose answer was lost may have been faster."""
+        if entry is None or entry.task in self.busy:
+            return
+        row = self.one_call(lambda: self.objects.task(entry.task))
+        is_ours = row is not None and row["status"] == IN_PROGRESS and _is_of(row, entry.job_id) is not False
+        if entry.stage == "trying":
+            if is_ours:
+                # The script has not seen it.
+                self.one_call(lambda: self.objects.update_task(entry.task, {"status": NEW}, entry.job))
+            if row is not None:
+                self.remove_mark(entry.task, entry.mark)
+        elif is_ours:
+            end = entry.end if entry.stage == "ending" else {"status": FAILED_APPLICATION, "comment": comment}
+            self.one_call(lambda: self._send(entry.task, end, entry.job))
+            self.log("warning", "a task got its end from the robot", task=entry.task, comment=end.get("comment", ""))
+        self.ledger.write(attrs.evolve(entry, stage="ended"))
+
+
+def _is_of(row: Mapping[str, Any], job_id: str) -> bool | None:
+    told = field(row.get("row") or {}, "job_id")
+    if told in (None, "", 0, "0") or not job_id:
+        return None
+    return str(told) == job_id

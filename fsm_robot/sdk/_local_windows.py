@@ -1,0 +1,59 @@
+"""How a script reaches its robot: a named pipe. `_local_posix.py` has the same names."""
+
+from __future__ import annotations
+
+import sys
+
+assert sys.platform == "win32", "imported on Windows only"  # and type-checked for Windows only
+
+import msvcrt
+import time
+from multiprocessing import connection
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO, Any
+
+PIECE_BYTES = 65536
+CONNECTED_WITHIN_S = 10.0
+_LOOK_EVERY_S = 0.05
+
+
+class Connection:
+    """A connection to the robot."""
+
+    def __init__(self, connected: Any) -> None:
+        self._pipe = connected
+
+    def send(self, message: bytes, within_s: float | None) -> None:  # noqa: ARG002 - a pipe has no time-out for it
+        """Send a message. Raises `OSError`."""
+        self._pipe.send_bytes(message)
+
+    def receive(self, largest_bytes: int) -> bytes:
+        """Wait for a message. Raises `OSError`."""
+        try:
+            # Bytes, never objects: those would be code of who sends them.
+            received: bytes = self._pipe.recv_bytes(largest_bytes)
+        except EOFError as error:
+            raise ConnectionResetError("it has gone") from error
+        return received
+
+    def close(self) -> None:
+        """End the connection."""
+        self._pipe.close()
+
+
+def connect(address: str) -> Connection:
+    """Connect to the robot. Raises `OSError`."""
+    return Connection(connection.Client(address, "AF_PIPE"))
+
+
+def lock(stream: IO[Any]) -> None:
+    """Wait until no other process holds the lock of a file; it ends when the file is closed."""
+    stream.seek(0)
+    while True:
+        try:
+            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+            return
+        except OSError:
+            time.sleep(_LOOK_EVERY_S)  # another process of the same try is at it for milliseconds
