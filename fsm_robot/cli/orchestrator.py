@@ -30,6 +30,8 @@ LARGEST_COUNT = 100_000
 CHECK_EVERY_S = 0.5
 SHOWN_RUNS = 100
 DEFAULT_PORT = 4500
+SHOWN_JOBS = 200
+"""Jobs that `jobs` lists without --all; there may be a million."""
 STANDINGS: Mapping[str, str] = {
     "forget": "answer 101 to a robot",
     "remember": "know it again, or before it has called",
@@ -100,8 +102,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     enqueue.add_argument("--robot", default="", metavar="ROBOT", help="the only robot that may take it")
     enqueue.add_argument("--times", type=_count, default=1, metavar="N", help="add it N times")
 
-    for name, what in (("jobs", "list the jobs"), ("robots", "list the robots")):
-        commands.add_parser(name, parents=[shared], help=what).add_argument("--json", action="store_true")
+    for name, what in (("jobs", f"list the {SHOWN_JOBS} newest jobs"), ("robots", "list the robots")):
+        listed = commands.add_parser(name, parents=[shared], help=what)
+        listed.add_argument("--json", action="store_true")
+        if name == "jobs":
+            listed.add_argument("--all", action="store_true", help="list every job")
     for name, what in (("stop", "ask a job to stop"), ("abort", "end a job at once")):
         order = commands.add_parser(name, parents=[shared], help=what)
         order.add_argument("job", help="GUID, the beginning of one, or `last`")
@@ -207,7 +212,10 @@ def _enqueue(arguments: argparse.Namespace, store: Store) -> int:
 
 
 def _jobs(arguments: argparse.Namespace, store: Store) -> int:
-    jobs = store.jobs()
+    jobs = store.jobs() if arguments.all else store.newest_jobs(SHOWN_JOBS)[::-1]
+    left_out = store.job_count() - len(jobs)
+    if left_out > 0:
+        complain(f"{left_out} older jobs are left out; --all lists them")
     if arguments.json:
         print_json([job.to_json() for job in jobs], indent=2)
     else:
