@@ -113,7 +113,7 @@ def test_messages_of_the_robot_run_through_nothing() -> None:
     """A dashed line crosses flows, but no task, event or label."""
     process = analysts_process(words(robot()))
     plan = plan_of(drawn(process))
-    things = {name: box for name, box in plan.shapes.items() if name not in POOLS} | plan.labels
+    things = {name: box for name, box in plan.shapes.items() if name not in POOLS} | {**plan.labels}
 
     hit = [
         (message.id, name)

@@ -6,6 +6,7 @@ import json
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,7 +19,7 @@ from fsm_robot.analyst.eventlog.xes import xes
 from tests.fakes.journals import JournalMaker, Told, done, job
 
 XES = "{http://www.xes-standard.org/}"
-TAKEN = ["nothing_left", "job_found", ("job_consumed", job()), "job_claimed"]
+TAKEN: list[Told] = ["nothing_left", "job_found", ("job_consumed", job()), "job_claimed"]
 STOPPED: list[Told] = [
     *TAKEN,
     "robot_forgotten",
@@ -35,8 +36,8 @@ HOSTILE_NAMES = st.text(max_size=20) | st.sampled_from(
 )  # fmt: skip
 
 
-def run_of(events: Iterable[Told], name: str = "000001", exit_code: int | None = 0, **maker: str) -> Run:
-    records = JournalMaker(**maker).records(events, exit_code)  # type: ignore[arg-type]
+def run_of(events: Iterable[Told], name: str = "000001", exit_code: int | None = 0, **maker: Any) -> Run:
+    records = JournalMaker(**maker).records(events, exit_code)
     return Run(name, robot_name(records[0].values), records)
 
 

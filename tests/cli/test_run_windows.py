@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +15,8 @@ from tests.fakes.processes import alive, tell_to_leave
 from tests.fakes.robot_folder import RobotFolder
 from tests.fakes.waiting import PATIENCE_S, until
 
-pytestmark = pytest.mark.skipif(os.name != "nt", reason="needs a Windows Python: `make test-windows`")
+if sys.platform != "win32":
+    pytest.skip("needs a Windows Python: `make test-windows`", allow_module_level=True)
 
 VENDOR_STYLE = """
 import pathlib, signal, sys, time

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import threading
@@ -110,7 +111,7 @@ class Played:
         self.inbox = inbox = self.kind(self.clock)
         began_s = self.clock.now_s
         for after_s, name in self.comes.items():
-            inbox.timers.after(after_s, lambda name=name: inbox.post(Event(name)))
+            inbox.timers.after(after_s, functools.partial(inbox.post, Event(name)))
         definition = compile_text(self.text, "door.yaml")
         door = cast(Any, Door(definition, inbox.timers))
         journal, at = self.journal, self.at

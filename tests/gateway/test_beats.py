@@ -271,7 +271,12 @@ def test_close_of_the_gate_waits_for_a_body_on_its_way() -> None:
     body = FormBody(b"a=1", gate)
     body.read()
     closed = threading.Event()
-    closing = threading.Thread(target=lambda: (gate.close(), closed.set()), daemon=True)
+
+    def close() -> None:
+        gate.close()
+        closed.set()
+
+    closing = threading.Thread(target=close, daemon=True)
     closing.start()
     wait_for(lambda: not gate.is_open)
     left_before = closed.is_set()

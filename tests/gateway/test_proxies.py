@@ -139,7 +139,7 @@ def test_the_start_stops_when_the_address_of_the_proxy_is_none(
     monkeypatch.setenv(variable, proxy)
 
     with pytest.raises(SettingsError) as raised:
-        HttpGateway(url, "x", verify=False, warn=str)
+        HttpGateway(url, "x", verify=False, warn=print)
 
     told = str(raised.value)
     assert raised.value.exit_code == 2

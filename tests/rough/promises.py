@@ -336,12 +336,13 @@ def a_crash_is_told(seen: Seen) -> Iterator[str]:
             yield f"the robot died of {error}, and nothing says so"
     if seen.case.trouble("callback is wrong"):
         crashes = sum(fact.number == 1 for fact in seen.of("life_ended"))
-        for name, text, words in (
+        for name, prose, words in (
             ("robot.log", log, "callback=announce"),
             ("the console", seen.text("console.err"), "callback announce"),
         ):
-            if text and text.count(words) < crashes and not seen.owner_died:
-                yield f"{crashes} runs died of a callback, {name} names it {text.count(words)} times: {_last_line(text)}"
+            found = prose.count(words)
+            if prose and found < crashes and not seen.owner_died:
+                yield f"{crashes} runs died of a callback, {name} names it {found} times: {_last_line(prose)}"
 
 
 def private(seen: Seen) -> Iterator[str]:

@@ -216,7 +216,9 @@ def test_exit_code_that_somebody_else_took_is_no_success(runs: Runs) -> None:
     """A callback that waits for any child at all takes the script's end away: that is told, and is not 0."""
     with _posix.children()._lock:  # so that it comes first
         runs.start("pass")
-        os.waitpid(runs.worker._running.tree.pid, 0)  # type: ignore[union-attr]
+        running = runs.worker._running
+        assert running is not None
+        os.waitpid(running.tree.pid, 0)
 
     ending = runs.ending()
 

@@ -21,6 +21,11 @@ from fsm_robot.worker.supervisor import ScriptWorker
 from tests.fakes.processes import alive
 from tests.fakes.waiting import GUID, PATIENCE_S, until
 
+if sys.platform == "win32":
+    from fsm_robot.worker import _windows as system
+else:
+    from fsm_robot.worker import _posix as system
+
 JOB_GUID = "5c1e0000-0000-4000-8000-00000000000a"
 SLEEPER = "[sys.executable, '-c', 'import time; time.sleep(600)']"
 STARTED = "import pathlib, sys, time, subprocess, os\ndef started(*pids): pathlib.Path('pids.new').write_text(' '.join(map(str, pids)) or '0'); os.replace('pids.new', 'pids')\n"
@@ -186,7 +191,7 @@ def test_signal_is_named_where_a_wrapper_tells_of_it(runs: Runs) -> None:
     runs.start("import signal\nos.kill(os.getpid(), signal.SIGKILL)")
 
     assert runs.ending().reason.startswith("exit code 137, with which a shell tells of SIGKILL")
-    assert [supervisor.system.died_of(code) for code in (1, 128, 255)] == ["", "", ""]
+    assert [system.died_of(code) for code in (1, 128, 255)] == ["", "", ""]
 
 
 def test_script_is_told_its_job_and_nothing_of_the_robot(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:

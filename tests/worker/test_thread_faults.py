@@ -13,11 +13,15 @@ import pytest
 from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import ScriptNotStartedError
 from fsm_robot.robot.ports import Ending, Job
-from fsm_robot.worker import supervisor
 from fsm_robot.worker.supervisor import ScriptWorker
 from tests.fakes.faults import fault, faults_can_come
 from tests.fakes.processes import alive
 from tests.fakes.waiting import PATIENCE_S, until
+
+if sys.platform == "win32":
+    from fsm_robot.worker import _windows as system
+else:
+    from fsm_robot.worker import _posix as system
 
 END_SEEN_BY = "reaper" if os.name == "posix" else "script's end"
 CASES = [
@@ -37,7 +41,7 @@ def _reaper_that_can_be_met() -> Iterator[None]:
     """The reaper lives as long as the process; afterwards the others get one that no fault has met."""
     with faults_can_come():
         yield
-    supervisor.system.children.cache_clear()
+    system.children.cache_clear()
 
 
 class Jobs:
@@ -89,8 +93,8 @@ def test_job_comes_to_its_true_end_whatever_a_thread_raises(tmp_path: Path, thre
     for number in NUMBERS:
         if thread == "reaper":
             # Python takes the fault away with its first exception in a thread, and this one outlives the job.
-            supervisor.system.children.cache_clear()
-            supervisor.system.children()
+            system.children.cache_clear()
+            system.children()
         with fault(thread, number) as planned:
             ending = jobs.run(STAYS if order else ENDS, order)
         if not planned.place:

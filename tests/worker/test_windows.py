@@ -24,7 +24,9 @@ if sys.platform == "win32":
     from fsm_robot.worker import _win32 as windows
     from fsm_robot.worker import _windows as system
 
-pytestmark = pytest.mark.skipif(os.name != "nt", reason="needs a Windows Python: `make test-windows`")
+if sys.platform != "win32":
+    pytest.skip("needs a Windows Python: `make test-windows`", allow_module_level=True)
+assert sys.platform == "win32"  # so mypy passes over the rest elsewhere, where its names do not exist
 
 CREATE_BREAKAWAY_FROM_JOB = 0x01000000
 SLEEPER = "[sys.executable, '-c', 'import time; time.sleep(600)']"
@@ -35,7 +37,9 @@ class Runs:
     """A worker in a folder, and how its script ended."""
 
     def __init__(self, folder: Path, python: str = sys.executable) -> None:
-        self.folder, self.lines, self.endings = folder, [], []
+        self.folder = folder
+        self.lines: list[tuple[str, dict[str, Any]]] = []
+        self.endings: list[Ending] = []
         self.over = threading.Event()
         (folder / "scripts").mkdir(exist_ok=True)
         log = lambda level, sentence, **values: self.lines.append((sentence, values))  # noqa: E731
