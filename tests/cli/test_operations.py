@@ -6,6 +6,7 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -146,7 +147,12 @@ def test_status_history_and_logs_of_a_real_robot(
 ) -> None:
     """While a script runs: the state, the job, its output as it grows; afterwards: the job in the table."""
     go = robot_folder.path / "go"
-    text = f"import pathlib, time\nprint('начало', flush=True)\nwhile not pathlib.Path({str(go)!r}).exists(): time.sleep(0.02)\nprint('конец')"
+    text = dedent(f"""\
+        import pathlib, time
+        print('начало', flush=True)
+        while not pathlib.Path({str(go)!r}).exists(): time.sleep(0.02)
+        print('конец')
+    """)
     guid = robot_folder.store.enqueue(robot_folder.script("долгая", text))
     process = robot_folder.start()
     folder = str(robot_folder.path)

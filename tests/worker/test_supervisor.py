@@ -8,6 +8,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import attrs
@@ -28,7 +29,14 @@ else:
 
 JOB_GUID = "5c1e0000-0000-4000-8000-00000000000a"
 SLEEPER = "[sys.executable, '-c', 'import time; time.sleep(600)']"
-STARTED = "import pathlib, sys, time, subprocess, os\ndef started(*pids): pathlib.Path('pids.new').write_text(' '.join(map(str, pids)) or '0'); os.replace('pids.new', 'pids')\n"
+STARTED = """\
+import pathlib, sys, time, subprocess, os
+
+def started(*pids):
+    pathlib.Path('pids.new').write_text(' '.join(map(str, pids)) or '0')
+    os.replace('pids.new', 'pids')
+
+"""
 
 
 @attrs.define
@@ -243,7 +251,14 @@ def test_output_is_unbuffered_and_without_the_credential(runs: Runs) -> None:
 
 def test_stop_lets_finally_run_and_counts_as_stopped(runs: Runs) -> None:
     """Without a handler the main thread gets KeyboardInterrupt, even in a sleep."""
-    runs.start("try:\n    started()\n    time.sleep(600)\nfinally:\n    print('убрано')")
+    text = dedent("""\
+        try:
+            started()
+            time.sleep(600)
+        finally:
+            print('убрано')
+    """)
+    runs.start(text)
     runs.started()
 
     runs.worker.ask_to_stop()
@@ -255,7 +270,15 @@ def test_stop_lets_finally_run_and_counts_as_stopped(runs: Runs) -> None:
 
 def test_stop_runs_the_handler_that_the_script_has_installed(runs: Runs) -> None:
     """SIGTERM, or SIGBREAK under Windows, as scripts for the vendor's framework do."""
-    text = "import signal\nasked = []\nsignal.signal(getattr(signal, 'SIGBREAK', signal.SIGTERM), lambda *_: asked.append(1))\nstarted()\nwhile not asked: time.sleep(0.05)\nprint('handled')\nsys.exit(9)"
+    text = dedent("""\
+        import signal
+        asked = []
+        signal.signal(getattr(signal, 'SIGBREAK', signal.SIGTERM), lambda *_: asked.append(1))
+        started()
+        while not asked: time.sleep(0.05)
+        print('handled')
+        sys.exit(9)
+    """)
     runs.start(text)
     runs.started()
 
@@ -268,7 +291,14 @@ def test_stop_runs_the_handler_that_the_script_has_installed(runs: Runs) -> None
 
 def test_stop_is_seen_by_a_script_that_asks_for_it(runs: Runs) -> None:
     """`stop_requested()` says yes although the script swallows the interrupt."""
-    text = "from fsm_robot import job\nstarted()\nwhile not job.stop_requested():\n    try: time.sleep(0.05)\n    except KeyboardInterrupt: pass\nprint('seen')"
+    text = dedent("""\
+        from fsm_robot import job
+        started()
+        while not job.stop_requested():
+            try: time.sleep(0.05)
+            except KeyboardInterrupt: pass
+        print('seen')
+    """)
     runs.start(text)
     runs.started()
 
@@ -300,7 +330,11 @@ def test_kill_ends_children_grandchildren_and_daemons(runs: Runs) -> None:
 
 def test_tree_that_grows_while_it_is_killed_is_emptied(runs: Runs) -> None:
     """Children that start children faster than one look at the tree takes."""
-    grow = "import subprocess, sys, time\nfor _ in range(200):\n    subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); time.sleep(0.005)\n"
+    grow = dedent("""\
+        import subprocess, sys, time
+        for _ in range(200):
+            subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); time.sleep(0.005)
+    """)
     runs.start(
         f"for _ in range(3): subprocess.Popen([sys.executable, '-c', {grow!r}], start_new_session=True)\ntime.sleep(0.3)\nstarted(os.getpid())\ntime.sleep(600)"
     )

@@ -29,8 +29,18 @@ CASES = [
     *((END_SEEN_BY, order) for order in ("", "aborted")),
     *(("output", ""), ("output file", "")),
 ]
-ENDS = "import os\nprint('done', os.getpid())\nopen('pid', 'w').write(str(os.getpid()))"
-STAYS = "import os, time\nprint('here')\nopen('pid.new', 'w').write(str(os.getpid()))\nos.replace('pid.new', 'pid')\ntime.sleep(90)"
+ENDS = """\
+import os
+print('done', os.getpid())
+open('pid', 'w').write(str(os.getpid()))
+"""
+STAYS = """\
+import os, time
+print('here')
+open('pid.new', 'w').write(str(os.getpid()))
+os.replace('pid.new', 'pid')
+time.sleep(90)
+"""
 # Every call at first; then it is a look at one process after the other, again and again.
 NUMBERS = [*range(50), *range(50, 400, 17)]
 ORDERS = {"": "succeeded", "stop": "stopped", "aborted": "aborted"}

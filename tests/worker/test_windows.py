@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -30,7 +31,14 @@ assert sys.platform == "win32"  # so mypy passes over the rest elsewhere, where 
 
 CREATE_BREAKAWAY_FROM_JOB = 0x01000000
 SLEEPER = "[sys.executable, '-c', 'import time; time.sleep(600)']"
-STARTED = "import os, pathlib, subprocess, sys, time\ndef started(*pids): pathlib.Path('pids.new').write_text(' '.join(map(str, pids)) or '0'); os.replace('pids.new', 'pids')\n"
+STARTED = """\
+import os, pathlib, subprocess, sys, time
+
+def started(*pids):
+    pathlib.Path('pids.new').write_text(' '.join(map(str, pids)) or '0')
+    os.replace('pids.new', 'pids')
+
+"""
 
 
 class Runs:
@@ -80,7 +88,11 @@ def runs(tmp_path: Path) -> Iterator[Runs]:
 
 def test_nothing_breaks_away_from_the_job_object(runs: Runs) -> None:
     """A child that asks to leave it is refused by the system."""
-    text = f"try:\n    subprocess.Popen({SLEEPER}, creationflags={CREATE_BREAKAWAY_FROM_JOB}); print('away')\nexcept OSError as error: print('refused', error.winerror)"
+    text = dedent(f"""\
+        try:
+            subprocess.Popen({SLEEPER}, creationflags={CREATE_BREAKAWAY_FROM_JOB}); print('away')
+        except OSError as error: print('refused', error.winerror)
+    """)
     runs.start(text)
 
     assert runs.ending().outcome == "succeeded"
@@ -199,7 +211,12 @@ def test_tree_ends_within_a_second_when_the_robot_is_killed(runs: Runs) -> None:
 
 def test_script_runs_at_normal_priority_and_the_robot_above_it(runs: Runs) -> None:
     """A task of the scheduler starts below normal, and scripts would inherit that."""
-    text = "import ctypes\nk = ctypes.windll.kernel32\nk.GetCurrentProcess.restype = ctypes.c_void_p\nprint(k.GetPriorityClass(ctypes.c_void_p(k.GetCurrentProcess())))"
+    text = dedent("""\
+        import ctypes
+        k = ctypes.windll.kernel32
+        k.GetCurrentProcess.restype = ctypes.c_void_p
+        print(k.GetPriorityClass(ctypes.c_void_p(k.GetCurrentProcess())))
+    """)
     runs.start(text)
     runs.ending()
 
