@@ -168,10 +168,11 @@ def test_tree_is_ended_by_a_walk_where_no_job_object_can_be_had(runs: Runs, monk
 
     monkeypatch.setattr(windows.JobObject, "create", refused)
     middle = f"import subprocess, sys, time; print(subprocess.Popen({SLEEPER}).pid, flush=True); time.sleep(600)"
-    text = (
-        f"child = subprocess.Popen([sys.executable, '-c', {middle!r}], stdout=subprocess.PIPE, text=True)\n"
-        "started(os.getpid(), child.pid, int(child.stdout.readline()))\ntime.sleep(600)"
-    )
+    text = dedent(f"""\
+        child = subprocess.Popen([sys.executable, '-c', {middle!r}], stdout=subprocess.PIPE, text=True)
+        started(os.getpid(), child.pid, int(child.stdout.readline()))
+        time.sleep(600)
+    """)
     runs.start(text)
     pids = runs.pids()
 
@@ -196,7 +197,12 @@ threading.Event().wait()
 
 def test_tree_ends_within_a_second_when_the_robot_is_killed(runs: Runs) -> None:
     """Nobody has to look for it: the system ends it with the robot."""
-    text = f"child = subprocess.Popen({SLEEPER}, creationflags=subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS)\nstarted(os.getpid(), child.pid)\ntime.sleep(600)"
+    text = dedent(f"""\
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS
+        child = subprocess.Popen({SLEEPER}, creationflags=flags)
+        started(os.getpid(), child.pid)
+        time.sleep(600)
+    """)
     (runs.folder / "scripts" / "script.py").write_text(STARTED + text)
     robot = subprocess.Popen([sys.executable, "-c", ROBOT, str(runs.folder)], stdin=subprocess.PIPE)
     pids = runs.pids()
@@ -225,9 +231,13 @@ def test_script_runs_at_normal_priority_and_the_robot_above_it(runs: Runs) -> No
 
 def test_sleep_of_a_script_with_a_handler_ends_at_once(runs: Runs) -> None:
     """Python itself would let the handler wait for the end of the sleep."""
-    runs.start(
-        "import signal\nsignal.signal(signal.SIGBREAK, lambda *_: sys.exit('handled'))\nstarted()\ntime.sleep(600)"
-    )
+    text = dedent("""\
+        import signal
+        signal.signal(signal.SIGBREAK, lambda *_: sys.exit('handled'))
+        started()
+        time.sleep(600)
+    """)
+    runs.start(text)
     runs.pids()
 
     runs.worker.ask_to_stop()
