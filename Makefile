@@ -32,7 +32,7 @@ lint: $(VENV)/.ready-dev ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy --platform win32
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 --exclude tests/rough/
 
 tests: $(VENV)/.ready-dev ## the tests alone
 	$(BIN)/python -m pytest -n 4 $(ARGS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import base64
 import http.client
+import functools
 import os
 import platform
 import shutil
@@ -185,7 +186,7 @@ def abort(bench: Bench, quick: bool) -> tuple[str, str, float]:
         wait_for(lambda: pids_file.exists() and len(pids_file.read_text().split()) == 20)
         pids = pids_file.read_text().split()
         bench.store.order_abort(guid)
-        wait_for(lambda pids=pids: not any(alive(pid) for pid in pids), 0.001)
+        wait_for(functools.partial(gone, pids), 0.001)
         empty_at = time.monotonic()
         process.wait()
         told_at = next(call.monotonic_s for call in reversed(bench.store.calls()) if call.code == 10)
@@ -449,6 +450,10 @@ def alive(pid: str) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def gone(pids: list[str]) -> bool:
+    return not any(alive(pid) for pid in pids)
 
 
 def wait_for(condition: Callable[[], bool], every_s: float = 0.02) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import attrs
 from hypothesis import strategies as st
@@ -119,7 +119,8 @@ def _times(draw: st.DrawFn, events: list[str]) -> Iterator[Timeout]:
 
 
 def _callback(draw: st.DrawFn, name: str, answers: tuple[str, ...], waits: bool) -> CallbackSpec:
-    codes = {"Field": {0: None, 101: answers[0]}} if answers and draw(st.booleans()) else {}
+    coded = bool(answers) and draw(st.booleans())
+    codes: Mapping[str, Mapping[int, str | None]] = {"Field": {0: None, 101: answers[0]}} if coded else {}
     policies = [
         None,
         RetryPolicy(("garbled", "no_answer"), 60, 1, 2.5, 0.01, 0),

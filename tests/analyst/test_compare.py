@@ -79,7 +79,8 @@ def test_a_machine_is_no_different_from_itself() -> None:
     comparison = compare(robot(), attrs.evolve(moved, labels=Labels(), transitions=aside))
 
     assert comparison.differences == ()
-    assert comparison.marks.states == comparison.marks.edges == {}
+    assert comparison.marks.states == {}
+    assert comparison.marks.edges == {}
     assert comparison_table(comparison, []) == "The two machines do the same.\n"
 
 

@@ -6,7 +6,9 @@ import json
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,10 +17,11 @@ from fsm_robot.analyst.eventlog.activities import Activity, CaseKind, Run, View,
 from fsm_robot.analyst.eventlog.event_table import COLUMNS, event_table
 from fsm_robot.analyst.eventlog.ocel import ocel
 from fsm_robot.analyst.eventlog.xes import xes
+from fsm_robot.engine.journal.record import Record
 from tests.fakes.journals import JournalMaker, Told, done, job
 
 XES = "{http://www.xes-standard.org/}"
-TAKEN = ["nothing_left", "job_found", ("job_consumed", job()), "job_claimed"]
+TAKEN: list[Told] = ["nothing_left", "job_found", ("job_consumed", job()), "job_claimed"]
 STOPPED: list[Told] = [
     *TAKEN,
     "robot_forgotten",
@@ -35,8 +38,8 @@ HOSTILE_NAMES = st.text(max_size=20) | st.sampled_from(
 )  # fmt: skip
 
 
-def run_of(events: Iterable[Told], name: str = "000001", exit_code: int | None = 0, **maker: str) -> Run:
-    records = JournalMaker(**maker).records(events, exit_code)  # type: ignore[arg-type]
+def run_of(events: Iterable[Told], name: str = "000001", exit_code: int | None = 0, **maker: Any) -> Run:
+    records = JournalMaker(**maker).records(events, exit_code)
     return Run(name, robot_name(records[0].values), records)
 
 
@@ -123,14 +126,20 @@ def test_run_whose_end_record_was_cut_off_still_ended() -> None:
     assert (last.name, last.lifecycle) == ("Finished", "complete")
 
 
+def at(record: Record, moment: str) -> Record:
+    return attrs.evolve(record, values={**record.values, "at": moment})
+
+
+def without_monotonic(record: Record) -> Record:
+    return attrs.evolve(record, values={name: value for name, value in record.values.items() if name != "mono"})
+
+
 def test_moments_never_go_back_when_the_clock_was_set() -> None:
     """A tool sorts by them, and would tell another story."""
-    values = JournalMaker().records(STOPPED)
-    for record in values[5:]:
-        if "at" in record.values:
-            record.values["at"] = "2020-01-01T00:00:00.000000Z"  # type: ignore[index]
+    records = JournalMaker().records(STOPPED)
+    earlier = [at(record, "2020-01-01T00:00:00.000000Z") if "at" in record.values else record for record in records[5:]]
 
-    moments = [line.at for line in activities_of(Run("1", "robot-1", values), EVENTS)]
+    moments = [line.at for line in activities_of(Run("1", "robot-1", [*records[:5], *earlier]), EVENTS)]
 
     assert moments == sorted(moments)
     assert moments[-1].startswith("2026")
@@ -138,12 +147,9 @@ def test_moments_never_go_back_when_the_clock_was_set() -> None:
 
 def test_steps_without_moments_still_give_a_log() -> None:
     """A moment that is absent or no stamp costs the moment and not the log."""
-    values = JournalMaker().records(STOPPED)
-    for record in values:
-        record.values.pop("mono", None)  # type: ignore[attr-defined]
-        record.values["at"] = "yesterday"  # type: ignore[index]
+    records = [without_monotonic(at(record, "yesterday")) for record in JournalMaker().records(STOPPED)]
 
-    lines = list(activities_of(Run("1", "robot-1", values), PLAIN))
+    lines = list(activities_of(Run("1", "robot-1", records), PLAIN))
 
     assert {line.at for line in lines} == {"1970-01-01T00:00:00.000+00:00"}
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from typing import Any
 
 import attrs
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsm_robot.analyst.drawing.layout import layout
-from fsm_robot.analyst.drawing.shapes import Box, Drawing, Edge, Line, Node
+from fsm_robot.analyst.drawing.shapes import Box, Direction, Drawing, Edge, Line, Node
 from fsm_robot.engine import machine_file
 from fsm_robot.robot.machine import built_in
 from tests.analyst.drawings import faults, shared_pieces
@@ -48,11 +49,11 @@ def test_nothing_covers_anything_whatever_the_machine(machine: tuple[list[Node],
 
 
 @pytest.mark.parametrize("direction", ["down", "right"])
-def test_the_robots_own_machine_is_drawn_without_a_fault(direction: str) -> None:
+def test_the_robots_own_machine_is_drawn_without_a_fault(direction: Direction) -> None:
     """Every transition of states.yaml as a line of its own, in both directions, none upon another."""
     nodes, edges = of_the_robot()
 
-    drawing = layout(nodes, edges, start="Recovering", direction=direction)  # type: ignore[arg-type]
+    drawing = layout(nodes, edges, start="Recovering", direction=direction)
 
     assert faults(drawing, nodes, edges) == []
     assert shared_pieces(drawing) == []
@@ -137,11 +138,11 @@ EDGES = [Edge("ab", "a", "b", 30, 10), Edge("ac", "a", "c")]
         ({"width": 100.0}, "outside"),
     ],
 )  # fmt: skip
-def test_the_judge_of_drawings_sees_each_fault(change: dict[str, object], word: str) -> None:
+def test_the_judge_of_drawings_sees_each_fault(change: dict[str, Any], word: str) -> None:
     """A check that cannot fail would prove nothing."""
     assert faults(GOOD, NODES, EDGES) == []
 
-    found = _faults(attrs.evolve(GOOD, **change))  # type: ignore[arg-type]
+    found = _faults(attrs.evolve(GOOD, **change))
 
     assert any(word in fault for fault in found), found
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsm_robot.analyst.eventlog.statistics import percentile, run_statistics
-from tests.fakes.journals import JournalMaker, done, job
+from tests.fakes.journals import JournalMaker, Told, done, job
 
 NIGHT = ["nothing_left", *done(1), *done(2, "счета", "failed", 5), *done(3, "счета"), "no_job"]
 
@@ -30,7 +30,14 @@ def test_figures_of_a_night_count_visits_edges_and_outcomes() -> None:
 
 def test_time_in_a_state_is_from_entering_it_to_leaving_it() -> None:
     """Events that change nothing do not end a visit, and the last state of a run has no time."""
-    events = ["nothing_left", "job_found", ("job_consumed", job()), "job_claimed", "robot_forgotten", "grace_ended"]
+    events: list[Told] = [
+        "nothing_left",
+        "job_found",
+        ("job_consumed", job()),
+        "job_claimed",
+        "robot_forgotten",
+        "grace_ended",
+    ]
     figures = run_statistics(
         [JournalMaker(step_s=2.0).records([*events, ("script_ended", {"outcome": "failed"})], None)]
     )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,7 +13,7 @@ from fsm_robot.analyst.drawing.shapes import Edge, Node
 from fsm_robot.analyst.drawing.svg import COLOURS, Marks, state_ids, svg
 from fsm_robot.analyst.words import Words
 from fsm_robot.engine import machine_file
-from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.engine.machine.definition import Definition, Transition
 from fsm_robot.robot.machine import built_in
 from tests.analyst.drawings import faults
 from tests.analyst.machines import Edges, edges_of, hostile, random_machine
@@ -30,9 +31,9 @@ def read_svg(text: str) -> tuple[set[str], Edges, str]:
     groups = root.findall(f".//{SVG}g")
     states = {group.attrib["data-state"] for group in groups if "data-state" in group.attrib}
     edges = {
-        tuple(group.attrib[f"data-{key}"] for key in ("source", "event", "kind", "dest"))
-        for group in groups
-        if "data-event" in group.attrib
+        (attributes["data-source"], attributes["data-event"], attributes["data-kind"], attributes["data-dest"])
+        for attributes in (group.attrib for group in groups)
+        if "data-event" in attributes
     }
     return states, edges, root.attrib["data-initial"]
 
@@ -59,12 +60,12 @@ def test_svg_holds_exactly_the_machine(definition: Definition, language: str) ->
         lambda edge: None,
     ],
 )
-def test_the_reader_sees_a_changed_transition(mutant: object) -> None:
+def test_the_reader_sees_a_changed_transition(mutant: Callable[[Transition], Transition | None]) -> None:
     """Dest, kind, event and absence each make a difference, or the test above would prove nothing."""
     definition = robot()
     first, *others = definition.transitions
-    changed = mutant(first)  # type: ignore[operator]
-    other = attrs.evolve(definition, transitions=tuple([changed, *others] if changed else others))
+    changed = mutant(first)
+    other = attrs.evolve(definition, transitions=(changed, *others) if changed else tuple(others))
 
     assert read_svg(svg(Words(other)))[1] != edges_of(definition)
 
@@ -100,8 +101,8 @@ def test_svg_stands_alone() -> None:
     assert "<script" not in text
     assert "url(" not in text
     assert "@import" not in text
-    assert root.find(f"{SVG}title").text == "robot"  # type: ignore[union-attr]
-    assert "Готов к работе: есть задание → Получение задания." in root.find(f"{SVG}desc").text  # type: ignore[union-attr, operator]
+    assert root.findtext(f"{SVG}title") == "robot"
+    assert "Готов к работе: есть задание → Получение задания." in root.findtext(f"{SVG}desc", "")
 
 
 def test_every_class_has_a_colour_for_light_and_for_dark() -> None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -127,7 +128,11 @@ WITHOUT_A_READER = {
 @pytest.mark.parametrize("where", WITHOUT_A_READER.values(), ids=WITHOUT_A_READER.keys())
 def test_drained_run_exits_with_0_whatever_its_output_does(robot_folder: RobotFolder, where: str) -> None:
     """Nobody has to read what a robot prints: its jobs are done, its log is whole, its journal untouched by prints."""
-    text = "import sys\nprint('said')\nprint('complained', file=sys.stderr)"
+    text = dedent("""\
+        import sys
+        print('said')
+        print('complained', file=sys.stderr)
+    """)
     robot_folder.store.enqueue(robot_folder.script("echo", text))
     command = f'"{sys.executable}" -I -u -m fsm_robot run'
     done = subprocess.run(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fsm_robot.cli import journal_arguments, main
+from fsm_robot.engine.journal.file import read_journal
 from fsm_robot.errors import JournalError
 from tests.fakes.journals import JournalMaker, Told, done, job
 
@@ -158,7 +159,7 @@ def test_half_written_log_does_not_replace_the_last_one(storage: Path, monkeypat
     """A disk that fails in the middle leaves the file of yesterday as it was."""
     target = storage / "log.csv"
     target.write_text("yesterday")
-    real = journal_arguments.read_journal
+    real = read_journal
 
     def failing(path: Path) -> object:
         if path.name.startswith("000002"):

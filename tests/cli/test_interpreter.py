@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -57,7 +58,13 @@ def test_interpreter_beside_the_settings_runs_the_scripts_wherever_the_robot_is_
 def test_script_behind_a_wrapper_is_stopped_politely(robot_folder: RobotFolder) -> None:
     """The stop is for the script, whatever stands between: its `finally` runs, and nothing is left of the wrapper."""
     robot_folder.settings(scripts={"python": wrapper(robot_folder.path)})
-    text = "import pathlib, time\npathlib.Path('started').touch()\ntry:\n    while True: time.sleep(0.1)\nfinally: print('finally ran')"
+    text = dedent("""\
+        import pathlib, time
+        pathlib.Path('started').touch()
+        try:
+            while True: time.sleep(0.1)
+        finally: print('finally ran')
+    """)
     job = robot_folder.store.enqueue(robot_folder.script("long", text))
     process = robot_folder.start()
     until((robot_folder.path / "scripts" / "started").exists)

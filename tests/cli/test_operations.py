@@ -6,6 +6,7 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -119,9 +120,12 @@ def test_lock_of_a_dead_process_is_not_even_tried(tmp_path: Path, monkeypatch: p
     child.wait()
     (tmp_path / "robot.lock").write_text(f"pid {child.pid}, started long ago")
     tried: list[int] = []
-    monkeypatch.setattr(
-        "fsm_robot.engine.instance.system.try_lock", lambda descriptor: tried.append(descriptor) is None
-    )
+
+    def trying(descriptor: int) -> bool:
+        tried.append(descriptor)
+        return True
+
+    monkeypatch.setattr("fsm_robot.engine.instance.system.try_lock", trying)
 
     assert holder(tmp_path) is None
 
@@ -143,7 +147,12 @@ def test_status_history_and_logs_of_a_real_robot(
 ) -> None:
     """While a script runs: the state, the job, its output as it grows; afterwards: the job in the table."""
     go = robot_folder.path / "go"
-    text = f"import pathlib, time\nprint('начало', flush=True)\nwhile not pathlib.Path({str(go)!r}).exists(): time.sleep(0.02)\nprint('конец')"
+    text = dedent(f"""\
+        import pathlib, time
+        print('начало', flush=True)
+        while not pathlib.Path({str(go)!r}).exists(): time.sleep(0.02)
+        print('конец')
+    """)
     guid = robot_folder.store.enqueue(robot_folder.script("долгая", text))
     process = robot_folder.start()
     folder = str(robot_folder.path)
@@ -178,11 +187,12 @@ def test_status_history_and_logs_of_a_real_robot(
     assert main(["conformance", folder]) == 0
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a Windows process cannot be halted from outside")
 def test_status_of_a_robot_that_hangs_says_so_and_does_not_hang(
     robot_folder: RobotFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It runs, holds its lock, and says nothing: an operator is told, from the journal, in bounded time."""
+    if sys.platform == "win32":
+        pytest.skip("a Windows process cannot be halted from outside")
     robot_folder.store.enqueue(
         robot_folder.script("долгая", "import time\nprint('начало', flush=True)\ntime.sleep(60)")
     )
@@ -234,7 +244,7 @@ def test_history_shows_failed_jobs_only_when_asked(tmp_path: Path, capsys: pytes
 def output(tmp_path: Path) -> Path:
     """The output of the second of two jobs."""
     storage_with(tmp_path, NIGHT)
-    path = tmp_path / "jobs" / job(2)["job"] / "output.log"
+    path = tmp_path / "jobs" / str(job(2)["job"]) / "output.log"
     path.parent.mkdir(parents=True)
     path.write_bytes("первая\n".encode() + "вторая\n".encode("cp866") + b"no line break")
     return path

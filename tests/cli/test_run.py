@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -14,7 +15,11 @@ from tests.fakes.processes import alive, tell_to_leave
 from tests.fakes.robot_folder import RobotFolder, until
 
 ECHO = "import fsm_robot.job as job\nprint('параметры', job.parameters())\n"
-WAIT = "import pathlib, time\npathlib.Path('started').touch()\nwhile True: time.sleep(0.05)\n"
+WAIT = """\
+import pathlib, time
+pathlib.Path('started').touch()
+while True: time.sleep(0.05)
+"""
 
 
 def started(folder: RobotFolder) -> bool:
@@ -53,7 +58,15 @@ def test_calls_of_one_job_come_in_the_order_of_the_protocol(robot_folder: RobotF
 
 def test_soft_stop_reaches_the_script_and_is_reported_stopped(robot_folder: RobotFolder) -> None:
     """A script that asks `stop_requested()` leaves by itself: Stopped, whatever it returns."""
-    text = "import sys, time, pathlib, fsm_robot.job as job\npathlib.Path('started').touch()\ntry:\n    while not job.stop_requested(): time.sleep(0.05)\nexcept KeyboardInterrupt: pass\nprint('убрано')\nsys.exit(3)"
+    text = dedent("""\
+        import sys, time, pathlib, fsm_robot.job as job
+        pathlib.Path('started').touch()
+        try:
+            while not job.stop_requested(): time.sleep(0.05)
+        except KeyboardInterrupt: pass
+        print('убрано')
+        sys.exit(3)
+    """)
     job = robot_folder.store.enqueue(robot_folder.script("long", text))
     process = robot_folder.start()
     until(lambda: started(robot_folder))
@@ -69,7 +82,12 @@ def test_soft_stop_reaches_the_script_and_is_reported_stopped(robot_folder: Robo
 def test_script_that_ignores_the_stop_is_killed_after_the_grace_time(robot_folder: RobotFolder) -> None:
     """The grace time ends in a kill: Aborted, and the log says that the grace time ran out."""
     robot_folder.settings(scripts={"stop_grace_s": 0.3})
-    text = "import pathlib, signal, time\nsignal.signal(getattr(signal, 'SIGBREAK', signal.SIGTERM), lambda *_: None)\npathlib.Path('started').touch()\nwhile True: time.sleep(1)"
+    text = dedent("""\
+        import pathlib, signal, time
+        signal.signal(getattr(signal, 'SIGBREAK', signal.SIGTERM), lambda *_: None)
+        pathlib.Path('started').touch()
+        while True: time.sleep(1)
+    """)
     job = robot_folder.store.enqueue(robot_folder.script("deaf", text))
     process = robot_folder.start()
     until(lambda: started(robot_folder))
@@ -125,7 +143,13 @@ def test_refused_name_executes_nothing_and_fails(robot_folder: RobotFolder) -> N
 )
 def test_signal_during_a_job_stops_it_politely_reports_and_exits_6(robot_folder: RobotFolder, number: int) -> None:
     """Ctrl-C, SIGTERM, the end of a Windows session: the script's `finally` runs, the job is Stopped, no other job is taken."""
-    text = "import pathlib, time\npathlib.Path('started').touch()\ntry:\n    while True: time.sleep(0.1)\nfinally: print('finally ran')"
+    text = dedent("""\
+        import pathlib, time
+        pathlib.Path('started').touch()
+        try:
+            while True: time.sleep(0.1)
+        finally: print('finally ran')
+    """)
     robot_folder.store.enqueue(robot_folder.script("long", text))
     robot_folder.store.enqueue(robot_folder.script("next", "print(1)"))
     process = robot_folder.start()
@@ -190,7 +214,11 @@ def test_result_that_could_not_be_delivered_is_sent_by_the_next_start_before_any
 ) -> None:
     """The orchestrator dies during the job; the next start delivers the outcome first, then asks for work."""
     url, path = robot_folder.server.url, robot_folder.path
-    text = "import pathlib, time\npathlib.Path('started').touch()\nwhile not pathlib.Path('go').exists(): time.sleep(0.05)\n"
+    text = dedent("""\
+        import pathlib, time
+        pathlib.Path('started').touch()
+        while not pathlib.Path('go').exists(): time.sleep(0.05)
+    """)
     robot_folder.store.enqueue(robot_folder.script("long", text))
     process = robot_folder.start()
     until(lambda: started(robot_folder))
@@ -328,7 +356,12 @@ def test_server_killed_in_the_middle_of_a_job_changes_nothing_for_the_script(tmp
     store = Store(tmp_path / "o.sqlite")
     folder = RobotFolder(tmp_path, store, Orchestrator(store))
     folder.settings(f"http://127.0.0.1:{port}")
-    text = "import pathlib, time\npathlib.Path('started').touch()\nwhile not pathlib.Path('go').exists(): time.sleep(0.05)\nprint('done')"
+    text = dedent("""\
+        import pathlib, time
+        pathlib.Path('started').touch()
+        while not pathlib.Path('go').exists(): time.sleep(0.05)
+        print('done')
+    """)
     (tmp_path / "scripts").mkdir()
     store.enqueue(folder.script("long", text))
     robot = folder.start()

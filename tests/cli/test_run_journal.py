@@ -17,7 +17,11 @@ from fsm_robot.engine.journal.record import line_of
 from tests.fakes.robot_folder import RobotFolder, until
 
 SCHEMA = Path(fsm_robot.__file__).with_name("journal.schema.json")
-WAIT = "import pathlib, time\npathlib.Path('started').touch()\nwhile True: time.sleep(0.05)\n"
+WAIT = """\
+import pathlib, time
+pathlib.Path('started').touch()
+while True: time.sleep(0.05)
+"""
 
 
 def directory(folder: RobotFolder) -> Path:

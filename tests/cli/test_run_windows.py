@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -16,7 +16,8 @@ from tests.fakes.processes import alive, tell_to_leave
 from tests.fakes.robot_folder import RobotFolder
 from tests.fakes.waiting import PATIENCE_S, until
 
-pytestmark = pytest.mark.skipif(os.name != "nt", reason="needs a Windows Python: `make test-windows`")
+if sys.platform != "win32":
+    pytest.skip("needs a Windows Python: `make test-windows`", allow_module_level=True)
 
 VENDOR_STYLE = """
 import pathlib, signal, sys, time
@@ -78,7 +79,12 @@ def test_vendor_style_script_stops_politely_without_a_console(robot_folder: Robo
 
 def test_end_of_the_session_stops_reports_and_exits_6(robot_folder: RobotFolder) -> None:
     """Also where the script does not listen: then it is killed, so that seconds are left for the report."""
-    deaf = "import pathlib, signal, time\nsignal.signal(signal.SIGBREAK, lambda *_: None)\npathlib.Path('started').touch()\nwhile True: time.sleep(1)"
+    deaf = dedent("""\
+        import pathlib, signal, time
+        signal.signal(signal.SIGBREAK, lambda *_: None)
+        pathlib.Path('started').touch()
+        while True: time.sleep(1)
+    """)
     robot_folder.store.enqueue(robot_folder.script("deaf", deaf))
     process = without_console(robot_folder)
     until((robot_folder.path / "scripts" / "started").exists)
@@ -92,7 +98,13 @@ def test_end_of_the_session_stops_reports_and_exits_6(robot_folder: RobotFolder)
 
 def test_killed_robot_leaves_nothing_and_the_next_start_reports_failed(robot_folder: RobotFolder) -> None:
     """The script's whole tree is gone with the robot; nothing is run again."""
-    text = "import os, pathlib, subprocess, sys, time\nchild = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\npathlib.Path('pids').write_text(f'{os.getpid()} {child.pid}')\npathlib.Path('started').touch()\ntime.sleep(600)"
+    text = dedent("""\
+        import os, pathlib, subprocess, sys, time
+        child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])
+        pathlib.Path('pids').write_text(f'{os.getpid()} {child.pid}')
+        pathlib.Path('started').touch()
+        time.sleep(600)
+    """)
     robot_folder.store.enqueue(robot_folder.script("long", text))
     process = robot_folder.start()
     until((robot_folder.path / "scripts" / "started").exists)

@@ -11,7 +11,9 @@ import pytest
 from fsm_robot.cli import main
 from tests.fakes.journals import JournalMaker, done
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="FIFOs, devices and links of POSIX")
+if sys.platform == "win32":
+    pytest.skip("FIFOs, devices and links of POSIX", allow_module_level=True)
+
 COMMANDS = {
     "export": ["export", "state", "--format", "csv", "-o"],
     "diagram": ["diagram", "--format", "svg", "-o"],

@@ -10,7 +10,9 @@ import pytest
 from fsm_robot.orchestrator.store import Store
 from tests.fakes.journals import JournalMaker, done
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal of POSIX")
+if sys.platform == "win32":
+    pytest.skip("a pseudo-terminal of POSIX", allow_module_level=True)
+
 HOSTILE = "a\x1b]0;mine\x07\x9b2J\u202eb\nfaked"
 RAW = ("\x1b", "\x07", "\x9b", "\u202e")
 COMMANDS = [

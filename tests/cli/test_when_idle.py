@@ -45,7 +45,16 @@ def test_robot_that_the_installed_task_starts_logs_off(robot_folder: RobotFolder
 def test_robot_without_a_console_logs_off_as_tasks_of_before_did(robot_folder: RobotFolder, mark: Path) -> None:
     """A task that an earlier version installed has no `--scheduled`, and starts pythonw."""
     pythonw = Path(sys.executable).with_name("pythonw.exe")
-    command = [pythonw, "-I", "-m", "fsm_robot", "run", "--quiet", "--config", robot_folder.path / "robot.toml"]
+    command = [
+        str(pythonw),
+        "-I",
+        "-m",
+        "fsm_robot",
+        "run",
+        "--quiet",
+        "--config",
+        str(robot_folder.path / "robot.toml"),
+    ]
     assert subprocess.run(command, check=False, timeout=PATIENCE_S).returncode == 0
     assert mark.exists()
 

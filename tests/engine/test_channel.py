@@ -16,7 +16,8 @@ import pytest
 
 from fsm_robot.engine.channel import NAME, Channel, ask
 from fsm_robot.errors import ChannelError, NoRobotError
-from tests.fakes.own_robot import OwnRobot, until
+from tests.fakes.own_robot import OwnRobot
+from tests.fakes.waiting import until
 
 MACHINE = """
 states:
@@ -122,8 +123,9 @@ def test_wrong_token_is_refused(robot: OwnRobot) -> None:
     assert robot.states() == ["Waiting"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="accounts of POSIX")
 def test_another_account_neither_reads_the_token_nor_connects(robot: OwnRobot) -> None:
+    if sys.platform == "win32":
+        pytest.skip("accounts of POSIX")
     if os.geteuid() != 0 or shutil.which("setpriv") is None or not Path("/usr/bin/python3").exists():
         if os.environ.get("CI") == "true":
             pytest.fail("needs root, setpriv and a Python that every account may start")

@@ -27,6 +27,8 @@ from fsm_robot.errors import CallbackError, DefinitionError
 from fsm_robot.robot.callbacks import OUTCOMES, Callbacks, callback_names
 from fsm_robot.robot.machine import built_in
 from fsm_robot.simulator import explore
+from fsm_robot.simulator.invariants import violations
+from fsm_robot.simulator.scenario import Scenario
 from fsm_robot.simulator.world import Setup
 from fsm_robot.testing.world import Lines
 from tests.fakes.robot_folder import RobotFolder
@@ -308,7 +310,7 @@ def test_simulator_raises_every_declared_error_at_every_call(robot_definition: D
     for scenario in raised:
         world, history = explore.run(setup, scenario)
         assert world.struck["raised"] == 1
-        assert explore.violations(history) == []
+        assert violations(history) == []
         seen |= world.transitions
     assert {"Claiming--claim_failed-->Reporting", "Claiming--down-->Reporting"} <= seen
     tally = explore.by_seed(setup, 3, 64)
@@ -316,7 +318,7 @@ def test_simulator_raises_every_declared_error_at_every_call(robot_definition: D
     assert tally.struck["raised"]
 
 
-def _raises(scenario: explore.Scenario) -> bool:
+def _raises(scenario: Scenario) -> bool:
     return scenario.faults[0].kind == "raised"
 
 

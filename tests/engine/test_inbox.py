@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from functools import partial
-from typing import cast
 
 import pytest
 
@@ -65,7 +64,7 @@ def test_answer_of_a_call_is_returned_and_what_it_raises_is_raised(inbox: QueueI
 @pytest.mark.parametrize("words", [0, 1, 2])
 @pytest.mark.parametrize("how_long", ["to_the_end", "until_told_again", "until_told"])
 def test_wait_for_an_answer_is_given_up_at_the_word_that_it_names(
-    inbox: QueueInbox, how_long: str, words: int, words_before: int
+    inbox: QueueInbox, how_long: Wait, words: int, words_before: int
 ) -> None:
     """Never one that may hold a job; a report with a word more than there was, and not with the first one of all."""
     for _ in range(words_before):
@@ -81,9 +80,9 @@ def test_wait_for_an_answer_is_given_up_at_the_word_that_it_names(
 
     if gives_up:
         with pytest.raises(LeavingError):
-            inbox.wait_for(call, cast(Wait, how_long))
+            inbox.wait_for(call, how_long)
     else:
-        assert inbox.wait_for(call, cast(Wait, how_long)) == "late"
+        assert inbox.wait_for(call, how_long) == "late"
     call.let_go.set()
 
 

@@ -16,7 +16,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "engine.md").read_text(encoding="ut
 
 def promised() -> list[str]:
     (block,) = re.findall(r"^```text\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
-    return block.splitlines()
+    return str(block).splitlines()
 
 
 def not_promised() -> set[str]:

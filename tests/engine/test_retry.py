@@ -5,11 +5,11 @@ from hypothesis import strategies as st
 
 from fsm_robot.engine.machine.definition import RetryPolicy
 from fsm_robot.engine.retry import retry_wait_s, worth_another
-from fsm_robot.errors import GatewayUnreachableError
+from fsm_robot.errors import FailureKind, GatewayUnreachableError
 
 
-def error(kind: str = "no_answer", retry_after_s: float | None = None) -> GatewayUnreachableError:
-    return GatewayUnreachableError("/api", kind, "…", retry_after_s)  # type: ignore[arg-type]
+def error(kind: FailureKind = "no_answer", retry_after_s: float | None = None) -> GatewayUnreachableError:
+    return GatewayUnreachableError("/api", kind, "…", retry_after_s)
 
 
 POLICY = RetryPolicy(("no_answer",), for_s=60, first_s=1, factor=2, longest_s=15, jitter=0.3)

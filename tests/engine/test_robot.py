@@ -17,6 +17,7 @@ from fsm_robot.engine import Context, Event, Robot
 from fsm_robot.errors import CallbackError, DefinitionError
 from tests.fakes.own_robot import OwnRobot
 from tests.fakes.processes import tell_to_leave
+from tests.fakes.waiting import until
 
 ONE_STEP = """
 states:
@@ -283,8 +284,6 @@ def test_ctrl_c_without_a_word_for_it_ends_with_6_and_a_whole_journal(tmp_path: 
     (tmp_path / "robot.toml").write_text('[machine]\nfile = "machine.yaml"\ncallbacks = "mine.py"\n', encoding="utf-8")
     robot = OwnRobot(tmp_path)
     process = robot.start()
-    from tests.fakes.own_robot import until
-
     until(lambda: robot.states() == ["Waiting"] and (tmp_path / "state" / "channel.json").exists())
 
     tell_to_leave(process)

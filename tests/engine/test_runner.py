@@ -7,8 +7,10 @@ import attrs
 import pytest
 
 from fsm_robot.engine.machine.codes import event_for
+from fsm_robot.engine.machine.core import Step
 from fsm_robot.engine.machine.events import Event
 from fsm_robot.errors import (
+    FailureKind,
     GatewayRejectedError,
     JournalError,
     ScriptNotStartedError,
@@ -35,21 +37,33 @@ TAKEN = ConsumeAnswer(0, job=JOB)
 OK = Ending("succeeded", exit_code=0)
 
 
-def with_job(**changes: object) -> World:
+def with_job(**changes: Any) -> World:
     """A robot that finds one job, whose script succeeds, and then none."""
     gateway = FakeGateway([JOB_FOUND, NO_JOB], [TAKEN, GONE])
-    return World(**{"gateway": gateway, "worker": FakeWorker(on_start=OK), **changes})  # type: ignore[arg-type]
+    return World(**{"gateway": gateway, "worker": FakeWorker(on_start=OK), **changes})
+
+
+def journalled(world: World) -> list[Step]:
+    assert isinstance(world.journal, FakeJournal)
+    return world.journal.steps
+
+
+def ends_of_jobs(world: World) -> dict[str, str]:
+    """What the ledger keeps: GUID -> outcome, empty while the job is open."""
+    assert isinstance(world.ledger, FakeLedger)
+    return world.ledger.jobs
 
 
 def test_idle_robot_announces_once_and_leaves() -> None:
     """No job: one heartbeat, the final state, the session is left, exit 0."""
-    world = World()
+    journal = FakeJournal()
+    world = World(journal=journal)
 
     assert world.run() == 0
     assert world.gateway.calls == [("announce", "")]
     assert world.path() == ["Recovering", "Ready", "Finished"]
     assert world.left_session == ["Finished"]
-    assert world.journal.ended_with == 0
+    assert journal.ended_with == 0
 
 
 def test_job_when_its_script_succeeds_goes_through_all_six_steps() -> None:
@@ -65,7 +79,7 @@ def test_job_when_its_script_succeeds_goes_through_all_six_steps() -> None:
         ("announce", JOB.guid),
     ]
     assert world.path()[1:-1] == ["Ready", "Consuming", "Claiming", "Working", "Reporting", "Ready"]
-    assert world.ledger.jobs == {JOB.guid: "succeeded"}
+    assert ends_of_jobs(world) == {JOB.guid: "succeeded"}
 
 
 @pytest.mark.parametrize(("outcome", "status"), [("succeeded", 4), ("failed", 5)])
@@ -149,7 +163,7 @@ def test_soft_stop_after_a_hard_one_changes_nothing() -> None:
 
     assert world.worker.done[1:] == [("kill", "aborted")]
     assert world.gateway.statuses() == [8, 3]
-    assert [step.kind for step in world.journal.steps if step.event.name == "stop_ordered"] == ["ignored"]
+    assert [step.kind for step in journalled(world) if step.event.name == "stop_ordered"] == ["ignored"]
 
 
 def test_event_of_an_earlier_job_is_journalled_and_ignored() -> None:
@@ -166,7 +180,7 @@ def test_event_of_an_earlier_job_is_journalled_and_ignored() -> None:
 
     assert world.run() == 0
     assert world.gateway.statuses() == [8, 4, 8, 4]
-    assert [step.kind for step in world.journal.steps if step.event.name == "abort_ordered"] == ["late"]
+    assert [step.kind for step in journalled(world) if step.event.name == "abort_ordered"] == ["late"]
 
 
 def test_working_heartbeats_end_before_the_final_status_is_sent() -> None:
@@ -238,7 +252,7 @@ def test_code_102_leads_back_to_ready_once_and_then_counts_as_no_job() -> None:
 
 
 @pytest.mark.parametrize("kind", ["no_answer", "server_error", "garbled"])
-def test_lost_consume_answer_is_never_repeated_blindly_and_a_lost_job_is_said_loudly(kind: str) -> None:
+def test_lost_consume_answer_is_never_repeated_blindly_and_a_lost_job_is_said_loudly(kind: FailureKind) -> None:
     """The answer may have held a job: the heartbeat is asked first, and a 102 then raises an alarm line."""
     world = World(FakeGateway([JOB_FOUND], [lost(kind), GONE]))
 
@@ -248,7 +262,7 @@ def test_lost_consume_answer_is_never_repeated_blindly_and_a_lost_job_is_said_lo
 
 
 @pytest.mark.parametrize("kind", ["no_connection", "throttled"])
-def test_consume_when_it_certainly_did_nothing_is_asked_again(kind: str) -> None:
+def test_consume_when_it_certainly_did_nothing_is_asked_again(kind: FailureKind) -> None:
     """Where no connection was made, repeating cannot lose or double a job."""
     world = with_job(gateway=FakeGateway([JOB_FOUND, NO_JOB], [lost(kind), lost(kind), TAKEN]))
 
@@ -298,7 +312,7 @@ def test_claim_when_unreachable_is_asked_for_about_two_minutes() -> None:
     assert world.worker.done == []
 
 
-CODES = {
+CODES: dict[str, list[tuple[int, int, str | None]]] = {
     "announce": [
         (0, 0, "no_job"),
         (0, 1, "job_found"),
@@ -330,7 +344,7 @@ def test_report_when_undeliverable_is_tried_for_ten_minutes_kept_and_exit_4() ->
     assert 400 <= sum(world.inbox.pauses) <= 600
     assert world.path()[-1] == "Faulted"
     assert set(world.gateway.statuses()[1:]) == {4}
-    assert world.ledger.jobs == {JOB.guid: ""}
+    assert ends_of_jobs(world) == {JOB.guid: ""}
 
 
 @pytest.mark.parametrize("status", [400, 404, 409])
@@ -341,7 +355,7 @@ def test_report_when_refused_for_good_is_closed_with_a_loud_line(status: int) ->
 
     assert world.run() == 0
     assert world.gateway.statuses() == [8, 4]
-    assert world.ledger.jobs == {JOB.guid: "succeeded"}
+    assert ends_of_jobs(world) == {JOB.guid: "succeeded"}
     assert any(line.startswith("error the orchestrator refuses the result for good") for line in world.log.lines)
 
 
@@ -369,14 +383,14 @@ def test_long_silence_when_the_settings_say_so_stops_the_script() -> None:
 
 
 @attrs.define
-class InterruptingGateway:
-    """Another gateway, with its own way to consume."""
+class InterruptingGateway(FakeGateway):
+    """Something happens while the job is consumed."""
 
-    gateway: FakeGateway
-    consume_job: Callable[[], ConsumeAnswer]
+    meanwhile: Callable[[], None] = attrs.field(kw_only=True)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.gateway, name)
+    def consume_job(self) -> ConsumeAnswer:
+        self.meanwhile()
+        return super().consume_job()
 
 
 def test_interrupt_while_working_stops_politely_reports_and_exits_6() -> None:
@@ -428,14 +442,11 @@ def test_interrupt_before_the_claim_starts_nothing_and_reports_failed() -> None:
 
 def test_interrupt_while_the_job_is_consumed_starts_nothing_and_claims_nothing() -> None:
     """Told to leave when the job is already in hand: it is reported Failed, not begun and stopped."""
+    told_to_leave = Event("interrupted", {"reason": "SIGTERM"})
     world = with_job()
-    consume = world.gateway.consume_job
-
-    def told_to_leave() -> ConsumeAnswer:
-        world.inbox.post(Event("interrupted", {"reason": "SIGTERM"}))
-        return consume()
-
-    world.gateway = InterruptingGateway(world.gateway, told_to_leave)  # type: ignore[assignment]
+    world.gateway = InterruptingGateway(
+        [JOB_FOUND, NO_JOB], [TAKEN, GONE], meanwhile=lambda: world.inbox.post(told_to_leave)
+    )
 
     assert world.run() == 6
     assert world.worker.done == []
@@ -449,7 +460,7 @@ def test_interrupt_while_the_report_is_repeated_keeps_the_result_and_exits_6() -
 
     assert world.run() == 6
     assert world.path()[-1] == "Interrupted"
-    assert world.ledger.jobs == {JOB.guid: ""}
+    assert ends_of_jobs(world) == {JOB.guid: ""}
 
 
 # ---- what the last life left

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import attrs
 import pytest
@@ -24,7 +25,7 @@ from fsm_robot.engine.machine.core import RobotMachine, Step
 from fsm_robot.engine.machine.definition import Definition, Timeout
 from fsm_robot.engine.machine.durations import LONGEST_S, SHORTEST_S, seconds_of, text_of
 from fsm_robot.engine.machine.events import Event
-from fsm_robot.engine.ports import Inbox, Timers
+from fsm_robot.engine.ports import Owner, Timers
 from fsm_robot.engine.redact import Redactor
 from fsm_robot.engine.runner import Runner
 from fsm_robot.engine.timeouts import TimedOut, Timeouts, calls_needed
@@ -84,7 +85,7 @@ class Door:
     def is_late(self, event: Event) -> bool:
         return False
 
-    def note(self, step: Step) -> None: ...
+    def note(self, taken: Step) -> None: ...
 
     def close(self) -> None:
         self.closed = True
@@ -110,9 +111,9 @@ class Played:
         self.inbox = inbox = self.kind(self.clock)
         began_s = self.clock.now_s
         for after_s, name in self.comes.items():
-            inbox.timers.after(after_s, lambda name=name: inbox.post(Event(name)))
+            inbox.timers.after(after_s, functools.partial(inbox.post, Event(name)))
         definition = compile_text(self.text, "door.yaml")
-        door = cast(Any, Door(definition, inbox.timers))
+        door: Owner = Door(definition, inbox.timers)
         journal, at = self.journal, self.at
         append = journal.append
 
@@ -238,9 +239,9 @@ def test_real_threads_keep_the_time_and_the_journal_replays(tmp_path: Path) -> N
     log, inbox = Lines().log(), QueueInbox()
     timers = ThreadTimers(log.write)
     journal = JournalFile(tmp_path, {"format": 1, "machine": "door"}, SystemClock(), Redactor.for_guid(""))
-    door = Door(definition, timers)
+    door: Owner = Door(definition, timers)
 
-    runner = Runner(RobotMachine(definition), journal, cast(Any, door), inbox, log, Timeouts(timers, inbox))
+    runner = Runner(RobotMachine(definition), journal, door, inbox, log, Timeouts(timers, inbox))
 
     assert runner.run() == 7
     (file,) = tmp_path.iterdir()
@@ -258,7 +259,7 @@ def test_states_need_no_thread_that_was_not_there_before(monkeypatch: pytest.Mon
         raise OSError("can't start new thread")
 
     monkeypatch.setattr(threads, "start", refuse)
-    timeouts = Timeouts(timers, cast(Inbox, inbox))
+    timeouts = Timeouts(timers, inbox)
     for _ in range(100):
         for state in definition.states:
             timeouts.enter(state)

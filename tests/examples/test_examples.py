@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from fsm_robot.robot.machine import built_in
-from tests.fakes.own_robot import OwnRobot, until
+from tests.fakes.own_robot import OwnRobot
 from tests.fakes.robot_folder import RobotFolder
+from tests.fakes.waiting import until
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"

@@ -21,7 +21,8 @@ if sys.platform == "win32":
         if not handle:
             return False
         try:
-            return ctypes.windll.kernel32.WaitForSingleObject(handle, 0) == _STILL_WAITING
+            state: int = ctypes.windll.kernel32.WaitForSingleObject(handle, 0)
+            return state == _STILL_WAITING
         finally:
             ctypes.windll.kernel32.CloseHandle(handle)
 

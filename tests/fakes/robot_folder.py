@@ -69,7 +69,7 @@ class RobotFolder:
         return process
 
     def run(self, *arguments: str, **environment: str) -> Done:
-        return self.finish(self.start(*arguments, **environment))
+        return self.finish(self.start(*arguments, how=None, **environment))
 
     def finish(self, process: subprocess.Popen[str]) -> Done:
         out, err = process.communicate(timeout=PATIENCE_S)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Literal, TypeVar
+
+Value = TypeVar("Value")
 
 GUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 PATIENCE_S = 40.0
 
 
-def until(condition: Callable[[], Any], what: str = "the condition") -> Any:
+def until(condition: Callable[[], Value | Literal[False] | None], what: str = "the condition") -> Value:
     """Wait until `condition` is true; fail after a generous time."""
     deadline = time.monotonic() + PATIENCE_S
     while not (value := condition()):

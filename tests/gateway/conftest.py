@@ -4,6 +4,7 @@ import ssl
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -38,9 +39,9 @@ def open_gateway() -> Iterator[OpenGateway]:
     """Build gateways that are closed after the test."""
     opened: list[HttpGateway] = []
 
-    def open_one(url: str, **settings: object) -> HttpGateway:
+    def open_one(url: str, **settings: Any) -> HttpGateway:
         settings = {"timeout_s": 10.0, "warn": lambda sentence: None, **settings}
-        gateway = HttpGateway(url, GUID, redactor=Redactor.for_guid(GUID), **settings)  # type: ignore[arg-type]
+        gateway = HttpGateway(url, GUID, redactor=Redactor.for_guid(GUID), **settings)
         opened.append(gateway)
         return gateway
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 import pytest
@@ -95,11 +97,11 @@ def test_a_beat_is_not_sent_when_they_end_while_the_name_is_looked_up(
     asked, answered = threading.Event(), threading.Event()
     look_up = socket.getaddrinfo
 
-    def slow_look_up(*args: object, **kwargs: object) -> object:
+    def slow_look_up(*args: Any, **kwargs: Any) -> object:
         if threading.current_thread() is not threading.main_thread() and args[0] == "127.0.0.1":
             asked.set()
             answered.wait(10)
-        return look_up(*args, **kwargs)  # type: ignore[arg-type]
+        return look_up(*args, **kwargs)
 
     with RawServer(BEAT) as server:
         gateway = open_gateway(server.url)
@@ -124,11 +126,11 @@ def test_a_beat_is_not_sent_when_they_end_while_the_connection_is_made(
     connect = socket.socket.connect
 
     class SlowSocket(socket.socket):
-        def connect(self, address: object) -> None:
+        def connect(self, address: Any) -> None:
             if self.type == socket.SOCK_STREAM and threading.current_thread() is not threading.main_thread():
                 connecting.set()
                 accepted.wait(10)
-            connect(self, address)  # type: ignore[arg-type]
+            connect(self, address)
 
     with RawServer(BEAT) as server:
         gateway = open_gateway(server.url)
@@ -233,6 +235,10 @@ def test_beats_go_on_when_a_send_broke(open_gateway: OpenGateway, monkeypatch: p
         end_at_once(gateway)
 
 
+def _heard_or_over(server: RawServer, beating: Beating) -> bool:
+    return server.heads > 0 or not beating.thread.is_alive()
+
+
 def test_no_body_arrives_after_the_end_when_they_race(open_gateway: OpenGateway) -> None:
     """Whatever the moment, every body that the server gets was on its way before `end_beats` returned."""
     for _ in range(30):
@@ -240,7 +246,7 @@ def test_no_body_arrives_after_the_end_when_they_race(open_gateway: OpenGateway)
             gateway = open_gateway(server.url)
             gateway.begin_beats(JOB)
             beating = Beating(gateway).start()
-            wait_for(lambda server=server: server.heads > 0 or not beating.thread.is_alive())  # type: ignore[misc]  # noqa: B023
+            wait_for(functools.partial(_heard_or_over, server, beating))
             gateway.end_beats()
             error = beating.end()
             # Either it was out, and then it got its answer, or the server never saw its body.
@@ -271,7 +277,12 @@ def test_close_of_the_gate_waits_for_a_body_on_its_way() -> None:
     body = FormBody(b"a=1", gate)
     body.read()
     closed = threading.Event()
-    closing = threading.Thread(target=lambda: (gate.close(), closed.set()), daemon=True)
+
+    def close() -> None:
+        gate.close()
+        closed.set()
+
+    closing = threading.Thread(target=close, daemon=True)
     closing.start()
     wait_for(lambda: not gate.is_open)
     left_before = closed.is_set()

@@ -47,9 +47,10 @@ def test_the_hardware_address_has_one_form_when_there_is_one(ip: str) -> None:
     assert re.fullmatch(r"(?:[0-9A-F]{2}-){5}[0-9A-F]{2}|", identity.mac_of(ip))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the files that tell it are Linux's")
 def test_the_hardware_address_is_that_of_the_interface_when_it_has_one() -> None:
     """The card that carries the address is named, not just any card."""
+    if sys.platform != "linux":
+        pytest.skip("the files that tell it are Linux's")
     from fsm_robot.system import _identity_posix
 
     cards = {
@@ -120,9 +121,12 @@ def test_a_heartbeat_does_not_wait_for_a_silent_name_server(monkeypatch: pytest.
 def test_the_address_is_looked_for_twice_at_most(open_gateway: OpenGateway, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once before the first heartbeat and once more when one got through; then it is known, or known to be unknown."""
     asked: list[str] = []
-    monkeypatch.setattr(
-        "fsm_robot.gateway.http.identity_towards", lambda url: asked.append(url) or identity.Identity("m")
-    )
+
+    def looked_for(url: str) -> identity.Identity:
+        asked.append(url)
+        return identity.Identity("m")
+
+    monkeypatch.setattr("fsm_robot.gateway.http.identity_towards", looked_for)
     reply = answer('{"HeartbeatErrorCode":0,"HasNewJob":0}')
     with RawServer(lambda c, r: None, lambda c, r: None, reply) as server:
         gateway = open_gateway(server.url)

@@ -273,10 +273,10 @@ def test_a_job_is_garbled_when_it_cannot_be_worked_on(broken: dict[str, object],
 
 
 @pytest.mark.parametrize("code", [101, 102, "102"])
-def test_there_is_no_job_when_the_code_says_so(code: object) -> None:
+def test_there_is_no_job_when_the_code_says_so(code: int | str) -> None:
     """Documents beside another code than 0 are not looked at."""
     answer = payloads.consume_answer(
         json.dumps(consume(ConsumeJobErrorCode=code, Job="broken", ErrorText="no")).encode()
     )
 
-    assert (answer.code, answer.error_text, answer.job) == (int(code), "no", None)  # type: ignore[call-overload]
+    assert (answer.code, answer.error_text, answer.job) == (int(code), "no", None)

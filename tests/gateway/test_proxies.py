@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from fsm_robot.errors import GatewayUnreachableError, SettingsError
 from fsm_robot.gateway import proxies
 from fsm_robot.gateway.http import HttpGateway
-from tests.fakes.raw_server import RawServer, Request, answer
+from tests.fakes.raw_server import RawServer, Reply, Request, answer
 from tests.gateway.conftest import TOKEN, Certificates, OpenGateway
 
 NO_JOB = answer('{"HeartbeatErrorCode":0,"HasNewJob":0}')
@@ -139,7 +139,7 @@ def test_the_start_stops_when_the_address_of_the_proxy_is_none(
     monkeypatch.setenv(variable, proxy)
 
     with pytest.raises(SettingsError) as raised:
-        HttpGateway(url, "x", verify=False, warn=str)
+        HttpGateway(url, "x", verify=False, warn=print)
 
     told = str(raised.value)
     assert raised.value.exit_code == 2
@@ -288,10 +288,10 @@ def dismiss(connection: socket.socket, request: Request) -> None:
 
 @pytest.mark.parametrize("reply", [drip, dismiss], ids=["dripping", "407"])
 def test_nothing_arrived_when_the_proxy_opens_no_tunnel(
-    open_gateway: OpenGateway, monkeypatch: pytest.MonkeyPatch, reply: object
+    open_gateway: OpenGateway, monkeypatch: pytest.MonkeyPatch, reply: Reply
 ) -> None:
     """A proxy that refuses, or takes for ever over its consent, costs the timeout."""
-    with RawServer(reply) as proxy:  # type: ignore[arg-type]
+    with RawServer(reply) as proxy:
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
         with pytest.raises(GatewayUnreachableError) as raised:
             open_gateway("https://orchestrator.invalid", verify=False, timeout_s=0.5).announce(None)

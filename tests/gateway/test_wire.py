@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -137,10 +137,10 @@ def test_doctor_ends_in_a_verdict_whatever_the_server_says(
     assert "server" in found
 
 
-def doctor(folder: Path, url: str) -> dict[str, str]:
+def doctor(folder: Path, url: str) -> Mapping[str, str]:
     (folder / "robot.toml").write_text(f'[orchestrator]\nurl = "{url}"\nrobot_guid = "{GUID}"\ntimeout_s = 2\n')
     loaded = robot_settings.load(folder / "robot.toml")
-    gateway = wiring.gateway_for(loaded, wiring.redactor_for(loaded), warn=str)
+    gateway = wiring.gateway_for(loaded, wiring.redactor_for(loaded), warn=print)
     found = {each.name: each.verdict for each in checks.network_diagnoses(loaded, gateway, datetime.now(UTC))}
     gateway.close()
     return found

@@ -126,7 +126,8 @@ class DirectedGateway(CountingGateway):
             "job_found": JOB_FOUND,
             "robot_unknown": HeartbeatAnswer(101, "robot not found"),
         }
-        return self._directed(answers, "announce", last_job.guid if last_job else "")
+        answer: HeartbeatAnswer = self._directed(answers, "announce", last_job.guid if last_job else "")
+        return answer
 
     def consume_job(self) -> ConsumeAnswer:
         wanted = self.director.wanted()
@@ -140,12 +141,18 @@ class DirectedGateway(CountingGateway):
             if wanted == "job_repeated" and self.ledger is not None:
                 self.ledger.add(job.guid, "failed")
             answers[wanted] = ConsumeAnswer(0, job=job)
-        return self._directed(answers, "consume")
+        answer: ConsumeAnswer = self._directed(answers, "consume")
+        return answer
 
     def answer_update(self, job_guid: str, status: int) -> None:
         refusal = GatewayRejectedError("/api/job/update", "rejected", "HTTP 409", 409)
-        answers = {"job_claimed": None, "claim_failed": refusal, "job_reported": None, "report_refused": refusal}
-        answers["report_undelivered"] = lost("no_connection")  # type: ignore[assignment]
+        answers: dict[str, Exception | None] = {
+            "job_claimed": None,
+            "claim_failed": refusal,
+            "job_reported": None,
+            "report_refused": refusal,
+            "report_undelivered": lost("no_connection"),
+        }
         self._directed(answers, "update", job_guid, status)
 
     def beat(self, job: Job) -> HeartbeatAnswer:
@@ -156,7 +163,7 @@ class DirectedGateway(CountingGateway):
         self.director.last_code = ORDERS.get(wanted, 0)
         return HeartbeatAnswer(self.director.last_code, wanted.replace("_", " ") if wanted in ORDERS else "")
 
-    def _directed(self, answers: dict[str, Any], *call: Any) -> Any:
+    def _directed(self, answers: Mapping[str, Any], *call: Any) -> Any:
         self.clock.now_s += CALL_S
         self.calls.append(call)
         wanted = self.director.wanted()
@@ -270,8 +277,9 @@ class Stage:
 
     def _note(self, world: World) -> None:
         self.starts += [entry[1] for entry in world.worker.done if entry[0] == "start"]
-        self.refused |= {job for job, status in world.gateway.refused if status != IN_PROGRESS}  # type: ignore[attr-defined]
-        for job_guid, status in world.gateway.accepted:  # type: ignore[attr-defined]
+        assert isinstance(world.gateway, CountingGateway)
+        self.refused |= {job for job, status in world.gateway.refused if status != IN_PROGRESS}
+        for job_guid, status in world.gateway.accepted:
             if status != IN_PROGRESS:
                 self.finals.setdefault(job_guid, []).append(status)
 

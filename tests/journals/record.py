@@ -6,7 +6,6 @@ Equal sources give equal bytes: the clock, the tokens and the GUIDs are made up,
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -73,4 +72,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

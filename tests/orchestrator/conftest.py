@@ -39,9 +39,9 @@ def robot(server: Orchestrator) -> Iterator[OpenRobot]:
     """Open the real gateway of a robot towards the real server."""
     opened: list[HttpGateway] = []
 
-    def open_one(guid: str = GUID, **settings: object) -> HttpGateway:
+    def open_one(guid: str = GUID, **settings: Any) -> HttpGateway:
         settings = {"timeout_s": 10.0, "warn": lambda sentence: None, **settings}
-        opened.append(HttpGateway(server.url, guid, redactor=Redactor.for_guid(guid), **settings))  # type: ignore[arg-type]
+        opened.append(HttpGateway(server.url, guid, redactor=Redactor.for_guid(guid), **settings))
         return opened[-1]
 
     yield open_one

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,9 +28,9 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     """Start servers with limits of their own."""
     started: list[Orchestrator] = []
 
-    def start(**limits: float) -> Orchestrator:
+    def start(**limits: Any) -> Orchestrator:
         store = Store(tmp_path / f"o{len(started)}.sqlite")
-        started.append(Orchestrator(store, limits=Limits(**limits)))  # type: ignore[arg-type]
+        started.append(Orchestrator(store, limits=Limits(**limits)))
         started[-1].start()
         return started[-1]
 

@@ -104,7 +104,7 @@ def test_thing_is_made_read_changed_and_deleted(api: Api, family: str, way: str,
     api("POST", "queue/create", Name="q")
     make, change, shown = LIFE[family]
 
-    def send(verb: str, call: str, fields: dict[str, str]) -> Any:
+    def send(verb: str, call: str, fields: dict[str, Any]) -> Any:
         if spelling == "snake":
             fields = {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower(): value for name, value in fields.items()}
         if way == "json":
@@ -175,7 +175,7 @@ def test_filter_finds_tasks_by_everything_that_it_can_name(api: Api, where: str)
         api.server.store.tasks.add(api.server.store.queues.find(queue), f"n{number:03}", tags=tags)
     api("PUT", "task/update", guid=api("GET", "task/read/n000")["guid"], status=5, priority=2)
 
-    def found(**wanted: object) -> list[str]:
+    def found(**wanted: Any) -> list[str]:
         if where == "path":
             text = "&".join(f"{name}={value}" for name, value in wanted.items()).replace("+", "%2B")
             rows = api("POST", f"task/filter/list/{queue}/{text}" if text else f"task/filter/list/{queue}", Name="q")

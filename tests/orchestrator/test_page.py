@@ -39,7 +39,10 @@ return [...document.querySelectorAll("body *")].filter((node) => {
 
 
 def rows(browser: Any, table: str) -> list[str]:
-    return browser.execute_script(f"return [...document.querySelectorAll('#{table} tr')].map(r => r.innerText)")
+    found: list[str] = browser.execute_script(
+        f"return [...document.querySelectorAll('#{table} tr')].map(r => r.innerText)"
+    )
+    return found
 
 
 def test_page_shows_robots_and_jobs_as_they_change(server: Orchestrator, robot: OpenRobot, browser: Any) -> None:

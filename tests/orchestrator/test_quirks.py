@@ -26,11 +26,11 @@ DOCS = Path(__file__).parents[2] / "docs" / "orchestrator.md"
 NOTHING = "5c1e0000-0000-4000-8000-00000000000a"
 
 
-def queue(api: Api, **settings: object) -> str:
+def queue(api: Api, **settings: Any) -> str:
     return str(api("POST", "queue/create", Name="q", **settings)["guid"])
 
 
-def task(api: Api, **fields: object) -> str:
+def task(api: Api, **fields: Any) -> str:
     where = fields.pop("queue", None) or queue(api)
     return str(
         api("POST", "task/create", **{"name": "t", "queue_guid": where, "parameters": '{"a": 1}', **fields})["guid"]
@@ -42,11 +42,11 @@ def row(api: Api, guid: str) -> Any:
 
 
 def empty_last(api: Api, value: str) -> bool:
-    return api("GET", f"queue/lastTask/{queue(api)}") == json.loads(value)
+    return bool(api("GET", f"queue/lastTask/{queue(api)}") == json.loads(value))
 
 
 def task_rows(api: Api, value: str) -> bool:
-    return row(api, task(api))["status"] == {"strings": "0", "structured": 0}[value]
+    return bool(row(api, task(api))["status"] == {"strings": "0", "structured": 0}[value])
 
 
 def task_read(api: Api, value: str) -> bool:
@@ -61,7 +61,7 @@ def parameters(api: Api, value: str) -> bool:
     for _ in range(times):
         assert isinstance(found, str)
         found = json.loads(found)
-    return found == {"a": 1}
+    return bool(found == {"a": 1})
 
 
 def names(api: Api, value: str) -> bool:
@@ -84,7 +84,8 @@ def job_field(api: Api, value: str) -> bool:
     seen = []
     for spelling in ("job_guid", "JobGUID"):
         api("PUT", "task/update", guid=guid, status=0)
-        api("PUT", "task/update", guid=guid, status=1, **{spelling: job})
+        spelled: dict[str, Any] = {spelling: job}
+        api("PUT", "task/update", guid=guid, status=1, **spelled)
         seen.append(row(api, guid)["job_id"] is not None)
     return (
         seen
@@ -134,7 +135,7 @@ def no_credential(api: Api, value: str) -> bool:
 
 def log_answer(api: Api, value: str) -> bool:
     answer = api("POST", "log/create", message="x")
-    return (answer == []) if value == "list" else api("GET", f"log/read/{answer['guid']}")["Message"] == "x"
+    return bool(answer == [] if value == "list" else api("GET", f"log/read/{answer['guid']}")["Message"] == "x")
 
 
 def log_after_end(api: Api, value: str) -> bool:
@@ -150,8 +151,12 @@ def file_read(api: Api, value: str) -> bool:
     body, head = form_with_file(b"\x00\xff", Name="f")
     api("POST", "files/create", body, head)
     answer = api("GET", "files/read/f")
-    decode = {"base64": base64.b64decode, "base32": base64.b32decode, "base16": base64.b16decode}
-    return (answer if value == "bytes" else decode[value](answer["file"])) == b"\x00\xff"
+    decode: dict[str, Callable[[str], bytes]] = {
+        "base64": base64.b64decode,
+        "base32": base64.b32decode,
+        "base16": base64.b16decode,
+    }
+    return bool((answer if value == "bytes" else decode[value](answer["file"])) == b"\x00\xff")
 
 
 def level(api: Api, value: str) -> bool:
@@ -272,7 +277,7 @@ CALLS: dict[str, Callable[[Api], tuple[int, Any]]] = {
     "file": lambda api: api.tried("GET", "files/read/f"),
     "job-create": lambda api: api.tried("POST", "job/create", process="x"),
 }
-BROKEN = {
+BROKEN: dict[str, int | type[Exception]] = {
     "drop-before": OSError, "drop-after": OSError, "cut": OSError, "status:503": 503, "status:429/2": 429,
     "html": 200, "empty": ValueError, "truncated": ValueError, "garbage": 200, "delay:0.01": 200, "bom": 200,
 }  # fmt: skip

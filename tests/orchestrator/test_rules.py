@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -210,7 +211,10 @@ def test_job_is_stopped_and_aborted_at_its_times(store: Store, time: Time) -> No
     """The stop first, the abort later; one that nobody has has ended with it."""
     robot = store.robot(GUID)
     assert robot is not None
-    limits = {"stop_after": time.now + timedelta(minutes=5), "abort_after": time.now + timedelta(minutes=9)}
+    limits: dict[str, Any] = {
+        "stop_after": time.now + timedelta(minutes=5),
+        "abort_after": time.now + timedelta(minutes=9),
+    }
     taken, waiting = (store.enqueue("x", **limits) for _ in range(2))
     store.take(robot.row_id)
     for minutes, words_now in ((4, ["Pending", "Pending"]), (1, ["Stopping", "Stopped"]), (4, ["Aborting", "Stopped"])):

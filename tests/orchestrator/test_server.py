@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from fsm_robot.gateway.identity import machine_name
 from fsm_robot.orchestrator.protocol import WireForm
 from fsm_robot.orchestrator.server import AddressInUseError, Orchestrator
 from fsm_robot.orchestrator.store import Store
-from fsm_robot.robot.ports import Job
+from fsm_robot.robot.ports import ConsumeAnswer, HeartbeatAnswer, Job
 from tests.fakes.waiting import GUID
 from tests.orchestrator.conftest import TOKEN, OpenRobot
 
@@ -138,11 +139,12 @@ def test_each_fault_is_the_failure_that_the_protocol_page_says(
     """And the call after it is answered as if nothing had been."""
     gateway, job = robot(), Job("5c1e0000-0000-4000-8000-00000000000a", "x")
     gateway.begin_beats(job)
-    call = {
+    calls: dict[str, Callable[[], HeartbeatAnswer | ConsumeAnswer]] = {
         "announce": lambda: gateway.announce(None),
         "beat": lambda: gateway.beat(job),
         "consume": gateway.consume_job,
-    }[endpoint]
+    }
+    call = calls[endpoint]
     server.fault(f"{endpoint}:{fault}")
 
     with pytest.raises(GatewayError) as raised:

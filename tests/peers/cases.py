@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import attrs
 
@@ -51,7 +52,7 @@ def renamed(machine: Definition) -> Definition:
     return _changed(machine, "grace_ended", trigger="grace_over")
 
 
-def _changed(machine: Definition, event: str, **change: str) -> Definition:
+def _changed(machine: Definition, event: str, **change: Any) -> Definition:
     which = next(edge for edge in machine.transitions if edge.trigger == event)
     edges = tuple(attrs.evolve(edge, **change) if edge is which else edge for edge in machine.transitions)
     return attrs.evolve(machine, transitions=edges)
@@ -105,7 +106,8 @@ def traces(machine: Definition) -> list[tuple[list[str], Trace]]:
 
 def _long_walk(machine: Definition, seed: int) -> list[str]:
     """Return a walk that goes on as long as it can: budgets are used up, started anew by progress, used up again."""
-    chance, table, walk = random.Random(seed), Table(machine), []
+    chance, table = random.Random(seed), Table(machine)
+    walk: list[str] = []
     finals = {state.name for state in machine.states if state.final}
     while table.state not in finals and len(walk) < 120:
         events = dict.fromkeys(edge.trigger for edge in machine.transitions_from(table.state))

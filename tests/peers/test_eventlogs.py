@@ -86,7 +86,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         [python, "-W", "ignore", str(SCRIPT), *arguments], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1]) | {"ours": _our_verdicts(folder)}
+    theirs: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return theirs | {"ours": _our_verdicts(folder)}
 
 
 def _our_verdicts(folder: Path) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.fakes.own_robot import OwnRobot, until
+from tests.fakes.own_robot import OwnRobot
+from tests.fakes.waiting import until
 from tests.peers.test_eventlogs import PEER, ROOT, peer_python
 
 __all__ = ("PEER",)

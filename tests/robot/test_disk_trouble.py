@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -254,7 +255,7 @@ def read_only_folder(tmp_path: Path) -> Iterator[Path]:
     folder.chmod(0o700)
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="needs an account that permissions bind")
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="needs an account that permissions bind")
 def test_real_read_only_folder_is_said_in_one_sentence(read_only_folder: Path) -> None:
     """The operating system's own refusal comes out as ours."""
     with pytest.raises(JournalError, match="cannot be written"):

@@ -4,7 +4,6 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import attrs
 import pytest
@@ -15,8 +14,8 @@ from fsm_robot.engine.machine.definition import CallbackSpec, RetryPolicy
 from fsm_robot.engine.timers import ThreadTimers
 from fsm_robot.errors import BeatsEndedError, GatewayUnreachableError
 from fsm_robot.robot.heartbeats import Heartbeats
-from fsm_robot.robot.ports import HeartbeatAnswer
-from tests.fakes.world import JOB, Lines
+from fsm_robot.robot.ports import HeartbeatAnswer, Job
+from tests.fakes.world import JOB, FakeGateway, Lines
 
 SPEC = CallbackSpec(
     "run_script",
@@ -27,32 +26,25 @@ FINE = HeartbeatAnswer(0)
 
 
 @attrs.define
-class Server:
+class Server(FakeGateway):
     """Answers beats from a list; the last one repeats. A callable entry is called, for hanging."""
 
-    answers: list[Any]
     at: list[float] = attrs.field(factory=list)
-    ended: bool = False
     wanted: int = 1
     reached: threading.Event = attrs.field(factory=threading.Event)
 
-    def begin_beats(self, job: object) -> None:
-        self.ended = False
-
-    def end_beats(self) -> None:
-        self.ended = True
-
-    def beat(self, job: object) -> HeartbeatAnswer:
-        if self.ended:
+    def beat(self, job: Job) -> HeartbeatAnswer:
+        if not self.beating:
             raise BeatsEndedError
         self.at.append(time.monotonic())
         if len(self.at) >= self.wanted:
             self.reached.set()
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        answer = self.beats.pop(0) if len(self.beats) > 1 else self.beats[0]
         if callable(answer):
             answer = answer()
         if isinstance(answer, Exception):
             raise answer
+        assert isinstance(answer, HeartbeatAnswer)
         return answer
 
     def wait_for(self, beats: int) -> None:
@@ -71,7 +63,7 @@ def started() -> Iterator[Callable[..., tuple[Heartbeats, QueueInbox]]]:
         inbox = QueueInbox()
         heartbeats = Heartbeats(
             server, inbox, SystemClock(), ThreadTimers(print), Lines().log(), SPEC, interval_s, lost_after_s
-        )  # type: ignore[arg-type]
+        )
         heartbeats.start(JOB, 3)
         started_ones.append(heartbeats)
         return heartbeats, inbox
@@ -87,7 +79,7 @@ def failure() -> GatewayUnreachableError:
 
 def test_beats_keep_their_distance_also_when_calls_fail(started: Callable[..., tuple[Heartbeats, QueueInbox]]) -> None:
     """No two Working heartbeats are closer than the interval, whatever the answers are."""
-    server = Server([FINE, failure(), failure(), FINE, failure(), FINE])
+    server = Server(beats=[FINE, failure(), failure(), FINE, failure(), FINE])
     before = time.monotonic()
     started(server, 0.05)
     server.wait_for(8)
@@ -102,7 +94,7 @@ def test_order_is_posted_once_with_its_job(
     started: Callable[..., tuple[Heartbeats, QueueInbox]], code: int, event: str
 ) -> None:
     """The orchestrator repeats an order; the machine hears it once, with the number of the job it speaks of."""
-    server = Server([HeartbeatAnswer(code, "please")])
+    server = Server(beats=[HeartbeatAnswer(code, "please")])
     _, inbox = started(server)
     server.wait_for(4)
 
@@ -113,7 +105,7 @@ def test_order_is_posted_once_with_its_job(
 
 def test_hard_order_after_a_soft_one_is_posted_too(started: Callable[..., tuple[Heartbeats, QueueInbox]]) -> None:
     """20 first and 10 later are two orders."""
-    server = Server([HeartbeatAnswer(20), HeartbeatAnswer(20), HeartbeatAnswer(10)])
+    server = Server(beats=[HeartbeatAnswer(20), HeartbeatAnswer(20), HeartbeatAnswer(10)])
     _, inbox = started(server)
 
     assert [inbox.take().name, inbox.take().name] == ["stop_ordered", "abort_ordered"]
@@ -121,7 +113,7 @@ def test_hard_order_after_a_soft_one_is_posted_too(started: Callable[..., tuple[
 
 def test_unknown_code_posts_nothing_and_the_beats_go_on(started: Callable[..., tuple[Heartbeats, QueueInbox]]) -> None:
     """A code that the machine file does not know is no order."""
-    server = Server([HeartbeatAnswer(55, "?")])
+    server = Server(beats=[HeartbeatAnswer(55, "?")])
     _, inbox = started(server)
     server.wait_for(3)
 
@@ -137,7 +129,7 @@ def test_stop_does_not_wait_for_a_hanging_request(started: Callable[..., tuple[H
         release.wait(30)
         return HeartbeatAnswer(10)
 
-    server = Server([hang])
+    server = Server(beats=[hang])
     heartbeats, _ = started(server)
     assert hanging.wait(20)
 
@@ -150,7 +142,7 @@ def test_stop_does_not_wait_for_a_hanging_request(started: Callable[..., tuple[H
 
 def test_long_silence_is_posted_once(started: Callable[..., tuple[Heartbeats, QueueInbox]]) -> None:
     """`contact_lost` comes after the limit, once, so that the machine can stop the script."""
-    server = Server([failure()])
+    server = Server(beats=[failure()])
     _, inbox = started(server, 0.02, 0.1)
 
     assert inbox.take().name == "contact_lost"
@@ -160,7 +152,7 @@ def test_long_silence_is_posted_once(started: Callable[..., tuple[Heartbeats, Qu
 
 def test_stopped_pulse_beats_no_more(started: Callable[..., tuple[Heartbeats, QueueInbox]]) -> None:
     """After stop nothing is sent any more."""
-    server = Server([FINE])
+    server = Server(beats=[FINE])
     heartbeats, _ = started(server, 0.02)
     server.wait_for(2)
 
@@ -173,9 +165,9 @@ def test_stopped_pulse_beats_no_more(started: Callable[..., tuple[Heartbeats, Qu
 
 def test_stop_closes_the_gate_before_it_returns(started: Callable[..., tuple[Heartbeats, QueueInbox]]) -> None:
     """A heartbeat that is just about to leave is held back by the gateway; cancelling alone would let it out."""
-    server = Server([FINE])
+    server = Server(beats=[FINE])
     heartbeats, _ = started(server, 60)
 
     heartbeats.stop()
 
-    assert server.ended
+    assert not server.beating

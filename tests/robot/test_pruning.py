@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -174,8 +175,8 @@ def test_folder_that_cannot_be_deleted_is_said_and_the_rest_goes_on(
     warnings: list[str] = []
     ledger = JobLedger(tmp_path / "ledger.jsonl")
 
-    kept = {"ledger": ledger, "folder_of": lambda job: tmp_path / job, "warn": warnings.append}
-    assert prune_runs(tmp_path / "journal", journal_names(tmp_path / "journal"), Kept(10, 30), NOW, **kept) == 1  # type: ignore[arg-type]
+    kept: dict[str, Any] = {"ledger": ledger, "folder_of": lambda job: tmp_path / job, "warn": warnings.append}
+    assert prune_runs(tmp_path / "journal", journal_names(tmp_path / "journal"), Kept(10, 30), NOW, **kept) == 1
     assert first.exists()
     assert not second.exists()
     assert "in use" in warnings[0]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fsm_robot.engine.journal.file import journals, read_file, read_run
+from fsm_robot.engine.journal.file import JournalFile, journals, read_file, read_run
 from fsm_robot.engine.journal.record import read
 from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.errors import CallbackError, GatewayRejectedError
@@ -215,6 +215,7 @@ def test_changed_line_neither_loses_nor_repeats_a_job(tmp_path: Path, how: str) 
                 assert played.starts == []
                 if how == "changed":
                     assert any("what stands behind it is not believed" in line for line in played.warnings), where
+                assert isinstance(again.journal, JournalFile)
                 assert again.journal.path is not None
                 shutil.rmtree(played.folder)
             shutil.rmtree(original.folder)

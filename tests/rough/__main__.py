@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import itertools
 import os
 import re
@@ -72,6 +73,7 @@ class Tally:
 def main() -> int:
     """Run it from the command line."""
     arguments = _arguments()
+    assert isinstance(sys.stdout, io.TextIOWrapper)
     sys.stdout.reconfigure(line_buffering=True)
     # A shell starts what goes on in the background with Ctrl-C ignored, and a robot leaves that as it is.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -27,7 +27,7 @@ def case_by(name: str) -> Case:
         # Drawn until both take effect together, or a third of the jobs would not have two.
         tries = (troubles.drawn(chance.choice(kinds[1:]), chance) for _ in range(MOST_TRIES))
         found += list(islice((each for each in tries if troubles.go_together(found[0], each)), 1))
-    jobs = tuple(_job(chance, script) for script in _scripts(chance, found))
+    jobs = tuple(_job(chance, script) for script in _scripts(chance, tuple(found)))
     if troubles.EFFECTS[found[0].kind, found[0].name].in_order:
         orders = ((Order(ABORT, 0.0),), (Order(STOP, 1.0),))
         jobs = tuple(JobPlan("waits", {"tidy_s": 0}, each) for each in orders) + jobs[2:]

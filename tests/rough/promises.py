@@ -334,12 +334,12 @@ def a_crash_is_told(seen: Seen) -> Iterator[str]:
             yield f"the robot died of {error}, and nothing says so"
     if seen.case.trouble("callback is wrong"):
         crashes = sum(fact.number == 1 for fact in seen.of("life_ended"))
-        for name, text, words in (
+        for name, text, phrase in (
             ("robot.log", log, "callback=announce"),
             ("the console", seen.text("console.err"), "callback announce"),
         ):
-            if text and text.count(words) < crashes and not seen.owner_died:
-                yield f"{crashes} runs died of a callback, {name} names it {text.count(words)} times: {_last_line(text)}"
+            if text and text.count(phrase) < crashes and not seen.owner_died:
+                yield f"{crashes} runs died of a callback, {name} names it {text.count(phrase)} times: {_last_line(text)}"
 
 
 def private(seen: Seen) -> Iterator[str]:

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from typing import Any, BinaryIO
 from urllib.parse import parse_qs
 
 import attrs
@@ -47,7 +48,7 @@ class Server:
     jobs: list[Job]
     began: Callable[[str], float | None]
     look: Callable[[Job], None]
-    strikes_left: list[dict[str, object]] = attrs.field(factory=list)
+    strikes_left: list[dict[str, Any]] = attrs.field(factory=list)
     counts: dict[str, int] = attrs.field(factory=dict)
     struck: int = 0
     announced_in_life: int = 0
@@ -171,7 +172,7 @@ def _call_name(path: str, form: dict[str, str]) -> str:
     return "claim" if form.get("status") == str(IN_PROGRESS) else "report"
 
 
-def _request(stream: object) -> tuple[str, dict[str, str]] | None:
+def _request(stream: BinaryIO) -> tuple[str, dict[str, str]] | None:
     line = stream.readline().decode("latin-1").split()
     if len(line) != 3:
         return None

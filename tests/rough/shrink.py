@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import attrs
 
@@ -12,6 +13,7 @@ from tests.rough.case import Case, JobPlan, Trouble
 from tests.rough.play import Played, played
 from tests.rough.scripts import SCRIPTS
 
+Thing = TypeVar("Thing")
 TRIES = 2
 """How often a smaller case is played before it counts as kept: what hangs on a moment does not break each time."""
 
@@ -79,11 +81,11 @@ def _simpler_troubles(trouble: Trouble) -> Iterator[dict[str, object]]:
     for key, value in trouble.values.items():
         if isinstance(value, list) and len(value) > 1:
             for number in range(len(value)):
-                yield {**trouble.values, key: _without(value, number)}
+                yield {**trouble.values, key: list(_without(value, number))}
 
 
-def _without(values: tuple[object, ...] | list[object], number: int) -> tuple[object, ...] | list[object]:
-    return values[:number] + values[number + 1 :]
+def _without(values: Sequence[Thing], number: int) -> tuple[Thing, ...]:
+    return (*values[:number], *values[number + 1 :])
 
 
 def _size(case: Case) -> int:

@@ -50,13 +50,13 @@ class Launch:
 
     command: list[str]
     environment: dict[str, str]
-    before: list[Callable[[], None]] = attrs.field(factory=list)
+    before: list[Callable[[], object]] = attrs.field(factory=list)
     stdin: int | IO[bytes] | None = subprocess.DEVNULL
     stdout: int | IO[bytes] | None = None
     stderr: int | IO[bytes] | None = None
     account: int | None = None
     new_session: bool = False
-    after: list[Callable[[], None]] = attrs.field(factory=list)
+    after: list[Callable[[], object]] = attrs.field(factory=list)
 
 
 @attrs.define(eq=False)
@@ -75,9 +75,9 @@ class Stage:
     robot: subprocess.Popen[bytes] | None = None
     strangers: set[int] = attrs.field(factory=set)
     moments: list[Moment] = attrs.field(factory=list)
-    looks: list[Callable[[], None]] = attrs.field(factory=list)
+    looks: list[Callable[[], object]] = attrs.field(factory=list)
     calm: bool = False
-    cleanups: list[Callable[[], None]] = attrs.field(factory=list)
+    cleanups: list[Callable[[], object]] = attrs.field(factory=list)
     server: Server = attrs.field(init=False)
     _begun: dict[str, float] = attrs.field(factory=dict)
     _offset: int = 0
@@ -222,7 +222,7 @@ class Stage:
         )
         self.facts.add("inherits", text=proc.signals(robot.pid))
         for stream in (launch.stdout, launch.stderr):
-            if hasattr(stream, "close"):
+            if stream is not None and not isinstance(stream, int):
                 stream.close()
         for step in launch.after:
             step()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -49,7 +50,7 @@ def without(*facts: int) -> tuple[Fact, ...]:
     return tuple(fact for number, fact in enumerate(GOOD) if number not in facts)
 
 
-def changed(place: int, **values: object) -> tuple[Fact, ...]:
+def changed(place: int, **values: Any) -> tuple[Fact, ...]:
     return (*GOOD[:place], GOOD[place]._replace(**values), *GOOD[place + 1 :])
 
 
@@ -104,7 +105,7 @@ def test_history_that_breaks_a_promise_is_noticed(promise: str, facts: tuple[Fac
         ("no_secret", {"files": {**FILES, "state/journal/1.jsonl": b"a SECRET in it"}}),
     ],
 )
-def test_files_that_break_a_promise_are_noticed(promise: str, changes: dict[str, object]) -> None:
+def test_files_that_break_a_promise_are_noticed(promise: str, changes: dict[str, Any]) -> None:
     """Console, rights, secrets."""
     assert promises(attrs.evolve(SEEN, **changes)) == [promise]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
+import functools
 import os
 import resource
 import shutil
@@ -217,7 +218,7 @@ def _was_held(stage: Stage, values: Values) -> bool:
 
 def _ignores(*numbers: signal.Signals) -> Callable[[Stage, Values, Launch], None]:
     def launch_with(stage: Stage, values: Values, launch: Launch) -> None:
-        launch.before += [lambda number=number: signal.signal(number, signal.SIG_IGN) for number in numbers]
+        launch.before += [functools.partial(signal.signal, number, signal.SIG_IGN) for number in numbers]
 
     return launch_with
 
@@ -251,7 +252,7 @@ def _send(stage: Stage, number: int, what: str) -> None:
 
 
 def _closes(stage: Stage, values: Values, launch: Launch) -> None:
-    launch.before += [lambda number=number: os.close(number) for number in values["descriptors"]]
+    launch.before += [functools.partial(os.close, number) for number in values["descriptors"]]
 
 
 # ---- limits
@@ -627,7 +628,7 @@ def _pty(stage: Stage, values: Values, launch: Launch) -> None:
     launch.stdin = launch.stdout = launch.stderr = os.fdopen(slave, "r+b", 0)
     launch.new_session = True
     # TIOCSCTTY: it is the robot's own terminal. First of all, for the descriptor may be one that is closed.
-    launch.before.insert(0, lambda: fcntl.ioctl(0, 0x540E, 0) and None)
+    launch.before.insert(0, lambda: fcntl.ioctl(0, 0x540E, 0))
 
     def hang_up() -> None:
         stage.facts.add("told_to_leave" if not values["ignored"] else "hung_up", number=signal.SIGHUP)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from typing import Any
 
 import pytest
 
@@ -19,9 +20,9 @@ def history(*facts: Fact, files: dict[str, bytes] | None = None, lost_after_s: f
     return History(facts, files or {}, FORMS, Limits(contact_lost_after_s=lost_after_s))
 
 
-def broken(*facts: Fact, **more: object) -> dict[str, str]:
+def broken(*facts: Fact, **more: Any) -> dict[str, str]:
     texts: dict[str, str] = {}
-    for found in violations(history(*facts, **more)):  # type: ignore[arg-type]
+    for found in violations(history(*facts, **more)):
         texts[found.invariant] = f"{texts.get(found.invariant, '')}{found.text}\n"
     return texts
 

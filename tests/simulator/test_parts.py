@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 from random import Random
+from typing import Literal
 
 import pytest
 
@@ -128,9 +129,11 @@ def test_orchestrator_follows_the_moves_of_the_embedded_one() -> None:
 
 
 @pytest.mark.parametrize(("kind", "code"), [("stop", b"20"), ("abort", b"10")])
-def test_order_is_told_with_each_working_heartbeat_until_the_job_ends(kind: str, code: bytes) -> None:
+def test_order_is_told_with_each_working_heartbeat_until_the_job_ends(
+    kind: Literal["stop", "abort"], code: bytes
+) -> None:
     """20 asks for a soft stop, 10 for a hard one; a Ready heartbeat carries neither."""
-    other_side, schedule = orchestrator(JobPlan(orders=(Order(kind, 5.0),)))  # type: ignore[arg-type]
+    other_side, schedule = orchestrator(JobPlan(orders=(Order(kind, 5.0),)))
     guid = next(iter(other_side.jobs))
     other_side.consume()
     other_side.update(guid, 8)

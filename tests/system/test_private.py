@@ -15,11 +15,11 @@ import pytest
 from fsm_robot.engine.instance import only_instance
 from tests.fakes.robot_folder import RobotFolder
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+if sys.platform == "win32":
+    pytest.skip("permissions of POSIX", allow_module_level=True)
+
 OTHER, ANOTHER = 61234, 61235
-needs_root = pytest.mark.skipif(
-    os.name != "posix" or os.geteuid() != 0, reason="needs root, to be two accounts that permissions bind"
-)
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be two accounts that permissions bind")
 MOMENT = "2026-11-23T10:00:00Z"
 
 

@@ -13,6 +13,7 @@ import threading
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from textwrap import dedent
 
 import attrs
 import pytest
@@ -178,12 +179,17 @@ class _Strangers:
 @pytest.mark.parametrize("how", ["setsid sh -c 'sleep 0.1' &", "(sleep 0.1 &) ", "for i in $(seq 300); do true & done"])
 def test_adopted_process_is_reaped_at_once(runs: Runs, how: str) -> None:
     """A script that waits until its daemon is gone goes on, while the job runs; no zombies gather below the robot."""
-    text = (
-        f"import glob, subprocess, time\nsubprocess.run({how!r} + ' >/dev/null 2>&1', shell=True)\n"
-        "def below(): return [s for s in map(stat, glob.glob('/proc/[0-9]*/stat')) if s[1:2] == [str(__import__('os').getppid())]]\n"
-        "def stat(path):\n    try: return open(path).read().rpartition(')')[2].split()\n    except OSError: return []\n"
-        "while len([s for s in below() if s[0] in 'SRDZ']) > 1: time.sleep(0.01)\nprint('alone')"
-    )
+    text = dedent(f"""\
+        import glob, os, subprocess, time
+        subprocess.run({how!r} + ' >/dev/null 2>&1', shell=True)
+        def below():
+            return [s for s in map(stat, glob.glob('/proc/[0-9]*/stat')) if s[1:2] == [str(os.getppid())]]
+        def stat(path):
+            try: return open(path).read().rpartition(')')[2].split()
+            except OSError: return []
+        while len([s for s in below() if s[0] in 'SRDZ']) > 1: time.sleep(0.01)
+        print('alone')
+    """)
     runs.start(text)
 
     assert runs.ending().outcome == "succeeded"
@@ -216,7 +222,9 @@ def test_exit_code_that_somebody_else_took_is_no_success(runs: Runs) -> None:
     """A callback that waits for any child at all takes the script's end away: that is told, and is not 0."""
     with _posix.children()._lock:  # so that it comes first
         runs.start("pass")
-        os.waitpid(runs.worker._running.tree.pid, 0)  # type: ignore[union-attr]
+        running = runs.worker._running
+        assert running is not None
+        os.waitpid(running.tree.pid, 0)
 
     ending = runs.ending()
 

@@ -135,8 +135,9 @@ def test_script_is_not_blocked_when_the_file_cannot_be_written(tmp_path: Path) -
     """The pipe is emptied all the same, and the reason is told."""
     output = Output(tmp_path / "output.log", 1 << 20, Redactor())
     writer = output.open()
-    output._head.file.close()  # type: ignore[union-attr]
-    output._head.file = (tmp_path / "output.log").open("rb", buffering=0)  # type: ignore[union-attr]
+    assert output._head is not None
+    output._head.file.close()
+    output._head.file = (tmp_path / "output.log").open("rb", buffering=0)
 
     for _ in range(64):
         os.write(writer, b"x" * 65536)

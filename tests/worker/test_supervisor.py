@@ -8,6 +8,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import attrs
@@ -21,9 +22,21 @@ from fsm_robot.worker.supervisor import ScriptWorker
 from tests.fakes.processes import alive
 from tests.fakes.waiting import GUID, PATIENCE_S, until
 
+if sys.platform == "win32":
+    from fsm_robot.worker import _windows as system
+else:
+    from fsm_robot.worker import _posix as system
+
 JOB_GUID = "5c1e0000-0000-4000-8000-00000000000a"
 SLEEPER = "[sys.executable, '-c', 'import time; time.sleep(600)']"
-STARTED = "import pathlib, sys, time, subprocess, os\ndef started(*pids): pathlib.Path('pids.new').write_text(' '.join(map(str, pids)) or '0'); os.replace('pids.new', 'pids')\n"
+STARTED = """\
+import pathlib, sys, time, subprocess, os
+
+def started(*pids):
+    pathlib.Path('pids.new').write_text(' '.join(map(str, pids)) or '0')
+    os.replace('pids.new', 'pids')
+
+"""
 
 
 @attrs.define
@@ -137,10 +150,16 @@ def test_reason_is_the_exception_whatever_is_printed_last(runs: Runs, text: str,
 
 def test_stop_is_for_the_script_and_not_for_a_child_with_the_same_command_line(runs: Runs) -> None:
     """A script that starts itself once more is not taken for a wrapper before it."""
-    runs.start(
-        "if sys.argv[1:]: time.sleep(600)\nchild = subprocess.Popen([sys.executable, __file__, 'child'])\n"
-        "try:\n    time.sleep(0.5); started()\n    while child.poll() is None: time.sleep(0.05)\nfinally:\n    print('asked', child.poll()); child.kill()"
-    )
+    text = dedent("""\
+        if sys.argv[1:]: time.sleep(600)
+        child = subprocess.Popen([sys.executable, __file__, 'child'])
+        try:
+            time.sleep(0.5); started()
+            while child.poll() is None: time.sleep(0.05)
+        finally:
+            print('asked', child.poll()); child.kill()
+    """)
+    runs.start(text)
     runs.started()
 
     runs.worker.ask_to_stop()
@@ -167,9 +186,12 @@ def test_cut_in_the_midst_of_the_credential_shows_no_piece_of_it(runs: Runs) -> 
 @pytest.mark.skipif(os.name != "posix", reason="the exit code of Windows is a number of its own")
 def test_script_that_is_ended_by_a_signal_says_so(runs: Runs) -> None:
     """A SIGTERM that it sends itself is no stop, and ends it as by hand; an uncaught interrupt ends by SIGINT."""
-    runs.start(
-        "import signal\ntry: os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)\nfinally: print('not reached')"
-    )
+    text = dedent("""\
+        import signal
+        try: os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)
+        finally: print('not reached')
+    """)
+    runs.start(text)
 
     ending = runs.ending()
 
@@ -186,17 +208,21 @@ def test_signal_is_named_where_a_wrapper_tells_of_it(runs: Runs) -> None:
     runs.start("import signal\nos.kill(os.getpid(), signal.SIGKILL)")
 
     assert runs.ending().reason.startswith("exit code 137, with which a shell tells of SIGKILL")
-    assert [supervisor.system.died_of(code) for code in (1, 128, 255)] == ["", "", ""]
+    assert [system.died_of(code) for code in (1, 128, 255)] == ["", "", ""]
 
 
 def test_script_is_told_its_job_and_nothing_of_the_robot(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     """Parameters come through fsm_robot.job; the credential is in no variable; input is at its end; the folder is the scripts'."""
     monkeypatch.setenv("FSM_ROBOT_ORCHESTRATOR_ROBOT_GUID", GUID)
-    text = (
-        "import json\nfrom fsm_robot import job\n"
-        "print(json.dumps([job.parameters(), job.guid(), sys.stdin.read(), os.getcwd(), sys.stdout.encoding,\n"
-        "  sorted(k for k in os.environ if k.startswith('FSM_ROBOT')), [k for k, v in os.environ.items() if '0f8fad5b' in v]]))"
-    )
+    text = dedent("""\
+        import json
+        from fsm_robot import job
+        print(json.dumps([
+            job.parameters(), job.guid(), sys.stdin.read(), os.getcwd(), sys.stdout.encoding,
+            sorted(k for k in os.environ if k.startswith('FSM_ROBOT')),
+            [k for k, v in os.environ.items() if '0f8fad5b' in v],
+        ]))
+    """)
     runs.start(text, task={"Parameters": '{"месяц": "2026-10"}'}, job={"GUID": JOB_GUID})
 
     assert runs.ending().outcome == "succeeded", runs.output()
@@ -238,7 +264,14 @@ def test_output_is_unbuffered_and_without_the_credential(runs: Runs) -> None:
 
 def test_stop_lets_finally_run_and_counts_as_stopped(runs: Runs) -> None:
     """Without a handler the main thread gets KeyboardInterrupt, even in a sleep."""
-    runs.start("try:\n    started()\n    time.sleep(600)\nfinally:\n    print('убрано')")
+    text = dedent("""\
+        try:
+            started()
+            time.sleep(600)
+        finally:
+            print('убрано')
+    """)
+    runs.start(text)
     runs.started()
 
     runs.worker.ask_to_stop()
@@ -250,7 +283,15 @@ def test_stop_lets_finally_run_and_counts_as_stopped(runs: Runs) -> None:
 
 def test_stop_runs_the_handler_that_the_script_has_installed(runs: Runs) -> None:
     """SIGTERM, or SIGBREAK under Windows, as scripts for the vendor's framework do."""
-    text = "import signal\nasked = []\nsignal.signal(getattr(signal, 'SIGBREAK', signal.SIGTERM), lambda *_: asked.append(1))\nstarted()\nwhile not asked: time.sleep(0.05)\nprint('handled')\nsys.exit(9)"
+    text = dedent("""\
+        import signal
+        asked = []
+        signal.signal(getattr(signal, 'SIGBREAK', signal.SIGTERM), lambda *_: asked.append(1))
+        started()
+        while not asked: time.sleep(0.05)
+        print('handled')
+        sys.exit(9)
+    """)
     runs.start(text)
     runs.started()
 
@@ -263,7 +304,14 @@ def test_stop_runs_the_handler_that_the_script_has_installed(runs: Runs) -> None
 
 def test_stop_is_seen_by_a_script_that_asks_for_it(runs: Runs) -> None:
     """`stop_requested()` says yes although the script swallows the interrupt."""
-    text = "from fsm_robot import job\nstarted()\nwhile not job.stop_requested():\n    try: time.sleep(0.05)\n    except KeyboardInterrupt: pass\nprint('seen')"
+    text = dedent("""\
+        from fsm_robot import job
+        started()
+        while not job.stop_requested():
+            try: time.sleep(0.05)
+            except KeyboardInterrupt: pass
+        print('seen')
+    """)
     runs.start(text)
     runs.started()
 
@@ -295,10 +343,18 @@ def test_kill_ends_children_grandchildren_and_daemons(runs: Runs) -> None:
 
 def test_tree_that_grows_while_it_is_killed_is_emptied(runs: Runs) -> None:
     """Children that start children faster than one look at the tree takes."""
-    grow = "import subprocess, sys, time\nfor _ in range(200):\n    subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); time.sleep(0.005)\n"
-    runs.start(
-        f"for _ in range(3): subprocess.Popen([sys.executable, '-c', {grow!r}], start_new_session=True)\ntime.sleep(0.3)\nstarted(os.getpid())\ntime.sleep(600)"
-    )
+    grow = dedent("""\
+        import subprocess, sys, time
+        for _ in range(200):
+            subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); time.sleep(0.005)
+    """)
+    text = dedent(f"""\
+        for _ in range(3): subprocess.Popen([sys.executable, '-c', {grow!r}], start_new_session=True)
+        time.sleep(0.3)
+        started(os.getpid())
+        time.sleep(600)
+    """)
+    runs.start(text)
     runs.started()
 
     runs.worker.kill("aborted")
@@ -309,9 +365,13 @@ def test_tree_that_grows_while_it_is_killed_is_emptied(runs: Runs) -> None:
 
 def test_kill_overrides_a_stop_and_gives_its_own_outcome(runs: Runs) -> None:
     """A script that ignores the stop is killed after the grace time."""
-    runs.start(
-        "import signal\nsignal.signal(getattr(signal, 'SIGBREAK', signal.SIGTERM), lambda *_: None)\nstarted()\nwhile True: time.sleep(1)"
-    )
+    text = dedent("""\
+        import signal
+        signal.signal(getattr(signal, 'SIGBREAK', signal.SIGTERM), lambda *_: None)
+        started()
+        while True: time.sleep(1)
+    """)
+    runs.start(text)
     runs.started()
     runs.worker.ask_to_stop()
 
@@ -438,7 +498,12 @@ def test_remains_of_an_earlier_life_are_ended(runs: Runs) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="Windows ends the tree with the robot")
 def test_child_is_known_by_its_mark_when_the_script_itself_is_gone(runs: Runs) -> None:
     """The script ended after the robot; what it had started is alone now."""
-    text = f"child = subprocess.Popen({SLEEPER})\nrobot = os.getppid()\nstarted(os.getpid(), child.pid)\nwhile os.getppid() == robot: time.sleep(0.01)"
+    text = dedent(f"""\
+        child = subprocess.Popen({SLEEPER})
+        robot = os.getppid()
+        started(os.getpid(), child.pid)
+        while os.getppid() == robot: time.sleep(0.01)
+    """)
     script, child = killed_robot(runs, text)
     until(lambda: not alive(script))
 

@@ -13,11 +13,15 @@ import pytest
 from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import ScriptNotStartedError
 from fsm_robot.robot.ports import Ending, Job
-from fsm_robot.worker import supervisor
 from fsm_robot.worker.supervisor import ScriptWorker
 from tests.fakes.faults import fault, faults_can_come
 from tests.fakes.processes import alive
 from tests.fakes.waiting import PATIENCE_S, until
+
+if sys.platform == "win32":
+    from fsm_robot.worker import _windows as system
+else:
+    from fsm_robot.worker import _posix as system
 
 END_SEEN_BY = "reaper" if os.name == "posix" else "script's end"
 CASES = [
@@ -25,8 +29,18 @@ CASES = [
     *((END_SEEN_BY, order) for order in ("", "aborted")),
     *(("output", ""), ("output file", "")),
 ]
-ENDS = "import os\nprint('done', os.getpid())\nopen('pid', 'w').write(str(os.getpid()))"
-STAYS = "import os, time\nprint('here')\nopen('pid.new', 'w').write(str(os.getpid()))\nos.replace('pid.new', 'pid')\ntime.sleep(90)"
+ENDS = """\
+import os
+print('done', os.getpid())
+open('pid', 'w').write(str(os.getpid()))
+"""
+STAYS = """\
+import os, time
+print('here')
+open('pid.new', 'w').write(str(os.getpid()))
+os.replace('pid.new', 'pid')
+time.sleep(90)
+"""
 # Every call at first; then it is a look at one process after the other, again and again.
 NUMBERS = [*range(50), *range(50, 400, 17)]
 ORDERS = {"": "succeeded", "stop": "stopped", "aborted": "aborted"}
@@ -37,7 +51,7 @@ def _reaper_that_can_be_met() -> Iterator[None]:
     """The reaper lives as long as the process; afterwards the others get one that no fault has met."""
     with faults_can_come():
         yield
-    supervisor.system.children.cache_clear()
+    system.children.cache_clear()
 
 
 class Jobs:
@@ -89,8 +103,8 @@ def test_job_comes_to_its_true_end_whatever_a_thread_raises(tmp_path: Path, thre
     for number in NUMBERS:
         if thread == "reaper":
             # Python takes the fault away with its first exception in a thread, and this one outlives the job.
-            supervisor.system.children.cache_clear()
-            supervisor.system.children()
+            system.children.cache_clear()
+            system.children()
         with fault(thread, number) as planned:
             ending = jobs.run(STAYS if order else ENDS, order)
         if not planned.place:

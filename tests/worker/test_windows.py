@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -24,18 +25,29 @@ if sys.platform == "win32":
     from fsm_robot.worker import _win32 as windows
     from fsm_robot.worker import _windows as system
 
-pytestmark = pytest.mark.skipif(os.name != "nt", reason="needs a Windows Python: `make test-windows`")
+if sys.platform != "win32":
+    pytest.skip("needs a Windows Python: `make test-windows`", allow_module_level=True)
+assert sys.platform == "win32"  # so mypy passes over the rest elsewhere, where its names do not exist
 
 CREATE_BREAKAWAY_FROM_JOB = 0x01000000
 SLEEPER = "[sys.executable, '-c', 'import time; time.sleep(600)']"
-STARTED = "import os, pathlib, subprocess, sys, time\ndef started(*pids): pathlib.Path('pids.new').write_text(' '.join(map(str, pids)) or '0'); os.replace('pids.new', 'pids')\n"
+STARTED = """\
+import os, pathlib, subprocess, sys, time
+
+def started(*pids):
+    pathlib.Path('pids.new').write_text(' '.join(map(str, pids)) or '0')
+    os.replace('pids.new', 'pids')
+
+"""
 
 
 class Runs:
     """A worker in a folder, and how its script ended."""
 
     def __init__(self, folder: Path, python: str = sys.executable) -> None:
-        self.folder, self.lines, self.endings = folder, [], []
+        self.folder = folder
+        self.lines: list[tuple[str, dict[str, Any]]] = []
+        self.endings: list[Ending] = []
         self.over = threading.Event()
         (folder / "scripts").mkdir(exist_ok=True)
         log = lambda level, sentence, **values: self.lines.append((sentence, values))  # noqa: E731
@@ -76,7 +88,11 @@ def runs(tmp_path: Path) -> Iterator[Runs]:
 
 def test_nothing_breaks_away_from_the_job_object(runs: Runs) -> None:
     """A child that asks to leave it is refused by the system."""
-    text = f"try:\n    subprocess.Popen({SLEEPER}, creationflags={CREATE_BREAKAWAY_FROM_JOB}); print('away')\nexcept OSError as error: print('refused', error.winerror)"
+    text = dedent(f"""\
+        try:
+            subprocess.Popen({SLEEPER}, creationflags={CREATE_BREAKAWAY_FROM_JOB}); print('away')
+        except OSError as error: print('refused', error.winerror)
+    """)
     runs.start(text)
 
     assert runs.ending().outcome == "succeeded"
@@ -152,10 +168,11 @@ def test_tree_is_ended_by_a_walk_where_no_job_object_can_be_had(runs: Runs, monk
 
     monkeypatch.setattr(windows.JobObject, "create", refused)
     middle = f"import subprocess, sys, time; print(subprocess.Popen({SLEEPER}).pid, flush=True); time.sleep(600)"
-    text = (
-        f"child = subprocess.Popen([sys.executable, '-c', {middle!r}], stdout=subprocess.PIPE, text=True)\n"
-        "started(os.getpid(), child.pid, int(child.stdout.readline()))\ntime.sleep(600)"
-    )
+    text = dedent(f"""\
+        child = subprocess.Popen([sys.executable, '-c', {middle!r}], stdout=subprocess.PIPE, text=True)
+        started(os.getpid(), child.pid, int(child.stdout.readline()))
+        time.sleep(600)
+    """)
     runs.start(text)
     pids = runs.pids()
 
@@ -180,7 +197,12 @@ threading.Event().wait()
 
 def test_tree_ends_within_a_second_when_the_robot_is_killed(runs: Runs) -> None:
     """Nobody has to look for it: the system ends it with the robot."""
-    text = f"child = subprocess.Popen({SLEEPER}, creationflags=subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS)\nstarted(os.getpid(), child.pid)\ntime.sleep(600)"
+    text = dedent(f"""\
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS
+        child = subprocess.Popen({SLEEPER}, creationflags=flags)
+        started(os.getpid(), child.pid)
+        time.sleep(600)
+    """)
     (runs.folder / "scripts" / "script.py").write_text(STARTED + text)
     robot = subprocess.Popen([sys.executable, "-c", ROBOT, str(runs.folder)], stdin=subprocess.PIPE)
     pids = runs.pids()
@@ -195,7 +217,12 @@ def test_tree_ends_within_a_second_when_the_robot_is_killed(runs: Runs) -> None:
 
 def test_script_runs_at_normal_priority_and_the_robot_above_it(runs: Runs) -> None:
     """A task of the scheduler starts below normal, and scripts would inherit that."""
-    text = "import ctypes\nk = ctypes.windll.kernel32\nk.GetCurrentProcess.restype = ctypes.c_void_p\nprint(k.GetPriorityClass(ctypes.c_void_p(k.GetCurrentProcess())))"
+    text = dedent("""\
+        import ctypes
+        k = ctypes.windll.kernel32
+        k.GetCurrentProcess.restype = ctypes.c_void_p
+        print(k.GetPriorityClass(ctypes.c_void_p(k.GetCurrentProcess())))
+    """)
     runs.start(text)
     runs.ending()
 
@@ -204,9 +231,13 @@ def test_script_runs_at_normal_priority_and_the_robot_above_it(runs: Runs) -> No
 
 def test_sleep_of_a_script_with_a_handler_ends_at_once(runs: Runs) -> None:
     """Python itself would let the handler wait for the end of the sleep."""
-    runs.start(
-        "import signal\nsignal.signal(signal.SIGBREAK, lambda *_: sys.exit('handled'))\nstarted()\ntime.sleep(600)"
-    )
+    text = dedent("""\
+        import signal
+        signal.signal(signal.SIGBREAK, lambda *_: sys.exit('handled'))
+        started()
+        time.sleep(600)
+    """)
+    runs.start(text)
     runs.pids()
 
     runs.worker.ask_to_stop()

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import attrs
+
 from fsm_robot.analyst.player.history import Run, shown_runs
 from fsm_robot.analyst.player.texts import TEXTS
 from fsm_robot.engine import machine_file
@@ -45,7 +47,7 @@ def test_marks_of_the_machine_room_are_left_out(tmp_path: Path) -> None:
 def test_a_transition_of_another_machine_has_number_nought(tmp_path: Path) -> None:
     """An old journal is shown on a new machine without a wrong line lit."""
     records, _ = read_journal(write_nights(tmp_path, robot(), runs=1)[0])
-    records[2].values["transition"] = "Ready--gone-->Nowhere"  # type: ignore[index]
+    records[2] = attrs.evolve(records[2], values={**records[2].values, "transition": "Ready--gone-->Nowhere"})
 
     (shown,) = shown_runs([Run("night", records)], robot())
 

@@ -23,8 +23,8 @@ GUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 HEADER = {"format": 1, "machine": "robot"}
 
 
-def journal(folder: Path) -> JournalFile:
-    return JournalFile(folder, HEADER, FakeClock(), Redactor.for_guid(GUID))
+def journal(folder: Path, now_s: float = 1000.0) -> JournalFile:
+    return JournalFile(folder, HEADER, FakeClock(now_s), Redactor.for_guid(GUID))
 
 
 def step(seq: int, event: str, dest: str = "Ready", **data: object) -> Step:
@@ -57,11 +57,22 @@ def test_step_when_written_and_read_is_the_same_step(tmp_path: Path) -> None:
     assert records[0].values["machine"] == "robot"
 
 
-def test_every_step_is_synced_before_append_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One fsync per step, no more: the record is on disk before its callback acts."""
+def note_syncs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return the list that grows with every descriptor that is really synced from now on."""
     synced: list[int] = []
     real = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.append(descriptor), real(descriptor))[1])
+
+    def noting(descriptor: int) -> None:
+        synced.append(descriptor)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    return synced
+
+
+def test_every_step_is_synced_before_append_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One fsync per step, no more: the record is on disk before its callback acts."""
+    synced = note_syncs(monkeypatch)
 
     written = journal(tmp_path)
     for seq in range(3):
@@ -107,11 +118,9 @@ def test_secret_in_an_event_does_not_reach_the_file(tmp_path: Path) -> None:
 
 def test_runs_are_ordered_by_number_even_when_the_clock_goes_back(tmp_path: Path) -> None:
     """The order of journals is the order of the runs, whatever the clock said."""
-    first = journal(tmp_path)
-    first.clock.now_s = 50.0
+    first = journal(tmp_path, now_s=50.0)
     first.append(step(0, "started"))
-    second = journal(tmp_path)
-    second.clock.now_s = 1.0
+    second = journal(tmp_path, now_s=1.0)
     second.append(step(0, "started"))
 
     assert journals(tmp_path) == [first.path, second.path]
@@ -283,9 +292,7 @@ def test_journal_when_a_write_failed_half_way_drops_the_torn_line_before_the_nex
 
 def test_every_end_of_a_job_is_synced_before_add_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A power loss right after a job was reported does not make that unknown; that it was taken, the journal has."""
-    synced: list[int] = []
-    real = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.append(descriptor), real(descriptor))[1])
+    synced = note_syncs(monkeypatch)
 
     ledger = JobLedger(tmp_path / "ledger.jsonl")
     for number in range(3):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import attrs
@@ -205,7 +206,7 @@ def test_renamed_names_without_the_map_diverge_and_the_advice_is_the_map() -> No
         ("exit_code", 0),
     ],
 )
-def test_every_part_of_a_decision_is_compared(field: str, value: object) -> None:
+def test_every_part_of_a_decision_is_compared(field: str, value: Any) -> None:
     """A record that differs in one field alone is a divergence at that step."""
     taken = steps(EVENTS)
     taken[4] = attrs.evolve(taken[4], **{field: value})

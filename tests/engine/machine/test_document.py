@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -184,11 +185,12 @@ def test_a_backslash_before_an_escape_is_kept_in_json() -> None:
 
 
 letters = st.text(st.sampled_from("éйёÅñ한ぱ̈Ωǖ a"), min_size=1, max_size=6).filter(str.strip)
-forms = st.sampled_from(["NFC", "NFD"])
+Form = Literal["NFC", "NFD"]
+forms: st.SearchStrategy[Form] = st.sampled_from(["NFC", "NFD"])
 
 
 @given(letters.map(str.strip), st.lists(forms, min_size=4, max_size=4))
-def test_two_spellings_of_one_name_are_one_name(word: str, found: list[str]) -> None:
+def test_two_spellings_of_one_name_are_one_name(word: str, found: list[Form]) -> None:
     """State, event, callback: a name is the same however the system that wrote the line spells it."""
     spelled = [unicodedata.normalize(form, word) for form in found]
     text = json.dumps({

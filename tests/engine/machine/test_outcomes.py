@@ -77,9 +77,10 @@ def test_own_state_that_leads_to_the_report_without_an_outcome_is_a_mistake(even
 @pytest.mark.parametrize("outcome", ["failed", "not_started", "stopped"])
 def test_declared_outcome_is_what_is_reported_and_what_the_journal_keeps(outcome: str) -> None:
     """The orchestrator hears its status; a life after a crash would find the same in the journal."""
-    world = run(compiled(approving(f", outcome: {outcome}")), Event("refused"))
+    definition = compiled(approving(f", outcome: {outcome}"))
+    world = run(definition, Event("refused"))
 
-    assert world.gateway.statuses() == [8, world.definition.outcomes[outcome]]
+    assert world.gateway.statuses() == [8, definition.outcomes[outcome]]
     (refused,) = (step for step in world.steps if step.event.name == "refused")
     assert refused.event.data == {"outcome": outcome}
 

@@ -74,7 +74,7 @@ def _walk_over(definition: Definition, open_keys: set[str]) -> list[str] | None:
 def _nearest(table: Table, open_keys: set[str] | None) -> list[str] | None:
     """Return the shortest way to an open transition, or to a final state where `open_keys` is None."""
     finals = {state.name for state in table.definition.states if state.final}
-    queue = deque([(table.state, dict(table.budgets), [])])
+    queue: deque[tuple[str, dict[tuple[str, str], int], list[str]]] = deque([(table.state, dict(table.budgets), [])])
     seen = set()
     while queue:
         state, budgets, way = queue.popleft()

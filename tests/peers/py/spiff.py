@@ -14,7 +14,7 @@ from SpiffWorkflow.bpmn.parser import BpmnParser, BpmnValidator
 
 def settle(workflow):
     """Run everything that waits for nobody; return the names of the callbacks that were called."""
-    called = []
+    called: list[str] = []
     while True:
         workflow.do_engine_steps()
         started = workflow.get_tasks(state=TaskState.STARTED)
@@ -54,7 +54,7 @@ def walked(spec, events, wait_ms):
 
 def main():
     jobs = json.loads(pathlib.Path(sys.argv[1]).read_text(encoding="utf-8"))
-    found = {}
+    found: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as folder:
         for number, (name, job) in enumerate(jobs.items()):
             path = pathlib.Path(folder) / f"process{number}.bpmn"

@@ -32,7 +32,7 @@ def walked(kind, events):
 
 def main():
     jobs = json.loads(pathlib.Path(sys.argv[1]).read_text(encoding="utf-8"))
-    found = {}
+    found: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as folder:
         for number, (name, job) in enumerate(jobs.items()):
             path = pathlib.Path(folder) / f"machine{number}.scxml"

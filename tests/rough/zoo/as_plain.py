@@ -12,7 +12,7 @@ if __name__ != "__main__" or os.path.basename(__file__) != "as_plain.py":
     wrong.append(f"name {__name__} {__file__}")
 if os.path.basename(sys.argv[0]) != "as_plain.py":
     wrong.append(f"argv {sys.argv}")
-frame, depth = sys._getframe(), 0
+depth, frame = 1, sys._getframe().f_back
 while frame is not None:
     depth += 1
     frame = frame.f_back
