@@ -15,7 +15,7 @@ from fsm_robot.engine.disk import AppendedFile, SystemDisk
 from fsm_robot.engine.redact import Secrets
 from fsm_robot.errors import GatewayUnreachableError
 from fsm_robot.jobapi.hands import LOST, Hands
-from fsm_robot.jobapi.ledger import TaskLedger
+from fsm_robot.jobapi.ledger import Entry, TaskLedger
 from fsm_robot.jobapi.lines import Lines
 from fsm_robot.jobapi.operations import Operations
 from fsm_robot.robot.ports import Job
@@ -215,3 +215,22 @@ def test_the_recovery_itself_may_die_and_answers_may_be_lost(tmp_path: Path) -> 
         assert recovered(server, path)
 
         assert judged(server, path) == "", f"world {number}"
+
+
+@pytest.mark.parametrize("stage", ["taken", "ending"])
+def test_a_person_who_was_faster_has_the_last_word(tmp_path: Path, stage: str) -> None:
+    """Read first: a status that somebody else has set meanwhile stays."""
+    fate = Fate()
+    server = Server.of(fate, 1)
+    path = tmp_path / "tasks.jsonl"
+    with pytest.raises(DeadError):
+        lived(server, path, fate, ["leave"])
+    if stage == "ending":
+        TaskLedger(path).write(Entry("t0", "ending", job="job-1", job_id="job-1", end={"status": DONE}))
+    server.tasks_["t0"]["status"] = 4
+    server.moves["t0"].append(4)
+
+    assert recovered(server, path)
+
+    assert server.moves["t0"] == [BUSY, 4]
+    assert TaskLedger(path).open() == []
