@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from fsm_robot.engine import machine_file
 from fsm_robot.engine.channel import Channel
 from fsm_robot.engine.clock import SystemClock
 from fsm_robot.engine.inbox import QueueInbox
-from fsm_robot.engine.journal.file import JournalFile
+from fsm_robot.engine.journal.file import JournalFile, journal_names
 from fsm_robot.engine.journal.identity import header
 from fsm_robot.engine.logs import Log
 from fsm_robot.engine.machine.core import RobotMachine
@@ -52,11 +53,6 @@ class Robot:
     inbox: QueueInbox
     gateway: Gateway
     journal: JournalFile
-
-    @property
-    def idle_run(self) -> Path | None:
-        """The journal of a run that has had no job so far; None after the first job."""
-        return None if self.callbacks.job else self.journal.path
 
 
 def callbacks_class(settings: Settings) -> type:
@@ -152,7 +148,10 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
     options = _options(settings, own_settings_of(settings, kind))
     secrets = redactor_for(settings)
     log.redact = secrets.text  # one for all: it learns the passwords that scripts are given
-    inbox, journal = QueueInbox(), _journal(settings, definition, secrets)
+    directory = settings.storage_directory / "journal"
+    # One listing serves the whole run: the lock is held, so nobody adds a journal.
+    earlier = cache(lambda: tuple(journal_names(directory)))
+    inbox, journal = QueueInbox(), _journal(settings, definition, earlier, secrets)
     gateway = gateway_for(settings, secrets, log.warning)
     scripts = _scripts(settings, gateway, secrets, log) if settings.sdk.enabled else None
     ports = _ports(settings, inbox, journal, log, when_idle, gateway=gateway, redactor=secrets, scripts=scripts)
@@ -170,14 +169,17 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
     return Robot(runner, runner.callbacks, inbox, gateway, journal)
 
 
-def _journal(settings: Settings, definition: Definition, redactor: Redactor) -> JournalFile:
+def _journal(
+    settings: Settings, definition: Definition, earlier: Callable[[], Sequence[str]], redactor: Redactor
+) -> JournalFile:
     directory = settings.storage_directory / "journal"
     return JournalFile(
         directory,
-        header(directory, definition, settings.orchestrator.robot_guid),
+        header(directory, definition, settings.orchestrator.robot_guid, earlier()),
         SystemClock(),
         redactor,
         make_room=lambda: machine_file.give_up_cache(settings.storage_directory),
+        earlier=earlier,
     )
 
 
@@ -206,7 +208,7 @@ def _ports(
         log=log,
         journal=journal,
         ledger=ledger,
-        past=_Past(directory, ledger, log, settings.scripts.keep_job_files),
+        past=_Past(directory, journal, ledger, log, settings.scripts.keep_job_files),
         leave=Session(log, when_idle, settings.session.log_off_command, worker.is_idle).leave,
         tasks=scripts,
     )
@@ -245,17 +247,16 @@ def _now(runner: Runner, scripts: _LateScripts | None) -> dict[str, Any]:
     }
 
 
-def prune(settings: Settings, log: Log, idle_run: Path | None) -> None:
-    """Delete the old runs that the settings do not keep; the run of this process has ended.
-
-    `idle_run` is its journal if it had no job, and else None.
-    """
+def prune(settings: Settings, log: Log, robot: Robot) -> None:
+    """Delete the old runs that the settings do not keep; the run of `robot` has ended."""
     from fsm_robot.robot.pruning import Kept, mark_idle, prune_runs
 
-    storage = settings.storage_directory
-    if idle_run is not None:
+    storage, own = settings.storage_directory, robot.journal.path
+    if own is None:
+        return
+    if robot.callbacks.job is None:
         try:
-            mark_idle(idle_run)
+            own = mark_idle(own)
         except OSError as error:  # somebody reads it, on Windows: it is looked into when such runs are many
             log.debug("the journal of a run without a job was not marked", error=str(error))
 
@@ -266,6 +267,7 @@ def prune(settings: Settings, log: Log, idle_run: Path | None) -> None:
 
     deleted = prune_runs(
         storage / "journal",
+        [*(robot.journal.earlier() if robot.journal.earlier is not None else ()), own.name],
         Kept(settings.storage.keep_runs, settings.storage.keep_runs_days, settings.storage.keep_idle_runs),
         SystemClock().utc_now(),
         ledger=JobLedger(storage / "jobs" / "ledger.jsonl"),
@@ -279,13 +281,15 @@ def prune(settings: Settings, log: Log, idle_run: Path | None) -> None:
 @attrs.frozen(eq=False, repr=False)
 class _Past:
     directory: Path
+    journal: JournalFile
     ledger: JobLedger
     log: Log
     keep_job_files: bool
 
     def unsettled(self) -> Unsettled | None:
         """Return the job that earlier runs left open, or None."""
-        return find_unsettled(self.directory, ledger=self.ledger, warn=self.log.error)
+        earlier = self.journal.earlier() if self.journal.earlier is not None else None
+        return find_unsettled(self.directory, ledger=self.ledger, warn=self.log.error, earlier=earlier)
 
     def outcome(self, job_guid: str) -> str:
         """Return how a job ended, or empty where no journal tells."""
