@@ -152,12 +152,12 @@ class Hands:
             if is_ours:
                 # The script has not seen it.
                 self.one_call(lambda: self.objects.update_task(entry.task, {"status": NEW}, entry.job))
-            if row is not None:
-                self.remove_mark(entry.task, entry.mark)
         elif is_ours:
             end = entry.end if entry.stage == "ending" else {"status": FAILED_APPLICATION, "comment": comment}
             self.one_call(lambda: self._send(entry.task, end, entry.job))
             self.log("warning", "a task got its end from the robot", task=entry.task, comment=end.get("comment", ""))
+        if row is not None and entry.mark in row["tags"]:
+            self.remove_mark(entry.task, entry.mark)  # also where the robot died between taking and withdrawing it
         self.ledger.write(attrs.evolve(entry, stage="ended"))
 
 

@@ -146,12 +146,12 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
     """Build a robot that takes jobs; nothing is sent and nothing is written yet."""
     definition = machine_for(settings, kind, cached=True)
     options = _options(settings, own_settings_of(settings, kind))
+    secrets = redactor_for(settings)
+    log.redact = secrets.text  # one for all: it learns the passwords that scripts are given
     directory = settings.storage_directory / "journal"
     # One listing serves the whole run: the lock is held, so nobody adds a journal.
     earlier = cache(lambda: tuple(journal_names(directory)))
-    secrets = redactor_for(settings)
-    log.redact = secrets.text  # one for all: it learns the passwords that scripts are given
-    inbox, journal = QueueInbox(), _journal(settings, definition, secrets, earlier)
+    inbox, journal = QueueInbox(), _journal(settings, definition, earlier, secrets)
     gateway = gateway_for(settings, secrets, log.warning)
     scripts = _scripts(settings, gateway, secrets, log) if settings.sdk.enabled else None
     ports = _ports(settings, inbox, journal, log, when_idle, gateway=gateway, redactor=secrets, scripts=scripts)
@@ -170,7 +170,7 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
 
 
 def _journal(
-    settings: Settings, definition: Definition, redactor: Redactor, earlier: Callable[[], Sequence[str]]
+    settings: Settings, definition: Definition, earlier: Callable[[], Sequence[str]], redactor: Redactor
 ) -> JournalFile:
     directory = settings.storage_directory / "journal"
     return JournalFile(
