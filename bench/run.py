@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import base64
-import http.client
 import functools
+import http.client
 import os
 import platform
 import shutil

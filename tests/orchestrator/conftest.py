@@ -68,7 +68,7 @@ class Api:
         **fields: object,
     ) -> tuple[int, Any]:  # fmt: skip
         """Return the status and what is answered: JSON where it is that, else bytes."""
-        status, _, answer = self.whole(verb, call, body, headers, **fields)
+        status, _, answer = self.whole(verb, call, body, headers, query="", **fields)
         return status, answer
 
     def whole(

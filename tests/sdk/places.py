@@ -159,7 +159,7 @@ class RobotPlace(Place):
         self.job = self.store.job(guid)
         if code is not None:
             assert (self.job.status == 4) == (code == 0), self.said
-        return said
+        return str(said)
 
     task_of_job: Any = None
     job: Any = None
