@@ -20,14 +20,22 @@ def python(version: str) -> str:
     """Return the path of a Python, such as `3.8`; skips the test where there is none, and fails it in CI."""
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
         return sys.executable
+    found = other_python(version)
+    if found is not None:
+        return found
+    give_up = pytest.fail if os.environ.get("CI") == "true" and os.name == "posix" else pytest.skip
+    return give_up(f"there is no Python {version} on this machine")
+
+
+def other_python(version: str) -> str | None:
+    """Return the path of a Python of another version that works, or None."""
     for found in (*_of_pyenv(version), shutil.which(f"python{version}")):
         if (
             found
             and subprocess.run([found, "-c", "import ssl, ctypes"], capture_output=True, check=False).returncode == 0
         ):
             return found
-    give_up = pytest.fail if os.environ.get("CI") == "true" and os.name == "posix" else pytest.skip
-    return give_up(f"there is no Python {version} on this machine")
+    return None
 
 
 def _of_pyenv(version: str) -> list[str]:

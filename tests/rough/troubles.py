@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from tests.fakes.pythons import other_python
 from tests.rough.case import Trouble
 from tests.rough.moments import Moment
 from tests.rough.wire import CALLS, NOT_FOR_UPDATES, TRICKS
@@ -546,17 +547,15 @@ def _shadows(stage: Stage, values: Values) -> None:
 
 
 def _other_interpreter(stage: Stage, values: Values) -> None:
-    found = next((path for path in (Path(each) for each in values["paths"]) if path.exists()), None)
+    found = other_python(values["version"])
     if found is None or stage.account is not None:
         stage.skipped = f"there is no Python {values['version']} here"
     else:
-        stage.settings["scripts"]["python"] = str(found)
+        stage.settings["scripts"]["python"] = found
 
 
 def _draw_interpreter(chance: Random) -> Values:
-    version = chance.choice(["3.8", "3.9", "3.10", "3.12", "3.13"])
-    places = [*Path("/root/.pyenv/versions").glob(f"{version}.*"), Path("/usr"), Path("/usr/local")]
-    return {"version": version, "paths": [str(place / "bin" / f"python{version}") for place in places]}
+    return {"version": chance.choice(["3.8", "3.9", "3.10", "3.12", "3.13"])}
 
 
 def _true_is_python(stage: Stage, values: Values) -> None:

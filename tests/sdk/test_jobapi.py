@@ -22,7 +22,8 @@ from fsm_robot.sdk._folder import Folder
 from fsm_robot.sdk._jobapi import JobApi
 
 JOB = Job("j", "script")
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="writes on the socket by hand")
+if sys.platform == "win32":
+    pytest.skip("writes on the socket by hand", allow_module_level=True)
 
 
 @attrs.define(eq=False)
