@@ -15,7 +15,6 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import attrs
 
@@ -39,7 +38,7 @@ ANSWERED_WITHIN_S = 30.0
 ENDS_WITHIN_S = 3.0
 """How long the end of the robot waits for answers that are being given."""
 
-Answers = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+Answers = Callable[[Mapping[str, object]], Mapping[str, object]]
 
 
 @attrs.define(eq=False, repr=False)
@@ -143,7 +142,7 @@ class Channel:
             self.warn("a local request failed", error=repr(error))
         return False
 
-    def _answered(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _answered(self, request: Mapping[str, object]) -> Mapping[str, object]:
         token = request.get("token")
         if not (isinstance(token, str) and hmac.compare_digest(token.encode(), self._token.encode())):
             return {"error": "the token is not the one of this run"}
@@ -153,7 +152,7 @@ class Channel:
             return {"error": str(error), "exit_code": error.exit_code}
 
 
-def ask(folder: Path, request: Mapping[str, Any], within_s: float = ANSWERED_WITHIN_S) -> Mapping[str, Any]:
+def ask(folder: Path, request: Mapping[str, object], within_s: float = ANSWERED_WITHIN_S) -> Mapping[str, object]:
     """Ask the robot whose storage folder this is, and return its answer.
 
     Raises:
@@ -184,11 +183,12 @@ def ask(folder: Path, request: Mapping[str, Any], within_s: float = ANSWERED_WIT
         )
     answer = _object(received)
     if "error" in answer:
-        raise ChannelError(str(answer["error"]), int(answer.get("exit_code", 1)))
+        code = answer.get("exit_code")
+        raise ChannelError(str(answer["error"]), code if isinstance(code, int) else 1)
     return answer
 
 
-def _object(data: bytes) -> dict[str, Any]:
+def _object(data: bytes) -> dict[str, object]:
     try:
         value = json.loads(data)
     except ValueError:

@@ -44,7 +44,7 @@ SHORTEST_USUAL_INTERVAL_S = 10.0
 class Robot:
     """A robot that is ready to run, and what its process needs of it besides."""
 
-    runner: Runner
+    runner: Runner[Callbacks]
     callbacks: Callbacks
     inbox: QueueInbox
     gateway: Gateway
@@ -213,7 +213,7 @@ def _times_in(my: Any) -> dict[str, float]:
     return times_in(my)
 
 
-def _now(runner: Runner) -> dict[str, Any]:
+def _now(runner: Runner[Callbacks]) -> dict[str, Any]:
     """Return what a robot of jobs does at this moment."""
     state, job = runner.machine.state, runner.callbacks.job
     in_hand = job is not None and state not in ("Recovering", "Ready", "Consuming")

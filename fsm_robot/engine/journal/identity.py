@@ -6,7 +6,6 @@ import hashlib
 import os
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from fsm_robot import __version__
 from fsm_robot.engine.journal.file import journal_names
@@ -16,7 +15,7 @@ from fsm_robot.engine.machine.definition import Definition
 SALT_BYTES = 8
 
 
-def header(directory: Path, definition: Definition, whose: str) -> dict[str, Any]:
+def header(directory: Path, definition: Definition, whose: str) -> dict[str, object]:
     """Return what a new journal in `directory` begins with; `whose` is the robot's GUID, or what else names it."""
     return {
         "format": FORMAT,
