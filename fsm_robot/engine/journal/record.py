@@ -83,6 +83,11 @@ class Record:
         return self.values if self.kind == "header" else {}
 
     @property
+    def at(self) -> str:
+        """When it was written, in UTC; empty where it does not tell."""
+        return str(self.values.get("at", ""))
+
+    @property
     def exit_code(self) -> int | None:
         """What an `end` says the process ended with; None in other records."""
         return self.values["exit_code"] if self.kind == "end" else None
