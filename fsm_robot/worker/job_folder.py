@@ -9,7 +9,6 @@ import re
 import sys
 from io import FileIO
 from pathlib import Path
-from typing import Any
 
 import attrs
 
@@ -81,7 +80,7 @@ class JobFolder:
         self.path.mkdir(mode=0o700, exist_ok=True)
         for file in (self.stop_flag, self.job_file, self.exception):
             file.unlink(missing_ok=True)
-        documents: dict[str, Any] = {key: job.documents.get(key) for key in ("job", "process_version", "task")}
+        documents: dict[str, object] = {key: job.documents.get(key) for key in ("job", "process_version", "task")}
         text = json.dumps({**documents, "stop_flag": str(self.stop_flag)}, ensure_ascii=True)
         descriptor = system.create_private(str(self.job_file))
         with os.fdopen(descriptor, "w", encoding="ascii") as stream:
