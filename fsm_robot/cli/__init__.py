@@ -33,7 +33,7 @@ COMMANDS: Mapping[str, str] = {
     "logs": "what a job's script printed; -f follows it",
     "doctor": "could the robot work here? settings, network, credential, clock, folders, session",
     "simulate": "break everything around the robot, thousands of times, and check that its promises hold",
-    "orchestrator": "the embedded orchestrator: serve, enqueue, jobs, stop, abort",
+    "orchestrator": "the embedded orchestrator: serve, enqueue, jobs, queues, tasks, assets, logs; probe a real one",
 }
 INTERNAL_ERROR, USAGE_ERROR, INTERRUPTED = 1, 2, 6
 WRONG_NAMES = frozenset(

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from fsm_robot.cli import orchestrator_objects
+from fsm_robot.cli import orchestrator_objects, orchestrator_probe
 from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
 from fsm_robot.cli.orchestrator_arguments import job_argument, print_table, robot_argument, task_argument
 from fsm_robot.cli.streams import complain, print_json, tell
@@ -29,6 +29,8 @@ LARGEST_COUNT = 100_000
 CHECK_EVERY_S = 0.5
 SHOWN_RUNS = 100
 DEFAULT_PORT = 4500
+SHOWN_JOBS = 200
+"""Jobs that `jobs` lists without --all; there may be a million."""
 STANDINGS: Mapping[str, str] = {
     "forget": "answer 101 to a robot",
     "remember": "know it again, or before it has called",
@@ -36,7 +38,7 @@ STANDINGS: Mapping[str, str] = {
     "resume": "give it jobs again",
 }
 EPILOG = """\
-All actions but `serve` work on the same file, whether a server runs or not.
+All actions but `serve` and `probe` work on the same file, whether a server runs or not.
 ROBOT is a label, a GUID or @FILE that holds the GUID: it is a password, and others may see a command line.
 
 faults:  {syntax}
@@ -78,6 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     serve.add_argument(
         "--quirk", action="append", default=[], metavar="NAME=VALUE", help="differ where the vendor leaves it open"
     )
+    serve.add_argument("--like", metavar="FILE", help="do as the server that `probe -o FILE` has looked at")
     serve.add_argument("--auth", choices=["basic", "bearer", "both"], default="both", help="schemes that are taken")
     serve.add_argument(
         "--update-verb", choices=["PUT", "POST", "both"], default="both", help="verbs that job/update takes"
@@ -98,8 +101,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     enqueue.add_argument("--robot", default="", metavar="ROBOT", help="the only robot that may take it")
     enqueue.add_argument("--times", type=_count, default=1, metavar="N", help="add it N times")
 
-    for name, what in (("jobs", "list the jobs"), ("robots", "list the robots")):
-        commands.add_parser(name, parents=[shared], help=what).add_argument("--json", action="store_true")
+    for name, what in (("jobs", f"list the {SHOWN_JOBS} newest jobs"), ("robots", "list the robots")):
+        listed = commands.add_parser(name, parents=[shared], help=what)
+        listed.add_argument("--json", action="store_true")
+        if name == "jobs":
+            listed.add_argument("--all", action="store_true", help="list every job")
     for name, what in (("stop", "ask a job to stop"), ("abort", "end a job at once")):
         order = commands.add_parser(name, parents=[shared], help=what)
         order.add_argument("job", help="GUID, the beginning of one, or `last`")
@@ -107,6 +113,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         robot = commands.add_parser(name, parents=[shared], help=what)
         robot.add_argument("robot", metavar="ROBOT", help="label, GUID, or @FILE that holds the GUID")
     orchestrator_objects.add_arguments(commands, shared)
+    orchestrator_probe.add_arguments(
+        commands.add_parser("probe", help="find out what a real server does where the vendor leaves it open")
+    )
     fault = commands.add_parser(
         "fault", parents=[shared], help="misbehave from now on; without TEXT list what is in force"
     )
@@ -116,6 +125,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what was asked for."""
+    if arguments.action == "probe":
+        return orchestrator_probe.run(arguments)
     store = Store(Path(arguments.db).absolute())
     makes = arguments.action in ("serve", "enqueue", "remember") or orchestrator_objects.makes_file(arguments)
     if not makes and not store.path.exists():
@@ -137,6 +148,7 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
     from fsm_robot.orchestrator.service import Service
 
     ordered = [faults.Fault.parse(text) for text in arguments.fault]
+    like = orchestrator_probe.quirks_of(arguments.like) if arguments.like else []
     form = WireForm(arguments.task_key, arguments.nested, arguments.no_task, arguments.numbers == "text")
     service = Service(
         store,
@@ -145,7 +157,7 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
         known_only=arguments.known_only,
         lax=arguments.lax,
         verbs=("PUT", "POST") if arguments.update_verb == "both" else (arguments.update_verb,),
-        quirks=Quirks.parse(arguments.quirk),
+        quirks=Quirks.parse([*like, *arguments.quirk]),
     )
     server = Orchestrator(
         store,
@@ -199,7 +211,10 @@ def _enqueue(arguments: argparse.Namespace, store: Store) -> int:
 
 
 def _jobs(arguments: argparse.Namespace, store: Store) -> int:
-    jobs = store.jobs()
+    jobs = store.jobs() if arguments.all else store.newest_jobs(SHOWN_JOBS)[::-1]
+    left_out = store.job_count() - len(jobs)
+    if left_out > 0:
+        complain(f"{left_out} older jobs are left out; --all lists them")
     if arguments.json:
         print_json([job.to_json() for job in jobs], indent=2)
     else:

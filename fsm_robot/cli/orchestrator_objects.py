@@ -71,7 +71,7 @@ def add_arguments(commands: Any, shared: argparse.ArgumentParser) -> None:
     log = commands.add_parser("log", parents=[shared], help="what robots logged")
     log.add_argument("job", nargs="?", default="", help="GUID, the beginning of one, or `last`")
     log.add_argument("--follow", "-f", action="store_true", help="go on until the job has ended, or Ctrl-C")
-    log.add_argument("--level", choices=[word.lower() for word in LOG_LEVELS.values()], help="this level and above")
+    log.add_argument("--level", choices=[word.lower() for word in LOG_LEVELS], help="this level and above")
     log.add_argument("--limit", type=_number, default=500, metavar="N", help="the youngest N (default: %(default)s)")
     log.add_argument("--json", action="store_true", help="one JSON object a line")
     keys = _group(commands, "key", "API keys, for whoever calls and is no robot: list, add, delete")
@@ -414,7 +414,7 @@ def _file_put(arguments: argparse.Namespace, store: Store) -> int:
 def _log(arguments: argparse.Namespace, store: Store) -> int:
     job = job_argument(arguments.job, store) if arguments.job else ""
     job = store.job(job).guid if job else ""
-    words = list(LOG_LEVELS.values())
+    words = list(LOG_LEVELS)
     levels = () if arguments.level is None else tuple(words[words.index(arguments.level.capitalize()) :])
     leaving: SimpleQueue[str] = SimpleQueue()
     if arguments.follow:

@@ -120,7 +120,7 @@ def _run(settings: Settings, kind: type | None, log: Log, *, when_idle: str) -> 
         over.set()
     with _written_down(log):
         if not robot.callbacks.storage_broken:
-            wiring.prune(settings, log, robot.idle_run)
+            wiring.prune(settings, log, robot)
     jobs = robot.callbacks.jobs_done
     streams.tell(f"{robot.runner.machine.state}: {jobs} job{'' if jobs == 1 else 's'} done, exit code {exit_code}")
     return exit_code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import signal
 import sys
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
 from fsm_robot.cli.streams import print_json
 from fsm_robot.engine import machine_file
 from fsm_robot.engine.wording import did_you_mean
-from fsm_robot.errors import SettingsError
+from fsm_robot.errors import RobotError, SettingsError
 from fsm_robot.robot import machine
 from fsm_robot.simulator import explore, report
 from fsm_robot.simulator.explore import Finding, Tally
@@ -26,6 +27,8 @@ from fsm_robot.simulator.world import Setup
 
 BROKEN = 1
 SAID_EVERY_S = 5.0
+MOST_WORKERS = 61
+"""What Windows lets a process wait for."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--scenario", metavar="FILE", help="run the one scenario that a finding left behind")
     parser.add_argument("--machine", metavar="FILE", help=f"a machine file (default: {DEFAULT})")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share it (default: 1)")
     parser.add_argument("--no-shrink", action="store_true", help="leave a finding as large as it was found")
     parser.add_argument("--out", default="simulated", metavar="DIR", help="where findings go (default: simulated)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -52,6 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     gc.enable()
     if arguments.jobs < 1:
         raise SettingsError("--jobs must be at least 1")
+    if not 1 <= arguments.workers <= MOST_WORKERS:
+        raise SettingsError(f"--workers must be from 1 to {MOST_WORKERS}")
     faults = _faults(arguments.faults)
     path = machine_meant(arguments.machine)
     if not machine_file.load(path, None, ()).has_jobs:
@@ -61,11 +67,11 @@ def run(arguments: argparse.Namespace) -> int:
     watch = _Progress()
     if arguments.scenario:
         tally = Tally()
-        tally.add(*explore.run(setup, _scenario(Path(arguments.scenario))))
+        tally.add(explore.counted(*explore.run(setup, _scenario(Path(arguments.scenario)))))
     elif arguments.exhaustive:
         tally = explore.all_small(setup, watch=watch.see)
     else:
-        tally = explore.by_seed(setup, arguments.seed, arguments.jobs, faults, watch=watch.see)
+        tally = _by_seed(setup, faults, arguments, watch)
     watch.end()
     values = report.as_values(tally, setup.definition)
     told = [_tell(setup, finding, arguments) for finding in tally.findings]
@@ -74,6 +80,27 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print("\n\n".join([report.as_text(tally, setup.definition), *told]))
     return BROKEN if tally.findings else 0
+
+
+def _by_seed(setup: Setup, faults: list[str], arguments: argparse.Namespace, watch: _Progress) -> Tally:
+    seed, jobs, workers = arguments.seed, arguments.jobs, arguments.workers
+    if workers == 1:
+        return explore.by_seed(setup, seed, jobs, faults, watch=watch.see)
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import get_context
+
+    # Spawned on every system: what a worker knows is what it is told, on Linux too.
+    try:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_leave_ctrl_c) as executor:
+            return explore.by_seed(setup, seed, jobs, faults, watch=watch.see, executor=executor)
+    except (BrokenProcessPool, OSError) as error:
+        raise RobotError(f"--workers {workers}: a worker has ended before its time: {error}") from error
+
+
+def _leave_ctrl_c() -> None:
+    """Let the process that started this one say when it ends: both hear Ctrl-C, and one answer is enough."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _tell(setup: Setup, finding: Finding, arguments: argparse.Namespace) -> str:

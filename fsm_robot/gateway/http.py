@@ -135,11 +135,11 @@ class HttpGateway:
             self._post_updates = second.is_success
         self._reading.updated(answer)
 
-    def look(self, path: str) -> Answer:
-        """Ask with GET and the credential; return whatever the server answers. Raises `GatewayError`."""
-        body = FormBody(b"")
+    def look(self, path: str, method: str = "GET", content: bytes = b"") -> Answer:
+        """Ask once with the credential; return whatever the server answers. Raises `GatewayError`."""
+        body = FormBody(content)
         with self._edge(path, body):
-            return self._exchange(self._calls, "GET", path, body)
+            return self._exchange(self._calls, method, path, body)
 
     @property
     def proxy(self) -> Proxy | None:

@@ -28,8 +28,8 @@ LONGEST_ASSET_TEXT = 10_000
 LOW, NORMAL, HIGH = 0, 1, 2
 """Priorities of tasks. Only that a fresh one has 1 is published; the others are our reading of Low, Normal, High."""
 PRIORITY_WORDS: Mapping[int, str] = {LOW: "low", NORMAL: "normal", HIGH: "high"}
-# The numbers are published as a picture only; the sample that sends 1 is all there is, so the others are ours.
-LOG_LEVELS: Mapping[int, str] = {0: "Debug", 1: "Info", 2: "Notice", 3: "Warning", 4: "Error", 5: "Critical"}
+LOG_LEVELS = ("Debug", "Info", "Notice", "Warning", "Error", "Critical")
+"""From the lowest to the highest."""
 
 
 @attrs.frozen

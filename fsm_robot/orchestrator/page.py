@@ -109,7 +109,7 @@ def _task(look: Look) -> Any:
 
 
 def _lines(look: Look) -> Any:
-    words, level = list(LOG_LEVELS.values()), look.query.get("level", "")
+    words, level = list(LOG_LEVELS), look.query.get("level", "")
     levels = tuple(words[words.index(level) :]) if level in words else ()
     after, job = look.number("after"), look.query.get("job", "")
     return [line.to_json() for line in look.store.logs.newest(SHOWN_LINES, after=after, job=job, levels=levels)]

@@ -28,6 +28,8 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "log_after_end": ("take", "refuse"),
     "file_read": ("bytes", "base64", "base32", "base16"),
     "level": ("any", "text", "number"),
+    "level_numbers": ("debug0", "info1"),
+    "task_priority": ("low0", "low1"),
     "postponed": ("kept", "ignored"),
 }
 MEANINGS: Mapping[str, str] = {
@@ -47,6 +49,8 @@ MEANINGS: Mapping[str, str] = {
     "log_after_end": "whether a job that has ended may still log",
     "file_read": "how files/read gives a file",
     "level": "which levels log/create takes",
+    "level_numbers": "numbers of levels: Debug 0 up to Critical 5, or Info 1, Critical 2, Error 3, Warning 4, Debug 5",
+    "task_priority": "numbers of priorities: low 0, normal 1, high 2, or one more each; a fresh task has 1",
     "postponed": "whether task/update keeps the time of a postponed task",
     "log_limit": "how many lines a minute a robot may log, and what happens to more: off, 60/min:429, 60/min:drop",
     "verbs": "which verbs a call takes: CALL:VERB,VERB, such as task/update:POST; may be given for many calls",

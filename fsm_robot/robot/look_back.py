@@ -8,7 +8,7 @@ as lost. So no job is forgotten, none is run twice, and no outcome is sent that 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import attrs
@@ -28,7 +28,11 @@ ASKING = (
 
 
 def find_unsettled(
-    directory: Path, disk: Disk = SYSTEM_DISK, ledger: JobLedger | None = None, warn: Warn = lambda _: None
+    directory: Path,
+    disk: Disk = SYSTEM_DISK,
+    ledger: JobLedger | None = None,
+    warn: Warn = lambda _: None,
+    earlier: Sequence[str] | None = None,
 ) -> Unsettled | None:
     """Return the job that earlier runs left open, or None.
 
@@ -39,12 +43,13 @@ def find_unsettled(
         disk: Where it is.
         ledger: The list of jobs, asked where a job is open, a journal was changed, or no journal is there.
         warn: Told in one sentence what a person should look into.
+        earlier: The journals of earlier runs, where that is known.
 
     Raises:
         JournalError: A journal or the list of jobs cannot be read.
     """
     with disk_errors(directory, "read"):
-        names = journal_names(directory, disk)
+        names = journal_names(directory, disk) if earlier is None else earlier
     doubt: Unsettled | None = None
     for name in reversed(names):
         reading = read_run(directory / name, disk)

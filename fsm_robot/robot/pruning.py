@@ -21,6 +21,7 @@ from fsm_robot.robot.unsettled import OPENING, unsettled_in
 ALWAYS_KEPT = 10
 """Newest runs that stay whatever their age is: a clock that was set wrong must not empty the folder."""
 
+_MARK = f"{IDLE}{SUFFIX}"
 _STAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 Warn = Callable[[str], None]
 
@@ -34,40 +35,43 @@ class Kept(NamedTuple):
 
 
 def prune_runs(
-    directory: Path, kept: Kept, now: str, *, ledger: JobLedger, folder_of: Callable[[str], Path], warn: Warn
+    directory: Path,
+    names: Sequence[str],
+    kept: Kept,
+    now: str,
+    *,
+    ledger: JobLedger,
+    folder_of: Callable[[str], Path],
+    warn: Warn,
 ) -> int:
-    """Delete the runs that are over, and return how many; costs one listing of the folder where none is.
+    """Delete the runs that are over, and return how many.
 
     A run whose job has no delivered final status stays, and so does one that cannot be read: a person has to look.
 
     Args:
-        directory: The folder of the journals; the run that calls this has ended, and is among the newest.
+        directory: The folder of the journals.
+        names: What lies in it, oldest first; the run that calls this has ended, and is the last one.
         kept: What stays.
         now: The moment in UTC.
         ledger: Says of which jobs the end was delivered.
         folder_of: Job GUID -> its folder.
         warn: Told what could not be deleted.
     """
-    paths = _runs_in(directory)
-    if _many(_with_jobs(paths), kept.runs):
-        _mark_those_without_a_job(paths[:-1], warn)
-        paths = _runs_in(directory)
+    if _many(_with_jobs(names), kept.runs):
+        _mark_those_without_a_job([directory / name for name in _with_jobs(names[:-1])], warn)
+        names = journal_names(directory)
     deleted = 0
-    for path in due(paths, kept, now):
+    for name in due(names, kept, now):
         try:
-            deleted += _delete(path, ledger, folder_of)
+            deleted += _delete(directory / name, ledger, folder_of)
         except (OSError, JournalError) as error:
             warn(str(error))
     return deleted
 
 
-def _runs_in(directory: Path) -> list[Path]:
-    return [directory / name for name in journal_names(directory)]
-
-
 def _mark_those_without_a_job(paths: Sequence[Path], warn: Warn) -> None:
     """Tell them from runs with jobs: wake-ups that died, and those of a version that marked none."""
-    for path in _with_jobs(paths):
+    for path in paths:
         try:
             if not _speaks_of_a_job(path):
                 mark_idle(path)
@@ -75,39 +79,35 @@ def _mark_those_without_a_job(paths: Sequence[Path], warn: Warn) -> None:
             warn(str(error))
 
 
-def mark_idle(path: Path) -> None:
-    """Say in the name of a run that it had no job, when it has ended. Raises `OSError`."""
-    path.rename(path.with_name(f"{run_name(path)}{IDLE}{SUFFIX}"))
+def mark_idle(path: Path) -> Path:
+    """Say in the name of a run that it had no job, when it has ended; return the new one. Raises `OSError`."""
+    return path.rename(path.with_name(f"{run_name(path)}{_MARK}"))
 
 
-def due(paths: Sequence[Path], kept: Kept, now: str) -> list[Path]:
-    """Return the runs to delete, oldest first, by their names alone; `paths` are in the order of the runs.
+def due(names: Sequence[str], kept: Kept, now: str) -> list[str]:
+    """Return the journals to delete, oldest first, by their names alone; `names` are in the order of the runs.
 
     They are gathered, so that not every wake-up deletes one: a tenth more than `kept.runs` or `kept.idle_runs`, and a
     day more than `kept.days`, start it.
     """
-    old = set(paths[: max(0, len(paths) - ALWAYS_KEPT)])
-    with_jobs, limit = _with_jobs(paths), datetime.fromisoformat(now) - timedelta(days=kept.days)
-    found: set[Path] = set()
+    with_jobs, idle = _with_jobs(names), [name for name in names if name.endswith(_MARK)]
+    limit = datetime.fromisoformat(now) - timedelta(days=kept.days)
+    found: set[str] = set()
     if _many(with_jobs, kept.runs) or (with_jobs and _began(with_jobs[0]) < _stamp(limit - timedelta(days=1))):
         found.update(with_jobs[: max(0, len(with_jobs) - kept.runs)])
-        found.update(path for path in with_jobs if _began(path) < _stamp(limit))
-    idle = [path for path in paths if _is_marked(path)]
+        found.update(name for name in with_jobs if _began(name) < _stamp(limit))
     if _many(idle, kept.idle_runs):
         found.update(idle[: len(idle) - kept.idle_runs])
-    return [path for path in paths if path in found & old]
+    # Most wake-ups delete nothing, and must not look at every name once more for that.
+    return [name for name in names[: max(0, len(names) - ALWAYS_KEPT)] if name in found] if found else []
 
 
-def _many(paths: Sequence[Path], kept: int) -> bool:
-    return len(paths) - kept > kept // 10
+def _many(names: Sequence[str], kept: int) -> bool:
+    return len(names) - kept > kept // 10
 
 
-def _with_jobs(paths: Sequence[Path]) -> list[Path]:
-    return [path for path in paths if not _is_marked(path)]
-
-
-def _is_marked(path: Path) -> bool:
-    return path.name.endswith(f"{IDLE}{SUFFIX}")
+def _with_jobs(names: Sequence[str]) -> list[str]:
+    return [name for name in names if not name.endswith(_MARK)]
 
 
 def _speaks_of_a_job(path: Path) -> bool:
@@ -115,9 +115,9 @@ def _speaks_of_a_job(path: Path) -> bool:
     return any(f'"{name}"'.encode() in content for name in OPENING)
 
 
-def _began(path: Path) -> str:
+def _began(name: str) -> str:
     """Return the stamp in a journal's name; one without a stamp is as young as can be."""
-    stamp = path.name.partition("-")[2].partition(".")[0]
+    stamp = name.partition("-")[2].partition(".")[0]
     return stamp if _STAMP.fullmatch(stamp) else "9"
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from fsm_robot.engine import machine_file
 from fsm_robot.engine.channel import Channel
 from fsm_robot.engine.clock import SystemClock
 from fsm_robot.engine.inbox import QueueInbox
-from fsm_robot.engine.journal.file import JournalFile
+from fsm_robot.engine.journal.file import JournalFile, journal_names
 from fsm_robot.engine.journal.identity import header
 from fsm_robot.engine.logs import Log
 from fsm_robot.engine.machine.core import RobotMachine
@@ -49,11 +50,6 @@ class Robot:
     inbox: QueueInbox
     gateway: Gateway
     journal: JournalFile
-
-    @property
-    def idle_run(self) -> Path | None:
-        """The journal of a run that has had no job so far; None after the first job."""
-        return None if self.callbacks.job else self.journal.path
 
 
 def callbacks_class(settings: Settings) -> type:
@@ -147,7 +143,10 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
     """Build a robot that takes jobs; nothing is sent and nothing is written yet."""
     definition = machine_for(settings, kind, cached=True)
     options = _options(settings, own_settings_of(settings, kind))
-    inbox, journal = QueueInbox(), _journal(settings, definition)
+    directory = settings.storage_directory / "journal"
+    # One listing serves the whole run: the lock is held, so nobody adds a journal.
+    earlier = cache(lambda: tuple(journal_names(directory)))
+    inbox, journal = QueueInbox(), _journal(settings, definition, earlier)
     ports = _ports(settings, inbox, journal, log, when_idle)
     if settings.heartbeat.interval_s < SHORTEST_USUAL_INTERVAL_S:
         log.warning(
@@ -161,14 +160,15 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
     return Robot(runner, runner.callbacks, inbox, ports.gateway, journal)
 
 
-def _journal(settings: Settings, definition: Definition) -> JournalFile:
+def _journal(settings: Settings, definition: Definition, earlier: Callable[[], Sequence[str]]) -> JournalFile:
     directory = settings.storage_directory / "journal"
     return JournalFile(
         directory,
-        header(directory, definition, settings.orchestrator.robot_guid),
+        header(directory, definition, settings.orchestrator.robot_guid, earlier()),
         SystemClock(),
         redactor_for(settings),
         make_room=lambda: machine_file.give_up_cache(settings.storage_directory),
+        earlier=earlier,
     )
 
 
@@ -188,7 +188,7 @@ def _ports(settings: Settings, inbox: QueueInbox, journal: JournalFile, log: Log
         log=log,
         journal=journal,
         ledger=ledger,
-        past=_Past(directory, ledger, log, settings.scripts.keep_job_files),
+        past=_Past(directory, journal, ledger, log, settings.scripts.keep_job_files),
         leave=Session(log, when_idle, settings.session.log_off_command, worker.is_idle).leave,
     )
 
@@ -224,17 +224,16 @@ def _now(runner: Runner[Callbacks]) -> dict[str, Any]:
     }
 
 
-def prune(settings: Settings, log: Log, idle_run: Path | None) -> None:
-    """Delete the old runs that the settings do not keep; the run of this process has ended.
-
-    `idle_run` is its journal if it had no job, and else None.
-    """
+def prune(settings: Settings, log: Log, robot: Robot) -> None:
+    """Delete the old runs that the settings do not keep; the run of `robot` has ended."""
     from fsm_robot.robot.pruning import Kept, mark_idle, prune_runs
 
-    storage = settings.storage_directory
-    if idle_run is not None:
+    storage, own = settings.storage_directory, robot.journal.path
+    if own is None:
+        return
+    if robot.callbacks.job is None:
         try:
-            mark_idle(idle_run)
+            own = mark_idle(own)
         except OSError as error:  # somebody reads it, on Windows: it is looked into when such runs are many
             log.debug("the journal of a run without a job was not marked", error=str(error))
 
@@ -245,6 +244,7 @@ def prune(settings: Settings, log: Log, idle_run: Path | None) -> None:
 
     deleted = prune_runs(
         storage / "journal",
+        [*(robot.journal.earlier() if robot.journal.earlier is not None else ()), own.name],
         Kept(settings.storage.keep_runs, settings.storage.keep_runs_days, settings.storage.keep_idle_runs),
         SystemClock().utc_now(),
         ledger=JobLedger(storage / "jobs" / "ledger.jsonl"),
@@ -258,13 +258,15 @@ def prune(settings: Settings, log: Log, idle_run: Path | None) -> None:
 @attrs.frozen(eq=False, repr=False)
 class _Past:
     directory: Path
+    journal: JournalFile
     ledger: JobLedger
     log: Log
     keep_job_files: bool
 
     def unsettled(self) -> Unsettled | None:
         """Return the job that earlier runs left open, or None."""
-        return find_unsettled(self.directory, ledger=self.ledger, warn=self.log.error)
+        earlier = self.journal.earlier() if self.journal.earlier is not None else None
+        return find_unsettled(self.directory, ledger=self.ledger, warn=self.log.error, earlier=earlier)
 
     def outcome(self, job_guid: str) -> str:
         """Return how a job ended, or empty where no journal tells."""

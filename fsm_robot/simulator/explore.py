@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+import json
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Executor
+from functools import lru_cache
+from itertools import islice
 
 import attrs
 
+from fsm_robot.engine.machine.definition import Definition, from_values
+from fsm_robot.robot.callbacks import Callbacks
 from fsm_robot.simulator.chance import JOBS_PER_WORLD, scenario_by, with_raised, world_seed
 from fsm_robot.simulator.history import History
 from fsm_robot.simulator.invariants import Violation, violations
@@ -15,6 +21,9 @@ from fsm_robot.simulator.scenario import ALL_FAULTS, NETWORK_FAULTS, Fault, JobP
 from fsm_robot.simulator.world import Setup, World
 
 HOUR_S = 3600.0
+WORLDS_AT_ONCE = 4
+"""Worlds that a worker runs between two answers: asking costs nothing then, and a finding is told soon."""
+MOST_UNDER_WAY = 256
 Watch = Callable[["Tally"], None]
 
 
@@ -24,6 +33,45 @@ class Finding:
 
     scenario: Scenario
     violations: tuple[Violation, ...]
+
+
+@attrs.frozen
+class Counted:
+    """What one world came to; small enough to go from one process to another.
+
+    Attributes:
+        struck: Kind of fault -> how often it struck.
+        transitions: Keys of the edges that were taken.
+        sha256: Over every file that its robots left.
+        finding: Where it broke a promise.
+    """
+
+    jobs: int
+    lives: int
+    calls: int
+    virtual_s: float
+    struck: Counter[str]
+    transitions: frozenset[str]
+    sha256: bytes
+    finding: Finding | None
+
+
+def counted(world: World, history: History) -> Counted:
+    """Return what a world came to that has run; its history is checked here."""
+    digest = hashlib.sha256()
+    for path, content in history.files.items():
+        digest.update(path.encode() + b"\n" + content)
+    broken = violations(history)
+    return Counted(
+        jobs=len(world.scenario.jobs),
+        lives=world.lives,
+        calls=world.network.calls,
+        virtual_s=world.schedule.now_s,
+        struck=world.struck,
+        transitions=frozenset(world.transitions),
+        sha256=digest.digest(),
+        finding=Finding(world.scenario, tuple(broken)) if broken else None,
+    )
 
 
 @attrs.define
@@ -46,23 +94,21 @@ class Tally:
     findings: list[Finding] = attrs.field(factory=list)
     _digest: hashlib._Hash = attrs.field(factory=hashlib.sha256)
 
-    def add(self, world: World, history: History) -> None:
-        """Count a world that has run, and check its history."""
+    def add(self, one: Counted) -> None:
+        """Add what one world came to; the order is that of the worlds."""
         self.worlds += 1
-        self.jobs += len(world.scenario.jobs)
-        self.lives += world.lives
-        self.calls += world.network.calls
-        self.virtual_s += world.schedule.now_s
-        self.struck += world.struck
-        self.transitions |= world.transitions
-        for path, content in history.files.items():
-            self._digest.update(path.encode() + b"\n" + content)
-        broken = violations(history)
-        if broken:
-            self.findings.append(Finding(world.scenario, tuple(broken)))
+        self.jobs += one.jobs
+        self.lives += one.lives
+        self.calls += one.calls
+        self.virtual_s += one.virtual_s
+        self.struck += one.struck
+        self.transitions |= one.transitions
+        self._digest.update(one.sha256)
+        if one.finding is not None:
+            self.findings.append(one.finding)
 
     def digest(self) -> str:
-        """Return the SHA-256 over every file that the robots left: two runs of one seed agree in every byte."""
+        """Return the SHA-256 over those of the worlds: two runs of one seed agree in every byte of every file."""
         return self._digest.hexdigest()
 
 
@@ -80,17 +126,73 @@ def by_seed(
     *,
     most_findings: int = 1,
     watch: Watch | None = None,
+    executor: Executor | None = None,
 ) -> Tally:
-    """Run worlds until they have had `jobs` jobs together, or `most_findings` of them broke a promise."""
-    tally, number = Tally(), 0
-    fallible = any(spec.errors for spec in setup.definition.callbacks) and bool(faults)
-    while tally.jobs < jobs and len(tally.findings) < most_findings:
-        scenario = scenario_by(world_seed(seed, number), min(JOBS_PER_WORLD, jobs - tally.jobs), faults)
-        tally.add(*run(setup, with_raised(scenario) if fallible else scenario))
-        number += 1
+    """Run worlds until they have had `jobs` jobs together, or `most_findings` of them broke a promise.
+
+    With an executor its workers run them, a few at a time; what comes of it is the same to the byte, however many they
+    are. The class of callbacks has to be one that they can import.
+    """
+    tally = Tally()
+    plan = Plan(setup.definition, setup.callbacks_class, seed, jobs, tuple(faults))
+    worlds = (one for number in range(plan.worlds) for one in (plan.run(number, setup),))
+    for one in worlds if executor is None else _by_workers(plan, executor):
+        tally.add(one)
         if watch is not None:
             watch(tally)
+        if len(tally.findings) >= most_findings:
+            break
     return tally
+
+
+@attrs.frozen
+class Plan:
+    """Which worlds a seed means: world after world with 16 jobs each, so that anybody can run any of them."""
+
+    definition: Definition
+    callbacks_class: type[Callbacks]
+    seed: int
+    jobs: int
+    faults: tuple[str, ...]
+
+    @property
+    def worlds(self) -> int:
+        """How many there are."""
+        return -(-self.jobs // JOBS_PER_WORLD)
+
+    def run(self, number: int, setup: Setup) -> Counted:
+        """Run one of them, from 0."""
+        jobs = min(JOBS_PER_WORLD, self.jobs - number * JOBS_PER_WORLD)
+        scenario = scenario_by(world_seed(self.seed, number), jobs, self.faults)
+        fallible = self.faults and any(spec.errors for spec in self.definition.callbacks)
+        return counted(*run(setup, with_raised(scenario) if fallible else scenario))
+
+
+def _by_workers(plan: Plan, executor: Executor) -> Iterator[Counted]:
+    """Yield what the worlds came to in their order; few enough are under way that a finding ends the rest soon."""
+    firsts = iter(range(0, plan.worlds, WORLDS_AT_ONCE))
+    under_way = deque(executor.submit(run_some, plan, first) for first in islice(firsts, MOST_UNDER_WAY))
+    try:
+        while under_way:
+            done = under_way.popleft().result()
+            if (first := next(firsts, None)) is not None:
+                under_way.append(executor.submit(run_some, plan, first))
+            yield from done
+    finally:
+        for future in under_way:
+            future.cancel()
+
+
+def run_some(plan: Plan, first: int) -> list[Counted]:
+    """Run some worlds of a plan, in a worker."""
+    machine = json.dumps(plan.definition.to_values())
+    setup = _setup_of(machine, plan.callbacks_class)  # type: ignore[arg-type]  # a class can be hashed, whatever its objects
+    return [plan.run(number, setup) for number in range(first, min(first + WORLDS_AT_ONCE, plan.worlds))]
+
+
+@lru_cache(maxsize=1)
+def _setup_of(machine: str, callbacks_class: type[Callbacks]) -> Setup:
+    return Setup(from_values(json.loads(machine)), callbacks_class)
 
 
 def all_small(setup: Setup, *, most_findings: int = 1, watch: Watch | None = None) -> Tally:
@@ -98,9 +200,9 @@ def all_small(setup: Setup, *, most_findings: int = 1, watch: Watch | None = Non
     tally = Tally()
     for scenario in small_scenarios(setup):
         world, history = run(setup, scenario)
-        tally.add(world, history)
+        tally.add(counted(world, history))
         for crash in _crashes(world.effects):
-            tally.add(*run(setup, attrs.evolve(scenario, faults=(*scenario.faults, crash))))
+            tally.add(counted(*run(setup, attrs.evolve(scenario, faults=(*scenario.faults, crash)))))
             if len(tally.findings) >= most_findings:
                 return tally
         if watch is not None:

@@ -806,7 +806,11 @@ def _group_is_alive(group: int) -> bool:
 
 
 def _wait_for_children_again() -> None:
-    """Let children be waited for: whoever starts the robot may have had the system throw their ends away."""
+    """Let children be waited for: whoever starts the robot may have had the system throw their ends away.
+
+    `run` has set all of its signals right by now. A program that embeds the worker keeps its own but for this one: an
+    ignored SIGCHLD would make each script a success.
+    """
     if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 

@@ -19,6 +19,7 @@ CONVERTERS = {
     "engine/own_settings.py",
     # JSON of the orchestrator.
     "gateway/payloads.py",
+    "gateway/probe.py",
     # The file of the job, as a script reads it.
     "job.py",
     # What the ssl module tells of a certificate.

@@ -173,6 +173,25 @@ def test_name_does_nothing_to_the_terminal(folder: Path, capsys: pytest.CaptureF
     assert "\\x1b[2Jотчёт\\n" in capsys.readouterr().out
 
 
+def test_jobs_are_the_newest_and_say_what_is_left_out(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A million jobs fill no screen and no memory, and nobody takes a part for the whole."""
+    monkeypatch.setattr("fsm_robot.cli.orchestrator.SHOWN_JOBS", 2)
+    store = Store(folder / "orchestrator.sqlite")
+    for name in ("a", "b", "c"):
+        store.enqueue(name)
+
+    assert main(["orchestrator", "jobs"]) == 0
+    some = capsys.readouterr()
+    assert main(["orchestrator", "jobs", "--all"]) == 0
+    every = capsys.readouterr()
+
+    assert [line.split()[-1] for line in some.out.splitlines()] == ["script", "b", "c"]
+    assert some.err == "1 older jobs are left out; --all lists them\n"
+    assert ([line.split()[-1] for line in every.out.splitlines()], every.err) == (["script", "a", "b", "c"], "")
+
+
 def test_faults_are_ordered_listed_and_cleared(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """From another terminal, at run time."""
     Store(folder / "orchestrator.sqlite").enqueue("x")

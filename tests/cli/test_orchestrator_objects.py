@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -294,3 +296,31 @@ def test_what_is_not_there_is_told(folder: Path, store: Store, capsys: pytest.Ca
     told = capsys.readouterr().err
     assert "none" in told
     assert "Traceback" not in told
+
+
+def test_serve_does_as_it_was_told(folder: Path, store: Store) -> None:
+    """`--quirk`, `--like` below it, `--show-data`, in a process of its own."""
+    (folder / "server.toml").write_text('[quirks]\nempty_last = "null"\nabsent = "reset"\n', encoding="utf-8")
+    store.tasks.add(store.queues.add("q"), "t", '{"a": "wort-17"}')
+    store.queues.add("empty")
+    command = [sys.executable, "-I", "-m", "fsm_robot", "orchestrator", "serve", "--port", "0", "--like", "server.toml"]
+    command += ["--quirk", "empty_last=false", "--show-data"]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        url = next(word for word in process.stdout.readline().split() if word.startswith("http"))
+        token = base64.b64encode(GUID.encode()).decode()
+
+        def asked(path: str, method: str = "GET", body: bytes | None = None) -> str:
+            request = urllib.request.Request(url + path, body, {"Authorization": f"Basic {token}"}, method=method)
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+                return str(answer.read().decode())
+
+        assert asked("/api/queue/lastTask/empty") == "false"
+        assert "wort-17" in asked("/task.json?guid=t")
+        asked("/api/task/update", "PUT", b"name=t&comment=c")
+        asked("/api/task/update", "PUT", b"name=t&priority=2")
+        assert json.loads(asked("/api/task/read/t"))["comment"] == ""
+    finally:
+        process.kill()
+        process.communicate()

@@ -77,7 +77,8 @@ class Api:
     ) -> tuple[int, Mapping[str, str], Any]:  # fmt: skip
         """Return the status, the headers and what is answered."""
         token = base64.b64encode(self.guid.encode()).decode()
-        path = "/".join(quote(part, safe="") for part in call.split("/"))
+        call, _, query = call.partition("?")
+        path = "/".join(quote(part, safe="") for part in call.split("/")) + (f"?{query}" if query else "")
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE_S)
         sent = {"Authorization": f"Basic {token}", "Content-Type": "application/x-www-form-urlencoded"}
         data = urlencode(fields, errors="surrogateescape").encode() if body is None else body

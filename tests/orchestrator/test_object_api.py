@@ -138,6 +138,8 @@ def test_last_task_shows_the_oldest_new_one_and_reserves_nothing(api: Api, made:
     assert (first["status"], json.loads(first["parameters"])) == ("0", {"сумма": 17})
     api("PUT", "task/update", guid=first["guid"], status=1)
     assert api("GET", "queue/lastTask/Счета") == []
+    status, _, found = api.whole("GET", "queue/lastTask/Счета?status=1")
+    assert (status, found["guid"]) == (200, first["guid"])
 
 
 def test_take_and_settle_as_the_sdk_does(api: Api, robot: OpenRobot) -> None:

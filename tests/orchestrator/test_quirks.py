@@ -159,6 +159,26 @@ def level(api: Api, value: str) -> bool:
     return taken == {"any": [True, True], "text": [True, False], "number": [False, True]}[value]
 
 
+def level_numbers(api: Api, value: str) -> bool:
+    for number in range(7):
+        api.tried("POST", "log/create", message="x", level=number)
+    levels = ["Debug", "Info", "Notice", "Warning", "Error", "Critical"]
+    expected = {"debug0": levels, "info1": ["Info", "Critical", "Error", "Warning", "Debug"]}
+    return [line.level for line in api.server.store.logs.newest()] == expected[value]
+
+
+def task_priority(api: Api, value: str) -> bool:
+    where = queue(api)
+    statuses = [api.tried("POST", "task/create", name=str(n), queue_guid=where, priority=n)[0] for n in range(4)]
+    order = [row["name"] for row in api("POST", f"task/filter/list/{where}", Name="q")]
+    shown = row(api, task(api, queue=where))["priority"]
+    high = api("POST", f"task/filter/list/{where}", Name="q", priority=order[0])
+    assert (shown, [each["name"] for each in high]) == ("1", order[:1])
+    return (statuses, order) == (
+        ([200, 200, 200, 400], ["2", "1", "0"]) if value == "low0" else ([400, 200, 200, 200], ["3", "2", "1"])
+    )
+
+
 def postponed(api: Api, value: str) -> bool:
     guid = task(api)
     api("PUT", "task/update", guid=guid, status=5, postponed="2999-01-01 00:00:00")
@@ -170,7 +190,7 @@ PROOFS: dict[str, Callable[[Api, str], bool]] = {
     proof.__name__: proof
     for proof in (
         empty_last, task_rows, task_read, parameters, names, absent, job_field, add_tag, filters, duplicate, unknown,
-        no_credential, log_answer, log_after_end, file_read, level, postponed,
+        no_credential, log_answer, log_after_end, file_read, level, level_numbers, task_priority, postponed,
     )
 }  # fmt: skip
 MATRIX = [(name, value) for name, values in CHOICES.items() for value in values]

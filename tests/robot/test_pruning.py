@@ -5,7 +5,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from fsm_robot.engine.journal.file import JournalFile, journals, run_name
+from fsm_robot.engine.journal.file import JournalFile, journal_names, journals, run_name
 from fsm_robot.engine.machine.core import Step
 from fsm_robot.engine.machine.events import Event
 from fsm_robot.engine.redact import Redactor
@@ -16,8 +16,8 @@ NOW = "2026-11-23T00:00:00.000000Z"
 OLD, NEW = "20260101T000000Z", "20261122T000000Z"
 
 
-def names(*stamps: str) -> list[Path]:
-    return [Path(f"{number:06d}-{stamp}.jsonl") for number, stamp in enumerate(stamps, start=1)]
+def names(*stamps: str) -> list[str]:
+    return [f"{number:06d}-{stamp}.jsonl" for number, stamp in enumerate(stamps, start=1)]
 
 
 def test_nothing_is_due_while_the_count_is_only_a_little_over() -> None:
@@ -41,13 +41,13 @@ def test_age_starts_the_deleting_once_a_day() -> None:
 
 def test_name_without_a_stamp_is_never_due_by_age() -> None:
     """What the name does not tell is no reason to delete."""
-    assert due([Path("000001-note.jsonl"), *names(*[NEW] * 20)[1:]], Kept(1000, 30), NOW) == []
+    assert due(["000001-note.jsonl", *names(*[NEW] * 20)[1:]], Kept(1000, 30), NOW) == []
 
 
 def test_runs_without_a_job_have_a_count_of_their_own_and_no_age() -> None:
     """A year of wake-ups takes no run with a job along, and the other way round."""
-    idle = [Path(f"{number:06d}-{OLD}.idle.jsonl") for number in range(1, 112)]
-    jobs = [Path(f"{number:06d}-{NEW}.jsonl") for number in range(200, 300)]
+    idle = [f"{number:06d}-{OLD}.idle.jsonl" for number in range(1, 112)]
+    jobs = [f"{number:06d}-{NEW}.jsonl" for number in range(200, 300)]
 
     assert due([*idle[:-1], *jobs], Kept(100, 30, 100), NOW) == []
     assert due([*idle, *jobs], Kept(100, 30, 100), NOW) == idle[:11]
@@ -104,6 +104,7 @@ def prune(folder: Path, days: float = 30) -> int:
     ledger, warnings = JobLedger(folder / "jobs" / "ledger.jsonl"), list[str]()
     deleted = prune_runs(
         folder / "journal",
+        journal_names(folder / "journal"),
         Kept(10, days, 10),
         NOW,
         ledger=ledger,
@@ -174,7 +175,7 @@ def test_folder_that_cannot_be_deleted_is_said_and_the_rest_goes_on(
     ledger = JobLedger(tmp_path / "ledger.jsonl")
 
     kept = {"ledger": ledger, "folder_of": lambda job: tmp_path / job, "warn": warnings.append}
-    assert prune_runs(tmp_path / "journal", Kept(10, 30), NOW, **kept) == 1  # type: ignore[arg-type]
+    assert prune_runs(tmp_path / "journal", journal_names(tmp_path / "journal"), Kept(10, 30), NOW, **kept) == 1  # type: ignore[arg-type]
     assert first.exists()
     assert not second.exists()
     assert "in use" in warnings[0]

@@ -72,8 +72,10 @@ class Seen:
         return [EFFECTS[each.kind, each.name] for each in self.case.troubles]
 
     def text(self, name: str) -> str:
-        """Return a file that was left, as text."""
-        return self.files.get(name, b"").decode("utf-8", "replace")
+        """Return a file that was left, as text; the console may have an encoding of its own."""
+        trouble = self.case.trouble("encoding") if name.startswith("console") else None
+        wide = trouble is not None and trouble.values["encoding"] == "utf-16"
+        return self.files.get(name, b"").decode("utf-16-le" if wide else "utf-8", "replace")
 
     @property
     def owner_died(self) -> bool:
@@ -296,7 +298,7 @@ def words_tell(seen: Seen) -> Iterator[str]:
     lives = seen.of("life_ended")
     readable = all(effect.console for effect in seen.effects) and not seen.of("stuck")
     readable = readable and not any(fact.text.startswith("console") for fact in seen.of("raised"))
-    if readable and lives and lives[-1].number == 0 and not _says(seen, "exit code 0"):
+    if readable and lives and lives[-1].number == 0 and "exit code 0" not in seen.text("console.out"):
         yield "the console does not say how the robot ended"
 
 
@@ -305,10 +307,6 @@ def _excused(seen: Seen, bad: str) -> bool:
     if seen.owner_died and bad.startswith(("Traceback", "Exception in thread")):
         return True
     return _interrupted_early(seen) or (bool(seen.of("raised")) and bad == "Logging error")
-
-
-def _says(seen: Seen, text: str) -> bool:
-    return any(text.encode(encoding) in seen.files.get("console.out", b"") for encoding in ("ascii", "utf-16-le"))
 
 
 def _interrupted_early(seen: Seen) -> bool:

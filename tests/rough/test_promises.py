@@ -148,6 +148,18 @@ def test_each_run_that_dies_of_a_callback_must_name_it() -> None:
     assert promises(attrs.evolve(seen, files=files)) == []
 
 
+def test_console_is_read_in_its_own_encoding() -> None:
+    """What it says counts there, too."""
+    seen = attrs.evolve(
+        SEEN, case=attrs.evolve(CASE, troubles=(Trouble("terminal", "encoding", {"encoding": "utf-16"}),))
+    )
+    good = FILES["console.out"].decode().encode("utf-16")
+    bad = "Traceback (most recent call last):\n".encode("utf-16")
+
+    assert promises(attrs.evolve(seen, files={**FILES, "console.out": good})) == []
+    assert promises(attrs.evolve(seen, files={**FILES, "console.out": good, "console.err": bad})) == ["words_tell"]
+
+
 def test_every_promise_is_broken_by_one_of_these_tests() -> None:
     """A promise that nothing here breaks could have gone blind."""
     text = Path(__file__).read_text(encoding="utf-8")

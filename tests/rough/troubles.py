@@ -843,6 +843,17 @@ _ALL = (
         exits=(-9,),
         statuses=(5,),
     ),
+    Effect(
+        "killed",
+        "by -9 as nobody",  # who may make no control group
+        _draw_kills,
+        prepare=_account,
+        launch=_is_killed,
+        evidence=_was_killed,
+        scripts=("empty_environment", "empty_environment", "family"),
+        exits=(-9,),
+        statuses=(5,),
+    ),
     Effect("killed", "told to leave", _draw_leave, launch=_is_told_to_leave, evidence=_was_told, exits=(6,)),
     Effect("killed", "told by its script", evidence=_script_told, scripts=("tells_the_robot",), exits=(6,)),
     Effect(
@@ -901,8 +912,9 @@ def go_together(one: Trouble, other: Trouble) -> bool:
     kinds, names = {one.kind, other.kind}, {one.name, other.name}
     if names & _ALONE:
         return False
-    if ("limits" in kinds or "folder not to be read" in names) and "interpreter" in names:
+    nobodys = "limits" in kinds or "by -9 as nobody" in names
+    if (nobodys or "folder not to be read" in names) and "interpreter" in names:
         return False
-    if "limits" in kinds and ("disk" in kinds or "wrapper" in names):
+    if nobodys and ("disk" in kinds or "wrapper" in names):
         return False  # the account has to own what is mounted or stands in the way
     return not any(pair <= names for pair in _APART)

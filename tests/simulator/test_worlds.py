@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import attrs
@@ -81,6 +83,17 @@ def test_seed_decides_every_byte(setup: Setup) -> None:
     assert first != other
 
 
+@pytest.mark.parametrize("faults", [tuple(ALL_FAULTS), ()], ids=["faults", "none"])
+def test_workers_find_the_same_to_the_byte(setup: Setup, faults: tuple[str, ...]) -> None:
+    """Who shares the work changes nothing of it: not the bytes, not the figures, not their order."""
+    alone = explore.by_seed(setup, 5, 200, faults)
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
+        shared = explore.by_seed(setup, 5, 200, faults, executor=executor)
+
+    assert shared.jobs == alone.jobs == 200
+    assert (shared.digest(), shared.struck, shared.transitions) == (alone.digest(), alone.struck, alone.transitions)
+
+
 def test_same_seed_in_two_processes_prints_the_same_bytes() -> None:
     """Neither the order of hashes nor anything else of a process leaks into a run."""
     command = [sys.executable, "-m", "fsm_robot", "simulate", "--seed", "5", "--jobs", "64", "--json"]
@@ -153,6 +166,17 @@ class KillsNobody(Callbacks):
 
     def kill_script(self, step: Step) -> None:
         return
+
+
+def test_workers_stop_at_the_same_finding(setup: Setup) -> None:
+    """The first broken promise is the first one by number, whoever found another one sooner."""
+    broken = Setup(setup.definition, ForgetsTheLedger)
+    alone = explore.by_seed(broken, 1, 6000)
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
+        shared = explore.by_seed(broken, 1, 6000, executor=executor)
+
+    assert alone.findings
+    assert (shared.findings, shared.worlds) == (alone.findings, alone.worlds)
 
 
 @pytest.mark.parametrize(
@@ -246,3 +270,22 @@ def test_json_says_the_same_as_the_text(capsys: pytest.CaptureFixture[str]) -> N
     assert f"{values['jobs']} jobs in {values['worlds']} worlds" in text
     assert values["files_sha256"] in text
     assert "promises broken: none" in text
+
+
+@pytest.mark.parametrize("workers", ["0", "62"])
+def test_number_of_workers_that_cannot_be_is_one_sentence(workers: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 2, as for every option that is wrong."""
+    assert main(["simulate", "--workers", workers, "--jobs", "16"]) == 2
+    assert capsys.readouterr().err.endswith("--workers must be from 1 to 61\n")
+
+
+def test_command_with_workers_prints_what_it_prints_without(tmp_path: Path) -> None:
+    """From the command line, in processes of their own."""
+    command = [sys.executable, "-m", "fsm_robot", "simulate", "--seed", "3", "--jobs", "100"]
+
+    alone, shared = (
+        subprocess.run([*command, *more], cwd=tmp_path, capture_output=True, timeout=100, check=True).stdout
+        for more in ([], ["--workers", "2"])
+    )
+
+    assert shared == alone

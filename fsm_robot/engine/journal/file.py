@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -24,7 +24,7 @@ IDLE = ".idle"
 """Stands before the suffix in the name of a run that had no job, from its end on: a listing tells which runs count."""
 SYSTEM_DISK = SystemDisk()
 # A file that somebody put beside the journals is none of them.
-_NAME = re.compile(r"[0-9]{1,18}-.*\.jsonl")
+_NUMBERED = re.compile(r"[0-9]{1,18}-")
 _FULL = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
 _MOST_WAITING = 1000
 
@@ -35,6 +35,7 @@ class JournalFile:
 
     Attributes:
         make_room: Called when the disk is full; gives something up and returns True, or has nothing left to give.
+        earlier: Names the journals that are there already, so that a wake-up lists ten thousand of them once.
     """
 
     directory: Path
@@ -43,6 +44,7 @@ class JournalFile:
     redactor: Redactor
     disk: Disk = SYSTEM_DISK
     make_room: Callable[[], bool] = lambda: False
+    earlier: Callable[[], Sequence[str]] | None = None
     path: Path | None = None
     _file: AppendedFile | None = None
     _whole_bytes: int = 0
@@ -125,7 +127,9 @@ class JournalFile:
     def _open(self) -> AppendedFile:
         stamp = self.clock.utc_now()
         # The number, not the clock, gives the order: clocks are set back.
-        names = journal_names(self.directory, self.disk)
+        # A second try may find the file of the first one there.
+        known = self.earlier() if self.earlier is not None and self.path is None else None
+        names = journal_names(self.directory, self.disk) if known is None else known
         number = _number(names[-1]) + 1 if names else 1
         compact = stamp[:19].replace("-", "").replace(":", "")
         self.path = self.directory / f"{number:06d}-{compact}Z{SUFFIX}"
@@ -161,7 +165,12 @@ def journals(directory: Path, disk: Disk = SYSTEM_DISK) -> list[Path]:
 
 def journal_names(directory: Path, disk: Disk = SYSTEM_DISK) -> list[str]:
     """Return the names of the robot's own journals in its folder, oldest run first; an absent folder has none."""
-    return sorted(filter(_NAME.fullmatch, disk.names(directory)), key=lambda name: (_number(name), name))
+    names = [name for name in disk.names(directory) if name.endswith(SUFFIX) and _NUMBERED.match(name)]
+    names.sort()
+    # Numbers of one width sort like texts, which is all that a wake-up beside ten thousand kept runs can afford.
+    if names and len({name.index("-") for name in names}) > 1:
+        names.sort(key=lambda name: (_number(name), name))
+    return names
 
 
 def run_name(path: Path) -> str:
@@ -170,7 +179,7 @@ def run_name(path: Path) -> str:
 
 
 def _number(name: str) -> int:
-    return int(name.partition("-")[0]) if _NAME.fullmatch(name) else 0
+    return int(name.partition("-")[0]) if _NUMBERED.match(name) and name.endswith(SUFFIX) else 0
 
 
 def read_journal(path: Path, disk: Disk = SYSTEM_DISK) -> tuple[list[Record], str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -15,30 +16,39 @@ from fsm_robot.engine.machine.definition import Definition
 SALT_BYTES = 8
 
 
-def header(directory: Path, definition: Definition, whose: str) -> dict[str, object]:
-    """Return what a new journal in `directory` begins with; `whose` is the robot's GUID, or what else names it."""
+def header(
+    directory: Path, definition: Definition, whose: str, earlier: Sequence[str] | None = None
+) -> dict[str, object]:
+    """Return what a new journal in `directory` begins with.
+
+    Args:
+        directory: The folder of the journals.
+        definition: The machine.
+        whose: The robot's GUID, or what else names it.
+        earlier: The journals that are there already, where that is known.
+    """
     return {
         "format": FORMAT,
         "machine": definition.name,
         "machine_sha256": definition.digest(),
         "program": __version__,
-        "robot": robot_identity(directory, whose),
+        "robot": robot_identity(directory, whose, earlier),
         "pid": os.getpid(),
     }
 
 
-def robot_identity(directory: Path, robot_guid: str) -> dict[str, str]:
+def robot_identity(directory: Path, robot_guid: str, earlier: Sequence[str] | None = None) -> dict[str, str]:
     """Return what the header of a new journal in `directory` says of the robot: a salt and a salted hash.
 
     The salt belongs to the folder: a new journal takes over that of the newest one. So the runs of one robot have one
     hash, two robots have two, and the same robot on two machines cannot be linked by who does not know its GUID.
     """
-    salt = _salt_in(directory) or os.urandom(SALT_BYTES).hex()
+    salt = _salt_in(directory, journal_names(directory) if earlier is None else earlier) or os.urandom(SALT_BYTES).hex()
     return {"salt": salt, "sha256": hashlib.sha256(f"{salt}{robot_guid.lower()}".encode()).hexdigest()}
 
 
-def _salt_in(directory: Path) -> str:
-    for name in reversed(journal_names(directory)):
+def _salt_in(directory: Path, names: Sequence[str]) -> str:
+    for name in reversed(names):
         try:
             with (directory / name).open(encoding="utf-8", errors="replace", newline="") as stream:
                 records, _ = read_lines(islice(stream, 1))

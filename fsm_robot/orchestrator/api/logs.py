@@ -10,6 +10,13 @@ from fsm_robot.orchestrator.protocol import Answer, GarbledRequestError
 from fsm_robot.orchestrator.published import log_row
 from fsm_robot.orchestrator.store import NoSuchError
 
+# The table is published as a picture only; all that is known is that a sample sends 1. The second is the order in which
+# the levels are named.
+LEVEL_NUMBERS = {
+    "debug0": dict(enumerate(LOG_LEVELS)),
+    "info1": dict(enumerate(("Info", "Critical", "Error", "Warning", "Debug"), 1)),
+}
+
 
 def create(asked: Asked) -> Answer:
     """Keep a line."""
@@ -48,8 +55,9 @@ def purge(asked: Asked) -> Answer:
 
 def _level(asked: Asked) -> str:
     text, takes = asked.text("level").strip(), asked.quirks["level"]
-    words = {word.lower(): word for word in LOG_LEVELS.values()} if takes != "number" else {}
-    numbers = {str(number): word for number, word in LOG_LEVELS.items()} if takes != "text" else {}
+    known = LEVEL_NUMBERS[asked.quirks["level_numbers"]]
+    words = {word.lower(): word for word in LOG_LEVELS} if takes != "number" else {}
+    numbers = {str(number): word for number, word in known.items()} if takes != "text" else {}
     found = {"": "Info", **words, **numbers}.get(text.lower())
     if found is None:
         raise GarbledRequestError(f"level must be one of {', '.join([*words.values(), *numbers])}")

@@ -24,7 +24,7 @@ def create(asked: Asked) -> Answer:
         "comment": asked.text("comment"),
         "deadline": asked.moment("deadline"),
         "tags": asked.text("tags"),
-        "priority": asked.number("priority", NORMAL, LOW, HIGH),
+        "priority": _priority(asked),
         "retries": asked.number("retries", queue.retries, 0, 100),
     }
     author = Author(asked.robot_id, _job_id(asked))
@@ -61,7 +61,7 @@ def update(asked: Asked) -> Answer:
         comment=("comment", asked.text),
         deadline=("deadline", asked.moment),
         tags=("tags", asked.text),
-        priority=("priority", lambda name: asked.number(name, NORMAL, LOW, HIGH)),
+        priority=("priority", lambda _: _priority(asked)),
         retries=("retries", lambda name: asked.number(name, 0, 0, 100)),
         parameters=("parameters", lambda _: _parameters(asked)),
     )
@@ -102,7 +102,22 @@ def remove_tag(asked: Asked) -> Answer:
 
 def full_row(asked: Asked, task: TaskRow) -> dict[str, Any]:
     """Return a task with its parameters, as lastTask shows it."""
-    return _row(asked, {**task_row(task), "parameters": parameters(task.parameters, asked.quirks["parameters"])})
+    return _row(
+        asked, {**_task_row(asked, task), "parameters": parameters(task.parameters, asked.quirks["parameters"])}
+    )
+
+
+def _task_row(asked: Asked, task: TaskRow) -> dict[str, Any]:
+    return {**task_row(task), "priority": task.priority + _lowest(asked)}
+
+
+def _priority(asked: Asked) -> int:
+    lowest = _lowest(asked)
+    return asked.number("priority", NORMAL, LOW + lowest, HIGH + lowest) - lowest
+
+
+def _lowest(asked: Asked) -> int:
+    return 1 if asked.quirks["task_priority"] == "low1" else 0
 
 
 def _row(asked: Asked, row: dict[str, Any]) -> dict[str, Any]:
@@ -147,7 +162,7 @@ def _filter(asked: Asked, name: str = "") -> TaskFilter:
         queue.row_id,
         status=None if status == 99 else status,
         name=name or wanted.text("taskname"),
-        priority=None if priority == 99 else priority,
+        priority=None if priority == 99 else priority - _lowest(asked),
         tags=wanted.text("tags"),
         created_after=wanted.moment("createdafter"),
         offset=wanted.number("offset", 0),

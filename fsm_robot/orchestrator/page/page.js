@@ -66,7 +66,7 @@ async function lookAtQueues() {
   setText(by("tasks-title"), "Tasks of " + chosen.name);
   const tasks = await get("/tasks.json?queue=" + queue + "&status=" + by("task-status").value);
   fill("tasks", tasks.map((t) => [t.guid, [
-    opener(t.guid.slice(0, 8), "task", t.guid, "look into task " + t.name), cell(t.name), cell(t.status_word, "status"), cell(t.tags),
+    opener(t.guid.slice(0, 8), "task", t.guid, "look into task " + t.name), cell(t.name), cell(t.status_word, "status"), cell(t.tags.replaceAll(";", "; ")),
     t.job ? opener(t.job.slice(0, 8), "job", t.job, "look into job " + t.job.slice(0, 8)) : cell(""), cell(t.robot, "id"), cell(t.comment),
     cell(clock(t.created), "time"), cell(clock(t.finished), "time"),
   ]]));

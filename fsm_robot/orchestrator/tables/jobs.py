@@ -31,10 +31,14 @@ _COLUMNS = ", ".join(
     f"{_COMPUTED.get(field.name, f'jobs.{field.name}')} AS {field.name}" for field in attrs.fields(JobRow)
 )
 _MOMENTS = ("created_at", "consumed_at", "started_at", "finished_at", "updated_at", "stop_after", "abort_after")
-# A job for a group is for whoever of it comes first.
-_MINE = (
-    "status = 1 AND consumed_at IS NULL AND is_deleted = 0 AND (robot_id IS NULL OR robot_id = :robot)"
-    " AND (group_id IS NULL OR group_id = (SELECT group_id FROM robots WHERE row_id = :robot))"
+# A job for a group is for whoever of it comes first. Four look-ups of one row each, and not one condition with `OR`:
+# that would walk through every job that waits for somebody else, a million of them at each heartbeat.
+_FIRST = " UNION ALL ".join(
+    "SELECT * FROM (SELECT row_id, guid, priority FROM jobs INDEXED BY jobs_waiting"  # noqa: S608 - our own words
+    f" WHERE status = 1 AND consumed_at IS NULL AND is_deleted = 0 AND robot_id {robot} AND group_id {group}"
+    " ORDER BY priority DESC, row_id LIMIT 1)"
+    for robot in ("IS NULL", "= :robot")
+    for group in ("IS NULL", "= (SELECT group_id FROM robots WHERE row_id = :robot)")
 )
 
 
@@ -79,7 +83,9 @@ class JobTable:
 
     def count(self) -> int:
         """Return how many jobs there are."""
-        return int(self.file.rows("SELECT COUNT(*) FROM jobs WHERE is_deleted = 0")[0][0])
+        # Numbers are given once and rows stay, so the last number is the count; to count a million takes 20 ms.
+        query = "SELECT COALESCE(MAX(row_id), 0) - (SELECT COUNT(*) FROM jobs WHERE is_deleted != 0) FROM jobs"
+        return int(self.file.rows(query)[0][0])
 
     def get(self, guid: str) -> JobRow:
         """Return one job; `last` is the youngest. Raises `NoSuchError`."""
@@ -114,8 +120,12 @@ class JobTable:
     def order_overdue(self) -> list[JobRow]:
         """Stop and abort the jobs whose time for it has come, and return those that this has ended."""
         now = self.file.now()
-        due = "finished_at IS NULL AND is_deleted = 0 AND (stop_after <= ? AND ordered = '' OR abort_after <= ?"
-        query = f"SELECT guid, abort_after <= ? AS abort FROM jobs WHERE {due} AND ordered != 'abort')"  # noqa: S608
+        # The first line is word for word that of the index `jobs_limited`: without it every heartbeat reads all jobs.
+        query = (
+            "SELECT guid, abort_after <= ? AS abort FROM jobs"
+            " WHERE finished_at IS NULL AND (stop_after IS NOT NULL OR abort_after IS NOT NULL) AND is_deleted = 0"
+            " AND (stop_after <= ? AND ordered = '' OR abort_after <= ? AND ordered != 'abort')"
+        )
         if self.file.row(query, now, now, now) is None:
             return []
         with self.file.transaction():
@@ -127,8 +137,7 @@ class JobTable:
         """Give the next job to a robot: the highest priority first, then the oldest; None where there is none."""
         now = self.file.now()
         with self.file.transaction() as db:
-            query = f"SELECT row_id, guid FROM jobs WHERE {_MINE} ORDER BY priority DESC, row_id LIMIT 1"  # noqa: S608
-            row = db.execute(query, {"robot": robot_id}).fetchone()
+            row = db.execute(f"{_FIRST} ORDER BY priority DESC, row_id LIMIT 1", {"robot": robot_id}).fetchone()
             if row is None:
                 return None
             values = {"robot_id": robot_id, "consumed_at": now, "updated_at": now}
@@ -145,8 +154,7 @@ class JobTable:
     def waits_for(self, robot_id: int) -> bool:
         """Return whether a job waits that this robot may take."""
         with self.file.reading() as db:
-            query = f"SELECT 1 FROM jobs WHERE {_MINE} LIMIT 1"  # noqa: S608 - our own words
-            return db.execute(query, {"robot": robot_id}).fetchone() is not None
+            return db.execute(f"{_FIRST} LIMIT 1", {"robot": robot_id}).fetchone() is not None
 
     def set_status(self, job: JobRow, robot_id: int | None, status: int, *, lax: bool = False) -> str:
         """Set what a robot says of a job; return why it may not, or an empty text."""

@@ -49,6 +49,7 @@ CREATE TABLE tasks (
     tags TEXT NOT NULL DEFAULT '', retries INTEGER NOT NULL DEFAULT 0, parent_task TEXT,
     parameters TEXT NOT NULL DEFAULT '{}', since TEXT NOT NULL, is_deleted INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX tasks_waiting ON tasks (queue_id, status, priority DESC, row_id);
+CREATE INDEX tasks_deadline ON tasks (queue_id, deadline) WHERE status = 0 AND deadline IS NOT NULL;
 CREATE INDEX tasks_since ON tasks (queue_id, status, since);
 CREATE INDEX tasks_names ON tasks (name);
 CREATE INDEX tasks_postponed ON tasks (postponed) WHERE status = 5;
@@ -81,7 +82,10 @@ CREATE TABLE jobs (
     abort_after TEXT, last_message TEXT NOT NULL DEFAULT '',
     ordered TEXT NOT NULL DEFAULT '', created_at TEXT NOT NULL, consumed_at TEXT, started_at TEXT, finished_at TEXT,
     updated_at TEXT NOT NULL, is_deleted INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX jobs_waiting ON jobs (priority DESC, row_id) WHERE status = 1 AND consumed_at IS NULL;
+CREATE INDEX jobs_waiting ON jobs (robot_id, group_id, priority DESC, row_id)
+    WHERE status = 1 AND consumed_at IS NULL AND is_deleted = 0;
+CREATE INDEX jobs_taken ON jobs (robot_id, consumed_at) WHERE consumed_at IS NOT NULL;
+CREATE INDEX jobs_deleted ON jobs (row_id) WHERE is_deleted != 0;
 CREATE INDEX jobs_limited ON jobs (row_id) WHERE finished_at IS NULL AND
     (stop_after IS NOT NULL OR abort_after IS NOT NULL);
 CREATE TABLE calls (
