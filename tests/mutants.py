@@ -427,8 +427,8 @@ CODE = [
     ),
     Mutant("a reported job stays open", UNSETTLED, '("job_reported", "report_refused")', '("report_refused",)'),
     Mutant("a refused job stays open", UNSETTLED, '("job_reported", "report_refused")', '("job_reported",)'),
-    Mutant("a late ending counts", UNSETTLED, ' and values["kind"] == "taken"', ""),
-    Mutant("an outcome is not read back", UNSETTLED, 'outcome=data["outcome"])', 'outcome="")', 1),
+    Mutant("a late ending counts", UNSETTLED, ' and step.kind == "taken"', ""),
+    Mutant("an outcome is not read back", UNSETTLED, "outcome=outcome)", 'outcome="")', 1),
 ]
 MUTANTS = {mutant.name: mutant for mutant in [*MACHINE, *CODE]}
 EXPLAINED = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 from xml.parsers import expat
 
 import attrs
@@ -72,7 +71,7 @@ def parse(data: bytes, file: str) -> Element:
 @attrs.define
 class _Builder:
     file: str
-    parser: Any
+    parser: expat.XMLParserType
     root: Element | None = None
     path: list[Element] = attrs.field(factory=list)
     seen: int = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 import attrs
 
@@ -46,7 +45,7 @@ def _report(fit: Fit) -> list[str]:
     return lines + [f"  step {found.step}, {found.at}: {found.message}." for found in fit.deviations]
 
 
-def _as_json(fits: list[Fit]) -> dict[str, Any]:
+def _as_json(fits: list[Fit]) -> dict[str, object]:
     return {
         "fitness": fitness(fits),
         "runs": len(fits),

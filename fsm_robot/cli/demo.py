@@ -12,7 +12,7 @@ import unicodedata
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 import attrs
 
@@ -54,7 +54,7 @@ class Act:
     script: str
     shows: str
     status: int
-    task: Mapping[str, Any] | None = None
+    task: Mapping[str, object] | None = None
     order: str = ""
 
 
@@ -142,7 +142,7 @@ def _write_settings(folder: Path, url: str) -> None:
     (folder / "robot.toml").write_text(robot_toml(values), encoding="utf-8")
 
 
-def _start_robot(folder: Path, console: Any) -> subprocess.Popen[bytes]:
+def _start_robot(folder: Path, console: IO[bytes]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-I", "-m", "fsm_robot", "run", "--no-log-off", "--config", str(folder / "robot.toml")]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FSM_ROBOT_")}
     # The robot talks to this machine only, whatever proxy the account has.
@@ -176,7 +176,7 @@ def _watch(robot: subprocess.Popen[bytes], store: Store, wanted: Mapping[str, Ac
     screen.show(store.jobs())
 
 
-def _order(store: Store, act: Act) -> Callable[[str], Any]:
+def _order(store: Store, act: Act) -> Callable[[str], object]:
     return store.order_stop if act.order == "stop" else store.order_abort
 
 

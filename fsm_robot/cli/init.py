@@ -7,7 +7,6 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 from fsm_robot.errors import SettingsError
 from fsm_robot.robot import legacy
@@ -139,7 +138,7 @@ def _must_be_new(file: Path) -> None:
         raise SettingsError(f"{file}: is already there; nothing was written. Move it away or choose another folder")
 
 
-def _complete(values: dict[tuple[str, str], Any], arguments: argparse.Namespace) -> None:
+def _complete(values: dict[tuple[str, str], object], arguments: argparse.Namespace) -> None:
     """Add URL and GUID, from the command line before all else; what nobody has told is asked for."""
     if arguments.url or ("orchestrator", "url") not in values:
         values["orchestrator", "url"] = arguments.url or _ask("URL of the Orchestrator: ", "--url")
@@ -172,9 +171,9 @@ def _somebody_can_answer() -> bool:
         return False  # closed, or no file at all
 
 
-def _taken_over(arguments: argparse.Namespace) -> dict[tuple[str, str], Any]:
+def _taken_over(arguments: argparse.Namespace) -> dict[tuple[str, str], object]:
     """Return what the vendor's settings.txt gives, and where the scripts are."""
-    values: dict[tuple[str, str], Any] = {}
+    values: dict[tuple[str, str], object] = {}
     if arguments.from_settings is not None:
         path = Path(arguments.from_settings) if arguments.from_settings else legacy.settings_file()
         found = legacy.read(path)

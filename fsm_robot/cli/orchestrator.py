@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
 
 from fsm_robot.cli import orchestrator_objects, orchestrator_probe
 from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
@@ -235,7 +234,7 @@ def _robots(arguments: argparse.Namespace, store: Store) -> int:
     return 0
 
 
-def _paused(robot: Mapping[str, Any]) -> str:
+def _paused(robot: Mapping[str, object]) -> str:
     return "paused" if robot["paused"] else ""
 
 

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from fsm_robot.engine.wording import shown
 from fsm_robot.errors import SettingsError
@@ -15,7 +14,7 @@ from fsm_robot.orchestrator.protocol import plain_guid
 from fsm_robot.orchestrator.store import Store
 
 
-def task_argument(text: str | None, where: str = "--task") -> Mapping[str, Any] | None:
+def task_argument(text: str | None, where: str = "--task") -> Mapping[str, object] | None:
     """Return the JSON object that `text`, or the file that it names, holds. Raises `SettingsError`."""
     if text is None:
         return None

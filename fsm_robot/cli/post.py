@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 from fsm_robot.cli.run import add_config
 from fsm_robot.engine import channel
@@ -39,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _data(text: str) -> dict[str, Any]:
+def _data(text: str) -> dict[str, object]:
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:

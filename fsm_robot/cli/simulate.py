@@ -9,7 +9,6 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import attrs
 
@@ -134,8 +133,7 @@ def _faults(text: str) -> list[str]:
 
 def _scenario(path: Path) -> Scenario:
     try:
-        values: Any = json.loads(path.read_text(encoding="utf-8"))
-        return scenario_from(values)
+        return scenario_from(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise SettingsError(f"--scenario: {path} cannot be read: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError) as error:

@@ -10,11 +10,14 @@ import io
 import os
 import sys
 from queue import Empty, SimpleQueue
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from fsm_robot.engine.wording import for_terminal
 from fsm_robot.errors import RobotError
 from fsm_robot.system import threads
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 if sys.platform == "win32":
     from fsm_robot.system import _windows as system
@@ -108,7 +111,7 @@ class BoundedStream(io.RawIOBase):
         """Return the descriptor below."""
         return self._raw.fileno()
 
-    def write(self, data: Any) -> int:
+    def write(self, data: ReadableBuffer) -> int:
         """Hand bytes on, or drop them where nobody has read for `STALL_S`. Raises `OSError`."""
         data = bytes(data)
         if self._stalled:
@@ -171,7 +174,7 @@ def guard() -> None:
     sys.stderr = _guarded(sys.stderr, GuardedErrors)
 
 
-def _guarded(stream: Any, kind: type[GuardedStream]) -> Any:
+def _guarded(stream: TextIO, kind: type[GuardedStream]) -> TextIO:
     if not isinstance(stream, io.TextIOWrapper):
         return stream
     # A Cyrillic name must not end the program where the code page of a pipe does not have it.
@@ -202,7 +205,7 @@ def complain(text: str) -> None:
         print(text, file=sys.stderr)
 
 
-def print_json(value: Any, indent: int | None = None) -> None:
+def print_json(value: object, indent: int | None = None) -> None:
     """Print JSON in ASCII: it is read alike whatever the code page of a pipe is."""
     import json
 

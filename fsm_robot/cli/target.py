@@ -8,7 +8,6 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import attrs
 
@@ -24,7 +23,7 @@ class Target:
     """Takes bytes; every refusal of the operating system becomes a sentence about `name`."""
 
     name: str
-    _write: Callable[[bytes], Any]
+    _write: Callable[[bytes], object]
 
     def write(self, data: bytes) -> None:
         """Write all of `data`. Raises `SettingsError`."""

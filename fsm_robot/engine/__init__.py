@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fsm_robot.engine.machine.core import Step
 from fsm_robot.engine.machine.events import Event
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ("Context", "Event", "Robot", "Step")
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import the loop and what it needs with its first use: who only writes callbacks needs `Event`."""
     if name == "Robot":
         from fsm_robot.engine.robot import Robot

@@ -8,12 +8,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from fsm_robot.errors import SettingsError
 
 
-def names_of(callbacks: Any) -> tuple[str, ...]:
+def names_of(callbacks: object) -> tuple[str, ...]:
     """Return what a machine file may call: public methods that can be called with one value, the step.
 
     Decorated ones are among them: what counts is how they can be called.
@@ -25,7 +24,7 @@ def names_of(callbacks: Any) -> tuple[str, ...]:
     return tuple(name for name in found if _takes_a_step(callbacks, name))
 
 
-def _takes_a_step(callbacks: Any, name: str) -> bool:
+def _takes_a_step(callbacks: object, name: str) -> bool:
     try:
         static = inspect.getattr_static(callbacks, name)
     except AttributeError:
@@ -43,14 +42,14 @@ def _takes_a_step(callbacks: Any, name: str) -> bool:
     return True
 
 
-def made(callbacks: Any, context: Any) -> Any:
+def made(callbacks: object, context: object) -> object:
     """Return the object itself, or what a class or function makes: with the context where it takes a value."""
     if not (isinstance(callbacks, type) or inspect.isfunction(callbacks)):
         return callbacks
     return callbacks(context) if _takes_a_value(callbacks) else callbacks()
 
 
-def _takes_a_value(factory: Callable[..., Any]) -> bool:
+def _takes_a_value(factory: Callable[..., object]) -> bool:
     try:
         inspect.signature(factory).bind(None)
     except TypeError:
@@ -60,7 +59,7 @@ def _takes_a_value(factory: Callable[..., Any]) -> bool:
     return not _takes_nothing(factory)
 
 
-def _takes_nothing(factory: Callable[..., Any]) -> bool:
+def _takes_nothing(factory: Callable[..., object]) -> bool:
     parameters = list(inspect.signature(factory).parameters.values())
     # One with a default of its own means something else than the context.
     return not any(each.default is each.empty and each.kind is not each.VAR_KEYWORD for each in parameters)

@@ -18,7 +18,6 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import attrs
 
@@ -45,7 +44,7 @@ MOST_CONNECTIONS = 64
 """How many may be open at a time: a script that opens them in a loop must not use up the robot's threads."""
 LOOK_AGAIN_S = 3600.0
 
-Answers = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+Answers = Callable[[Mapping[str, object]], Mapping[str, object]]
 
 
 @attrs.define(eq=False, repr=False)
@@ -65,7 +64,7 @@ class Channel:
     answer: Answers
     warn: Callable[..., None]
     ended: Callable[[], None] = lambda: None
-    job: Callable[[Mapping[str, Any]], Mapping[str, Any] | None] | None = None
+    job: Callable[[Mapping[str, object]], Mapping[str, object] | None] | None = None
     _token: str = attrs.field(factory=lambda: secrets.token_hex(16))
     _listener: local.Listener | None = None
     _begun: bool = False
@@ -186,7 +185,7 @@ class Channel:
             self.warn("a local request failed", error=repr(error))
         return False
 
-    def _answered(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _answered(self, request: Mapping[str, object]) -> Mapping[str, object]:
         token = request.get("token")
         if not (isinstance(token, str) and hmac.compare_digest(token.encode(), self._token.encode())):
             return {"error": "the token is not the one of this run"}
@@ -196,7 +195,7 @@ class Channel:
             return {"error": str(error), "exit_code": error.exit_code}
 
 
-def ask(folder: Path, request: Mapping[str, Any], within_s: float = ANSWERED_WITHIN_S) -> Mapping[str, Any]:
+def ask(folder: Path, request: Mapping[str, object], within_s: float = ANSWERED_WITHIN_S) -> Mapping[str, object]:
     """Ask the robot whose storage folder this is, and return its answer.
 
     Raises:
@@ -227,11 +226,12 @@ def ask(folder: Path, request: Mapping[str, Any], within_s: float = ANSWERED_WIT
         )
     answer = _object(received)
     if "error" in answer:
-        raise ChannelError(str(answer["error"]), int(answer.get("exit_code", 1)))
+        code = answer.get("exit_code")
+        raise ChannelError(str(answer["error"]), code if isinstance(code, int) else 1)
     return answer
 
 
-def _object(data: bytes) -> dict[str, Any]:
+def _object(data: bytes) -> dict[str, object]:
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):

@@ -42,11 +42,11 @@ class Context:
         """Return whether the robot has been told to leave: Ctrl-C, SIGTERM, the end of the session."""
         return self._inbox.leaving()
 
-    def post(self, event: str, data: Mapping[str, Any] | None = None) -> None:
+    def post(self, event: str, data: Mapping[str, object] | None = None) -> None:
         """Bring an event that stands under `inbox` in the machine file; from any thread, a state that waits gets it."""
         self._inbox.post(Event(event, dict(data or {})))
 
-    def after(self, seconds: float, event: str, data: Mapping[str, Any] | None = None) -> Callable[[], None]:
+    def after(self, seconds: float, event: str, data: Mapping[str, object] | None = None) -> Callable[[], None]:
         """Post an event later; return what cancels it. A time that belongs to a state stands in its `after` instead.
 
         Raises:

@@ -7,9 +7,9 @@ nothing to tell, and pays nothing for it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -44,23 +44,23 @@ class Log:
     _logger: Logger | None = None
     _file: LogFile | None = None
 
-    def debug(self, sentence: str, **values: Any) -> None:
+    def debug(self, sentence: str, **values: object) -> None:
         """Write what only a search for a fault needs."""
         self.write("debug", sentence, **values)
 
-    def info(self, sentence: str, **values: Any) -> None:
+    def info(self, sentence: str, **values: object) -> None:
         """Write what belongs to the story."""
         self.write("info", sentence, **values)
 
-    def warning(self, sentence: str, **values: Any) -> None:
+    def warning(self, sentence: str, **values: object) -> None:
         """Write what a person should look at some time."""
         self.write("warning", sentence, **values)
 
-    def error(self, sentence: str, **values: Any) -> None:
+    def error(self, sentence: str, **values: object) -> None:
         """Write what a person should look at now."""
         self.write("error", sentence, **values)
 
-    def write(self, level: str, sentence: str, **values: Any) -> None:
+    def write(self, level: str, sentence: str, **values: object) -> None:
         """Write one line at `level` (debug, info, warning or error)."""
         if LEVELS.index(level) < LEVELS.index(self.level.lower()):
             return
@@ -68,7 +68,7 @@ class Log:
             self._logger = self._open()
         self._logger.bind(story=story_of(sentence, values, self.redact)).log(level.upper(), "")
 
-    def crash(self, cause: BaseException | None, sentence: str, **values: Any) -> None:
+    def crash(self, cause: BaseException | None, sentence: str, **values: object) -> None:
         """Write the traceback of `cause`, if there is one, then the sentence, into the file alone.
 
         The console gets its one sentence from who ends the process.
@@ -122,7 +122,7 @@ class Log:
             logger.bind(story=f"robot.log cannot be written, this run is only told here: {error}").warning("")
 
 
-def story_of(sentence: str, values: dict[str, Any], redact: Callable[[str], str] = str) -> str:
+def story_of(sentence: str, values: Mapping[str, object], redact: Callable[[str], str] = str) -> str:
     """Return one line whatever the values hold: a line break in a script's message must not fake a log line."""
     shown = [f"{key}={_plain(value, redact)}" for key, value in values.items() if value not in (None, "", ())]
     # The whole line too: what a warning says comes as the sentence.
@@ -133,6 +133,6 @@ def _for_console(record: Record) -> bool:
     return "file_only" not in record["extra"]
 
 
-def _plain(value: Any, redact: Callable[[str], str]) -> str:
+def _plain(value: object, redact: Callable[[str], str]) -> str:
     text = shown(cut(", ".join(map(str, value)) if isinstance(value, tuple) else str(value), LONGEST_VALUE, redact))
     return f'"{text}"' if " " in text or not text else text

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import attrs
 
@@ -31,7 +30,7 @@ class Asked:
 
     definition: Definition
     inbox: QueueInbox
-    now: Callable[[], Mapping[str, Any]]
+    now: Callable[[], Mapping[str, object]]
     _over: bool = False
     _waiting: list[threading.Event] = attrs.field(factory=list)
 
@@ -41,7 +40,7 @@ class Asked:
         for written in tuple(self._waiting):
             written.set()
 
-    def __call__(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def __call__(self, request: Mapping[str, object]) -> Mapping[str, object]:
         """Answer one request. Raises `ChannelError`."""
         if request.get("ask") == "post":
             return self._post(request.get("event"), request.get("data", {}))
@@ -49,7 +48,7 @@ class Asked:
             return {"machine": self.definition.name, "pid": os.getpid(), **self.now()}
         raise ChannelError(f"this robot does not know the request {request.get('ask')!r}", 2)
 
-    def _post(self, event: object, data: object) -> Mapping[str, Any]:
+    def _post(self, event: object, data: object) -> Mapping[str, object]:
         if not isinstance(event, str) or event not in self.definition.posted:
             opened = ", ".join(self.definition.posted) or "no event"
             raise ChannelError(f"the machine file opens {opened} to `post`, not {event!r}; see `posted`", 2)

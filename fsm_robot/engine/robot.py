@@ -64,10 +64,10 @@ class Robot:
     def from_file(
         cls,
         machine: str | os.PathLike[str],
-        callbacks: Any,
+        callbacks: object,
         *,
         storage: str | os.PathLike[str],
-        settings: Any = None,
+        settings: object = None,
         times: Mapping[str, float] | None = None,
         level: str = "info",
         console: bool = True,
@@ -101,11 +101,11 @@ class Robot:
     def of(
         cls,
         definition: Definition,
-        callbacks: Any,
+        callbacks: object,
         log: Log,
         *,
         folder: Path,
-        settings: Any = None,
+        settings: object = None,
         times: Mapping[str, float] | None = None,
     ) -> Robot:
         """Build a robot of what is read already; see `from_file`."""
@@ -130,7 +130,7 @@ class Robot:
                 self._inbox.close()
                 self._log.close()
 
-    def post(self, event: str, data: Mapping[str, Any] | None = None) -> None:
+    def post(self, event: str, data: Mapping[str, object] | None = None) -> None:
         """Bring an event of the inbox, from any thread of this process."""
         self.context.post(event, data)
 
@@ -138,7 +138,7 @@ class Robot:
         """Ask the robot to leave, as Ctrl-C does; from any thread."""
         self._inbox.tell_to_leave(reason)
 
-    def _runner(self) -> Runner:
+    def _runner(self) -> Runner[object]:
         directory = self.folder / "journal"
         head = header(directory, self.definition, str(self.folder))
         journal = JournalFile(directory, head, self._clock, Redactor(), make_room=lambda: False)
@@ -188,7 +188,7 @@ class _Owner:
     def close(self) -> None:
         return None
 
-    def now(self) -> Mapping[str, Any]:
+    def now(self) -> Mapping[str, object]:
         """Return what the robot does at this moment."""
         step = self.context.step
         return {"state": step.dest if step else "", "since": self.since}

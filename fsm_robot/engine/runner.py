@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Generic, TypeVar
 
 import attrs
 
@@ -25,8 +25,12 @@ LONGEST_MESSAGE = 500
 """Characters that an event keeps of the message of an error."""
 
 
+Called = TypeVar("Called")
+"""Whatever has the methods that the machine file names."""
+
+
 @attrs.define(eq=False, repr=False)
-class Runner:
+class Runner(Generic[Called]):
     """One run of the robot, from its start to a final state, in the thread that calls `run`.
 
     Attributes:
@@ -38,7 +42,7 @@ class Runner:
 
     machine: RobotMachine
     journal: Journal
-    callbacks: Any
+    callbacks: Called
     inbox: Inbox
     log: Log
     timeouts: Timeouts
@@ -122,7 +126,7 @@ class Runner:
         return self._call(step) if step.callback else None
 
     def _call(self, step: Step) -> Event | None:
-        callback: Callable[[Step], Any] = getattr(self.callbacks, step.callback)
+        callback: Callable[[Step], object] = getattr(self.callbacks, step.callback)
         spec = self.machine.definition.callback(step.callback)
         try:
             answer = callback(step)

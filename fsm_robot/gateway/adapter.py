@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import socket
 import ssl
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPResponse
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import attrs
 
@@ -53,7 +54,7 @@ _LENGTH = re.compile(r"[0-9]{1,30}")
 class _Careful:
     """Mixed into a connection: one that has brought more than was read is never used again."""
 
-    sock: Any
+    sock: socket.socket
     _has_unread = False
     _largest: Mapping[str, int] = {}
 
@@ -61,8 +62,8 @@ class _Careful:
         self._has_unread = False
         super().connect()  # type: ignore[misc]
 
-    def response_class(self, sock: Any, *args: Any, **kwargs: Any) -> HTTPResponse:
-        return timed_response(sock, self._left_unread, *args, **self._largest, **kwargs)
+    def response_class(self, sock: socket.socket, debuglevel: int = 0, method: str | None = None) -> HTTPResponse:
+        return timed_response(sock, self._left_unread, debuglevel, method, **self._largest)
 
     @property
     def is_connected(self) -> bool:
@@ -136,14 +137,14 @@ class Adapter(HTTPAdapter):
         self._pool_classes = _FILE_POOL_CLASSES if of_files else _POOL_CLASSES
         super().__init__(pool_connections=1, pool_maxsize=2, max_retries=0)
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: object) -> None:
         """Use connections that read with a deadline."""
-        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
+        super().init_poolmanager(connections, maxsize, block, **options, ssl_context=self._context)
         self.poolmanager.pool_classes_by_scheme = self._pool_classes
 
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+    def proxy_manager_for(self, proxy: str, **options: object) -> urllib3.PoolManager:
         """Use them behind a proxy too."""
-        manager = super().proxy_manager_for(proxy, **kwargs, ssl_context=self._context)
+        manager: urllib3.PoolManager = super().proxy_manager_for(proxy, **options, ssl_context=self._context)
         # A SOCKS proxy brings classes of its own, which open the connection in their own way.
         if self._proxy is None or not self._proxy.is_socks:
             manager.pool_classes_by_scheme = self._pool_classes
@@ -155,7 +156,7 @@ class Adapter(HTTPAdapter):
         login = "" if self._proxy is None else self._proxy.authorization
         return {"Proxy-Authorization": login} if login else {}
 
-    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
+    def cert_verify(self, conn: object, url: object, verify: object, cert: object) -> None:
         """Leave everything to the context: requests would add certifi's list, or REQUESTS_CA_BUNDLE."""
 
     def exchange(

@@ -12,7 +12,10 @@ import time
 from collections.abc import Callable
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse, parse_headers
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 # Far above the largest answer that is read, however it is cut into chunks; a chunk of size -1 has no other end.
 LARGEST_BYTES = 16 << 20
@@ -39,7 +42,7 @@ class _DeadlineReader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int | None:
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
         if self._over:
             return 0
         left_s = self._deadline_s - time.monotonic()
@@ -109,7 +112,12 @@ class _Response(HTTPResponse):
 
 
 def timed_response(
-    sock: socket.socket, unread: Callable[[], None], *args: Any, largest_bytes: int = LARGEST_BYTES, **kwargs: Any
+    sock: socket.socket,
+    unread: Callable[[], None],
+    debuglevel: int = 0,
+    method: str | None = None,
+    *,
+    largest_bytes: int = LARGEST_BYTES,
 ) -> HTTPResponse:
     """Return an answer to be read from `sock` within the timeout that it has now; made for `response_class`.
 
@@ -118,10 +126,10 @@ def timed_response(
     Args:
         sock: The connection.
         unread: Called where the server has sent more than the answer.
-        args: Of `http.client.HTTPResponse`.
+        debuglevel: Of `http.client.HTTPResponse`.
+        method: Of the request: the answer to some has no body.
         largest_bytes: Nothing is read beyond them.
-        kwargs: The same.
     """
-    response = _Response(sock, *args, **kwargs)
+    response = _Response(sock, debuglevel, method)
     response.fp = _AnswerReader(_DeadlineReader(sock, response.fp.detach(), largest_bytes), unread)
     return response

@@ -6,8 +6,8 @@ import os
 import socket
 import sys
 import threading
+from collections.abc import Sequence
 from queue import Empty, SimpleQueue
-from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
@@ -20,7 +20,7 @@ else:
 
 LONGEST_LOOK_S = 1.0
 """How long a heartbeat may wait for the robot's own address: a name server that is silent takes many seconds."""
-_Found = list[tuple[Any, ...]]
+_Found = Sequence[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[object, ...]]]
 
 
 @attrs.frozen

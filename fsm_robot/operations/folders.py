@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from fsm_robot.engine import channel
 from fsm_robot.engine.instance import holder
@@ -81,7 +80,7 @@ def _seen_in(storage: Path) -> Seen:
     return Seen(held, records, wrong, unsettled, last_trouble_in(_tail(storage / "robot.log")), said, silent)
 
 
-def _asked(storage: Path) -> tuple[Mapping[str, Any], str]:
+def _asked(storage: Path) -> tuple[Mapping[str, object], str]:
     """Return what a robot that runs says it does, or why it says nothing though it listens."""
     try:
         return channel.ask(storage, {"ask": "status"}, SAYS_WITHIN_S), ""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 import attrs
 
 from fsm_robot.engine.journal.crash import crash_in
-from fsm_robot.engine.journal.record import Record
+from fsm_robot.engine.journal.record import Record, steps_in
+from fsm_robot.engine.machine.core import Step
 from fsm_robot.robot.ports import Unsettled
 from fsm_robot.robot.unsettled import unsettled_in
 
@@ -40,7 +40,7 @@ class Seen:
     wrong: str = ""
     unsettled: Unsettled | None = None
     last_trouble: str = ""
-    said: Mapping[str, Any] = attrs.field(factory=dict)
+    said: Mapping[str, object] = attrs.field(factory=dict)
     silent: str = ""
 
 
@@ -81,23 +81,24 @@ class Now:
 
 def now_from(seen: Seen) -> Now:
     """Return what the robot does."""
-    steps = [record.values for record in seen.records if record.kind == "step"]
-    end = next((record.values for record in seen.records if record.kind == "end"), None)
-    last: Mapping[str, Any] = next((step for step in reversed(steps) if step["kind"] in ("taken", "started")), {})
+    steps = list(steps_in(seen.records))
+    end = next((record for record in seen.records if record.kind == "end"), None)
+    last = next((step for step in reversed(steps) if step.kind in ("taken", "started")), None)
+    ended_with = end.exit_code if end is not None else last.exit_code if last is not None else None
     runs = seen.pid is not None
-    finished = end is not None or last.get("exit_code") is not None
-    exit_code = None if runs or not finished else (end or last).get("exit_code")
+    finished = ended_with is not None
+    exit_code = None if runs else ended_with
     crash = crash_in(seen.records)
     job = unsettled_in(seen.records) if runs else seen.unsettled
     said = seen.said if runs else {}
     return Now(
         doing=str(said.get("state") or _doing(runs, finished, last, crash)),
-        since=(end or last).get("at", ""),
+        since=end.at if end is not None else last.at if last is not None else "",
         pid=seen.pid,
         job=str(said.get("job") or (job.job_guid if job else "")),
         script=str(said.get("script") or (job.script_name if job else "")),
         exit_code=exit_code,
-        last_answer_at=next((step.get("at", "") for step in reversed(steps) if step["event"]["name"] in ANSWERS), ""),
+        last_answer_at=next((step.at for step in reversed(steps) if step.event.name in ANSWERS), ""),
         last_error=crash or next((text for step in reversed(steps) if (text := _error(step))), ""),
         last_trouble=seen.last_trouble,
         answers=bool(said),
@@ -124,31 +125,29 @@ def last_trouble_in(log_tail: str) -> str:
     return next(lines, "")
 
 
-def _doing(runs: bool, finished: bool, last: Mapping[str, Any], crash: str) -> str:
+def _doing(runs: bool, finished: bool, last: Step | None, crash: str) -> str:
     if runs:
         # Between the lock and the first step a robot reads its settings and its past.
-        return "starting" if finished or not last else str(last["dest"])
-    if not last:
+        return "starting" if finished or last is None else last.dest
+    if last is None:
         return "never ran"
     if crash:
         return "crashed"
     return "idle" if finished else "died"
 
 
-def _error(step: Mapping[str, Any]) -> str:
-    error = step["event"].get("data", {}).get("error")
-    return f"{step['event']['name']}: {error}" if error else ""
+def _error(step: Step) -> str:
+    error = step.event.data.get("error")
+    return f"{step.event.name}: {error}" if error else ""
 
 
-def _reasons(
-    seen: Seen, runs: bool, finished: bool, exit_code: int | None, steps: Sequence[Mapping[str, Any]]
-) -> Iterator[str]:
+def _reasons(seen: Seen, runs: bool, finished: bool, exit_code: int | None, steps: Sequence[Step]) -> Iterator[str]:
     if "changed" in seen.wrong:
         yield f"the newest journal is damaged: {seen.wrong}"
     if runs:
         if seen.silent:
             yield f"it runs and does not say what it does, its process may hang: {seen.silent}"
-        if any(step["event"]["name"] == "robot_forgotten" for step in steps):
+        if any(step.event.name == "robot_forgotten" for step in steps):
             yield "the orchestrator does not know this robot any more"
         return
     if not steps:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
 from fsm_robot.analyst.eventlog.statistics import FAILURES
-from fsm_robot.engine.journal.record import Record
+from fsm_robot.engine.journal.record import Record, RecordedStep, steps_in
 from fsm_robot.robot.unsettled import CLOSING, OPENING
 
 STATUS_NAMES: Mapping[int, str] = {3: "Aborted", 4: "Success", 5: "Failed", 7: "Stopped"}
@@ -54,9 +53,9 @@ class PastJob:
 def jobs_of(records: Iterable[Record], run: str) -> list[PastJob]:
     """Return the jobs of one run, in their order; one that was given twice is there once."""
     reader = _Reader(run)
-    for record in records:
-        if record.kind == "step" and record.values["kind"] == "taken":
-            reader.read(record.values)
+    for step in steps_in(records):
+        if step.kind == "taken":
+            reader.read(step)
     return list(reader.jobs.values())
 
 
@@ -99,33 +98,35 @@ class _Reader:
     in_hand: str = ""
     started_s: float | None = None
 
-    def read(self, values: Mapping[str, Any]) -> None:
-        name, data = values["event"]["name"], values["event"].get("data", {})
-        if name in OPENING and data.get("job"):
-            self._open(values, data)
+    def read(self, step: RecordedStep) -> None:
+        if step.event.name in OPENING and step.event.data.get("job"):
+            self._open(step)
         if not self.in_hand:
             return
-        changes = dict(self._changes(values, name, data))
-        self.jobs[self.in_hand] = attrs.evolve(self.jobs[self.in_hand], **changes)
-        if name in CLOSING:
+        self.jobs[self.in_hand] = self._told(self.jobs[self.in_hand], step)
+        if step.event.name in CLOSING:
             self.in_hand = ""
 
-    def _open(self, values: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    def _open(self, step: RecordedStep) -> None:
+        data = step.event.data
         self.in_hand, self.started_s = str(data["job"]), None
         if self.in_hand not in self.jobs:
-            taken_at = values.get("at", "") if values["event"]["name"] == "job_consumed" else ""
+            taken_at = step.at if step.event.name == "job_consumed" else ""
             self.jobs[self.in_hand] = PastJob(self.in_hand, str(data.get("script", "")), taken_at, run=self.run)
 
-    def _changes(self, values: Mapping[str, Any], name: str, data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    def _told(self, job: PastJob, step: RecordedStep) -> PastJob:
+        """Return the job with what a step tells of it."""
+        name, data = step.event.name, step.event.data
         if data.get("outcome"):
-            yield "outcome", str(data["outcome"])
+            job = attrs.evolve(job, outcome=str(data["outcome"]))
         if isinstance(data.get("status"), int):
-            yield "status", data["status"]
+            job = attrs.evolve(job, status=data["status"])
         if name == "job_claimed":
-            self.started_s = values.get("mono")
+            self.started_s = step.mono
         if name == "script_ended":
-            yield "exit_code", data.get("exit_code")
-            if self.started_s is not None and "mono" in values:
-                yield "seconds", round(values["mono"] - self.started_s, 3)
+            job = attrs.evolve(job, exit_code=data.get("exit_code"))
+            if self.started_s is not None and step.mono is not None:
+                job = attrs.evolve(job, seconds=round(step.mono - self.started_s, 3))
         if name in CLOSING:
-            yield "delivery", "delivered" if name == "job_reported" else "refused"
+            job = attrs.evolve(job, delivery="delivered" if name == "job_reported" else "refused")
+        return job

@@ -14,7 +14,7 @@ from fsm_robot.robot.retries import Retries
 
 def assemble(
     machine: RobotMachine, kind: type[Callbacks], ports: Ports, options: Options, channel: Channel | None = None
-) -> Runner:
+) -> Runner[Callbacks]:
     """Build a robot that is ready to run; nothing is sent and nothing is written yet.
 
     Args:

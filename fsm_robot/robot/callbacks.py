@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -45,7 +45,7 @@ def callback_names(kind: type) -> tuple[str, ...]:
     return tuple(name for name, method in methods if callable(method) and _takes_a_step(method))
 
 
-def _takes_a_step(method: Any) -> bool:
+def _takes_a_step(method: Callable[..., object]) -> bool:
     code = getattr(method, "__code__", None)
     if code is None or code.co_flags & _TAKES_ANYTHING or hasattr(method, "__wrapped__"):
         return _says_it_takes_a_step(method)
@@ -53,7 +53,7 @@ def _takes_a_step(method: Any) -> bool:
     return bool(code.co_argcount == 2 and code.co_varnames[1] == "step")
 
 
-def _says_it_takes_a_step(method: Any) -> bool:
+def _says_it_takes_a_step(method: Callable[..., object]) -> bool:
     import inspect
 
     if isinstance(method, type):
@@ -84,7 +84,7 @@ class JobInHand:
     outcome: str = ""
     ending: Ending | None = None
 
-    def told(self) -> dict[str, Any]:
+    def told(self) -> dict[str, object]:
         """Return what the event that brings the job tells of it."""
         return {"job": self.job.guid, "script": self.job.script_name, "run_token": self.run_token}
 
@@ -430,7 +430,7 @@ class Callbacks:
             self.log.info("another robot was faster")
         self.ports.inbox.pause(spec.pause_s)
 
-    def _report_failed(self, error: GatewayError, data: dict[str, Any]) -> Event:
+    def _report_failed(self, error: GatewayError, data: dict[str, object]) -> Event:
         if error.kind == "rejected":
             self._close_job()
             self.log.error(
@@ -484,7 +484,7 @@ class Callbacks:
 
 
 def _ended(ending: Ending, job_run: int) -> Event:
-    data: dict[str, Any] = {"outcome": ending.outcome, "exit_code": ending.exit_code}
+    data: dict[str, object] = {"outcome": ending.outcome, "exit_code": ending.exit_code}
     data.update({key: list(names) for key in ("survivors", "leftovers") if (names := getattr(ending, key))})
     return Event("script_ended", data, job_run)
 
@@ -498,9 +498,9 @@ def _heartbeat_fields(answer: HeartbeatAnswer) -> dict[str, int | None]:
     return {"HeartbeatErrorCode": answer.code, "HasNewJob": answer.has_new_job}
 
 
-def _text(code: int, text: str) -> dict[str, Any]:
+def _text(code: int, text: str) -> dict[str, object]:
     return {"code": code, "text": text} if text else {"code": code}
 
 
-def _error(error: GatewayError) -> dict[str, Any]:
+def _error(error: GatewayError) -> dict[str, object]:
     return {"failure": error.kind, "error": str(error)}

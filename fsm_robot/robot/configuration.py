@@ -6,14 +6,13 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import attrs
 
 from fsm_robot.robot.settings import ENVIRONMENT_PREFIX, SECTIONS
 
 
-def robot_toml(values: Mapping[tuple[str, str], Any]) -> str:
+def robot_toml(values: Mapping[tuple[str, str], object]) -> str:
     """Return a commented robot.toml: keys in `values` are set, all others are there as comments with their default."""
     lines = ["# Settings of this robot. Every key may also be an environment variable, which wins:"]
     lines.append(f"# {ENVIRONMENT_PREFIX}<SECTION>_<KEY>, such as {ENVIRONMENT_PREFIX}LOGGING_LEVEL=DEBUG.")
@@ -44,11 +43,11 @@ def page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _default(field: attrs.Attribute[Any]) -> Any:
+def _default(field: attrs.Attribute[object]) -> object:
     return [] if isinstance(field.default, attrs.Factory) else field.default  # type: ignore[arg-type]
 
 
-def _toml(value: Any) -> str:
+def _toml(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 

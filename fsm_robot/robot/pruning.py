@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fsm_robot.engine.journal.file import IDLE, SUFFIX, journal_names, read_run, run_name
-from fsm_robot.engine.journal.record import Record
+from fsm_robot.engine.journal.record import Record, steps_in
 from fsm_robot.errors import JournalError
 from fsm_robot.robot.ledger import JobLedger
 from fsm_robot.robot.unsettled import OPENING, unsettled_in
@@ -141,6 +141,5 @@ def _delete(path: Path, ledger: JobLedger, folder_of: Callable[[str], Path]) -> 
 
 
 def _jobs(records: Sequence[Record]) -> list[str]:
-    events = [record.values["event"] for record in records if record.kind == "step"]
-    taken = [event.get("data", {}).get("job") for event in events if event["name"] in OPENING]
+    taken = [step.event.data.get("job") for step in steps_in(records) if step.event.name in OPENING]
     return [job for job in taken if isinstance(job, str)]

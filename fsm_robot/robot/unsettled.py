@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import attrs
 
-from fsm_robot.engine.journal.record import Record
+from fsm_robot.engine.journal.record import Record, steps_in
+from fsm_robot.engine.machine.core import Step
 from fsm_robot.robot.ports import Unsettled
 
 OPENING = ("job_consumed", "result_left", "job_repeated")
@@ -18,15 +18,15 @@ def unsettled_in(records: Sequence[Record]) -> Unsettled | None:
     """Return the job that these records leave open, or None."""
     found: Unsettled | None = None
     last_state = ""
-    for values in _steps(records):
-        event, data = values["event"]["name"], values["event"].get("data", {})
-        if event in OPENING:
-            found = _opened(values) or found
-        elif event in CLOSING:
+    for step in steps_in(records):
+        outcome = step.event.data.get("outcome")
+        if step.event.name in OPENING:
+            found = _opened(step) or found
+        elif step.event.name in CLOSING:
             found = None
-        elif found is not None and isinstance(data.get("outcome"), str) and values["kind"] == "taken":
-            found = attrs.evolve(found, outcome=data["outcome"])
-        last_state = values["dest"]
+        elif found is not None and isinstance(outcome, str) and step.kind == "taken":
+            found = attrs.evolve(found, outcome=outcome)
+        last_state = step.dest
     return found and attrs.evolve(found, last_state=last_state)
 
 
@@ -41,43 +41,37 @@ def told_of_job(records: Sequence[Record]) -> str:
 
 def opened_in(records: Sequence[Record]) -> list[Unsettled]:
     """Return every job that these records speak of as taken, without saying how it ended."""
-    jobs = (_opened(values) for values in _steps(records) if values["event"]["name"] in OPENING)
+    jobs = (_opened(step) for step in steps_in(records) if step.event.name in OPENING)
     return [attrs.evolve(job, outcome="") for job in jobs if job is not None]
 
 
 def outcome_in(records: Sequence[Record], job_guid: str) -> str:
     """Return how a job ended by these records, or empty where they do not tell."""
     outcome, in_hand = "", ""
-    for values in _steps(records):
-        data = values["event"].get("data", {})
-        if values["event"]["name"] in OPENING:
+    for step in steps_in(records):
+        data = step.event.data
+        if step.event.name in OPENING:
             in_hand = data.get("job", "")
-        if in_hand == job_guid and values["kind"] == "taken" and isinstance(data.get("outcome"), str):
+        if in_hand == job_guid and step.kind == "taken" and isinstance(data.get("outcome"), str):
             outcome = data["outcome"]
     return outcome
 
 
 def has_looked_back(records: Sequence[Record]) -> bool:
     """Return whether this run got as far as taking over what the run before it had left open."""
-    return any(values["event"]["name"] in ("nothing_left", "result_left") for values in _steps(records))
+    return any(step.event.name in ("nothing_left", "result_left") for step in steps_in(records))
 
 
 def died_asking(records: Sequence[Record]) -> bool:
     """Return whether the records end where the orchestrator may have given a job that nobody wrote down."""
-    last = next((values for values in reversed(list(_steps(records)))), None)
-    return last is not None and last.get("callback") == "consume_job"
+    last = next((record.step for record in reversed(records) if record.kind == "step"), None)
+    return last is not None and last.callback == "consume_job"
 
 
-def _opened(values: Mapping[str, Any]) -> Unsettled | None:
-    data = values["event"].get("data", {})
+def _opened(step: Step) -> Unsettled | None:
+    data = step.event.data
     texts = {key: data.get(key, "") for key in ("job", "script", "run_token", "outcome")}
     if not all(isinstance(text, str) for text in texts.values()) or not texts["job"]:
         return None
-    repeated = values["event"]["name"] == "job_repeated" or data.get("repeated") is True
-    return Unsettled(
-        texts["job"], texts["script"], texts["run_token"], texts["outcome"], values["dest"], repeated=repeated
-    )
-
-
-def _steps(records: Sequence[Record]) -> Iterable[Mapping[str, Any]]:
-    return (record.values for record in records if record.kind == "step")
+    repeated = step.event.name == "job_repeated" or data.get("repeated") is True
+    return Unsettled(texts["job"], texts["script"], texts["run_token"], texts["outcome"], step.dest, repeated=repeated)

@@ -48,7 +48,7 @@ TASKS_NAME = "tasks.jsonl"
 class Robot:
     """A robot that is ready to run, and what its process needs of it besides."""
 
-    runner: Runner
+    runner: Runner[Callbacks]
     callbacks: Callbacks
     inbox: QueueInbox
     gateway: Gateway
@@ -234,7 +234,7 @@ def _times_in(my: Any) -> dict[str, float]:
     return times_in(my)
 
 
-def _now(runner: Runner, scripts: _LateScripts | None) -> dict[str, Any]:
+def _now(runner: Runner[Callbacks], scripts: _LateScripts | None) -> dict[str, Any]:
     """Return what a robot of jobs does at this moment."""
     progress = {"progress": dict(scripts.progress)} if scripts is not None and scripts.progress else {}
     state, job = runner.machine.state, runner.callbacks.job

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from random import Random
-from typing import Any
 
 import attrs
 
@@ -62,25 +61,25 @@ def with_raised(scenario: Scenario) -> Scenario:
 
 
 def _job(chance: Random, number: int, allowed: list[str]) -> JobPlan:
-    values: dict[str, Any] = {
-        "lasts_s": round(_lasts_s(chance), 3),
-        "exit_code": chance.choice([0, 0, 0, 1, 3, -11]),
-        "stop_takes_s": round(chance.uniform(0.0, 40.0), 3),
-        "children": chance.choice([0, 0, 0, 1, 3]),
-    }
+    script = Script(
+        lasts_s=round(_lasts_s(chance), 3),
+        exit_code=chance.choice([0, 0, 0, 1, 3, -11]),
+        stop_takes_s=round(chance.uniform(0.0, 40.0), 3),
+        children=chance.choice([0, 0, 0, 1, 3]),
+    )
     if "ignore_stop" in allowed:
-        values["on_stop"] = chance.choice(["leaves", "leaves", "late", "ignores"])
+        script = attrs.evolve(script, on_stop=chance.choice(["leaves", "leaves", "late", "ignores"]))
     if "leak" in allowed and chance.random() < 0.15:
-        values.update(children=2, leaks=True)
+        script = attrs.evolve(script, children=2, leaks=True)
     if "not_started" in allowed and chance.random() < 0.06:
-        values["trouble"] = chance.choice(["refused", "not_started"])
+        script = attrs.evolve(script, trouble=chance.choice(["refused", "not_started"]))
     orders = _orders(chance)
     if orders and "end_at_order" in allowed and chance.random() < 0.3:
-        values.update(ends_with_order=chance.choice(["before", "after"]), lasts_s=120.0)
+        script = attrs.evolve(script, ends_with_order=chance.choice(["before", "after"]), lasts_s=120.0)
     if "hang" in allowed and chance.random() < 0.03:
-        values["lasts_s"] = 50 * HOUR_S
+        script = attrs.evolve(script, lasts_s=50 * HOUR_S)
         orders = (*orders, Order("abort", round(chance.uniform(100, 900), 3)))
-    return JobPlan(round(number * chance.choice([0.0, 0.0, 5.0, 60.0]), 3), Script(**values), orders)
+    return JobPlan(round(number * chance.choice([0.0, 0.0, 5.0, 60.0]), 3), script, orders)
 
 
 def _lasts_s(chance: Random) -> float:

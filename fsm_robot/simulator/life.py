@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import attrs
 
@@ -245,7 +244,7 @@ class LifeLog(Log):
     lines: bytearray = attrs.field(factory=bytearray)
     clock: Schedule = attrs.field(factory=Schedule)
 
-    def write(self, level: str, sentence: str, **values: Any) -> None:
+    def write(self, level: str, sentence: str, **values: object) -> None:
         """See `logs.Log.write`."""
         if level != "debug":
             line = f"{self.clock.utc_now()} {level} {story_of(sentence, values, self.redact)}\n"

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any
 
 import attrs
 
@@ -92,7 +91,7 @@ class SimulatedOrchestrator:
         guid = self._takeable()
         if guid is None:
             return self._reply({"ConsumeJobErrorCode": NO_NEW_JOB})
-        self._change(guid, robot_id=ROBOT, consumed_at=self._now(), robot="robot")
+        self.jobs[guid] = attrs.evolve(self.jobs[guid], robot_id=ROBOT, consumed_at=self._now(), robot="robot")
         self.note("consumed", guid, 0, "")
         self.last_given = guid
         for order in self.plans[guid].orders:
@@ -107,7 +106,7 @@ class SimulatedOrchestrator:
         """Let another robot take the next job, and answer 102."""
         guid = self._takeable()
         if guid is not None:
-            self._change(guid, robot_id=OTHER_ROBOT, consumed_at=self._now())
+            self.jobs[guid] = attrs.evolve(self.jobs[guid], robot_id=OTHER_ROBOT, consumed_at=self._now())
             self._unfinished.remove(guid)
             self.note("lost_to_another", guid, 0, "")
         return self._reply({"ConsumeJobErrorCode": NO_NEW_JOB})
@@ -122,7 +121,7 @@ class SimulatedOrchestrator:
         self.note("status_accepted", guid, status, "")
         new = status_after(job, status)
         if new != job.status:
-            self._change(guid, status=new)
+            self.jobs[guid] = attrs.evolve(self.jobs[guid], status=new)
         if new in FINAL_STATUSES and guid in self._unfinished:
             self._unfinished.remove(guid)
         return 200, b"[]"
@@ -151,7 +150,7 @@ class SimulatedOrchestrator:
             status = job.status
             if status in (IN_PROGRESS, STOPPING):
                 status = ABORTING if order.kind == "abort" else STOPPING
-            self._change(guid, ordered=order.kind, status=status)
+            self.jobs[guid] = attrs.evolve(self.jobs[guid], ordered=order.kind, status=status)
 
         return ordered
 
@@ -166,15 +165,12 @@ class SimulatedOrchestrator:
             }
         )
 
-    def _reply(self, answer: dict[str, Any]) -> Reply:
+    def _reply(self, answer: dict[str, object]) -> Reply:
         answer["ErrorText"] = self.chance.choice(self.spoken_secrets) if self.chance.random() < CHATTY else ""
         return 200, json.dumps(answer).encode()
 
     def _forgot(self) -> bool:
         return self.schedule.now_s < self.forgotten_until_s
-
-    def _change(self, guid: str, **changes: Any) -> None:
-        self.jobs[guid] = attrs.evolve(self.jobs[guid], **changes)
 
     def _now(self) -> datetime:
         return self._moment(self.schedule.now_s)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import attrs
 
@@ -33,7 +32,7 @@ class RaisingCallbacks:
     _calls: list[CallbackSpec]
     _struck: Callable[[], None]
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         """Return what the callbacks have under that name."""
         found = getattr(self._callbacks, name)
         spec = next((spec for spec in self._callbacks.definition.callbacks if spec.name == name and spec.errors), None)

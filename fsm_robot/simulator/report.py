@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.simulator.explore import Finding, Tally
@@ -13,7 +12,7 @@ from fsm_robot.simulator.history import History
 FACTS_SHOWN = 24
 
 
-def as_values(tally: Tally, definition: Definition) -> dict[str, Any]:
+def as_values(tally: Tally, definition: Definition) -> dict[str, object]:
     """Return the tally as JSON values; the same seed gives the same bytes."""
     return {
         "worlds": tally.worlds,

@@ -163,7 +163,7 @@ class World:
         self._facts.append(Fact(self.schedule.now_s, life.number, "life_ended", "", exit_code, runner.machine.state))
         return True
 
-    def _robot(self, life: Life) -> Runner:
+    def _robot(self, life: Life) -> Runner[Callbacks]:
         """Build the robot as for a run, on simulated ports."""
         effect = self._effect_for(life)
         disk = LifeDisk(self.disk, effect)

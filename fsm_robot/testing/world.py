@@ -339,7 +339,7 @@ class Lines:
         lines = self.lines
 
         class Listed(Log):
-            def write(self, level: str, sentence: str, **values: Any) -> None:
+            def write(self, level: str, sentence: str, **values: object) -> None:
                 lines.append(f"{level} {sentence} {values}")
 
         return Listed(None, "DEBUG", str)

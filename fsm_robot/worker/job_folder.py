@@ -10,7 +10,6 @@ import sys
 from collections.abc import Mapping
 from io import FileIO
 from pathlib import Path
-from typing import Any
 
 import attrs
 
@@ -75,7 +74,7 @@ class JobFolder:
         """What ended the script, once the script host has left it."""
         return self.path / EXCEPTION_NAME
 
-    def create(self, job: Job, redactor: Redactor, api: Mapping[str, Any] | None = None) -> None:
+    def create(self, job: Job, redactor: Redactor, api: Mapping[str, object] | None = None) -> None:
         """Write what the script is told, readable for this account only. Raises `OSError`.
 
         `api` is how it can ask the robot: not in its environment, for that is printed and sent to people more often.
@@ -85,7 +84,7 @@ class JobFolder:
         self.path.mkdir(mode=0o700, exist_ok=True)
         for file in (self.stop_flag, self.job_file, self.exception):
             file.unlink(missing_ok=True)
-        documents: dict[str, Any] = {key: job.documents.get(key) for key in ("job", "process_version", "task")}
+        documents: dict[str, object] = {key: job.documents.get(key) for key in ("job", "process_version", "task")}
         told = redactor.text(json.dumps({**documents, "stop_flag": str(self.stop_flag)}, ensure_ascii=True))
         # Its token is kept out of everything that is written, but for here.
         offered = f', "api": {json.dumps(dict(api))}' if api else ""

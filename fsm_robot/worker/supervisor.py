@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
 
 import attrs
 
@@ -72,7 +71,7 @@ class ScriptWorker:
     log: Callable[..., None]
     arguments: Callable[[Job], Sequence[str]] = lambda _: ()
     vendor_api: bool = False
-    offer: Callable[[Job], Mapping[str, Any] | None] = lambda _: None
+    offer: Callable[[Job], Mapping[str, object] | None] = lambda _: None
     withdraw: Callable[[], None] = lambda: None
     _running: _Running | None = None
     _given_up: list[_Running] = attrs.field(factory=list)

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -199,4 +200,5 @@ def test_check_refuses_renamed_names_that_lead_nowhere(runs: Path, capsys: pytes
     said = capsys.readouterr().err
     assert "no state, event or callback is called 'Stoping'; did you mean 'Stopping'?" in said
     assert "'Ready' is still a name of this file" in said
-    assert "renamed" in schema()["properties"]
+    described: Any = schema()
+    assert "renamed" in described["properties"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import attrs
 
@@ -15,6 +15,8 @@ ADDED, REMOVED, CHANGED = "added", "removed", "changed"
 PLACES = frozenset({"line", "column"})
 """Where something stands in its file is no difference."""
 EdgeKey = tuple[str, str, bool]
+Key = TypeVar("Key")
+Named = TypeVar("Named", State, CallbackSpec)
 
 
 @attrs.frozen
@@ -75,7 +77,7 @@ def compare(old: Definition, new: Definition) -> Comparison:
     return _drawn(old, new, differences)
 
 
-def _by_name(things: Iterable[State | CallbackSpec]) -> dict[str, Any]:
+def _by_name(things: Iterable[Named]) -> dict[str, Named]:
     return {thing.name: thing for thing in things}
 
 
@@ -92,7 +94,9 @@ def _edge_name(key: EdgeKey) -> str:
     return f"{source}: {trigger}{' (spent)' if spent else ''}"
 
 
-def _things(what: str, old: Mapping[Any, Any], new: Mapping[Any, Any], name: Any = str) -> list[Difference]:
+def _things(
+    what: str, old: Mapping[Key, object], new: Mapping[Key, object], name: Callable[[Key], str] = str
+) -> list[Difference]:
     found = []
     for key in dict.fromkeys([*old, *new]):
         if key not in old:
@@ -104,21 +108,21 @@ def _things(what: str, old: Mapping[Any, Any], new: Mapping[Any, Any], name: Any
     return found
 
 
-def _fields(what: str, name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
+def _fields(what: str, name: str, old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[Difference]:
     for field in dict.fromkeys([*old, *new]):
         before, after = old.get(field), new.get(field)
         if before != after:
             yield Difference(CHANGED, what, name, field, _text(before), _text(after))
 
 
-def _values(thing: Any) -> dict[str, Any]:
+def _values(thing: object) -> dict[str, object]:
     """Return the fields of a thing, nested ones as `retry.for_s` and `codes.HasNewJob.1`."""
-    if not attrs.has(type(thing)):
+    if not isinstance(thing, (State, Transition, CallbackSpec)):
         return {"": thing}
     return dict(_flat("", {key: value for key, value in attrs.asdict(thing).items() if key not in PLACES}))
 
 
-def _flat(prefix: str, values: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
+def _flat(prefix: str, values: Mapping[object, object]) -> Iterator[tuple[str, object]]:
     for key, value in values.items():
         if isinstance(value, dict) and value:
             yield from _flat(f"{prefix}{key}.", value)
@@ -126,7 +130,7 @@ def _flat(prefix: str, values: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{key}", value
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, Transition):
         return _edge_text(value)
     if isinstance(value, State):
@@ -194,7 +198,7 @@ def _state_mark(state: State, by_what: Mapping[str, Mapping[str, str]]) -> str:
     return own or (CHANGED if state.on_enter in by_what["callback"] else "")
 
 
-def _marked(marks: Mapping[Any, str]) -> dict[Any, str]:
+def _marked(marks: Mapping[Key, str]) -> dict[Key, str]:
     return {key: mark for key, mark in marks.items() if mark}
 
 

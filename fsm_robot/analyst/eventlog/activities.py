@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
 
-from fsm_robot.engine.journal.record import Record
+from fsm_robot.engine.journal.record import Record, RecordedStep, steps_in
+from fsm_robot.engine.machine.core import Step
+from fsm_robot.engine.machine.events import Event
 from fsm_robot.robot.unsettled import CLOSING, OPENING
 
 CaseKind = Literal["job", "run", "robot"]
@@ -104,9 +106,17 @@ class Case:
     activities: Iterable[Activity]
 
 
-def robot_name(header: Mapping[str, Any]) -> str:
-    """Return the name that logs give a robot: the beginning of the salted hash in its journals, never its GUID."""
-    return f"robot-{header['robot']['sha256'][:ROBOT_HEX_DIGITS]}"
+def robot_name(header: Mapping[str, object]) -> str:
+    """Return the name that logs give a robot: the beginning of the salted hash in its journals, never its GUID.
+
+    Raises:
+        ValueError: The header names no robot, so it is not one of ours.
+    """
+    robot = header.get("robot")
+    known = robot.get("sha256") if isinstance(robot, dict) else None
+    if not isinstance(known, str):
+        raise ValueError("the header names no robot")
+    return f"robot-{known[:ROBOT_HEX_DIGITS]}"
 
 
 def cases(runs: Iterable[Run], by: CaseKind, view: View) -> Iterator[Case]:
@@ -129,9 +139,8 @@ def cases(runs: Iterable[Run], by: CaseKind, view: View) -> Iterator[Case]:
 def activities_of(run: Run, view: View) -> Iterator[Activity]:
     """Return the lines of one run."""
     reader = _RunReader(run, view)
-    for record in run.records:
-        if record.kind == "step":
-            yield from reader.read(record.values)
+    for step in steps_in(run.records):
+        yield from reader.read(step)
     yield from reader.rest()
 
 
@@ -173,21 +182,21 @@ class _RunReader:
     outcome: str = ""
     run_id: str = attrs.field(default=attrs.Factory(lambda self: self.run.id, takes_self=True))
 
-    def read(self, values: Mapping[str, Any]) -> tuple[Activity, ...]:
+    def read(self, step: RecordedStep) -> tuple[Activity, ...]:
         """Return the lines that one step gives."""
-        kind, event = values["kind"], values["event"]
+        kind = step.kind
         # A clock that is set back must not make a tool, which sorts by it, tell another story.
-        at = self.last_at = max(self.last_at, utc_stamp(values.get("at", ""))) or NO_STAMP
+        at = self.last_at = max(self.last_at, utc_stamp(step.at)) or NO_STAMP
         lines: tuple[Activity, ...] = ()
         if kind == "taken":
-            self._open_job(event)
-            lines = (self._moment(values, at),) if self.view.events else self._visit(values, at)
-            if event["name"] in CLOSING:
+            self._open_job(step.event)
+            lines = (self._moment(step, at),) if self.view.events else self._visit(step, at)
+            if step.event.name in CLOSING:
                 self.job = self.script = self.outcome = ""
         if kind in ("taken", "started"):
-            self._enter(values, at)
+            self._enter(step, at)
         elif self.view.everything or (self.view.events and kind == "stayed"):
-            lines = (self._moment(values, at),)
+            lines = (self._moment(step, at),)
         return lines
 
     def rest(self) -> Iterator[Activity]:
@@ -198,17 +207,17 @@ class _RunReader:
             if self.finished:
                 yield self._begun("complete")
 
-    def _visit(self, values: Mapping[str, Any], at: str) -> tuple[Activity, ...]:
+    def _visit(self, step: RecordedStep, at: str) -> tuple[Activity, ...]:
         ended = Activity(
             name=self.state,
             kind="visit",
             lifecycle="complete",
             started=self.entered_at,
             at=at,
-            seconds=round(values.get("mono", self.entered_s) - self.entered_s, 3),
-            event=values["event"]["name"],
-            transition=values.get("transition", ""),
-            step=values["seq"],
+            seconds=0.0 if step.mono is None else round(step.mono - self.entered_s, 3),
+            event=step.event.name,
+            transition=step.transition,
+            step=step.seq,
             run=self.run_id,
             robot=self.run.robot,
             job=self.job,
@@ -236,19 +245,19 @@ class _RunReader:
             outcome=self.outcome,
         )
 
-    def _moment(self, values: Mapping[str, Any], at: str) -> Activity:
+    def _moment(self, step: Step, at: str) -> Activity:
         # A late event speaks of an earlier job, so it says nothing about the one in hand.
-        late = values["kind"] == "late"
+        late = step.kind == "late"
         return Activity(
-            name=values["event"]["name"],
-            kind=values["kind"],
+            name=step.event.name,
+            kind=step.kind,
             lifecycle="complete",
             started=at,
             at=at,
             seconds=0.0,
-            event=values["event"]["name"],
-            transition=values.get("transition", ""),
-            step=values["seq"],
+            event=step.event.name,
+            transition=step.transition,
+            step=step.seq,
             run=self.run_id,
             robot=self.run.robot,
             job="" if late else self.job,
@@ -256,14 +265,15 @@ class _RunReader:
             outcome="" if late else self.outcome,
         )
 
-    def _open_job(self, event: Mapping[str, Any]) -> None:
-        data = event.get("data", {})
-        if event["name"] in OPENING and data.get("job"):
+    def _open_job(self, event: Event) -> None:
+        data = event.data
+        if event.name in OPENING and data.get("job"):
             self.job, self.script, self.outcome = str(data["job"]), str(data.get("script", "")), ""
         if self.job and data.get("outcome"):
             self.outcome = str(data["outcome"])
 
-    def _enter(self, values: Mapping[str, Any], at: str) -> None:
-        self.state, self.entered_at, self.entered_s = values["dest"], at, values.get("mono", self.entered_s)
+    def _enter(self, step: RecordedStep, at: str) -> None:
+        self.state, self.entered_at = step.dest, at
+        self.entered_s = self.entered_s if step.mono is None else step.mono
         # Only an edge into a final state has an exit code; the end record behind it may be cut off.
-        self.entered_step, self.finished = values["seq"], values.get("exit_code") is not None
+        self.entered_step, self.finished = step.seq, step.exit_code is not None

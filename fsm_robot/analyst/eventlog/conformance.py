@@ -7,13 +7,13 @@ remains: fitness is (1 - missing / consumed) / 2 + (1 - remaining / produced) / 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import attrs
 
 from fsm_robot.analyst.eventlog.activities import Run
 from fsm_robot.engine.journal.crash import crash_in
+from fsm_robot.engine.journal.record import RecordedStep, steps_in
 from fsm_robot.engine.machine.budgets import Budgets
 from fsm_robot.engine.machine.definition import Definition, State, Transition
 
@@ -80,11 +80,10 @@ def fitness(fits: Iterable[Fit]) -> float:
 def fit_of(run: Run, definition: Definition) -> Fit:
     """Replay one run against the machine."""
     replay = _Replay(definition)
-    for record in run.records:
-        if record.kind == "step":
-            replay.step(record.values)
+    for step in steps_in(run.records):
+        replay.step(step)
     replay.end(crash_in(run.records))
-    other = run.records[0].values.get("machine_sha256") != definition.digest()
+    other = run.records[0].header.get("machine_sha256") != definition.digest()
     return Fit(run.id, replay.wrong, replay.wrong, replay.moved, replay.moved, tuple(replay.deviations), other)
 
 
@@ -101,7 +100,7 @@ class _Replay:
     moved: int = 0
     deviations: list[Deviation] = attrs.field(factory=list)
     _budgets: Budgets = attrs.field(factory=Budgets)
-    _last: Mapping[str, Any] = attrs.field(factory=dict)
+    _last: RecordedStep | None = None
     _edges: dict[tuple[str, str, bool], Transition] = attrs.field(init=False)
     _states: dict[str, State] = attrs.field(init=False)
 
@@ -109,22 +108,22 @@ class _Replay:
         self._edges = {(edge.source, edge.trigger, edge.spent): edge for edge in self.definition.transitions}
         self._states = {state.name: state for state in self.definition.states}
 
-    def step(self, values: Mapping[str, Any]) -> None:
+    def step(self, step: RecordedStep) -> None:
         """Replay one step."""
-        before, kind = len(self.deviations), values["kind"]
-        if not self._last:
-            self._start(values)
+        before, kind = len(self.deviations), step.kind
+        if self._last is None:
+            self._start(step)
         elif kind == "started":
-            self._deviate(values, self._allowed(), "the run starts a second time")
-            self.state = values["dest"]
+            self._deviate(step, self._allowed(), "the run starts a second time")
+            self.state = step.dest
         if kind in ("taken", "stayed"):
-            self._move(values)
+            self._move(step)
         elif kind == "ignored":
-            self._ignore(values)
+            self._ignore(step)
         deviates = len(self.deviations) > before
         self.wrong += deviates
         self.moved += deviates or kind in ("taken", "stayed")
-        self._last = values
+        self._last = step
 
     def end(self, crash: str) -> None:
         """Replay the end: the token is taken from a final state; `crash` tells of a run that did not get there."""
@@ -135,59 +134,57 @@ class _Replay:
         message = f"the run ends in state {self.state}, which is not final: it was killed, or it is still going on"
         if crash:
             message = f"the run crashed, {crash}"
-        if not self._last:
+        if self._last is None:
             message = "the journal has no step"
-        self._deviate(self._last or {"seq": 0}, self._allowed(), message, "the end of the journal")
+        self._deviate(self._last, self._allowed(), message, "the end of the journal")
 
-    def _start(self, values: Mapping[str, Any]) -> None:
+    def _start(self, step: RecordedStep) -> None:
         self.state = initial = self.definition.initial
-        if values["kind"] != "started":
-            self._deviate(values, ("started",), "the journal does not begin with the start of the run")
-            self.state = values.get("source", initial)
-        elif values["dest"] != initial:
-            message = f"the run starts in state {values['dest']}, and the machine starts in {initial}"
-            self._deviate(values, (initial,), message, values["dest"])
-            self.state = values["dest"]
+        if step.kind != "started":
+            self._deviate(step, ("started",), "the journal does not begin with the start of the run")
+            self.state = step.source or initial
+        elif step.dest != initial:
+            message = f"the run starts in state {step.dest}, and the machine starts in {initial}"
+            self._deviate(step, (initial,), message, step.dest)
+            self.state = step.dest
 
-    def _move(self, values: Mapping[str, Any]) -> None:
-        self._follow(values)
-        event, dest = values["event"]["name"], values["dest"]
+    def _move(self, step: RecordedStep) -> None:
+        self._follow(step)
+        event, dest = step.event.name, step.dest
         edge = self._edge(event)
         if edge is None:
-            self._unhandled(values)
+            self._unhandled(step)
         elif edge.dest != dest:
             why = " once its budget is spent" if edge.spent else ""
             message = f"event {event} leads from {self.state} to {edge.dest}{why}, and the journal has {dest}"
-            self._deviate(values, (edge.dest,), message, dest)
+            self._deviate(step, (edge.dest,), message, dest)
         if edge is not None:
             self._budgets.count(edge)
         self.state = dest
 
-    def _ignore(self, values: Mapping[str, Any]) -> None:
-        self._follow(values)
-        event, state = values["event"]["name"], self._states.get(self.state)
+    def _ignore(self, step: RecordedStep) -> None:
+        self._follow(step)
+        event, state = step.event.name, self._states.get(self.state)
         if state is None or event not in state.ignores:
             message = f"event {event} was ignored in state {self.state}, and the machine does not ignore it there"
-            self._deviate(values, self._allowed(), message)
+            self._deviate(step, self._allowed(), message)
 
-    def _follow(self, values: Mapping[str, Any]) -> None:
-        source, event, allowed = values.get("source", ""), values["event"]["name"], self._allowed()
+    def _follow(self, step: RecordedStep) -> None:
+        source, event, allowed = step.source, step.event.name, self._allowed()
         if source != self.state:
             expected = f"the robot was in state {self.state}, which handles {_listed(allowed)}"
             message = f"event {event} came in state {source}, but {expected}: steps are missing before it"
-            self._deviate(values, allowed, message)
+            self._deviate(step, allowed, message)
             self.state = source
 
-    def _unhandled(self, values: Mapping[str, Any]) -> None:
-        event, allowed = values["event"]["name"], self._allowed()
+    def _unhandled(self, step: RecordedStep) -> None:
+        event, allowed = step.event.name, self._allowed()
         known = f"handles {_listed(allowed)}" if self.state in self._states else "the machine does not have"
-        self._deviate(values, allowed, f"event {event} came in state {self.state}, which {known}")
+        self._deviate(step, allowed, f"event {event} came in state {self.state}, which {known}")
 
-    def _deviate(
-        self, values: Mapping[str, Any], expected: tuple[str, ...], message: str, came: str | None = None
-    ) -> None:
-        came = values["event"]["name"] if came is None else came
-        self.deviations.append(Deviation(values["seq"], values.get("at", ""), self.state, expected, came, message))
+    def _deviate(self, step: RecordedStep | None, expected: tuple[str, ...], message: str, came: str = "") -> None:
+        seq, at, event = (step.seq, step.at, step.event.name) if step is not None else (0, "", "")
+        self.deviations.append(Deviation(seq, at, self.state, expected, came or event, message))
 
     def _edge(self, event: str) -> Transition | None:
         edge = self._edges.get((self.state, event, False))

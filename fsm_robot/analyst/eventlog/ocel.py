@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 import attrs
 
@@ -76,12 +75,12 @@ class _JobObject:
 @attrs.define
 class _Objects:
     robots: dict[str, None] = attrs.field(factory=dict)
-    runs: dict[str, tuple[str, Mapping[str, Any]]] = attrs.field(factory=dict)
+    runs: dict[str, tuple[str, Mapping[str, str]]] = attrs.field(factory=dict)
     jobs: dict[str, _JobObject] = attrs.field(factory=dict)
 
     def add_run(self, run: Run) -> None:
         self.robots[run.robot] = None
-        header = run.records[0].values
+        header = run.records[0].header
         self.runs[run.id] = (run.robot, {name: str(header.get(name, "")) for name in OBJECT_TYPES["run"]})
 
     def add_job(self, activity: Activity) -> None:
@@ -93,7 +92,7 @@ class _Objects:
         if activity.outcome and activity.outcome != job.outcome:
             job.outcome, job.ended_at = activity.outcome, activity.at
 
-    def entries(self) -> Iterator[dict[str, Any]]:
+    def entries(self) -> Iterator[dict[str, object]]:
         for robot in self.robots:
             yield _object("robot", robot)
         for run, (robot, attributes) in self.runs.items():
@@ -106,7 +105,7 @@ class _Objects:
             yield _object("job", guid, {"outcome": job.outcome} if job.outcome else {}, job.ended_at, related)
 
 
-def _event(activity: Activity, number: int) -> dict[str, Any]:
+def _event(activity: Activity, number: int) -> dict[str, object]:
     related = [(object_id("run", activity.run), "in"), (object_id("robot", activity.robot), "by")]
     if activity.job:
         related += [(object_id("job", activity.job), "on"), (object_id("script", activity.script), "with")]
@@ -126,7 +125,7 @@ def _object(
     attributes: Mapping[str, str] | None = None,
     since: str = _EPOCH,
     related: Iterable[tuple[str, str]] = (),
-) -> dict[str, Any]:
+) -> dict[str, object]:
     return {
         "id": object_id(kind, name),
         "type": kind,
@@ -141,13 +140,13 @@ def _relationships(related: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
     return [{"objectId": other, "qualifier": qualifier} for other, qualifier in related]
 
 
-def _type(name: str, attributes: Mapping[str, str]) -> dict[str, Any]:
+def _type(name: str, attributes: Mapping[str, str]) -> dict[str, object]:
     return {"name": name, "attributes": [{"name": key, "type": kind} for key, kind in attributes.items()]}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return carried(value) if isinstance(value, str) else value
 
 
-def _json(value: Any) -> str:
+def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

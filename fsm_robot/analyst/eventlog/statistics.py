@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
-from fsm_robot.engine.journal.record import Record
+from fsm_robot.engine.journal.record import Record, steps_in
 from fsm_robot.robot.unsettled import CLOSING, OPENING
 
 FAILURES = frozenset({"failed", "refused", "not_started", "lost"})
@@ -113,25 +113,23 @@ class _Tally:
         self.cut_runs += not any(record.kind == "end" and not record.values.get("crash") for record in records)
         entered_s: float | None = None
         job: _JobSeen | None = None
-        for values in (record.values for record in records if record.kind == "step"):
-            kind, source, dest = values["kind"], values.get("source", ""), values["dest"]
-            if kind in ("taken", "stayed"):
-                self.taken[source, values.get("transition", "")] += 1
-            if kind not in ("taken", "started"):
+        for step in steps_in(records):
+            if step.kind in ("taken", "stayed"):
+                self.taken[step.source, step.transition] += 1
+            if step.kind not in ("taken", "started"):
                 continue
-            now_s = values.get("mono")
-            if entered_s is not None and now_s is not None:
-                self.stays_s[source].append(now_s - entered_s)
-            self.entered[dest] += 1
-            entered_s = now_s
-            name, data = values["event"]["name"], values["event"].get("data", {})
+            if entered_s is not None and step.mono is not None:
+                self.stays_s[step.source].append(step.mono - entered_s)
+            self.entered[step.dest] += 1
+            entered_s = step.mono
+            name, data = step.event.name, step.event.data
             if name in OPENING and data.get("job"):
                 job = self.jobs.setdefault(str(data["job"]), _JobSeen(str(data.get("script", ""))))
             if job is not None:
                 job.outcome = str(data.get("outcome") or job.outcome)
                 job = None if name in CLOSING else job
             if job is not None:
-                job.states.add(dest)
+                job.states.add(step.dest)
 
     def statistics(self) -> Statistics:
         """Return what was counted."""

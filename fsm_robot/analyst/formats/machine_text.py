@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from fsm_robot.engine.machine.definition import CallbackSpec, Definition, Label, RetryPolicy, State, Transition
 
@@ -35,7 +34,7 @@ def machine_text(definition: Definition) -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _block(key: str, values: Mapping[str, Any]) -> Iterator[str]:
+def _block(key: str, values: Mapping[str, object]) -> Iterator[str]:
     if values:
         yield f"{key}:"
         yield from (f"  {_text(name)}: {_flow(value)}" for name, value in values.items())
@@ -44,7 +43,7 @@ def _block(key: str, values: Mapping[str, Any]) -> Iterator[str]:
         yield f"{key}: {{}}"
 
 
-def _state(definition: Definition, state: State) -> dict[str, Any]:
+def _state(definition: Definition, state: State) -> dict[str, object]:
     values = {
         "name": state.name,
         "on_enter": state.on_enter or None,
@@ -55,7 +54,7 @@ def _state(definition: Definition, state: State) -> dict[str, Any]:
     return _given(values) | _label(definition.labels.states.get(state.name, Label()))
 
 
-def _transition(definition: Definition, edge: Transition) -> dict[str, Any]:
+def _transition(definition: Definition, edge: Transition) -> dict[str, object]:
     values = {
         "trigger": edge.trigger,
         "source": edge.source,
@@ -73,12 +72,12 @@ def _transition(definition: Definition, edge: Transition) -> dict[str, Any]:
     return _given(values)
 
 
-def _label(label: Label) -> dict[str, Any]:
+def _label(label: Label) -> dict[str, object]:
     texts = {"title": label.title, "describes": label.describes}
     return {key: text[""] if list(text) == [""] else text for key, text in texts.items() if text}
 
 
-def _callback(spec: CallbackSpec) -> dict[str, Any]:
+def _callback(spec: CallbackSpec) -> dict[str, object]:
     values = {
         "does": spec.does or None,
         "waits": spec.waits or None,
@@ -90,16 +89,16 @@ def _callback(spec: CallbackSpec) -> dict[str, Any]:
     return _given(values) | {"answers": spec.answers}
 
 
-def _retry(policy: RetryPolicy) -> dict[str, Any]:
+def _retry(policy: RetryPolicy) -> dict[str, object]:
     numbers = {key: getattr(policy, key) for key in ("for_s", "first_s", "factor", "longest_s", "jitter")}
     return {**numbers, "on": policy.on}
 
 
-def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+def _given(values: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def _flow(value: Any) -> str:
+def _flow(value: object) -> str:
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{_key(key)}: {_flow(item)}" for key, item in value.items()) + "}"
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -108,11 +107,11 @@ def _flow(value: Any) -> str:
         return {True: "true", False: "false", None: "null"}[value]
     if isinstance(value, float):
         return _number(value)
-    return str(value) if isinstance(value, int) else _text(value)
+    return str(value) if isinstance(value, int) else _text(str(value))
 
 
-def _key(key: Any) -> str:
-    return str(key) if isinstance(key, int) else _text(key)
+def _key(key: object) -> str:
+    return str(key) if isinstance(key, int) else _text(str(key))
 
 
 def _number(value: float) -> str:

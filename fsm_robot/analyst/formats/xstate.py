@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import attrs
 
@@ -48,44 +47,42 @@ class _Ids:
     counters: Mapping[Transition, str]
 
 
-def _state(definition: Definition, state: State, ids: _Ids) -> dict[str, Any]:
-    node: dict[str, Any] = {"meta": {"name": state.name}}
+def _state(definition: Definition, state: State, ids: _Ids) -> dict[str, object]:
+    node: dict[str, object] = {"meta": {"name": state.name}}
     if state.final:
         node["type"] = "final"
     if state.on_enter:
         action = ids.callbacks[state.on_enter]
         called = {} if action == state.on_enter else {"params": {"callback": state.on_enter}}
         node["entry"] = [{"type": action, **called}]
-    events: dict[str, list[dict[str, Any]]] = {}
+    edges: dict[str, list[Transition]] = {}
     # The edge of a spent budget is the last of its event: XState takes the first one whose guard agrees.
     for edge in sorted(definition.transitions_from(state.name), key=lambda edge: edge.spent):
-        events.setdefault(ids.events[edge.trigger], []).append(_edge(edge, ids))
-    if events:
-        node["on"] = events
-    after: dict[str, list[dict[str, Any]]] = {}
+        edges.setdefault(edge.trigger, []).append(edge)
+    if edges:
+        node["on"] = {ids.events[event]: [_edge(edge, ids) for edge in those] for event, those in edges.items()}
+    after: dict[str, list[dict[str, object]]] = {}
     for timeout in state.after:
         seconds = lasting_s(timeout)
         # Of a setting that nobody knows here the name is left: whoever runs the machine gives it as a delay.
         delay = timeout.setting if seconds is None else f"{seconds * 1000:.15g}"
-        edges = [
-            {**edge, "meta": {**edge["meta"], "after": span(timeout)}}
-            for edge in events.get(ids.events[timeout.event], [])
-        ]
-        after.setdefault(delay, []).extend(edges)
+        later = (_edge(edge, ids, after=span(timeout)) for edge in edges.get(timeout.event, ()))
+        after.setdefault(delay, []).extend(later)
     if after:
         node["after"] = after
     return node
 
 
-def _edge(edge: Transition, ids: _Ids) -> dict[str, Any]:
-    node: dict[str, Any] = {"meta": {"id": ids.edges[edge], "event": edge.trigger, "kind": edge.kind}}
+def _edge(edge: Transition, ids: _Ids, after: str = "") -> dict[str, object]:
+    meta = {"id": ids.edges[edge], "event": edge.trigger, "kind": edge.kind}
+    node: dict[str, object] = {"meta": {**meta, "after": after} if after else meta}
     if edge.kind == "external":
         node["target"] = ids.states[edge.dest]
     node["reenter"] = edge.kind == "external"
     counter = ids.counters.get(edge)
     if counter:
         node["guard"] = {"type": "within_budget", "params": {"counter": counter, "at_most": edge.at_most}}
-    actions: list[dict[str, Any]] = []
+    actions: list[dict[str, object]] = []
     if edge.progress and ids.counters:
         actions.append({"type": "start_budgets_anew", "params": {"counters": list(ids.counters.values())}})
     if counter:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import attrs
 
 from fsm_robot.engine.journal.crash import crash_in
-from fsm_robot.engine.journal.record import Record
+from fsm_robot.engine.journal.record import Record, RecordedStep, steps_in
 from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.robot.unsettled import CLOSING, OPENING
 
@@ -32,27 +31,21 @@ class Run:
     problem: str = ""
 
     @property
-    def header(self) -> Mapping[str, Any]:
+    def header(self) -> Mapping[str, object]:
         """The values of its first record."""
-        first = self.records[0] if self.records else None
-        return first.values if first is not None and first.kind == "header" else {}
+        return self.records[0].header if self.records else {}
 
     def told(self, sentence: str) -> Run:
         """Return the run with its problem as `sentence` tells it."""
         return attrs.evolve(self, problem=sentence.format(self.problem)) if self.problem else self
 
-    def steps(self) -> Iterable[Mapping[str, Any]]:
-        """Yield the values of every step."""
-        return (record.values for record in self.records if record.kind == "step")
-
     @property
     def exit_code(self) -> int | None:
         """What the process ended with, or None where the journal does not tell."""
-        last = self.records[-1] if self.records else None
-        return last.values["exit_code"] if last is not None and last.kind == "end" else None
+        return self.records[-1].exit_code if self.records else None
 
 
-def shown_runs(runs: Iterable[Run], definition: Definition) -> list[dict[str, Any]]:
+def shown_runs(runs: Iterable[Run], definition: Definition) -> list[dict[str, object]]:
     """Return the runs as JSON values.
 
     A step is the list [seq, stamp, seconds since the start of the run, event, kind, source, dest, number of its
@@ -62,18 +55,18 @@ def shown_runs(runs: Iterable[Run], definition: Definition) -> list[dict[str, An
     return [_run(run, numbers) for run in runs]
 
 
-def _run(run: Run, numbers: Mapping[str, int]) -> dict[str, Any]:
+def _run(run: Run, numbers: Mapping[str, int]) -> dict[str, object]:
     jobs: list[dict[str, str]] = []
     steps = []
     job = NO_JOB
-    for values in run.steps():
-        event, data = values["event"]["name"], values["event"].get("data", {})
-        if event in OPENING and values["kind"] == "taken":
+    for step in steps_in(run.records):
+        event, data = step.event.name, step.event.data
+        if event in OPENING and step.kind == "taken":
             jobs.append({"guid": str(data.get("job", "")), "script": str(data.get("script", "")), "outcome": ""})
             job = len(jobs) - 1
         if job != NO_JOB and data.get("outcome"):
             jobs[job]["outcome"] = str(data["outcome"])
-        steps.append(_step(values, numbers, job))
+        steps.append(_step(step, numbers, job))
         if event in CLOSING:
             job = NO_JOB
     return {
@@ -91,9 +84,7 @@ def _crash(run: Run) -> str:
     return crash and f"The run crashed: {crash}."
 
 
-def _step(values: Mapping[str, Any], numbers: Mapping[str, int], job: int) -> list[Any]:
-    event = values["event"]
-    data = {key: value for key, value in event.get("data", {}).items() if key not in NOT_SHOWN}
-    transition = numbers.get(values.get("transition", ""), 0)
-    where = [values.get("source", ""), values["dest"], transition]
-    return [values["seq"], values["at"], values["mono"], event["name"], values["kind"], *where, job, data]
+def _step(step: RecordedStep, numbers: Mapping[str, int], job: int) -> list[object]:
+    data = {key: value for key, value in step.event.data.items() if key not in NOT_SHOWN}
+    where = (step.source, step.dest, numbers.get(step.transition, 0))
+    return [step.seq, step.at, step.mono or 0.0, step.event.name, step.kind, *where, job, data]

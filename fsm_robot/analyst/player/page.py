@@ -11,7 +11,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from fsm_robot.analyst.drawing.compare import Comparison
 from fsm_robot.analyst.drawing.scene import Heat, scene
@@ -153,13 +152,13 @@ def _quoted_hash(text: str) -> str:
     return f"'{_hash(text)}'"
 
 
-def _json(values: Any) -> str:
+def _json(values: object) -> str:
     """Return JSON that cannot end the block it stands in, and that UTF-8 can hold."""
     text = json.dumps(values, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     return LONE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def _data(words: Words, runs: Sequence[Run]) -> dict[str, Any]:
+def _data(words: Words, runs: Sequence[Run]) -> dict[str, object]:
     definition = words.definition
     t = texts(words.language)
     ids = state_ids(definition)
@@ -180,7 +179,7 @@ def _events(definition: Definition) -> Iterable[str]:
     return dict.fromkeys([*definition.events(), *answers])
 
 
-def _state(words: Words, state: State, identity: str) -> dict[str, Any]:
+def _state(words: Words, state: State, identity: str) -> dict[str, object]:
     spec = words.definition.callback(state.on_enter) if state.on_enter else None
     return {
         "id": identity,

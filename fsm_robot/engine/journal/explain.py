@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 from xml.etree import ElementTree
 
 import attrs
@@ -46,7 +45,7 @@ def exit_code(all_replayed: Sequence[Replayed]) -> int:
     return 2 if "damaged" in kinds else 1 if "divergent" in kinds else 0
 
 
-def as_values(replayed: Replayed) -> dict[str, Any]:
+def as_values(replayed: Replayed) -> dict[str, object]:
     """Return the verdict as JSON values."""
     verdict = replayed.verdict
     return {
@@ -107,8 +106,8 @@ def _told(found: Divergence, decision: Decision) -> str:
     return f"{found.state} on {found.event}: {decision.told()}"
 
 
-def _values(found: Divergence) -> dict[str, Any]:
-    values: Mapping[str, Any] = attrs.asdict(found)
+def _values(found: Divergence) -> dict[str, object]:
+    values: Mapping[str, object] = attrs.asdict(found)
     return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import attrs
 
@@ -39,7 +39,7 @@ class JournalFile:
     """
 
     directory: Path
-    header: Mapping[str, Any]
+    header: Mapping[str, object]
     clock: Clock
     redactor: Redactor
     disk: Disk = SYSTEM_DISK
@@ -51,7 +51,7 @@ class JournalFile:
     _torn: bool = False
     _chain: str = ""
     _started_s: float | None = None
-    _waiting: list[tuple[str, Mapping[str, Any]]] = attrs.field(factory=list)
+    _waiting: list[tuple[str, Mapping[str, object]]] = attrs.field(factory=list)
     _name_is_safe: bool = False
     _first_of_folder: bool = False
 
@@ -81,7 +81,7 @@ class JournalFile:
         """
         if self._file is None:
             return
-        values: dict[str, Any] = {"at": self.clock.utc_now(), "exit_code": exit_code}
+        values: dict[str, object] = {"at": self.clock.utc_now(), "exit_code": exit_code}
         if crash is not None:
             # Redacted before it is cut: the beginning of a secret is no longer known as one.
             values["crash"] = bounded(dict(crash), self.redactor.text)

@@ -7,7 +7,6 @@ import os
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from fsm_robot import __version__
 from fsm_robot.engine.journal.file import journal_names
@@ -17,7 +16,9 @@ from fsm_robot.engine.machine.definition import Definition
 SALT_BYTES = 8
 
 
-def header(directory: Path, definition: Definition, whose: str, earlier: Sequence[str] | None = None) -> dict[str, Any]:
+def header(
+    directory: Path, definition: Definition, whose: str, earlier: Sequence[str] | None = None
+) -> dict[str, object]:
     """Return what a new journal in `directory` begins with.
 
     Args:

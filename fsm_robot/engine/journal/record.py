@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import Any, Literal, NoReturn, get_args
 
@@ -32,6 +32,19 @@ _TEXT_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 
 
 @attrs.frozen
+class RecordedStep(Step):
+    """A step as a journal tells it.
+
+    Attributes:
+        at: When, in UTC; empty where the record does not tell.
+        mono: Seconds since the run began; None where the record does not tell.
+    """
+
+    at: str = ""
+    mono: float | None = None
+
+
+@attrs.frozen
 class Record:
     """One line of a journal.
 
@@ -44,6 +57,40 @@ class Record:
     kind: str
     values: Mapping[str, Any]
     chain: str
+
+    @property
+    def step(self) -> RecordedStep:
+        """What a `step` record tells; made anew each time."""
+        values = self.values
+        event = values["event"]
+        return RecordedStep(
+            seq=values["seq"],
+            event=Event(event["name"], event.get("data", {}), event.get("job_run")),
+            kind=values["kind"],
+            source=values.get("source", ""),
+            dest=values["dest"],
+            transition=values.get("transition", ""),
+            callback=values.get("callback", ""),
+            exit_code=values.get("exit_code"),
+            came_from=values.get("from", ""),
+            at=values.get("at", ""),
+            mono=values.get("mono"),
+        )
+
+    @property
+    def header(self) -> Mapping[str, object]:
+        """What a `header` tells of the run, empty in other records; a journal from elsewhere may hold anything here."""
+        return self.values if self.kind == "header" else {}
+
+    @property
+    def at(self) -> str:
+        """When it was written, in UTC; empty where it does not tell."""
+        return str(self.values.get("at", ""))
+
+    @property
+    def exit_code(self) -> int | None:
+        """What an `end` says the process ended with; None in other records."""
+        return self.values["exit_code"] if self.kind == "end" else None
 
 
 @attrs.frozen
@@ -93,20 +140,9 @@ def step_values(step: Step, at: str, monotonic_s: float, clean: Callable[[str], 
     return {key: value for key, value in values.items() if value not in ("", None)}
 
 
-def step_from(values: Mapping[str, Any]) -> Step:
-    """Return the step that `step_values` kept."""
-    event = values["event"]
-    return Step(
-        seq=values["seq"],
-        event=Event(event["name"], event.get("data", {}), event.get("job_run")),
-        kind=values["kind"],
-        source=values.get("source", ""),
-        dest=values["dest"],
-        transition=values.get("transition", ""),
-        callback=values.get("callback", ""),
-        exit_code=values.get("exit_code"),
-        came_from=values.get("from", ""),
-    )
+def steps_in(records: Iterable[Record]) -> Iterator[RecordedStep]:
+    """Yield the steps among these records."""
+    return (record.step for record in records if record.kind == "step")
 
 
 def line_of(kind: str, values: Mapping[str, Any], chain_before: str, clean: Callable[[str], str]) -> tuple[str, str]:

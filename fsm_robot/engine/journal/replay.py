@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
 
 from fsm_robot.engine.journal.crash import crash_in
-from fsm_robot.engine.journal.record import Reading
+from fsm_robot.engine.journal.record import Reading, Record, RecordedStep
 from fsm_robot.engine.machine.core import RobotMachine, Step
 from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.engine.machine.events import Event
@@ -130,12 +130,12 @@ class _Replay:
         end_line = 0
         for number, record in enumerate(reading.records[1:], start=2):
             if record.kind == "step" and not end_line:
-                found = self._step(machine, record.values, number)
+                found = self._step(machine, record.step, number)
                 if found is not None:
                     return found
             elif record.kind == "end" and not end_line:
                 end_line = number
-                found = self._end(machine, record.values, number)
+                found = self._end(machine, record, number)
                 if found is not None:
                     return found
             else:
@@ -145,30 +145,29 @@ class _Replay:
                 return self._stray(machine, number, sentence)
         return None
 
-    def _step(self, machine: RobotMachine, values: Mapping[str, Any], line: int) -> Divergence | None:
+    def _step(self, machine: RobotMachine, recorded: RecordedStep, line: int) -> Divergence | None:
         if self.definition.renamed:
-            values = self._in_new_names(values)
-        event_values = values["event"]
-        if values["seq"] != self.steps:
-            sentence = f"the record is step {values['seq']}, and step {self.steps} is missing"
+            recorded = self._in_new_names(recorded)
+        if recorded.seq != self.steps:
+            sentence = f"the record is step {recorded.seq}, and step {self.steps} is missing"
             return self._stray(machine, line, sentence)
         if not self.steps:
             step = machine.start()
         elif machine.finished:
-            sentence = f"the run had ended in {machine.state}, and the journal goes on with {event_values['name']!r}"
-            return self._diverges(machine, values, line, None, sentence)
+            sentence = f"the run had ended in {machine.state}, and the journal goes on with {recorded.event.name!r}"
+            return self._diverges(machine, recorded, line, None, sentence)
         else:
-            event = self._event(event_values["name"])
-            if values["kind"] == "late" and "job_run" in event_values:
+            event = self._event(recorded.event.name)
+            if recorded.kind == "late" and recorded.event.job_run is not None:
                 step = machine.late(event)
             else:
                 state = machine.state
                 try:
                     step = machine.handle(event)
                 except UnexpectedEventError:
-                    return self._unexpected(machine, values, line, state)
-        if not _same(step, values):
-            return self._otherwise(machine, values, line, step)
+                    return self._unexpected(machine, recorded, line, state)
+        if not _same(step, recorded):
+            return self._otherwise(machine, recorded, line, step)
         self.steps += 1
         self.exit_code = step.exit_code
         return None
@@ -180,38 +179,36 @@ class _Replay:
             event = self.events[name] = Event(name)
         return event
 
-    def _end(self, machine: RobotMachine, values: Mapping[str, Any], line: int) -> Divergence | None:
-        if self.steps and values.get("crash"):
+    def _end(self, machine: RobotMachine, end: Record, line: int) -> Divergence | None:
+        if self.steps and end.values.get("crash"):
             return None  # it was not the machine that ended this run
         if not self.steps or not machine.finished:
             sentence = f"the journal ends here, and the machine would go on: {machine.state} is not final"
             return self._stray(machine, line, sentence)
-        if values["exit_code"] != (self.exit_code or 0):
-            sentence = f"the journal ends with exit code {values['exit_code']}, the machine with {self.exit_code or 0}"
+        if end.exit_code != (self.exit_code or 0):
+            sentence = f"the journal ends with exit code {end.exit_code}, the machine with {self.exit_code or 0}"
             return self._stray(machine, line, sentence)
         return None
 
-    def _in_new_names(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a record in the names of the machine file."""
+    def _in_new_names(self, recorded: RecordedStep) -> RecordedStep:
+        """Return a step in the names of the machine file."""
         renamed = self.definition.renamed
-        event = values["event"]
-        old = (event["name"], values.get("source", ""), values["dest"], values.get("callback", ""))
+        old = (recorded.event.name, recorded.source, recorded.dest, recorded.callback)
         if not any(name in renamed for name in old):
-            return dict(values)
+            return recorded
         self.used.update({name: renamed[name] for name in old if name in renamed})
         name, source, dest, callback = (renamed.get(name, name) for name in old)
-        spent = "(spent)" if "(spent)-->" in values.get("transition", "") else ""
-        new = {**values, "event": {**event, "name": name}, "source": source, "dest": dest, "callback": callback}
-        if values.get("transition"):
-            new["transition"] = f"{source}--{name}{spent}-->{dest}"
-        return new
+        spent = "(spent)" if "(spent)-->" in recorded.transition else ""
+        transition = f"{source}--{name}{spent}-->{dest}" if recorded.transition else ""
+        event = attrs.evolve(recorded.event, name=name)
+        return attrs.evolve(recorded, event=event, source=source, dest=dest, callback=callback, transition=transition)
 
-    def _unexpected(self, machine: RobotMachine, values: Mapping[str, Any], line: int, state: str) -> Divergence:
-        event = values["event"]["name"]
+    def _unexpected(self, machine: RobotMachine, recorded: Step, line: int, state: str) -> Divergence:
+        event = recorded.event.name
         allowed = machine.allowed()
         sentence = f"{state} neither handles nor ignores the event {event!r}{did_you_mean(event, allowed)}"
-        found = self._diverges(machine, values, line, None, sentence)
-        wanted = f"{{trigger: {event}, source: {state}, dest: {values['dest']}}}"
+        found = self._diverges(machine, recorded, line, None, sentence)
+        wanted = f"{{trigger: {event}, source: {state}, dest: {recorded.dest}}}"
         advice = [f"if {state} should handle it: add `- {wanted}` to `transitions`"]
         if event not in self.definition.events():
             advice.append(
@@ -219,15 +216,15 @@ class _Replay:
             )
         return attrs.evolve(found, advice=(*advice, _RECORD_ANEW))
 
-    def _otherwise(self, machine: RobotMachine, values: Mapping[str, Any], line: int, step: Step) -> Divergence:
-        expected, actual = _recorded(values), _decided(step)
-        event = values["event"]["name"]
+    def _otherwise(self, machine: RobotMachine, recorded: Step, line: int, step: Step) -> Divergence:
+        expected, actual = _decision(recorded), _decision(step)
+        event = recorded.event.name
         sentence = (
             f"{event!r} in {step.source or 'the start'} {expected.told()} in the journal, but {actual.told()} now"
         )
         if expected.told() == actual.told():
             sentence = f"{event!r} in {step.source} is taken by {expected.transition}, but by {actual.transition} now"
-        found = self._diverges(machine, values, line, step, sentence)
+        found = self._diverges(machine, recorded, line, step, sentence)
         return attrs.evolve(found, advice=(*self._advice(expected, actual, found.machine_line), _RECORD_ANEW))
 
     def _advice(self, expected: Decision, actual: Decision, machine_line: int) -> list[str]:
@@ -253,17 +250,17 @@ class _Replay:
         return [f"if this is a mistake: mend the budget (`at_most`, `progress`) of {actual.transition}"]
 
     def _diverges(
-        self, machine: RobotMachine, values: Mapping[str, Any], line: int, step: Step | None, sentence: str
+        self, machine: RobotMachine, recorded: Step, line: int, step: Step | None, sentence: str
     ) -> Divergence:
         state = step.source if step is not None and step.source else machine.state
         return Divergence(
-            seq=values["seq"],
+            seq=recorded.seq,
             journal_line=line,
             machine_line=self._machine_line(step, state),
             state=state,
-            event=values["event"]["name"],
-            expected=_recorded(values),
-            actual=None if step is None else _decided(step),
+            event=recorded.event.name,
+            expected=_decision(recorded),
+            actual=None if step is None else _decision(step),
             sentence=sentence,
             allowed=tuple(dict.fromkeys(edge.trigger for edge in self.definition.transitions_from(state))),
         )
@@ -282,35 +279,24 @@ class _Replay:
 _RECORD_ANEW = "if the change is meant: this journal tells of the old machine; record it anew or leave it out"
 
 
-def _same(step: Step, values: Mapping[str, Any]) -> bool:
-    get = values.get
+def _same(step: Step, recorded: Step) -> bool:
     return (
-        step.dest == values["dest"]
-        and step.kind == values["kind"]
-        and step.source == get("source", "")
-        and step.callback == get("callback", "")
-        and step.transition == get("transition", "")
-        and step.exit_code == get("exit_code")
-        and step.event.name == values["event"]["name"]
+        step.dest == recorded.dest
+        and step.kind == recorded.kind
+        and step.source == recorded.source
+        and step.callback == recorded.callback
+        and step.transition == recorded.transition
+        and step.exit_code == recorded.exit_code
+        and step.event.name == recorded.event.name
     )
 
 
-def _recorded(values: Mapping[str, Any]) -> Decision:
-    return Decision(
-        values["kind"],
-        values["dest"],
-        values.get("callback", ""),
-        values.get("exit_code"),
-        values.get("transition", ""),
-    )
-
-
-def _decided(step: Step) -> Decision:
+def _decision(step: Step) -> Decision:
     return Decision(step.kind, step.dest, step.callback, step.exit_code, step.transition)
 
 
 def _remarks(reading: Reading, definition: Definition) -> Sequence[str]:
-    header = reading.records[0].values
+    header = reading.records[0].header
     remarks = []
     if header.get("machine") not in (None, definition.name):
         remarks.append(f"the run was made with the machine {header['machine']!r}, this one is {definition.name!r}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from fsm_robot.engine.journal.record import CHAIN_HEX_DIGITS, FORMAT
 from fsm_robot.engine.machine.core import CameFrom, StepKind
@@ -15,7 +16,7 @@ NAME = {"type": "string", "minLength": 1}
 MOMENT = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"}
 SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 
-HEADER: dict[str, tuple[dict[str, Any], str]] = {
+HEADER: Mapping[str, tuple[Mapping[str, object], str]] = {
     "format": ({"type": "integer", "minimum": 1, "maximum": FORMAT}, "version of this format"),
     "machine": (NAME, "name of the machine"),
     "machine_sha256": (SHA256, "hash of the compiled machine: equal for files that decide alike"),
@@ -32,7 +33,7 @@ HEADER: dict[str, tuple[dict[str, Any], str]] = {
     "pid": ({"type": "integer"}, "process that wrote it"),
     "started_at": (MOMENT, "when the run began, UTC"),
 }
-STEP: dict[str, tuple[dict[str, Any], str]] = {
+STEP: Mapping[str, tuple[Mapping[str, object], str]] = {
     "seq": ({"type": "integer", "minimum": 0}, "number of the step, from 0 without a gap"),
     "at": (MOMENT, "when it was decided, UTC"),
     "mono": ({"type": "number", "minimum": 0}, "seconds since the run began, by a clock that is never set"),
@@ -56,7 +57,7 @@ STEP: dict[str, tuple[dict[str, Any], str]] = {
     "callback": (NAME, "what is called next; absent where nothing is. What it answers is the event of the next step"),
     "exit_code": ({"type": "integer", "minimum": 0, "maximum": 255}, "what the run ends with; only in its last step"),
 }
-END: dict[str, tuple[dict[str, Any], str]] = {
+END: Mapping[str, tuple[Mapping[str, object], str]] = {
     "at": (MOMENT, "when the run ended, UTC"),
     "exit_code": ({"type": "integer", "minimum": 0, "maximum": 255}, "what the process ended with"),
     "crash": (
@@ -76,7 +77,7 @@ REQUIRED = {
 }
 
 
-def schema() -> dict[str, Any]:
+def schema() -> dict[str, object]:
     """Return the schema of one line."""
     records = {"header": HEADER, "step": STEP, "end": END}
     return {
@@ -86,7 +87,7 @@ def schema() -> dict[str, Any]:
     }
 
 
-def _record(kind: str, keys: dict[str, tuple[dict[str, Any], str]]) -> dict[str, Any]:
+def _record(kind: str, keys: Mapping[str, tuple[Mapping[str, object], str]]) -> dict[str, object]:
     chain = {"type": "string", "pattern": f"^[0-9a-f]{{{CHAIN_HEX_DIGITS}}}$"}
     return {
         "title": f"{kind} record",

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
-from fsm_robot.engine.journal.record import Record
+from fsm_robot.engine.journal.record import Record, steps_in
+from fsm_robot.engine.machine.core import Step
 from fsm_robot.engine.machine.definition import Definition
 
 
@@ -37,14 +38,11 @@ def taken_in(runs: Iterable[Sequence[Record]], definition: Definition | None = N
     pairs: Counter[tuple[str, str]] = Counter()
     for records in runs:
         before = ""
-        for record in records:
-            if record.kind != "step":
-                continue
-            kind, dest = record.values["kind"], record.values["dest"]
-            if kind in ("started", "taken"):
-                states[renamed.get(dest, dest)] += 1
-            if kind in ("taken", "stayed"):
-                key = _key(record, renamed)
+        for step in steps_in(records):
+            if step.kind in ("started", "taken"):
+                states[renamed.get(step.dest, step.dest)] += 1
+            if step.kind in ("taken", "stayed"):
+                key = _key(step, renamed)
                 path.append(key)
                 if before:
                     pairs[before, key] += 1
@@ -52,11 +50,9 @@ def taken_in(runs: Iterable[Sequence[Record]], definition: Definition | None = N
     return Taken(tuple(path), dict(states), dict(Counter(path)), dict(pairs))
 
 
-def _key(record: Record, renamed: Mapping[str, str]) -> str:
-    values = record.values
-    key: str = values.get("transition", "")
-    names = values.get("source", ""), values["event"]["name"], values["dest"]
+def _key(step: Step, renamed: Mapping[str, str]) -> str:
+    names = step.source, step.event.name, step.dest
     if not any(name in renamed for name in names):
-        return key
+        return step.transition
     source, event, dest = (renamed.get(name, name) for name in names)
-    return f"{source}--{event}{'(spent)' if '(spent)-->' in key else ''}-->{dest}"
+    return f"{source}--{event}{'(spent)' if '(spent)-->' in step.transition else ''}-->{dest}"

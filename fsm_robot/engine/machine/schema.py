@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from fsm_robot.engine.machine.compiler import LANGUAGE, SHAPES, Shape
 from fsm_robot.engine.machine.durations import PATTERN, SETTING
@@ -17,17 +16,17 @@ NAME = {"type": "string", "minLength": 1}
 LABELS_ONLY = "label in one language"
 
 
-def schema() -> dict[str, Any]:
+def schema() -> dict[str, object]:
     """Return the schema of the machine file that `compiler.SHAPES` describes."""
     return _document("file", [name for name in SHAPES if name not in ("file", "labels", LABELS_ONLY)])
 
 
-def labels_schema() -> dict[str, Any]:
+def labels_schema() -> dict[str, object]:
     """Return the schema of a file of labels beside it."""
     return _document("labels", [LABELS_ONLY])
 
 
-def _document(root: str, parts: Iterable[str]) -> dict[str, Any]:
+def _document(root: str, parts: Iterable[str]) -> dict[str, object]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "fsm_robot machine file" if root == "file" else "fsm_robot labels of a machine file",
@@ -36,7 +35,7 @@ def _document(root: str, parts: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def _entry(name: str) -> dict[str, Any]:
+def _entry(name: str) -> dict[str, object]:
     shapes = SHAPES[name]
     return {
         "type": "object",
@@ -46,7 +45,7 @@ def _entry(name: str) -> dict[str, Any]:
     }
 
 
-def _kind(shape: Shape) -> dict[str, Any]:
+def _kind(shape: Shape) -> Mapping[str, object]:
     kind = shape.kind
     if kind.startswith("list of "):
         return {"type": "array", "items": _reference(kind.removeprefix("list of "))}
@@ -62,7 +61,7 @@ def _kind(shape: Shape) -> dict[str, Any]:
         "propertyNames": {"pattern": "^-?[0-9]+$"},
     }
     languages = {"propertyNames": {"pattern": f"^{LANGUAGE.pattern}$"}}
-    kinds: dict[str, dict[str, Any]] = {
+    kinds: dict[str, Mapping[str, object]] = {
         "text": name,
         "name": name,
         "names": names,
@@ -89,7 +88,7 @@ def _range(shape: Shape) -> dict[str, float]:
     return {"minimum": shape.least} if shape.most is None else {"minimum": shape.least, "maximum": shape.most}
 
 
-def _line(shape: Shape) -> dict[str, Any]:
+def _line(shape: Shape) -> dict[str, object]:
     return NAME if shape.most is None else {**NAME, "maxLength": int(shape.most)}
 
 

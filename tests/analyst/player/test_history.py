@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -22,6 +23,7 @@ def test_every_step_of_a_journal_is_shown_with_its_job(tmp_path: Path) -> None:
     path = write_nights(tmp_path, robot(), runs=1)[0]
     records, _ = read_journal(path)
 
+    shown: Any
     (shown,) = shown_runs([Run("night", records)], robot())
 
     steps = [record.values for record in records if record.kind == "step"]
@@ -38,6 +40,7 @@ def test_marks_of_the_machine_room_are_left_out(tmp_path: Path) -> None:
     """Run token and digest of the task say nothing to a reader."""
     records, _ = read_journal(write_nights(tmp_path, robot(), runs=1)[0])
 
+    shown: Any
     (shown,) = shown_runs([Run("night", records)], robot())
 
     assert "run_token" not in str(shown)
@@ -49,6 +52,7 @@ def test_a_transition_of_another_machine_has_number_nought(tmp_path: Path) -> No
     records, _ = read_journal(write_nights(tmp_path, robot(), runs=1)[0])
     records[2] = attrs.evolve(records[2], values={**records[2].values, "transition": "Ready--gone-->Nowhere"})
 
+    shown: Any
     (shown,) = shown_runs([Run("night", records)], robot())
 
     assert [step[7] for step in shown["steps"]][:3] == [0, 0, 4]

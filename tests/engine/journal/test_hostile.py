@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm_robot.engine.journal.file import read_file
-from fsm_robot.engine.journal.record import CHAIN_HEX_DIGITS, LONGEST_LINE_BYTES, line_of, read, step_from, step_values
+from fsm_robot.engine.journal.record import CHAIN_HEX_DIGITS, LONGEST_LINE_BYTES, line_of, read, step_values
 from fsm_robot.engine.journal.replay import replay
 from fsm_robot.engine.machine.core import Step
 from fsm_robot.engine.machine.events import Event
@@ -155,7 +155,7 @@ def test_any_data_survives_the_line_within_its_bounds(value: Any) -> None:
 
     line, _ = line_of("step", step_values(step, "", 0.0), "", lambda text: text)
 
-    assert step_from(read([line.encode()]).records[0].values).event.data == {"value": value}
+    assert read([line.encode()]).records[0].step.event.data == {"value": value}
 
 
 def deep(levels: int) -> list[Any]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm_robot.engine.journal.file import JournalFile, journals, read_journal
-from fsm_robot.engine.journal.record import line_of, read_lines, step_from, step_values
+from fsm_robot.engine.journal.record import RecordedStep, line_of, read_lines, step_values
 from fsm_robot.engine.machine.core import Step
 from fsm_robot.engine.machine.events import Event
 from fsm_robot.engine.redact import Redactor
@@ -29,6 +29,10 @@ def journal(folder: Path, now_s: float = 1000.0) -> JournalFile:
 
 def step(seq: int, event: str, dest: str = "Ready", **data: object) -> Step:
     return Step(seq, Event(event, data), "taken", "Before", dest, "edge", "call")
+
+
+def recorded(step: Step, at: str, mono: float) -> RecordedStep:
+    return RecordedStep(**{field.name: getattr(step, field.name) for field in attrs.fields(Step)}, at=at, mono=mono)
 
 
 JOB = {"job": "j-1", "script": "сводка", "run_token": "t-1"}
@@ -53,7 +57,9 @@ def test_step_when_written_and_read_is_the_same_step(tmp_path: Path) -> None:
 
     assert wrong == ""
     assert [record.kind for record in records] == ["header", "step", "step", "step", "end"]
-    assert [step_from(record.values) for record in records[1:-1]] == steps
+    assert [record.step for record in records[1:-1]] == [
+        recorded(step, records[n].values["at"], records[n].values["mono"]) for n, step in enumerate(steps, start=1)
+    ]
     assert records[0].values["machine"] == "robot"
 
 
@@ -249,7 +255,7 @@ def test_any_step_survives_the_line(text: str, seq: int, exit_code: int | None) 
     assert line.count("\n") == 1
     records, wrong = read_lines([line])
     assert wrong == ""
-    assert step_from(records[0].values) == one
+    assert records[0].step == recorded(one, "2026-11-23T00:00:00.000000Z", 1.5)
     assert json.loads(line)["at"].endswith("Z")
 
 

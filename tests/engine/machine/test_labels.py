@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import attrs
 import pytest
@@ -128,8 +129,9 @@ def test_the_schema_for_editors_allows_what_the_compiler_allows(tmp_path: object
     from fsm_robot.engine.machine.schema import schema
 
     jsonschema = pytest.importorskip("jsonschema", reason="the validator's compiled part does not load under Wine")
+    described: Any = schema()
     validator = jsonschema.Draft202012Validator(
-        schema()["properties"]["states"]["items"] | {"$defs": schema()["$defs"]}
+        described["properties"]["states"]["items"] | {"$defs": described["$defs"]}
     )
 
     def mistakes(title: object) -> int:
