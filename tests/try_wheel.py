@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,9 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))  # started as a file
+
+from tests.fakes.pythons import other_python  # noqa: E402
 
 
 def main() -> None:
@@ -64,7 +66,7 @@ def try_sdk() -> None:
         (folder / "queues" / "Q.json").write_text('[{"name": "1", "parameters": {"sum": 5}}]')
         script = folder / "script.py"
         script.write_text(SCRIPT)
-        pythons = [found for version in ("3.8", "3.13") if (found := shutil.which(f"python{version}"))]
+        pythons = [found for version in ("3.8", "3.13") if (found := other_python(version))]
         for python in (*pythons, sys.executable):
             # -S: nothing that is installed beside it.
             command = [
