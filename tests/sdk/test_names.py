@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -134,15 +135,17 @@ except ConflictError as error:
 def test_a_thousand_rows_are_one_call_to_write(place: Place) -> None:
     """Rows of any size: what is too much for one message goes in several."""
     place.queue("Q")
+    # Under Wine a thousand calls to the server take longer than a job may here; the messages to the robot are large alike.
+    rows, size = (100, 9000) if sys.platform == "win32" else (1000, 900)
 
     said = place.run(
         f"""{HEAD}
-print(len(queue("Q").add_many(({{"n": n, "text": "ш" * 900}} for n in range(1000)), name="{{n}}")))
+print(len(queue("Q").add_many(({{"n": n, "text": "ш" * {size}}} for n in range({rows})), name="{{n}}")))
 """
     )
 
-    assert said.splitlines()[0] == "1000"
-    assert len(place.tasks()) == 1000
+    assert said.splitlines()[0] == str(rows)
+    assert len(place.tasks()) == rows
 
 
 def test_a_task_changes_while_it_is_open(place: Place) -> None:
