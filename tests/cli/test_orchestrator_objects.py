@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
 import subprocess
 import sys
 import urllib.request
@@ -215,8 +214,8 @@ def test_log_is_followed_until_the_job_has_ended(folder: Path, store: Store) -> 
     job = store.enqueue("x")
     store.log("первая", "Info", job_guid=job)
     process = subprocess.Popen(
-        [sys.executable, "-I", "-m", "fsm_robot", "orchestrator", "log", "--follow", job],
-        cwd=folder, stdout=subprocess.PIPE, text=True, encoding="utf-8", env={**os.environ, "PYTHONUTF8": "1"},
+        [sys.executable, "-I", "-X", "utf8", "-m", "fsm_robot", "orchestrator", "log", "--follow", job],
+        cwd=folder, stdout=subprocess.PIPE, text=True, encoding="utf-8",
     )  # fmt: skip
     assert process.stdout is not None
     assert "первая" in process.stdout.readline()
