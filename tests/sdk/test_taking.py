@@ -38,8 +38,19 @@ def want(taker: int) -> Want:
     )
 
 
+_KNOWN: dict[tuple[Callable[[Want], Taking], int, str], Step | None] = {}
+"""What was replayed before: few takers have been answered in many ways, and many states hold the same ones."""
+
+
 def replayed(way: Callable[[Want], Taking], taker: int, answers: tuple[Any, ...]) -> Step | None:
     """Return what a taker wants after these answers, None where it is done: generators cannot be copied."""
+    key = way, taker, repr(answers)
+    if key not in _KNOWN:
+        _KNOWN[key] = _played(way, taker, answers)
+    return _KNOWN[key]
+
+
+def _played(way: Callable[[Want], Taking], taker: int, answers: tuple[Any, ...]) -> Step | None:
     steps = way(want(taker))
     try:
         step = next(steps)
