@@ -35,6 +35,7 @@ from fsm_robot.simulator.shrink import shrunk
 from fsm_robot.simulator.world import Setup
 
 JOBS = 2500
+NO_WORKERS = "processes of a pool do not come up under Wine; not tried on a real Windows"
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +84,7 @@ def test_seed_decides_every_byte(setup: Setup) -> None:
     assert first != other
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason=NO_WORKERS)
 @pytest.mark.parametrize("faults", [tuple(ALL_FAULTS), ()], ids=["faults", "none"])
 def test_workers_find_the_same_to_the_byte(setup: Setup, faults: tuple[str, ...]) -> None:
     """Who shares the work changes nothing of it: not the bytes, not the figures, not their order."""
@@ -168,6 +170,7 @@ class KillsNobody(Callbacks):
         return
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason=NO_WORKERS)
 def test_workers_stop_at_the_same_finding(setup: Setup) -> None:
     """The first broken promise is the first one by number, whoever found another one sooner."""
     broken = Setup(setup.definition, ForgetsTheLedger)
@@ -279,6 +282,7 @@ def test_number_of_workers_that_cannot_be_is_one_sentence(workers: str, capsys: 
     assert capsys.readouterr().err.endswith("--workers must be from 1 to 61\n")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason=NO_WORKERS)
 def test_command_with_workers_prints_what_it_prints_without(tmp_path: Path) -> None:
     """From the command line, in processes of their own."""
     command = [sys.executable, "-m", "fsm_robot", "simulate", "--seed", "3", "--jobs", "100"]
