@@ -13,11 +13,12 @@ from typing import Any
 
 import attrs
 
+import fsm_robot
 from fsm_robot.orchestrator.tables.storage import Plain
 from fsm_robot.orchestrator.tables.tasks import TaskFilter
 from fsm_robot.sdk._values import moment, priority_number, status_number, status_word, tag_list
 
-PACKAGE_FOLDER = Path(__file__).parents[2]
+PACKAGE_FOLDER = Path(fsm_robot.__file__).parents[1]
 LONGEST_S = 60
 
 
