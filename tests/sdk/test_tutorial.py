@@ -16,7 +16,7 @@ from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
 from tests.sdk.places import PACKAGE_FOLDER
 
-PAGE = PACKAGE_FOLDER / "docs" / "sdk-tutorial.md"
+PAGE = Path(__file__).parents[2] / "docs" / "sdk-tutorial.md"
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
