@@ -26,12 +26,12 @@ from fsm_robot.analyst.words import Words, words
 from fsm_robot.analyst.xml_in import Element
 from fsm_robot.cli import interchange
 from fsm_robot.cli.interchange import Beside
-from fsm_robot.cli.journal_arguments import BELOW
+from fsm_robot.cli.journal_arguments import journals_below
 from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
 from fsm_robot.cli.streams import complain
 from fsm_robot.cli.target import target
 from fsm_robot.engine import machine_file
-from fsm_robot.engine.journal.file import journals, read_journal, run_name
+from fsm_robot.engine.journal.file import read_journal, run_name
 from fsm_robot.engine.journal.record import Reading
 from fsm_robot.engine.journal.replay import Divergence, replay
 from fsm_robot.engine.journal.taken import Taken, taken_in
@@ -177,7 +177,7 @@ def _journals(name: str) -> list[Path]:
     path = Path(name)
     if path.is_file():
         return [path]
-    found = next((found for below in BELOW if (found := journals(path / below))), [])
+    found = journals_below(path)
     if not found:
         reason = "holds no journal (*.jsonl)" if path.is_dir() else "does not exist"
         raise SettingsError(f"--runs {name}: {reason}")

@@ -73,12 +73,17 @@ def read_runs(found: Sequence[JournalPath]) -> Iterator[Run]:
         yield run
 
 
+def journals_below(folder: Path) -> list[Path]:
+    """Return the journals in a folder, in that of a robot's state or in that of a robot; none where there is none."""
+    return next((found for below in BELOW if (found := journals(folder / below))), [])
+
+
 def _files(argument: str) -> list[Path]:
     path = Path(argument)
     if path.is_file():
         return [path]
     if path.is_dir():
-        found = next((found for below in BELOW if (found := journals(path / below))), [])
+        found = journals_below(path)
         if not found:
             raise SettingsError(
                 f"{argument}: there is no journal in this folder, nor in journal or state/journal below it"

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from fsm_robot.cli.journal_arguments import BELOW
+from fsm_robot.cli.journal_arguments import journals_below
 from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
 from fsm_robot.cli.streams import complain, print_json
 from fsm_robot.cli.target import target
@@ -65,7 +65,7 @@ def journals_in(names: Iterable[str]) -> list[Path]:
     for name in names:
         path = Path(name)
         if path.is_dir():
-            inside = next((here for below in BELOW if (here := _inside(path / below))), [])
+            inside = sorted(journals_below(path))
             if not inside:
                 raise SettingsError(f"{name}: there is no journal (*{SUFFIX}) in this folder")
             found += inside
@@ -74,10 +74,6 @@ def journals_in(names: Iterable[str]) -> list[Path]:
         else:
             raise SettingsError(f"{name}: there is no such file or folder; journals are in <storage>/journal")
     return found
-
-
-def _inside(folder: Path) -> list[Path]:
-    return sorted(folder.glob(f"*{SUFFIX}"))
 
 
 def _read(path: Path) -> Reading:
