@@ -28,7 +28,8 @@ _LINE = b"Max file locks"
 def worn(run_token: str) -> Iterator[None]:
     """Let what this process starts within the block be marked, as far as the system has such a mark.
 
-    A child that another thread starts at the same moment gets it too, and would be ended after a crash of the robot.
+    A child that another thread starts at the same moment in a session of its own gets it too, and counts as the
+    script's.
     """
     try:
         soft, hard = resource.getrlimit(_RLIMIT_LOCKS)

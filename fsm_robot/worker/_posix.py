@@ -174,7 +174,7 @@ class Children:
             _reap(pid)
             tree._has_been_reaped()
             return True
-        if self._has_session(_session(pid)):
+        if self._has_session(_session(pid)) or any(tree._marks(pid) for tree in self._trees):
             _reap(pid)
             return True
         return False
@@ -190,12 +190,13 @@ class Children:
 
     def _is_adopted(self, process: Process, held: _Held) -> bool:
         session, known = _session(process.pid), (process.pid, process.created)
-        if self._has_session(session):
+        if self._has_session(session) or any(tree._marks(process.pid) for tree in self._trees):
             return True
         if not self._trees or known in self._anothers or any(known in tree._strangers for tree in self._trees):
             return False
-        if session in (0, os.getsid(0)):
-            # A callback's child, which is the callback's to wait for, or what that has left, which is nobody's.
+        if session in (0, os.getsid(0)) or all(tree._is_marked for tree in self._trees):
+            # A callback's child, which is the callback's to wait for, or what that has left, which is nobody's. It may
+            # have ended before `subprocess` has got its number, so `held` is asked late.
             since_s = self._seen.setdefault(known, time.monotonic())
             if time.monotonic() - since_s < _NOBODY_COMES_S:
                 return False
@@ -238,6 +239,7 @@ class Tree:
     _sessions: set[int] = attrs.field(factory=set)  # the script's own, and what its processes made and were seen in
     _group: _cgroup.ControlGroup | None = None
     _marker: bytes = b""
+    _is_marked: bool = False  # whether the script got the mark of `_mark.py`, and so everything below it
     _spare: list[int] = attrs.field(factory=list)  # descriptors, free for whatever the end of the script needs
 
     @property
@@ -280,6 +282,7 @@ class Tree:
                 self._group.remove()
                 self._group = None
             self.created = created_at(self.pid)
+            self._is_marked = _mark.is_worn_by(self.pid, self._run_token)
         self._children._more.put(None)
 
     def _keep_spare(self) -> None:
@@ -398,18 +401,27 @@ class Tree:
             return not self._children._ours_of(_direct(ended=True)) and _sight.refused == refused
 
     def _stop_direct(self) -> list[Process]:
-        """Stop the robot's own children of this tree, each as soon as it is seen, and return them.
+        """Stop the youngest of this tree and the robot's own children, each as soon as it is seen, and return them.
 
-        A process that starts its successor and ends may live for less than a look at all processes takes. But whoever
-        was just born has one of the last numbers, and there are few of those.
+        A process that starts its successor and ends may live for less than a look at all processes takes, and where its
+        parent lives a little longer, it is not even a child of the robot. But whoever was just born has one of the last
+        numbers, and there are few of those.
         """
         found, held = {}, _Held()
         with self._children._lock:  # nobody is reaped, so a child's number is its own, and the signal meets no other
             for looked_at in (*([_youngest] * _YOUNGEST_ROUNDS), _direct):
                 for each in looked_at():
-                    if (each.pid, each.created) not in found and self._is_mine(each, held):
+                    if (each.pid, each.created) in found:
+                        continue
+                    if each.parent != os.getpid():
+                        if not self._marks(each.pid):
+                            continue
+                        _send((each,), signal.SIGSTOP)
+                    elif self._is_mine(each, held):
                         _signal(each.pid, signal.SIGSTOP)
-                        found[each.pid, each.created] = each
+                    else:
+                        continue
+                    found[each.pid, each.created] = each
         return list(found.values())
 
     def _members(self) -> list[Process]:
@@ -431,10 +443,14 @@ class Tree:
         token = _token(process.pid)
         if self._children._has_another(self, session, token):
             return False
-        if token != self._run_token and process.pid in held:
+        if token != self._run_token and not self._marks(process.pid) and process.pid in held:
             return False
         self._sessions.add(session)
         return True
+
+    def _marks(self, pid: int) -> bool:
+        """Return whether a process, an ended one too, has the mark of this script."""
+        return self._is_marked and _mark.is_worn_by(pid, self._run_token)
 
     def _host(self) -> int:
         """Return the process that runs the script host: the script's own, or what a wrapper before it has started.
@@ -699,14 +715,13 @@ def _direct(*, ended: bool = False) -> list[Process]:
     return found
 
 
-def _youngest() -> list[Process]:
-    """Return those of the robot's own children that are alive and have one of the last numbers that were given."""
-    last, found = _last_pid(), []
+def _youngest() -> Iterator[Process]:
+    """Yield the living processes with the last numbers that were given, each as soon as it is seen."""
+    last = _last_pid()
     for pid in range(last + 2, max(0, last - _YOUNGEST), -1):
         stat = _stat(str(pid))
-        if stat.parent == os.getpid() and stat.state not in ("Z", "X"):
-            found.append(Process(pid, f"{_boot_id()}:{stat.created}", stat.name, stat.parent))
-    return found
+        if stat.state not in ("", "Z", "X"):
+            yield Process(pid, f"{_boot_id()}:{stat.created}", stat.name, stat.parent)
 
 
 def _pause(more: SimpleQueue[None]) -> None:

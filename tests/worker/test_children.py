@@ -180,14 +180,16 @@ class _Strangers:
 def test_adopted_process_is_reaped_at_once(runs: Runs, how: str) -> None:
     """A script that waits until its daemon is gone goes on, while the job runs; no zombies gather below the robot."""
     text = dedent(f"""\
-        import glob, os, subprocess, time
-        subprocess.run({how!r} + ' >/dev/null 2>&1', shell=True)
+        import os, subprocess, time
         def below():
-            return [s for s in map(stat, glob.glob('/proc/[0-9]*/stat')) if s[1:2] == [str(os.getppid())]]
-        def stat(path):
-            try: return open(path).read().rpartition(')')[2].split()
-            except OSError: return []
-        while len([s for s in below() if s[0] in 'SRDZ']) > 1: time.sleep(0.01)
+            return set(filter(is_below, filter(str.isdecimal, os.listdir('/proc'))))
+        def is_below(pid):
+            try: state, parent = open(f'/proc/{{pid}}/stat').read().rpartition(')')[2].split()[:2]
+            except OSError: return False
+            return state in 'SRDZ' and parent == str(os.getppid())
+        strangers = below()
+        subprocess.run({how!r} + ' >/dev/null 2>&1', shell=True)
+        while below() - strangers: time.sleep(0.01)
         print('alone')
     """)
     runs.start(text)

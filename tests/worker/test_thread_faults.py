@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import ScriptNotStartedError
 from fsm_robot.robot.ports import Ending, Job
+from fsm_robot.system import threads
 from fsm_robot.worker.supervisor import ScriptWorker
 from tests.fakes.faults import fault, faults_can_come
 from tests.fakes.processes import alive
@@ -74,7 +74,7 @@ class Jobs:
         (self.scripts / "pid").unlink(missing_ok=True)
         (self.scripts / "script.py").write_text(text)
         endings: list[Ending] = []
-        over = threading.Event()
+        over = threads.Flag()  # an event of the library may stay locked for ever where the fault meets it
 
         def ended(ending: Ending) -> None:
             endings.append(ending)
