@@ -409,8 +409,8 @@ class Tree:
         """
         found, held = {}, _Held()
         with self._children._lock:  # nobody is reaped, so a child's number is its own, and the signal meets no other
-            for looked_at in (*([_youngest] * _YOUNGEST_ROUNDS), _direct):
-                for each in looked_at():
+            for youngest in (*([True] * _YOUNGEST_ROUNDS), False):
+                for each in _youngest() if youngest else _direct():
                     if (each.pid, each.created) in found:
                         continue
                     if each.parent != os.getpid():
