@@ -90,6 +90,8 @@ class TaskLedger:
                 finally:
                     file.close()
             except OSError as error:
+                if entry.stage == "ending":
+                    known[entry.task] = entry  # for as long as this robot lives
                 raise JournalError(f"{self.path}: the list of tasks in hand cannot be written: {error}") from error
 
     def _read(self) -> dict[str, Entry]:

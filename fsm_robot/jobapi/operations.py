@@ -212,17 +212,22 @@ class Operations:
         end: Row = {"status": int(status), "comment": self.secrets.text(comment), "tags": list(tags)}
         if status == POSTPONED:
             end["postponed"] = until
+        kept = True
         try:
             self.hands.note(Entry(task, "ending", end=end))
         except JournalError as error:
+            kept = False
             # It is sent all the same: what matters is that the orchestrator has it.
             self.log("error", "the end of a task could not be written down before it was sent", error=str(error))
         try:
             self._asked(lambda: self.hands.deliver(task, end, self.job.guid), f"task {task}")
         except UnavailableError as error:
-            # It is on disk, and is delivered when the script has ended, or at the next start.
-            self.log("warning", "the end of a task is kept, and delivered later", task=task, error=str(error))
-            return {"delivered": False}
+            # It is delivered when the script has ended or, from the disk, at the next start.
+            what = "the end of a task is kept, and delivered later"
+            if not kept:
+                what = "the end of a task is delivered later, unless the robot ends before: it is not on disk"
+            self.log("warning", what, task=task, error=str(error))
+            return {"delivered": False, "kept": kept}
         except SdkError:
             self.hands.note(Entry(task, "ended"))
             raise

@@ -13,28 +13,29 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any, Literal, cast
+from typing import Literal, TypeVar, cast
 
 import attrs
 
 from fsm_robot.engine.redact import Secrets
-from fsm_robot.errors import GatewayUnreachableError
+from fsm_robot.errors import FailureKind, GatewayUnreachableError
 from fsm_robot.jobapi.hands import LEFT, LOST, Hands
 from fsm_robot.jobapi.ledger import NAME, TaskLedger
 from fsm_robot.jobapi.lines import Lines
 from fsm_robot.jobapi.operations import Operations
-from fsm_robot.jobapi.ports import Objects
+from fsm_robot.jobapi.ports import Objects, Row
 from fsm_robot.robot.ports import Job
 from fsm_robot.sdk import SdkError
 from fsm_robot.simulator.disk import LifeDisk, SimulatedDisk
 from fsm_robot.simulator.life import CrashError
-from fsm_robot.simulator.schedule import EPOCH
 from fsm_robot.simulator.scenario import CRASHES
+from fsm_robot.simulator.schedule import EPOCH
 
+Answer = TypeVar("Answer")
 LEDGER = Path("state") / "jobs" / NAME
 NEW, BUSY, DONE, FAILED, BUSINESS, POSTPONED = 0, 1, 2, 3, 4, 5
 ENDS = (DONE, FAILED, BUSINESS, POSTPONED)
-CALL_FAULTS: Mapping[str, tuple[str, bool]] = {
+CALL_FAULTS: Mapping[str, tuple[FailureKind, bool]] = {
     "no_connection": ("no_connection", False),
     "request_lost": ("no_answer", False),
     "answer_lost": ("no_answer", True),
@@ -43,6 +44,7 @@ CALL_FAULTS: Mapping[str, tuple[str, bool]] = {
     "throttled": ("throttled", False),
 }
 """Name of a fault of a call -> kind of the failure, and whether the orchestrator has acted."""
+FAULT_NAMES = tuple(CALL_FAULTS)
 CALL_S, LONGEST_CLAIM_S = 0.03, 700.0
 OTHERS_ACT = 0.12
 MOST_ACTS = 60
@@ -108,7 +110,7 @@ class Queue:
         """Have one task more."""
         self.statuses[guid], self.tags[guid], self.jobs[guid] = NEW, [], ""
 
-    def row(self, guid: str) -> dict[str, Any]:
+    def row(self, guid: str) -> Row:
         """Return a task as the gateway reads it."""
         row = {"job_id": self.jobs[guid] or None}
         return {
@@ -156,24 +158,24 @@ class QueueObjects:
     robot: TaskRobot
     server_time: datetime | None = EPOCH
 
-    def last_task(self, queue: str) -> dict[str, Any] | None:
+    def last_task(self, queue: str) -> Row | None:
         """See `Objects.last_task`."""
 
-        def act() -> dict[str, Any] | None:
+        def act() -> Row | None:
             found = self.world.queue.new()
             return self.world.queue.row(found[0]) if found else None
 
         return self._call(act)
 
-    def tasks(self, queue: str, filters: Mapping[str, Any], limit: int = 100) -> list[dict[str, Any]]:
+    def tasks(self, queue: str, filters: Mapping[str, object], limit: int = 100) -> list[Row]:
         """See `Objects.tasks`."""
         return self._call(lambda: [self.world.queue.row(guid) for guid in self.world.queue.new()[:limit]])
 
-    def task(self, guid: str) -> dict[str, Any] | None:
+    def task(self, guid: str) -> Row | None:
         """See `Objects.task`."""
         return self._call(lambda: self.world.queue.row(guid))
 
-    def update_task(self, guid: str, fields: Mapping[str, Any], job_guid: str = "") -> None:
+    def update_task(self, guid: str, fields: Mapping[str, int], job_guid: str = "") -> None:
         """See `Objects.update_task`."""
         self._call(lambda: self.world.queue.set_status(guid, fields["status"], job_guid))
 
@@ -189,18 +191,18 @@ class QueueObjects:
 
         self._call(act)
 
-    def _call(self, act: Callable[[], Any]) -> Any:
+    def _call(self, act: Callable[[], Answer]) -> Answer:
         world = self.world
         self.robot.effect("send")
         world.calls += 1
         world.now_s += CALL_S
         kind, acts = world.call_fault()
-        result = act() if acts else None
+        answer = act() if acts else None
         self.robot.effect("hear")
         self.server_time = EPOCH + timedelta(seconds=world.now_s)
         if kind:
             raise GatewayUnreachableError("/api/task", kind, "the simulated way to the orchestrator failed")
-        return result
+        return cast(Answer, answer)
 
 
 @attrs.define(eq=False)
@@ -289,8 +291,9 @@ class TaskRobot:
         status = self.world.chance.choice([DONE, DONE, DONE, FAILED, BUSINESS, POSTPONED, NEW, None])
         if status is None:
             return
-        work.call("task.end", {"task": task, "status": status})
-        self.world.tell(task, "ended", work.job.guid, status)
+        answer = work.call("task.end", {"task": task, "status": status})
+        if answer.get("kept", True):
+            self.world.tell(task, "ended", work.job.guid, status)
 
     def end_job(self) -> None:
         """Let the script end: what it has left open is settled."""
@@ -380,19 +383,19 @@ class TaskWorld:
             if others:
                 chance.choice(others).act()
 
-    def call_fault(self) -> tuple[str, bool]:
-        """Return what happens to a call: the kind of its failure, or empty, and whether the orchestrator acts."""
+    def call_fault(self) -> tuple[FailureKind | None, bool]:
+        """Return what happens to a call: the kind of its failure, or None, and whether the orchestrator acts."""
         if self.calm:
-            return "", True
+            return None, True
         if self.now_s < self.outage_until_s:
             return "no_connection", False
         if self.chance.random() >= self.scenario.call_rate:
-            return "", True
+            return None, True
         if self.chance.random() < 0.03:
             self.struck["outage"] += 1
             self.outage_until_s = self.now_s + self.chance.choice([5.0, 60.0, 400.0])
             return "no_connection", False
-        name = self.chance.choice(list(CALL_FAULTS))
+        name = self.chance.choice(FAULT_NAMES)
         self.struck[name] += 1
         return CALL_FAULTS[name]
 
@@ -427,7 +430,9 @@ class TaskWorld:
             if status not in ENDS:
                 wrong.append(f"{guid} has no end: it is {status}")
         for robot in self.robots:
-            wrong += [f"robot {robot.number} still has {entry.task} as {entry.stage}" for entry in robot.ledger().open()]
+            wrong += [
+                f"robot {robot.number} still has {entry.task} as {entry.stage}" for entry in robot.ledger().open()
+            ]
         return wrong
 
 
