@@ -57,5 +57,5 @@ def is_worn_by(pid: int, run_token: str) -> bool:
 
 @cache
 def _number(run_token: str) -> int:
-    # Whoever has the number is ended with the script: no two scripts of a host may have the same, so 32 bits are too few.
+    # Whoever has the number is ended with the script, so no two scripts of a host may have the same.
     return _FIRST | int.from_bytes(sha256(run_token.encode()).digest()[:7], "big")
