@@ -158,6 +158,22 @@ def drain(bench: Bench, quick: bool) -> tuple[str, str, float]:
     return f"{robot * 1000:.1f} ms", f"{yardstick * 1000:.1f} ms", robot / yardstick
 
 
+def job_api(bench: Bench, quick: bool) -> tuple[str, str, float]:
+    """Cost per job that asks nothing, when its script is offered the job API and when not, in turns."""
+    count = 20 if quick else 50
+    bench.script("nothing", "pass\n")
+    costs: dict[str, list[float]] = {"true": [], "false": []}
+    for _ in range(4 if quick else 9):
+        for offered, taken in costs.items():
+            bench.settings(10, f"[sdk]\nenabled = {offered}\n")
+            base = bench.time(bench.robot())
+            for _ in range(count):
+                bench.store.enqueue("nothing")
+            taken.append((bench.time(bench.robot()) - base) / count)
+    on, off = statistics.median(costs["true"]), statistics.median(costs["false"])
+    return f"{on * 1000:.1f} ms", f"{off * 1000:.1f} ms without it", on / off
+
+
 def memory(bench: Bench, quick: bool) -> tuple[str, str, float]:
     """Proportional set size of the agent alone while its script sleeps."""
     mark = bench.folder / "sleeping"
@@ -375,6 +391,12 @@ ROWS: dict[str, tuple[str, Callable[[Bench, bool], tuple[str, str, float]], str,
         drain,
         "<= 1.0 x the plain script",
         lambda ratio: ratio <= 1.0,
+    ),
+    "job-api": (
+        "cost per job that does not use the job API it is offered",
+        job_api,
+        "<= 1.05 x a job that is offered none",
+        lambda ratio: ratio <= 1.05,
     ),
     "memory": ("memory (PSS) while a script runs", memory, "<= 1.35 x the plain script", lambda ratio: ratio <= 1.35),
     "abort": ("abort of 20 processes, answer to empty tree", abort, "<= 200 ms", lambda ratio: ratio <= 1.0),

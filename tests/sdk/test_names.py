@@ -414,6 +414,41 @@ if __name__ == "__main__":
     assert comments[0] == "parent"
     assert "spawn" in comments
 
+@pytest.mark.skipif(sys.platform == "win32", reason="os.fork")
+def test_a_fork_waits_for_a_first_call_that_another_thread_is_in(place: Place) -> None:
+    """What is imported late is imported by one thread, and a child that is forked meanwhile would wait for it for ever."""
+    place.queue("Q", [{"name": "1"}, {"name": "2"}])
+    place.run(
+        """
+import os, signal, sys, threading, time
+from fsm_robot.sdk import queue
+
+begun = threading.Event()
+
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("fsm_robot.sdk._jobapi", "fsm_robot.sdk._folder"):
+            begun.set()
+            time.sleep(0.4)
+
+def first():
+    queue("Q").take().done()
+
+sys.meta_path.insert(0, Slow())
+thread = threading.Thread(target=first)
+thread.start()
+assert begun.wait(20)
+pid = os.fork()
+if pid == 0:
+    signal.alarm(15)
+    queue("Q").take().done()
+    os._exit(0)
+thread.join()
+assert os.waitpid(pid, 0)[1] == 0, "the child waits for ever"
+"""
+    )
+    assert place.statuses() == ["Success", "Success"]
+
 
 def test_threads_take_each_task_once(place: Place) -> None:
     """Many at a time: no task is handed out twice."""
