@@ -34,8 +34,8 @@ def _is_left_out(item: pytest.Item, rotation: int) -> bool:
     way = spec.params.get("place") if spec is not None else None
     if way not in WAYS or Path(__file__).parent not in item.path.parents:
         return False
-    case = item.name.replace(f"[{way}", "[", 1)
-    return WAYS[(zlib.crc32(case.encode()) + rotation) % len(WAYS)] == way
+    case: str = item.name.replace(f"[{way}", "[", 1)
+    return bool(WAYS[(zlib.crc32(case.encode()) + rotation) % len(WAYS)] == way)
 
 
 @pytest.fixture(params=WAYS)

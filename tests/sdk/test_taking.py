@@ -100,11 +100,11 @@ def done(state: State, taker: int, step: Step) -> tuple[State, Any]:
 
 def followers(state: State) -> Iterator[State]:
     """Yield what may come next: any taker does its next step, and then what nobody else can see of it."""
-    for taker, told in enumerate(state.takers):
+    for taker, begun in enumerate(state.takers):
         # Takers differ by their names only, so that they begin in the order of these leaves out nothing.
         if taker in state.over or (taker and not state.takers[taker - 1].answers):
             continue
-        following = state
+        following, told = state, begun
         seen = False
         while True:
             step = told.step
