@@ -22,7 +22,7 @@ _LOOK_EVERY_S = 0.05
 class Connection:
     """A connection to the robot."""
 
-    def __init__(self, connected: object) -> None:
+    def __init__(self, connected: connection.Connection[object, object]) -> None:
         self._pipe = connected
 
     def send(self, message: bytes, within_s: float | None) -> None:  # noqa: ARG002 - a pipe has no time-out for it
