@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
-from typing import Any
 
 import attrs
 
@@ -17,7 +16,7 @@ from fsm_robot.gateway.http import HttpGateway
 
 LIST_LIMIT = 100
 LARGEST_ROW_BYTES = 256 << 20
-Row = dict[str, Any]
+Row = dict[str, object]
 
 
 @attrs.define(eq=False, repr=False)
@@ -35,13 +34,13 @@ class ObjectGateway:
 
     # ---- tasks
 
-    def last_task(self, queue: str) -> Row | None:
+    def last_task(self, queue: str) -> read.TaskRead | None:
         """Return the New task whose turn it is, or None; nothing is reserved."""
         path = f"/api/queue/lastTask/{read.reference(queue)}"
         row = read.row(path, self._ask("GET", path))
-        return row and read.task(row, self.zone)
+        return None if row is None else read.task(row, self.zone)
 
-    def tasks(self, queue: str, filters: Mapping[str, Any], limit: int = LIST_LIMIT) -> list[Row]:
+    def tasks(self, queue: str, filters: Mapping[str, object], limit: int = LIST_LIMIT) -> list[read.TaskRead]:
         """Return tasks of a queue, filtered by status and priority at most.
 
         How a server filters is not published: what it makes of tags and names may leave out what is looked for.
@@ -50,18 +49,18 @@ class ObjectGateway:
         fields: Row = {"Name": queue, "limit": limit, **{key: filters.get(key) for key in ("status", "priority")}}
         return [read.task(row, self.zone) for row in read.rows(path, self._ask("POST", path, fields))]
 
-    def task(self, guid: str) -> Row | None:
+    def task(self, guid: str) -> read.TaskRead | None:
         """Return a task, or None where there is none; without its parameters, as most servers show it."""
         path = f"/api/task/read/{read.reference(guid)}"
         row = read.row(path, self._ask("GET", path))
-        return row and read.task(row, self.zone)
+        return None if row is None else read.task(row, self.zone)
 
-    def create_task(self, queue: str, fields: Mapping[str, Any]) -> str:
+    def create_task(self, queue: str, fields: Mapping[str, object]) -> str:
         """Add a task and return its GUID."""
         path = "/api/task/create"
         return read.guid(path, self._ask("POST", path, {**self._task_fields(fields), "queue_guid": queue}))
 
-    def update_task(self, guid: str, fields: Mapping[str, Any], job_guid: str = "") -> None:
+    def update_task(self, guid: str, fields: Mapping[str, object], job_guid: str = "") -> None:
         """Change a task."""
         named = {"guid": guid, **self._task_fields(fields), "job_guid": job_guid or None}
         self._ask("PUT", "/api/task/update", named)
@@ -74,13 +73,13 @@ class ObjectGateway:
         """Take tags away."""
         self._ask("DELETE", "/api/task/removeTag", {"TaskGuid": guid, "TagNames": tags})
 
-    def _task_fields(self, fields: Mapping[str, Any]) -> Row:
+    def _task_fields(self, fields: Mapping[str, object]) -> Row:
         made = dict(fields)
         for key in ("deadline", "postponed"):
             if key in made:
                 made[key] = read.stamp(made[key], self.zone)
-        if "tags" in made:
-            made["tags"] = ";".join(made["tags"])
+        if isinstance(tags := made.get("tags"), (list, tuple)):
+            made["tags"] = ";".join(map(str, tags))
         if "parameters" in made and not isinstance(made["parameters"], str):
             made["parameters"] = json.dumps(made["parameters"])
         return made
@@ -92,11 +91,11 @@ class ObjectGateway:
         path = f"/api/asset/read/{read.reference(name)}"
         return read.row(path, self._ask("GET", path))
 
-    def shown_asset(self, row: Mapping[str, Any]) -> Row:
+    def shown_asset(self, row: Mapping[str, object]) -> Row:
         """Return an asset as scripts know it."""
         return read.asset(row, self.zone)
 
-    def update_asset(self, row: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+    def update_asset(self, row: Mapping[str, object], changes: Mapping[str, object]) -> None:
         """Change an asset. All of it is sent: the vendor's default for a name that is left out renames it."""
         kept = {key: read.field(row, key) for key in ("guid", "name", "description", "type", "text", "password")}
         self._ask("PUT", "/api/asset/update", {**kept, **changes})
@@ -142,7 +141,7 @@ class ObjectGateway:
 
     # ---- jobs
 
-    def create_job(self, fields: Mapping[str, Any]) -> str:
+    def create_job(self, fields: Mapping[str, object]) -> str:
         """Have a process run; return the job's GUID."""
         path = "/api/job/create"
         made = dict(fields)
@@ -175,7 +174,7 @@ class ObjectGateway:
 
     # ---- one attempt
 
-    def _ask(self, method: str, path: str, fields: Mapping[str, Any] | None = None) -> Any:
+    def _ask(self, method: str, path: str, fields: Mapping[str, object] | None = None) -> object:
         answer = self.http.call(method, path, b"" if fields is None else read.form(fields))
         self.server_time = moment_of(answer.date) or self.server_time
         try:

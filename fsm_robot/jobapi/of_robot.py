@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -64,7 +64,7 @@ class ScriptsOfRobot:
 
     # ---- for the worker
 
-    def offer(self, job: Job) -> Mapping[str, Any] | None:
+    def offer(self, job: Job) -> Mapping[str, object] | None:
         """Let the script of a job ask; return how, None where the channel could not be opened."""
         if self._server is None:
             from fsm_robot.jobapi.server import JobServer
@@ -108,7 +108,7 @@ class ScriptsOfRobot:
         operations.wind_up(comment, within_s)
 
     @property
-    def progress(self) -> Mapping[str, Any]:
+    def progress(self) -> Mapping[str, object]:
         """What the script in hand has told of its progress."""
         return {} if self._made is None else self._made.progress
 
@@ -144,6 +144,6 @@ class ScriptsOfRobot:
         return self._hands
 
 
-def zone_of(server_time: str) -> Any:
+def zone_of(server_time: str) -> tzinfo | None:
     """Return the zone of a server by its setting; None is that of this machine."""
     return UTC if server_time == "utc" else None

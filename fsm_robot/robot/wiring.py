@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -93,7 +93,7 @@ def own_robot(settings: Settings, kind: type, *, console: bool) -> OwnRobot:
     return OwnRobot.of(definition, kind, log, folder=settings.storage_directory, settings=own, times=known)
 
 
-def own_settings_of(settings: Settings, kind: type) -> Any:
+def own_settings_of(settings: Settings, kind: type) -> object:
     """Return what the section `[my]` gives to callbacks of one's own. Raises `SettingsError`."""
     declared = getattr(kind, "Settings", None)
     if declared is None and not settings.my:
@@ -214,7 +214,7 @@ def _ports(
     )
 
 
-def _options(settings: Settings, my: Any) -> Options:
+def _options(settings: Settings, my: object) -> Options:
     stops = settings.heartbeat.on_disconnect == "stop"
     return Options(
         interval_s=settings.heartbeat.interval_s,
@@ -226,7 +226,7 @@ def _options(settings: Settings, my: Any) -> Options:
     )
 
 
-def _times_in(my: Any) -> dict[str, float]:
+def _times_in(my: object) -> dict[str, float]:
     if my is None:
         return {}
     from fsm_robot.engine.own_settings import times_in
@@ -234,7 +234,7 @@ def _times_in(my: Any) -> dict[str, float]:
     return times_in(my)
 
 
-def _now(runner: Runner[Callbacks], scripts: _LateScripts | None) -> dict[str, Any]:
+def _now(runner: Runner[Callbacks], scripts: _LateScripts | None) -> dict[str, object]:
     """Return what a robot of jobs does at this moment."""
     progress = {"progress": dict(scripts.progress)} if scripts is not None and scripts.progress else {}
     state, job = runner.machine.state, runner.callbacks.job
@@ -340,7 +340,7 @@ class _LateScripts:
     channel: Channel | None = None
     _made: ScriptsOfRobot | None = None
 
-    def offer(self, job: Job) -> Mapping[str, Any] | None:
+    def offer(self, job: Job) -> Mapping[str, object] | None:
         """Let the script of a job ask; return how, None where the channel could not be opened."""
         return self._built().offer(job)
 
@@ -360,7 +360,7 @@ class _LateScripts:
             self._made.job_ended(outcome, in_a_hurry=in_a_hurry)
 
     @property
-    def progress(self) -> Mapping[str, Any]:
+    def progress(self) -> Mapping[str, object]:
         """What the script in hand has told of its progress."""
         return {} if self._made is None else self._made.progress
 
@@ -377,7 +377,7 @@ class _LateScripts:
         channel.open()
         return channel.address
 
-    def answer(self, server: Callable[[Mapping[str, Any]], Mapping[str, Any] | None]) -> None:
+    def answer(self, server: Callable[[Mapping[str, object]], Mapping[str, object] | None]) -> None:
         """Let scripts be answered on the channel."""
         if self.channel is not None:
             self.channel.job = server
@@ -431,7 +431,7 @@ class _LateWorker:
 
         return [legacy.argument(job.process_version_guid, job.guid, legacy.settings_file())]
 
-    def _offer(self, job: Job) -> Mapping[str, Any] | None:
+    def _offer(self, job: Job) -> Mapping[str, object] | None:
         return None if self.scripts is None else self.scripts.offer(job)
 
     def _withdraw(self) -> None:
