@@ -96,13 +96,6 @@ class Operations:
         """Let no call go on waiting: the script has ended."""
         self.over.set()
 
-    def wind_up(self, comment: str, within_s: float) -> None:
-        """Give the tasks that are left open their end, and send the lines, side by side, in so many seconds."""
-        self.end()
-        began_s = time.monotonic()
-        self.hands.settle(comment, within_s)
-        self.lines.flush(max(0.0, began_s + within_s - time.monotonic()))
-
     # ---- tasks
 
     def _task_take(self, queue: str, **filters: Any) -> Row:
@@ -392,7 +385,8 @@ class Operations:
     def _log(self, level: str, message: str, **record: Any) -> None:
         fields = record.get("fields") or {}
         beside = "".join(f" {name}={value}" for name, value in fields.items())
-        self.lines.add(str(level), self.secrets.text(f"{message}{beside}"), lost=int(record.get("lost") or 0))
+        text, said_at = self.secrets.text(f"{message}{beside}"), str(record.get("time") or "")
+        self.lines.add(str(level), text, lost=int(record.get("lost") or 0), time=said_at)
 
     def _progress(self, done: Any, total: Any, text: str) -> None:
         self.progress = {"done": done, "total": total, "text": self.secrets.text(str(text))}
