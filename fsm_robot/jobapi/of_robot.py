@@ -91,12 +91,12 @@ class ScriptsOfRobot:
     settle_s: float = 5.0
     shipping: Shipping | None = None
     _contact: bool = False
-    _objects: Objects | None = None
+    _server_objects: Objects | None = None
     _shipper: Shipper | None = None
     _server: JobServer | None = None
     _hands: Hands | None = None
     _made: Operations | None = None
-    _shipping: threading.Lock = attrs.field(factory=threading.Lock)
+    _making: threading.Lock = attrs.field(factory=threading.Lock)
 
     # ---- for the worker
 
@@ -214,15 +214,15 @@ class ScriptsOfRobot:
         return self._hands
 
     def _orchestrator(self) -> Objects:
-        if self._objects is None:
-            self._objects = self.objects()
-        return self._objects
+        if self._server_objects is None:
+            self._server_objects = self.objects()
+        return self._server_objects
 
     def _lines(self, job: Job) -> Lines:
         return Lines(job, self._ship, self.shipping.least) if self.shipping is not None else Lines(job, None)
 
     def _ship(self) -> Shipper:
-        with self._shipping:
+        with self._making:
             if self._shipper is None and self.shipping is not None:
                 from fsm_robot.shipping.shipper import Shipper
                 from fsm_robot.shipping.spool import Spool
