@@ -153,7 +153,9 @@ class RobotPlace(Place):
 
     def run(self, script: str, *options: str, code: int | None = 0) -> str:
         self.robot.script("script", dedent(script))
-        self.robot.settings(sdk=self.sdk, log_shipping=self.log_shipping, scripts={"python": self.python, **self.scripts})
+        self.robot.settings(
+            sdk=self.sdk, log_shipping=self.log_shipping, scripts={"python": self.python, **self.scripts}
+        )
         guid = self.store.enqueue("script", self.task_of_job)
         done = self.robot.run(**self.environment_of_robot)
         output = self.robot.path / "state" / "jobs" / guid / "output.log"
