@@ -170,12 +170,14 @@ class ObjectGateway:
 
     def log(self, level: str, message: str, **about: str) -> None:
         """Add a line; `about` may be `robot_guid`, `process_version_guid`, `job_guid`."""
-        self._ask("POST", "/api/log/create", {"level": level, "message": message, **about})
+        self._ask("POST", "/api/log/create", {"level": level, "message": message, **about}, of_lines=True)
 
     # ---- one attempt
 
-    def _ask(self, method: str, path: str, fields: Mapping[str, object] | None = None) -> object:
-        answer = self.http.call(method, path, b"" if fields is None else read.form(fields))
+    def _ask(
+        self, method: str, path: str, fields: Mapping[str, object] | None = None, *, of_lines: bool = False
+    ) -> object:
+        answer = self.http.call(method, path, b"" if fields is None else read.form(fields), of_lines=of_lines)
         self.server_time = moment_of(answer.date) or self.server_time
         try:
             return read.document(path, answer.data, answer.charset)

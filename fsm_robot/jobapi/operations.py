@@ -417,8 +417,8 @@ class Operations:
     def _log(self, level: str, message: str, **record: object) -> None:
         fields, lost = record.get("fields"), record.get("lost")
         beside = "".join(f" {name}={value}" for name, value in fields.items()) if isinstance(fields, dict) else ""
-        text = self.secrets.text(f"{message}{beside}")
-        self.lines.add(str(level), text, lost=lost if isinstance(lost, int) else 0)
+        text, said_at = self.secrets.text(f"{message}{beside}"), str(record.get("time") or "")
+        self.lines.add(str(level), text, lost=lost if isinstance(lost, int) else 0, time=said_at)
 
     def _progress(self, done: object, total: object, text: str) -> None:
         self.progress = {"done": done, "total": total, "text": self.secrets.text(str(text))}
