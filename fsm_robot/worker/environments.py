@@ -3,8 +3,8 @@
 Finding downloads nothing and starts nothing. An environment that is built lies in the robot's storage, under the digest
 of its lock, its Python and this system: a lock that changes is another environment, and scripts with equal locks share
 one. It never changes. It is built under a name of its own, and counts from the moment that a small file, which is
-renamed into its place, says where it is. Building it elsewhere and renaming its folder was the rejected way: the programs of an
-environment carry its path in them.
+renamed into its place, says where it is. Building it elsewhere and renaming its folder was the rejected way: programs
+of an environment carry its path in them.
 """
 
 from __future__ import annotations
