@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not script.exists():
         raise SettingsError(f"{script}: there is no such script")
     settings = _settings(arguments.config)
-    python = arguments.python or (settings.scripts_python if settings else sys.executable)
+    python = arguments.python or (_python(settings, script) if settings else sys.executable)
     data = _data(arguments.data, keep=arguments.keep)
     job = Job(str(uuid.uuid4()), script.stem if script.suffix == ".py" else script.name, "", _documents(arguments.task))
     run_folder = data.path_of_run if data else None
@@ -76,6 +76,16 @@ def _settings(config: str) -> Settings | None:
     if not path.exists():
         return None  # a script can be tried where no robot is
     return settings_module.load(path, need_credential=False)
+
+
+def _python(settings: Settings, script: Path) -> str:
+    """Return the interpreter that the robot would take."""
+    from fsm_robot.robot.wiring import environments_for
+
+    environment = environments_for(settings).of(script)
+    if not environment.python:
+        raise SettingsError(f"the environment {environment.told} is not built: fsm-robot env sync")
+    return environment.python
 
 
 def _data(path: str | None, *, keep: bool) -> Folder | None:

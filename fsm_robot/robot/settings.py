@@ -152,6 +152,16 @@ class ScriptsSettings:
 
     directory: str = _key("scripts", "folder of the scripts, relative to robot.toml", _path)
     python: str = _key("", "interpreter for the scripts, a path or a name on PATH; empty: the robot's own", _path)
+    environments: str = _key(
+        "found",
+        "found: a .venv beside a script or above it runs it; built: one is made from its lock file, too; off: neither",
+        _one_of("found", "built", "off"),
+    )
+    environments_unpinned: bool = _key(False, "build from a requirements file without hashes, too")
+    environments_build_s: float = _key(
+        600.0, "how long a job may build its environment; 0: only `fsm-robot env sync` builds", _between(0, 86400)
+    )
+    locked: bool = _key(False, "run scripts only as `fsm-robot scripts lock` has written them down")
     stop_grace_s: float = _key(60.0, "time a script gets to leave after a polite stop", _between(0, 86400))
     keep_job_files: bool = _key(False, "keep the job's JSON file after the job, for debugging")
     legacy_argument: bool = _key(False, "pass processVersionGUID|jobGUID||settings.txt, as the vendor's framework does")

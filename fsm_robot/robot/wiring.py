@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from fsm_robot.engine.robot import Robot as OwnRobot
     from fsm_robot.gateway.objects import ObjectGateway
     from fsm_robot.jobapi.of_robot import ScriptsOfRobot, Shipping
+    from fsm_robot.worker.environments import Environments
     from fsm_robot.worker.supervisor import ScriptWorker
 
 SHORTEST_USUAL_INTERVAL_S = 10.0
@@ -520,12 +521,29 @@ class _LateWorker:
                 keep_job_files=self.settings.scripts.keep_job_files,
                 log=self.log.write,
                 arguments=self._arguments,
+                environments=environments_for(self.settings),
+                locked=self.settings.scripts.locked,
                 vendor_api=self.settings.scripts.vendor_api,
                 offer=self._offer,
                 withdraw=self._withdraw,
                 printed=self.scripts.printed,
             )
         return self._worker
+
+
+def environments_for(settings: Settings) -> Environments:
+    """Return the environments that the settings give to scripts."""
+    from fsm_robot.worker.environments import Environments
+
+    scripts = settings.scripts
+    return Environments(
+        scripts=settings.scripts_directory,
+        python=settings.scripts_python,
+        how=scripts.environments,
+        built=settings.storage_directory / "envs",
+        unpinned=scripts.environments_unpinned,
+        build_s=scripts.environments_build_s,
+    )
 
 
 def gateway_for(settings: Settings, redactor: Redactor, warn: Callable[[str], None]) -> HttpGateway:
