@@ -27,7 +27,7 @@ def create(asked: Asked) -> Answer:
         "priority": _priority(asked),
         "retries": asked.number("retries", queue.retries, 0, 100),
     }
-    author = Author(asked.robot_id, _job_id(asked))
+    author = Author(asked.robot_id, job_id(asked))
     task = asked.store.tasks.add(queue, asked.name("name"), _parameters(asked), author=author, **values)
     return guid_of(task.guid)
 
@@ -76,7 +76,7 @@ def update(asked: Asked) -> Answer:
         values["postponed"] = asked.moment("postponed")
     if values.get("status") != POSTPONED and "status" in values:
         values.pop("postponed", None)
-    asked.store.tasks.change(task, values, Author(asked.robot_id, _job_id(asked)))
+    asked.store.tasks.change(task, values, Author(asked.robot_id, job_id(asked)))
     return nothing()
 
 
@@ -127,7 +127,7 @@ def _tagged(asked: Asked) -> str:
     return asked.store.tasks.find(asked.name("taskguid"), by_name=asked.by_name).guid
 
 
-def _job_id(asked: Asked) -> int | None:
+def job_id(asked: Asked) -> int | None:
     """Return the row of the job for which a status is set, where this server understands how it is spelt."""
     spelling, wanted = asked.spellings.get("jobguid"), asked.quirks["job_field"]
     if not asked.text("jobguid") or wanted not in ("any", spelling):
