@@ -8,10 +8,10 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fsm_robot.cli import streams
 from fsm_robot.cli.logs import follow
@@ -102,7 +102,7 @@ def _data(path: str | None, *, keep: bool) -> Folder | None:
         raise SettingsError(f"--data: {error}") from None
 
 
-def _documents(task: str | None) -> dict[str, Any]:
+def _documents(task: str | None) -> dict[str, object]:
     if task is None:
         return {}
     try:
@@ -152,7 +152,7 @@ def _worker(script: Path, python: str, folder: Path, channel: Channel | None, da
     from fsm_robot.jobapi.server import JobServer
     from fsm_robot.worker.supervisor import ScriptWorker
 
-    offer: Callable[[Job], Any] = lambda _: None  # noqa: E731
+    offer: Callable[[Job], Mapping[str, object] | None] = lambda _: None  # noqa: E731
     withdraw: Callable[[], None] = lambda: None  # noqa: E731
     secrets = Secrets("")
     if channel is not None and data is not None:

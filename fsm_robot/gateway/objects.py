@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar
 
 import attrs
 
@@ -29,7 +29,7 @@ MINUTE_S = 61.0
 LARGEST_ROW_BYTES = 256 << 20
 LONGEST_EMPTY = 2
 """Bytes of `[]`, which some servers give for what is not there."""
-Row = dict[str, Any]
+Row = dict[str, object]
 Value = TypeVar("Value")
 
 
@@ -51,49 +51,49 @@ class ObjectGateway:
     profile: Profile = attrs.field(factory=Profile)
     take_call: str = ""
     clock: Callable[[], float] = time.monotonic
-    _parameters: dict[str, Any] = attrs.field(factory=dict)
+    _parameters: dict[str, object] = attrs.field(factory=dict)
     _known: set[str] = attrs.field(factory=set)
     _logged_s: deque[float] = attrs.field(factory=deque)
 
     # ---- tasks
 
-    def take(self, queue: str, job_guid: str) -> Row | None:
+    def take(self, queue: str, job_guid: str) -> read.TaskRead | None:
         """Have the server give a task to this job, by its own call; None where there is none."""
         words = self.take_call.replace("{queue}", self._guid("queue", queue, in_path=True)).split()
         verb, call, *fields = [word.replace("{job}", job_guid) for word in words]
         path = f"/api/{call}"
         row = read.row(path, self._ask(verb, path, dict(field.split("=", 1) for field in fields) or None))
-        return row and self._task(row)
+        return None if row is None else self._task(row)
 
-    def last_task(self, queue: str) -> Row | None:
+    def last_task(self, queue: str) -> read.TaskRead | None:
         """Return the New task whose turn it is, or None; nothing is reserved."""
         path = f"/api/queue/lastTask/{self._guid('queue', queue, in_path=True)}"
         row = read.row(path, self._look_up(path))
         if row is None:
             self._must_be_there(queue)
-        return row and self._task(row)
+        return None if row is None else self._task(row)
 
-    def tasks(self, queue: str, filters: Mapping[str, Any], limit: int = LIST_LIMIT) -> list[Row]:
+    def tasks(self, queue: str, filters: Mapping[str, object], limit: int = LIST_LIMIT) -> list[read.TaskRead]:
         """Return tasks of a queue, filtered by status and priority at most.
 
         How a server filters is not published: what it makes of tags and names may leave out what is looked for.
         """
         path = f"/api/task/filter/list/{self._guid('queue', queue, in_path=True)}"
         fields: Row = {"Name": self._guid("queue", queue), "limit": limit, "status": filters.get("status")}
-        if filters.get("priority") is not None:
-            fields["priority"] = filters["priority"] + self._lowest
+        if isinstance(priority := filters.get("priority"), int):
+            fields["priority"] = priority + self._lowest
         rows = read.rows(path, self._look_up(path, "POST", fields))
         if not rows:
             self._must_be_there(queue)
         return [self._task(row) for row in rows]
 
-    def task(self, guid: str) -> Row | None:
+    def task(self, guid: str) -> read.TaskRead | None:
         """Return a task, or None where there is none; without its parameters, as most servers show it."""
         path = f"/api/task/read/{read.reference(guid)}"
         row = read.row(path, self._ask("GET", path))
-        return row and self._task(row)
+        return None if row is None else self._task(row)
 
-    def create_task(self, queue: str, fields: Mapping[str, Any]) -> str:
+    def create_task(self, queue: str, fields: Mapping[str, object]) -> str:
         """Add a task and return its GUID."""
         path = "/api/task/create"
         before = self._named(queue, str(fields.get("name") or "")) if self.profile["duplicate"] == "200" else ()
@@ -108,7 +108,7 @@ class ObjectGateway:
         rows = self.tasks(queue, {"name": name}, MOST_OF_A_NAME) if name else ()
         return [row["guid"] for row in rows if row["name"] == name]
 
-    def update_task(self, guid: str, fields: Mapping[str, Any], job_guid: str = "") -> None:
+    def update_task(self, guid: str, fields: Mapping[str, object], job_guid: str = "") -> None:
         """Change a task."""
         named = {"guid": guid, **self._kept(guid), **self._task_fields(fields)}
         spelling = {"any": "job_guid", "none": ""}.get(self.profile["job_field"], self.profile["job_field"])
@@ -130,7 +130,7 @@ class ObjectGateway:
             kept["parameters"] = json.dumps(read.parameters(parameters), ensure_ascii=False)
         return kept
 
-    def _task(self, row: Mapping[str, Any]) -> Row:
+    def _task(self, row: Mapping[str, object]) -> read.TaskRead:
         """Return a task as scripts know it."""
         found = read.task(row, self.zone)
         if read.field(row, "priority") is not None:
@@ -155,17 +155,17 @@ class ObjectGateway:
         """Take tags away."""
         self._ask("DELETE", "/api/task/removeTag", {"TaskGuid": guid, "TagNames": tags})
 
-    def _task_fields(self, fields: Mapping[str, Any]) -> Row:
+    def _task_fields(self, fields: Mapping[str, object]) -> Row:
         made = dict(fields)
         for key in ("deadline", "postponed"):
             if key in made:
                 made[key] = read.stamp(made[key], self.zone)
-        if "tags" in made:
-            made["tags"] = ";".join(made["tags"])
+        if isinstance(tags := made.get("tags"), (list, tuple)):
+            made["tags"] = ";".join(map(str, tags))
         if "parameters" in made and not isinstance(made["parameters"], str):
             made["parameters"] = json.dumps(made["parameters"])
-        if isinstance(made.get("priority"), int):
-            made["priority"] += self._lowest
+        if isinstance(priority := made.get("priority"), int):
+            made["priority"] = priority + self._lowest
         if self.profile["postponed"] == "ignored" and made.get("postponed"):
             # The time is not kept, so a person has to put the task in again: he reads when.
             made["comment"] = f"{made.get('comment') or ''} (postponed until {made['postponed']})".strip()
@@ -178,11 +178,11 @@ class ObjectGateway:
         path = f"/api/asset/read/{self._guid('asset', name, in_path=True)}"
         return read.row(path, self._look_up(path))
 
-    def shown_asset(self, row: Mapping[str, Any]) -> Row:
+    def shown_asset(self, row: Mapping[str, object]) -> Row:
         """Return an asset as scripts know it."""
         return read.asset(row, self.zone)
 
-    def update_asset(self, row: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+    def update_asset(self, row: Mapping[str, object], changes: Mapping[str, object]) -> None:
         """Change an asset. All of it is sent: the vendor's default for a name that is left out renames it."""
         kept = {key: read.field(row, key) for key in ("guid", "name", "description", "type", "text", "password")}
         self._ask("PUT", "/api/asset/update", {**kept, **changes})
@@ -234,7 +234,7 @@ class ObjectGateway:
 
     # ---- jobs
 
-    def create_job(self, fields: Mapping[str, Any]) -> str:
+    def create_job(self, fields: Mapping[str, object]) -> str:
         """Have a process run; return the job's GUID."""
         path = "/api/job/create"
         made = {**fields, "process_guid": self._guid("process", str(fields["process_guid"]))}
@@ -265,7 +265,7 @@ class ObjectGateway:
         """Add a line; `about` may be `robot_guid`, `process_version_guid`, `job_guid`."""
         path = "/api/log/create"
         self._hold_back(path)
-        self._ask("POST", path, {"level": self.profile.level(level), "message": message, **about})
+        self._ask("POST", path, {"level": self.profile.level(level), "message": message, **about}, of_lines=True)
 
     def _hold_back(self, path: str) -> None:
         """Say what a server should say that takes so many lines in a minute: some swallow the others."""
@@ -304,7 +304,7 @@ class ObjectGateway:
             raise GatewayRejectedError(path, "rejected", "there is no such queue", 404)
         self._known.add(queue)
 
-    def _look_up(self, path: str, method: str = "GET", fields: Mapping[str, Any] | None = None) -> Any:
+    def _look_up(self, path: str, method: str = "GET", fields: Mapping[str, object] | None = None) -> object:
         """Ask for what may not be there. Raises `GatewayRejectedError` with status 404 where it is not."""
         return self._twice(lambda: self._ask(method, path, fields))
 
@@ -324,9 +324,11 @@ class ObjectGateway:
 
     # ---- one attempt
 
-    def _ask(self, method: str, path: str, fields: Mapping[str, Any] | None = None) -> Any:
+    def _ask(
+        self, method: str, path: str, fields: Mapping[str, object] | None = None, *, of_lines: bool = False
+    ) -> object:
         method = self.profile.verb("/".join(path.removeprefix("/api/").split("/")[:2]), method)
-        answer = self.http.call(method, path, b"" if fields is None else read.form(fields))
+        answer = self.http.call(method, path, b"" if fields is None else read.form(fields), of_lines=of_lines)
         self.server_time = moment_of(answer.date) or self.server_time
         try:
             return read.document(path, answer.data, answer.charset)

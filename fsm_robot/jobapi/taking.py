@@ -13,12 +13,13 @@ is not seen between our read and our write.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import attrs
 
-Row = dict[str, Any]
+from fsm_robot.gateway.object_rows import TaskRead
+
 NEW, IN_PROGRESS = 0, 1
 MOST_ROUNDS = 20
 FRESH_S = 600
@@ -47,7 +48,7 @@ class Step:
     seconds: float = 0.0
 
 
-Taking = Generator[Step, Any, Row | None]
+Taking = Generator[Step, Any, TaskRead | None]
 
 
 class CrowdedError(Exception):
@@ -87,10 +88,10 @@ class Want:
         mark: Makes the tag for the time of the server.
     """
 
-    fits: Callable[[Mapping[str, Any]], bool]
+    fits: Callable[[TaskRead], bool]
     filtered: bool
     fraction: Callable[[], float]
-    is_ours: Callable[[Mapping[str, Any]], bool | None]
+    is_ours: Callable[[TaskRead], bool | None]
     mark: Callable[[float], str]
 
 
@@ -136,7 +137,7 @@ def naive(want: Want) -> Taking:
 
 def served(want: Want) -> Taking:
     """Let the server take one by its own call. It is written down after that: only the server knows which it is."""
-    row: Row | None = yield Step("take")
+    row: TaskRead | None = yield Step("take")
     if row is None:
         return None
     guid = row["guid"]
@@ -173,13 +174,13 @@ def verified(want: Want) -> Taking:
     raise CrowdedError
 
 
-def _candidate(want: Want, *, first: bool) -> Generator[Step, Any, Row | None]:
+def _candidate(want: Want, *, first: bool) -> Generator[Step, Any, TaskRead | None]:
     """Return a task that may be taken: the queue's own choice, or one of the first few, so that takers do not meet."""
     if first and not want.filtered:
-        row: Row | None = yield Step("last_task")
+        row: TaskRead | None = yield Step("last_task")
         if row is None or row["status"] == NEW:
             return row
-    rows: Sequence[Row] = yield Step("tasks")
+    rows: Sequence[TaskRead] = yield Step("tasks")
     now_s = yield Step("now")
     fitting = [row for row in rows if row["status"] == NEW and want.fits(row)]
     free = [row for row in fitting if not is_claimed(row["tags"], now_s, "")] or fitting

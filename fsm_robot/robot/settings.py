@@ -244,6 +244,34 @@ class SdkSettings:
 
 
 @attrs.frozen(eq=False, repr=False)
+class LogShippingSettings:
+    """`[log_shipping]`: what the Orchestrator's log gets of a job."""
+
+    send: str = _key(
+        "records",
+        "records: what scripts log, and how a job ended unless well, with its traceback; output: also what they print;"
+        " none: nothing",
+        _one_of("records", "output", "none"),
+    )
+    level: str = _key(
+        "INFO", "least level of what scripts log", _one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+    )
+    level_numbers: str = _key(
+        "",
+        "for a server that takes numbers of levels: debug0 (Debug 0 up to Critical 5) or info1 (Info 1, Critical 2,"
+        " Error 3, Warning 4, Debug 5); empty: it takes words",
+        _one_of("", "debug0", "info1"),
+    )
+    per_s: float = _key(5.0, "messages a second, after the first twenty", _between(0.1, 1000))
+    spool_mib: float = _key(16.0, "most that waits to be sent, in memory and on disk", _between(0.1, 1024))
+    exit_flush_s: float = _key(
+        10.0,
+        "how long a robot without a job goes on sending before it leaves, while the server takes it",
+        _between(0, 600),
+    )
+
+
+@attrs.frozen(eq=False, repr=False)
 class LoggingSettings:
     """`[logging]`: how much is told."""
 
@@ -268,6 +296,7 @@ class Settings:
     session: SessionSettings = SessionSettings()
     storage: StorageSettings = StorageSettings()
     sdk: SdkSettings = SdkSettings()
+    log_shipping: LogShippingSettings = LogShippingSettings()
     logging: LoggingSettings = LoggingSettings()
     machine: MachineSettings = MachineSettings()
     my: Mapping[str, Any] = attrs.field(factory=dict)
@@ -307,6 +336,7 @@ SECTIONS: Mapping[str, type] = {
     "session": SessionSettings,
     "storage": StorageSettings,
     "sdk": SdkSettings,
+    "log_shipping": LogShippingSettings,
     "logging": LoggingSettings,
     "machine": MachineSettings,
 }

@@ -18,6 +18,7 @@ from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import ScriptNotStartedError, ScriptRefusedError
 from fsm_robot.robot.ports import Ending, Job
 from fsm_robot.system import threads
+from fsm_robot.worker.decoding import last_words
 from fsm_robot.worker.environment import script_environment
 from fsm_robot.worker.job_folder import JobFolder, folder_name
 from fsm_robot.worker.names import resolve_script
@@ -47,6 +48,7 @@ LOOK_ANYWAY_S = 1.0
 """How often a script is looked at although nobody said that it has ended: a callback may have taken its end away."""
 OVER_PATIENCE_S = 0.5
 MOST_FAILURES = 5
+LAST_WORDS_BYTES, LAST_LINES = 16_000, 20
 MOST_NAMES = 20
 """How many processes are named in a log line."""
 
@@ -69,6 +71,7 @@ class ScriptWorker:
         vendor_api: Whether scripts of the vendor's framework find `fsm_robot.sdk.legacy` under its name.
         offer: Lets the script of a job ask the robot, and returns how; None where it cannot.
         withdraw: Lets it ask no more, once everything of it has ended.
+        printed: Returns what takes each line that the script of a job prints, None where nobody wants them.
     """
 
     scripts_directory: Path
@@ -84,6 +87,7 @@ class ScriptWorker:
     vendor_api: bool = False
     offer: Callable[[Job], Mapping[str, object] | None] = lambda _: None
     withdraw: Callable[[], None] = lambda: None
+    printed: Callable[[Job], Callable[[str], None] | None] = lambda _: None
     _running: _Running | None = None
     _given_up: list[_Running] = attrs.field(factory=list)
 
@@ -94,7 +98,9 @@ class ScriptWorker:
             self._check_lock(job.script_name)
         folder = JobFolder(self.jobs_directory / folder_name(job.guid))
         command = self._command(job, script, folder)
-        output = Output(folder.output, self.output_limit_bytes, self.redactor, system.legacy_encodings())
+        output = Output(
+            folder.output, self.output_limit_bytes, self.redactor, system.legacy_encodings(), printed=self.printed(job)
+        )
         try:
             running = self._prepared(folder, output, run_token, self._then_withdrawn(ended))
             self._start(running, job, command, run_token)
@@ -400,7 +406,8 @@ class _Running:
         self._complete(survivors)
         if not self.withdrawn:
             code = self.tree.exit_code
-            self.ended(Ending(outcome, reason, code, survivors, self.left, self.folder.output))
+            words = "" if code == 0 else last_words(self.output.last_words(LAST_WORDS_BYTES), LAST_LINES)
+            self.ended(Ending(outcome, reason, code, survivors, self.left, self.folder.output, words))
         self.over.set()
 
     def _complete(self, survivors: tuple[str, ...]) -> None:
