@@ -124,9 +124,14 @@ def _places(settings: Settings) -> list[str]:
     pinned = environments.lock_diagnosis(settings)
     if pinned.verdict == "wrong":
         problems.append(f"scripts.locked: {pinned.said}; {pinned.do}")
+    try:
+        profile = wiring.profile_for(settings)
+    except SettingsError as error:
+        problems += error.problems
     if problems:
         raise SettingsError(problems)
     warnings = surroundings.warnings(str(scripts), settings.scripts_python)
+    warnings += [text] if (text := wiring.taking_warning(settings, profile)) else []
     warnings += [pinned.said] if pinned.verdict == "warning" else []
     warnings += [
         f"the environment {told} is not built; `{environments.SYNC}` builds it" for told in environments.missing(runs)

@@ -38,6 +38,9 @@ NOT_ACTED = ("no_connection", "throttled")
 PASSING = (*NOT_ACTED, "no_answer", "server_error", "garbled")
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 15.0
 LARGEST_LIST = 1000
+WAYS = {
+    "announce": taking.announced, "verify": taking.verified, "naive": taking.naive, "server": taking.served,
+}  # fmt: skip
 NEW, IN_PROGRESS, POSTPONED = 0, 1, 5
 STOP_JOB = 6
 SAME_MOMENT_S = 2.0
@@ -68,7 +71,7 @@ class Operations:
         secrets: Learns each password before the script has it.
         lines: Takes lines for the orchestrator's log.
         allow: What a script may ask for, such as `queue:*` and `asset:ERP*`; `*` is everything.
-        take: How a task is taken: `announce`, `verify` or `naive`.
+        take: How a task is taken: `announce`, `verify`, `naive` or `server`.
         patience_s: How long a call goes on that fails for a passing reason.
         log: Writes a line of the robot's own log.
         clock: Seconds that never go back.
@@ -132,11 +135,12 @@ class Operations:
             is_ours=self.hands.is_ours,
             mark=lambda now_s: taking.mark_of(self.job.guid, f"{int(self.fraction() * 65536):04x}", now_s),
         )
-        way = {"announce": taking.announced, "verify": taking.verified, "naive": taking.naive}[self.take]
+        if self.take == "server" and filters:
+            raise RefusedError('tasks are not filtered where the orchestrator takes them (`[sdk] take = "server"`)')
         # Two threads of one script must not compete with each other.
         with self._taking:
             try:
-                row = self._played(way(want), queue, filters)
+                row = self._played(WAYS[self.take](want), queue, filters)
             except taking.CrowdedError:
                 raise UnavailableError(
                     f"others take from {queue} at the same time, and were there in each of {taking.MOST_ROUNDS} rounds"
@@ -169,10 +173,8 @@ class Operations:
     def _step(self, step: taking.Step, queue: str, filters: Mapping[str, object]) -> object:
         guid = step.task
         match step.name:
-            case "last_task":
-                return self._asked(lambda: self.objects.last_task(queue), f"the queue {queue}")
-            case "tasks":
-                return self._asked(lambda: self.objects.tasks(queue, {**filters, "status": NEW}), f"the queue {queue}")
+            case "take" | "last_task" | "tasks":
+                return self._candidates(step.name, queue, filters)
             case "read":
                 return self._asked(lambda: self.objects.task(guid), f"task {guid}")
             case "add_tag":
@@ -195,6 +197,15 @@ class Operations:
             case _:
                 raise AssertionError(step)
         return None
+
+    def _candidates(self, name: str, queue: str, filters: Mapping[str, object]) -> object:
+        what = f"the queue {queue}"
+        if name == "take":
+            # Asked again it might take a second one: after a lost answer somebody has to look.
+            return self._asked(lambda: self.objects.take(queue, self.job.guid), what, kinds=NOT_ACTED)
+        if name == "last_task":
+            return self._asked(lambda: self.objects.last_task(queue), what)
+        return self._asked(lambda: self.objects.tasks(queue, {**filters, "status": NEW}), what)
 
     def _task_end(
         self,

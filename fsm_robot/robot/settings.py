@@ -92,6 +92,13 @@ def _path(value: bool | str) -> str | None:
     return None
 
 
+def _call(value: str) -> str | None:
+    word = r"[A-Za-z0-9_]+=[A-Za-z0-9_{}.:-]*"
+    if value and not re.fullmatch(rf"(GET|POST|PUT|DELETE) [A-Za-z]+(/[A-Za-z{{}}]+)+( {word})*", value):
+        return f"must be VERB PATH FIELD=VALUE …, such as 'PUT queue/take/{{queue}} job_guid={{job}}', not {value!r}"
+    return None
+
+
 def _readable(value: str) -> str | None:
     """Say what a text must not hold anywhere: what no file name, address or word has."""
     if value.isprintable():
@@ -131,6 +138,11 @@ class OrchestratorSettings:
         True, "true: the system's certificate store; false: no check; or a PEM file", _path, FLAG_OR_PATH
     )
     timeout_s: float = _key(30.0, "longest wait for an answer", _between(0.1, 600))
+    profile: str = _key(
+        "",
+        "what `fsm-robot orchestrator probe -o server.toml` has found out about this server, such as server.toml",
+        _path,
+    )
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -211,8 +223,14 @@ class SdkSettings:
     take: str = _key(
         "announce",
         "how a task is taken: announce (by a tag, safe among robots that do so), verify (read back, for fast servers),"
-        " naive (for a queue of one robot)",
-        _one_of("announce", "verify", "naive"),
+        " naive (for a queue of one robot), server (by a call of the Orchestrator's own, take_call)",
+        _one_of("announce", "verify", "naive", "server"),
+    )
+    take_call: str = _key(
+        "",
+        "for take = server: verb, path and fields, with {queue} and {job}, such as"
+        " PUT queue/take/{queue} job_guid={job}; GET queue/lastTask/{queue} where that reserves",
+        _call,
     )
     patience_s: float = _key(
         120.0, "how long a question to the Orchestrator is repeated that fails for a passing reason", _between(0, 3600)

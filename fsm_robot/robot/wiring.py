@@ -37,6 +37,7 @@ from fsm_robot.robot.settings import Settings, times
 if TYPE_CHECKING:
     from fsm_robot.engine.robot import Robot as OwnRobot
     from fsm_robot.gateway.objects import ObjectGateway
+    from fsm_robot.gateway.profile import Profile
     from fsm_robot.jobapi.of_robot import ScriptsOfRobot, Shipping
     from fsm_robot.worker.environments import Environments
     from fsm_robot.worker.supervisor import ScriptWorker
@@ -311,12 +312,46 @@ class _Past:
             JobFolder(self.directory.parent / "jobs" / folder_name(job_guid)).clear(keep_job_file=False)
 
 
+def profile_for(settings: Settings) -> Profile | None:
+    """Return what is known of the server, None where no file is named. Raises `SettingsError`."""
+    if settings.sdk.take == "server" and not settings.sdk.take_call:
+        raise SettingsError(
+            'sdk.take_call: is missing; with sdk.take = "server" it says by which call the Orchestrator gives a task'
+        )
+    if not settings.orchestrator.profile:
+        return None
+    from fsm_robot.gateway import profile
+
+    try:
+        return profile.read(settings.path(settings.orchestrator.profile))
+    except SettingsError as error:
+        raise SettingsError(f"orchestrator.profile: {error}") from error
+
+
+def taking_warning(settings: Settings, profile: Profile | None) -> str:
+    """Return why tasks should not be taken as the settings say; empty where nothing speaks against it."""
+    if settings.sdk.take == "announce" and profile is not None and profile["add_tag"] == "racy":
+        return (
+            'sdk.take = "announce" is not safe among several robots here: this server loses tags added at once;'
+            f" the end of {settings.orchestrator.profile} tells what is"
+        )
+    return ""
+
+
 def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: Log) -> _LateScripts:
+    # Read now: a file that is wrong stops the start, and not a script in the night.
+    profile = profile_for(settings)
+    if warning := taking_warning(settings, profile):
+        log.warning(warning)
+
     def objects() -> ObjectGateway:
         from fsm_robot.gateway.objects import ObjectGateway
+        from fsm_robot.gateway.profile import Profile
         from fsm_robot.jobapi.of_robot import zone_of
 
-        return ObjectGateway(gateway, zone_of(settings.sdk.server_time))
+        return ObjectGateway(
+            gateway, zone_of(settings.sdk.server_time), profile=profile or Profile(), take_call=settings.sdk.take_call
+        )
 
     def made(late: _LateScripts) -> ScriptsOfRobot:
         from fsm_robot.jobapi.of_robot import ScriptsOfRobot
