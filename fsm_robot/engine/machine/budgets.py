@@ -8,6 +8,8 @@ from fsm_robot.engine.machine.definition import Transition
 class Budgets:
     """Counts the transitions that have an `at_most`, from one that makes `progress` to the next."""
 
+    __slots__ = ("_taken",)
+
     def __init__(self) -> None:
         self._taken: dict[str, int] = {}
 
