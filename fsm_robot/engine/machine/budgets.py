@@ -23,3 +23,12 @@ class Budgets:
             self._taken.clear()
         if edge.at_most is not None:
             self._taken[edge.key] = self._taken.get(edge.key, 0) + 1
+
+    @property
+    def taken(self) -> tuple[tuple[str, int], ...]:
+        """What was counted so far; two with the same counts allow the same."""
+        return tuple(sorted(self._taken.items()))
+
+    @taken.setter
+    def taken(self, counts: tuple[tuple[str, int], ...]) -> None:
+        self._taken = dict(counts)

@@ -24,6 +24,9 @@ CameFrom = Literal["", "callback", "inbox", "post"]
 Empty where it came from neither: at the start of a run, and where nobody has said it.
 """
 
+Position = tuple[str, tuple[tuple[str, int], ...]]
+"""A state, and how often the transitions that are counted were taken: two machines at one position decide alike."""
+
 
 @attrs.frozen
 class Step:
@@ -158,6 +161,15 @@ class RobotMachine:
     def finished(self) -> bool:
         """Whether a final state has been reached."""
         return self._engine.states[self.state].final
+
+    @property
+    def position(self) -> Position:
+        """All that its next decision depends on, besides the event."""
+        return self.state, self._budgets.taken
+
+    @position.setter
+    def position(self, position: Position) -> None:
+        self.state, self._budgets.taken = position
 
     @property
     def entered(self) -> State:
