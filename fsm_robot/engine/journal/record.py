@@ -21,6 +21,7 @@ LONGEST_LINE_BYTES = 1 << 20
 DEEPEST_LEVEL = 32
 LONGEST_TEXT = 4000
 MOST_ENTRIES = 500
+MOST_SHAPES = 1000
 DATA_LEVELS = 16
 
 Damage = Literal["", "torn", "changed"]
@@ -255,15 +256,27 @@ def _header_problem(values: Mapping[str, Any]) -> str:
 
 
 def _is_step(values: Mapping[str, Any]) -> bool:
+    # A journal has a handful of shapes: what was looked at once is known by its keys and the types of its values.
     event = values.get("event")
+    if type(event) is not dict:
+        return False
+    shape = (*values, *map(type, values.values()), *event, *map(type, event.values()))
+    if shape not in _STEP_SHAPES:
+        if not _has_shape_of_step(values, event):
+            return False
+        if len(_STEP_SHAPES) < MOST_SHAPES:
+            _STEP_SHAPES.add(shape)
+    return values["kind"] in _KINDS and values.get("from", "callback") in _ORIGINS
+
+
+def _has_shape_of_step(values: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
     get = values.get
     return (
-        type(event) is dict
-        and type(event.get("name")) is str
+        type(event.get("name")) is str
         and type(event.get("data", _NOTHING)) is dict
         and type(event.get("job_run", 0)) is int
         and type(get("seq")) is int
-        and get("kind") in _KINDS
+        and type(get("kind")) is str
         and type(get("dest")) is str
         and type(get("source", "")) is str
         and type(get("transition", "")) is str
@@ -271,7 +284,7 @@ def _is_step(values: Mapping[str, Any]) -> bool:
         and type(get("exit_code", 0)) is int
         and type(get("at", "")) is str
         and type(get("mono", 0)) in (int, float)
-        and get("from", "callback") in _ORIGINS
+        and type(get("from", "callback")) is str
     )
 
 
@@ -291,6 +304,7 @@ def _is_crash(crash: Any) -> bool:
 
 
 _NOTHING: dict[str, Any] = {}
+_STEP_SHAPES: set[tuple[object, ...]] = set()
 
 
 def _refuse_constant(name: str) -> NoReturn:
