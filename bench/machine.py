@@ -57,7 +57,12 @@ def _theirs(definition: Definition, jobs: int) -> float:
     ]
     names = [state.name for state in definition.states]
     machine = Machine(
-        model=None, states=names, initial=definition.initial, transitions=wanted, auto_transitions=False, send_event=False
+        model=None,
+        states=names,
+        initial=definition.initial,
+        transitions=wanted,
+        auto_transitions=False,
+        send_event=False,
     )
     model, events, number = Light("Ready"), machine.events, 0
     callbacks = {state.name: state.on_enter for state in definition.states}

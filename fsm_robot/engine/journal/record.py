@@ -81,6 +81,24 @@ class Record:
         )
 
     @property
+    def event_name(self) -> str:
+        """The event of a `step`."""
+        return str(self.values["event"]["name"])
+
+    def tells_of(self, step: Step, seq: int) -> bool:
+        """Return whether a `step` record has this number and tells the decision that `step` is."""
+        values, get = self.values, self.values.get
+        return (
+            values["seq"] == seq
+            and values["dest"] == step.dest
+            and values["kind"] == step.kind
+            and get("source", "") == step.source
+            and get("callback", "") == step.callback
+            and get("transition", "") == step.transition
+            and get("exit_code") == step.exit_code
+        )
+
+    @property
     def header(self) -> Mapping[str, object]:
         """What a `header` tells of the run, empty in other records; a journal from elsewhere may hold anything here."""
         return self.values if self.kind == "header" else {}

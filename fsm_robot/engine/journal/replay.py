@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
 
@@ -160,7 +160,7 @@ class _Replay:
         end_line = 0
         for number, record in enumerate(reading.records[1:], start=2):
             if record.kind == "step" and not end_line:
-                if self._as_before(record.values):
+                if self._as_before(record):
                     continue
                 self._go(machine)
                 found = self._step(machine, record.step, number)
@@ -180,23 +180,13 @@ class _Replay:
                 return self._stray(machine, number, sentence)
         return None
 
-    def _as_before(self, values: Mapping[str, Any]) -> bool:
+    def _as_before(self, record: Record) -> bool:
         """Return whether a record says what the machine has decided here before, and go on to where that led."""
-        known = self.place.decided.get(values["event"]["name"]) if self.place is not None else None
-        if known is None or values["seq"] != self.steps:
+        known = self.place.decided.get(record.event_name) if self.place is not None else None
+        if known is None or not record.tells_of(known[0], self.steps):
             return False
-        step, place = known
-        get = values.get
-        if (
-            values["dest"] != step.dest
-            or values["kind"] != step.kind
-            or get("source", "") != step.source
-            or get("callback", "") != step.callback
-            or get("transition", "") != step.transition
-            or get("exit_code") != step.exit_code
-        ):
-            return False
-        self.place, self.exit_code = place, step.exit_code
+        step, self.place = known
+        self.exit_code = step.exit_code
         self.steps += 1
         return True
 
