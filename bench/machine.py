@@ -1,4 +1,4 @@
-"""Events per second of the machine beside `transitions` alone, and what one more machine costs: `python bench/machine.py`."""
+"""Events per second of the machine beside `transitions` alone, and what one more machine costs."""
 
 from __future__ import annotations
 

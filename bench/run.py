@@ -268,11 +268,11 @@ def journal(bench: Bench, quick: bool) -> tuple[str, str, float]:
 
 
 def replaying(bench: Bench, quick: bool) -> tuple[str, str, float]:
-    """Recorded steps that are read, verified and judged per second; ratio to 110,000."""
+    """Recorded steps that are read, verified and judged per second of CPU, in turns with `json.loads` of the lines."""
     from bench.replay import steps_per_second
 
-    speed = steps_per_second(rounds=2 if quick else 5)
-    return f"{speed:.0f} steps/s", "110000 steps/s", speed / 110_000
+    speed, lines = steps_per_second(rounds=2 if quick else 5)
+    return f"{speed:.0f} steps/s", f"{lines:.0f} lines/s", speed / lines
 
 
 def deciding(bench: Bench, quick: bool) -> tuple[str, str, float]:
@@ -402,7 +402,12 @@ ROWS: dict[str, tuple[str, Callable[[Bench, bool], tuple[str, str, float]], str,
         "5 steps and the end: <= 6.3 syncs",
         lambda ratio: ratio <= 1.05,
     ),
-    "replay": ("replay of recorded steps", replaying, ">= 110000 steps/s", at_least_one),
+    "replay": (
+        "replay of recorded steps",
+        replaying,
+        ">= 0.54 x json.loads (110k to 202k)",
+        lambda ratio: ratio >= 0.54,
+    ),
     "machine": (
         "events of the machine",
         deciding,

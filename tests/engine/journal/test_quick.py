@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from fsm_robot.engine import machine_file
 from fsm_robot.engine.journal.file import read_file
 from fsm_robot.engine.journal.parsing import quickest
-from fsm_robot.engine.journal.record import Record, Step, line_of, parsed, read, step_values
+from fsm_robot.engine.journal.record import Record, line_of, parsed, read, step_values
 from fsm_robot.engine.journal.replay import Decisions, replay
-from fsm_robot.engine.machine.core import RobotMachine, engine_for
+from fsm_robot.engine.machine.core import RobotMachine, Step, engine_for
 from fsm_robot.engine.machine.events import Event
 from fsm_robot.robot.machine import built_in
 
