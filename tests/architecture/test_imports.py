@@ -36,7 +36,7 @@ ALLOWED: dict[str, tuple[str, ...] | None] = {
     "operations": ("analyst.eventlog", "engine", "robot", "gateway", "worker", "system"),
     "simulator": (
         *("engine", "robot", "gateway.payloads", "gateway.reading", "gateway.failures"),
-        *("orchestrator.moves", "orchestrator.rows"),
+        *("orchestrator.moves", "orchestrator.rows", "jobapi", "sdk"),
     ),
     # What a script asks of its robot.
     "jobapi": ("engine", "robot", "gateway.object_rows", "sdk", "system"),
