@@ -264,11 +264,11 @@ def test_child_that_ends_before_anybody_knows_its_number_keeps_its_exit_code(
         late.append(pid)
         return pid
 
-    monkeypatch.setattr(subprocess, "_fork_exec", known_late)
-    for _ in range(3):
-        process = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"], start_new_session=True)
-        assert process.wait() == 3
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "_fork_exec", known_late)
+        for _ in range(3):
+            process = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"], start_new_session=True)
+            assert process.wait() == 3
 
     assert len(late) == 3, "no number came late, so this shows nothing"
     runs.worker.kill("aborted")
