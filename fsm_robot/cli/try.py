@@ -219,7 +219,7 @@ def _debugged(script: Path, python: str, job: Job, data: Folder | None) -> str:
     with tempfile.TemporaryDirectory(prefix="fsm-robot-try-") as name:
         folder = JobFolder(Path(name) / "job")
         folder.create(job, Redactor(), None if data is None else {"data": data.path})
-        environment = script_environment(os.environ, folder)
+        environment = script_environment(os.environ, folder, typed=True)
         try:
             process = subprocess.Popen([python, str(script)], env=environment, cwd=script.parent)
         except OSError as error:

@@ -13,6 +13,7 @@ the main thread gets KeyboardInterrupt, so that `finally` and `with` do their wo
 
 import _signal  # the module behind `signal`, which would load enum
 import _thread
+import builtins
 import os
 import sys
 import time
@@ -26,6 +27,12 @@ VARIABLE = "FSM_ROBOT_HOST"
 """Names the job's folder, to the script's own Python only: it is taken away, so the children do not listen."""
 VENDOR_VARIABLE = "FSM_ROBOT_VENDOR_API"
 """Set where scripts of the vendor's framework find ours under its name; the children find it, too."""
+TYPED_VARIABLE = "FSM_ROBOT_TYPED"
+"""Set where a person at a terminal types what the script reads."""
+NOBODY_TYPES = (
+    "nobody can type anything into a job of a robot, its standard input is at its end;"
+    " to debug the script run `fsm-robot try --debug SCRIPT` at a terminal"
+)
 STOP_NAME = "stop"
 EXCEPTION_NAME = "exception.txt"
 LONGEST_EXCEPTION = 1 << 16
@@ -45,6 +52,8 @@ def begin() -> None:
         listen = _watch if sys.platform == "win32" else _wait_for_signal
         listen(os.path.join(folder, STOP_NAME))
         _tell_exception(os.path.join(folder, EXCEPTION_NAME))
+        if not os.environ.pop(TYPED_VARIABLE, ""):
+            _tell_that_nobody_types()
 
 
 # ---- asked to stop, by a signal
@@ -177,6 +186,44 @@ def _ctypes_module(folders: list) -> object:
             sys.modules.pop("_ctypes", None)
         else:
             sys.modules["_ctypes"] = kept
+
+
+# ---- asked for what nobody can type
+
+
+def _tell_that_nobody_types() -> None:
+    """Let `input()` and `breakpoint()` say what to do: both would end at once, without a word of it.
+
+    Where the script reads from something else, or has a debugger of its own, they do what they do by hand.
+    """
+    read, debug = builtins.input, sys.breakpointhook
+
+    def input(*prompt: object) -> str:
+        """See the built-in function."""
+        try:
+            return read(*prompt)
+        except EOFError:
+            if sys.stdin is not sys.__stdin__:
+                raise
+        raise EOFError(NOBODY_TYPES)
+
+    builtins.input, sys.breakpointhook = input, _Debugger(debug)
+
+
+class _Debugger:
+    """What `breakpoint()` calls.
+
+    It is chosen while Python looks for it, as in `_Asked`: a debugger begins in the frame that calls it, the script's.
+    """
+
+    def __init__(self, usual: object) -> None:
+        self._usual = usual
+
+    @property
+    def __call__(self) -> object:
+        if sys.stdin is not sys.__stdin__ or os.environ.get("PYTHONBREAKPOINT", "") not in ("", "pdb.set_trace"):
+            return self._usual
+        raise RuntimeError(NOBODY_TYPES)
 
 
 # ---- why it failed
