@@ -138,6 +138,8 @@ class ScriptsOfRobot:
         deadline_s = time.monotonic() + (HURRY_S if in_a_hurry else self.settle_s)
         if self._server is not None:
             self.drained(min(_left_s(deadline_s), DRAINED_S))
+        if self._made is not None:
+            self._made.tell_progress()
         self._lines(job).add_ending(outcome, ending)
         if self._made is not None:
             from fsm_robot.jobapi.hands import LEFT, STOPPED

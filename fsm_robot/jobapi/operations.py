@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import attrs
 
 from fsm_robot.engine.redact import SHORTEST_SECRET, Secrets
+from fsm_robot.engine.wording import progress_text
 from fsm_robot.errors import GatewayError, JournalError
 from fsm_robot.jobapi import taking
 from fsm_robot.jobapi.hands import LEFT, Hands
@@ -40,6 +41,7 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 15.0
 LARGEST_LIST = 1000
 NEW, IN_PROGRESS, POSTPONED = 0, 1, 5
 STOP_JOB = 6
+PROGRESS_EVERY_S = 30.0
 SAME_MOMENT_S = 2.0
 """Rows and answers tell whole seconds."""
 
@@ -71,6 +73,8 @@ class Operations:
     log: Callable[..., None] = lambda *_, **__: None
     progress: Mapping[str, Any] = attrs.field(factory=dict)
     over: threading.Event = attrs.field(factory=threading.Event)
+    _progress_told: str = ""
+    _progress_due_s: float = 0.0
     _taking: threading.Lock = attrs.field(factory=threading.Lock)
 
     # ---- the two ways in
@@ -390,6 +394,15 @@ class Operations:
 
     def _progress(self, done: Any, total: Any, text: str) -> None:
         self.progress = {"done": done, "total": total, "text": self.secrets.text(str(text))}
+        if time.monotonic() >= self._progress_due_s:
+            self.tell_progress()
+
+    def tell_progress(self) -> None:
+        """Let the orchestrator's log have the progress, unless it has this one."""
+        told = progress_text(self.progress)
+        if told and told != self._progress_told:
+            self._progress_told, self._progress_due_s = told, time.monotonic() + PROGRESS_EVERY_S
+            self.lines.add("INFO", told)
 
     def _hidden(self, text: str) -> None:
         self._hide(text, "a text that the script wants hidden")
