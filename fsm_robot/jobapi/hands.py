@@ -33,6 +33,7 @@ class Hands:
         job: The job that takes tasks now, or None.
         job_id: The number that the server has for it, or empty.
         busy: Tasks that are being taken at this moment: only who does it knows how far it is.
+        start: Begins a thread, as `threads.start` does.
     """
 
     objects: Objects
@@ -41,6 +42,7 @@ class Hands:
     job: Job | None = None
     job_id: str = ""
     busy: set[str] = attrs.field(factory=set)
+    start: Callable[[str, Callable[[], None], Callable[[BaseException], bool]], None] = threads.start
     _calls: threading.BoundedSemaphore = attrs.field(factory=lambda: threading.BoundedSemaphore(MOST_CALLS))
     _ending: threading.Lock = attrs.field(factory=threading.Lock)
 
@@ -57,7 +59,8 @@ class Hands:
 
     def note(self, entry: Entry) -> None:
         """Write down how far a task of the job is. Raises `JournalError`."""
-        before = self.ledger.entry(entry.task)
+        # Whoever tries to take a task is the job of now; what an earlier job has left in the list is its own no more.
+        before = None if entry.stage == "trying" else self.ledger.entry(entry.task)
         mark = entry.mark or (before.mark if before else "")
         job = before.job if before else (self.job.guid if self.job else "")
         job_id = before.job_id if before else self.job_id
@@ -132,7 +135,7 @@ class Hands:
             return False
 
         try:
-            threads.start("tasks", work, stopped)
+            self.start("tasks", work, stopped)
         except OSError as error:
             failed.append(str(error))
             done.set()

@@ -75,9 +75,9 @@ class TaskLedger:
             try:
                 file = self.disk.append(self.path)
                 try:
-                    # A power loss, or a full disk, may have cut the last line.
-                    file.write(b"\n" + line if self._cut else line)
-                    self._cut = True
+                    # A power loss, or a full disk, may have cut the last line, and may cut this one.
+                    start, self._cut = b"\n" if self._cut else b"", True
+                    file.write(start + line)
                     file.sync()
                     self._cut = False
                     self._size += len(line)
@@ -90,6 +90,8 @@ class TaskLedger:
                 finally:
                     file.close()
             except OSError as error:
+                if entry.stage == "ending":
+                    known[entry.task] = entry  # for as long as this robot lives
                 raise JournalError(f"{self.path}: the list of tasks in hand cannot be written: {error}") from error
 
     def _read(self) -> dict[str, Entry]:

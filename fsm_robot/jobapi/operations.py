@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import fnmatch
 import random
-import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import attrs
 
@@ -46,6 +45,19 @@ SAME_MOMENT_S = 2.0
 """Rows and answers tell whole seconds."""
 
 
+class Over(Protocol):
+    """What is set when the script has ended, as a `threading.Event` is."""
+
+    def set(self) -> None:
+        """Let nobody wait any more."""
+
+    def is_set(self) -> bool:
+        """Return whether it was set."""
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until it is set, at most so many seconds; return whether it was."""
+
+
 @attrs.define(eq=False, repr=False)
 class Operations:
     """`server.Backend` for one job of a robot.
@@ -60,6 +72,9 @@ class Operations:
         take: How a task is taken: `announce`, `verify` or `naive`.
         patience_s: How long a call goes on that fails for a passing reason.
         log: Writes a line of the robot's own log.
+        clock: Seconds that never go back.
+        fraction: Gives a random number from 0 to 1.
+        over: Set when the script has ended; every pause waits for it.
     """
 
     job: Job
@@ -71,8 +86,10 @@ class Operations:
     take: str = "announce"
     patience_s: float = 120.0
     log: Callable[..., None] = lambda *_, **__: None
+    clock: Callable[[], float] = time.monotonic
+    fraction: Callable[[], float] = random.random
     progress: Mapping[str, Any] = attrs.field(factory=dict)
-    over: threading.Event = attrs.field(factory=threading.Event)
+    over: Over = attrs.field(factory=threading.Event)
     _progress_told: str = ""
     _progress_due_s: float = 0.0
     _taking: threading.Lock = attrs.field(factory=threading.Lock)
@@ -100,6 +117,13 @@ class Operations:
         """Let no call go on waiting: the script has ended."""
         self.over.set()
 
+    def wind_up(self, comment: str, within_s: float) -> None:
+        """Give the tasks that are left open their end, and send the lines, side by side, in so many seconds."""
+        self.end()
+        began_s = self.clock()
+        self.hands.settle(comment, within_s)
+        self.lines.flush(max(0.0, began_s + within_s - self.clock()))
+
     # ---- tasks
 
     def _task_take(self, queue: str, **filters: Any) -> Row:
@@ -107,9 +131,9 @@ class Operations:
         want = taking.Want(
             fits=lambda row: fits(row, filters),
             filtered=bool(filters),
-            fraction=random.random,
+            fraction=self.fraction,
             is_ours=self.hands.is_ours,
-            mark=lambda now_s: taking.mark_of(self.job.guid, secrets.token_hex(2), now_s),
+            mark=lambda now_s: taking.mark_of(self.job.guid, f"{int(self.fraction() * 65536):04x}", now_s),
         )
         way = {"announce": taking.announced, "verify": taking.verified, "naive": taking.naive}[self.take]
         # Two threads of one script must not compete with each other.
@@ -171,7 +195,7 @@ class Operations:
             case "now":
                 return (self.objects.server_time or datetime.now(UTC)).timestamp()
             case "clock":
-                return time.monotonic()
+                return self.clock()
             case "pause":
                 return self._paused(step.seconds)
         raise AssertionError(step)
@@ -192,17 +216,22 @@ class Operations:
         end: Row = {"status": int(status), "comment": self.secrets.text(comment), "tags": list(tags)}
         if status == POSTPONED:
             end["postponed"] = until
+        kept = True
         try:
             self.hands.note(Entry(task, "ending", end=end))
         except JournalError as error:
+            kept = False
             # It is sent all the same: what matters is that the orchestrator has it.
             self.log("error", "the end of a task could not be written down before it was sent", error=str(error))
         try:
             self._asked(lambda: self.hands.deliver(task, end, self.job.guid), f"task {task}")
         except UnavailableError as error:
-            # It is on disk, and is delivered when the script has ended, or at the next start.
-            self.log("warning", "the end of a task is kept, and delivered later", task=task, error=str(error))
-            return {"delivered": False}
+            # It is delivered when the script has ended or, from the disk, at the next start.
+            what = "the end of a task is kept, and delivered later"
+            if not kept:
+                what = "the end of a task is delivered later, unless the robot ends before: it is not on disk"
+            self.log("warning", what, task=task, error=str(error))
+            return {"delivered": False, "kept": kept}
         except SdkError:
             self.hands.note(Entry(task, "ended"))
             raise
@@ -394,14 +423,14 @@ class Operations:
 
     def _progress(self, done: Any, total: Any, text: str) -> None:
         self.progress = {"done": done, "total": total, "text": self.secrets.text(str(text))}
-        if time.monotonic() >= self._progress_due_s:
+        if self.clock() >= self._progress_due_s:
             self.tell_progress()
 
     def tell_progress(self) -> None:
         """Let the orchestrator's log have the progress, unless it has this one."""
         told = progress_text(self.progress)
         if told and told != self._progress_told:
-            self._progress_told, self._progress_due_s = told, time.monotonic() + PROGRESS_EVERY_S
+            self._progress_told, self._progress_due_s = told, self.clock() + PROGRESS_EVERY_S
             self.lines.add("INFO", told)
 
     def _hidden(self, text: str) -> None:
@@ -415,13 +444,13 @@ class Operations:
 
     def _asked(self, call: Callable[[], Answer], what: str, kinds: Sequence[str] = PASSING) -> Answer:
         """Return what `call` returns; ask again after a failure of these kinds, for `patience_s`. Raises `SdkError`."""
-        deadline_s, wait_s = time.monotonic() + self.patience_s, FIRST_WAIT_S
+        deadline_s, wait_s = self.clock() + self.patience_s, FIRST_WAIT_S
         while True:
             try:
                 return self.hands.one_call(call)
             except GatewayError as error:
-                pause_s = max(wait_s * (0.5 + random.random()), getattr(error, "retry_after_s", None) or 0.0)
-                if error.kind not in kinds or time.monotonic() + pause_s > deadline_s or self.over.wait(pause_s):
+                pause_s = max(wait_s * (0.5 + self.fraction()), getattr(error, "retry_after_s", None) or 0.0)
+                if error.kind not in kinds or self.clock() + pause_s > deadline_s or self.over.wait(pause_s):
                     raise self._told(error, what, may_be_repeated=kinds is PASSING) from error
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 

@@ -40,6 +40,7 @@ ASK_AGAIN_S = 3.0
 LOOK_FIRST_S, LOOK_LONGEST_S = 0.002, 0.05
 LOOK_ANYWAY_S = 1.0
 """How often a script is looked at although nobody said that it has ended: a callback may have taken its end away."""
+OVER_PATIENCE_S = 0.5
 MOST_FAILURES = 5
 LAST_WORDS_BYTES, LAST_LINES = 16_000, 20
 MOST_NAMES = 20
@@ -111,7 +112,8 @@ class ScriptWorker:
 
     def is_idle(self) -> bool:
         """Return whether nothing of any job is alive, those that could not be ended included."""
-        if self._running is not None and not self._running.over.is_set():
+        # Who has heard of the end may be faster than the thread that has told it.
+        if self._running is not None and not self._running.over.wait(OVER_PATIENCE_S):
             return False
         return all(each.tree.is_empty() for each in (*self._given_up, self._running) if each and each.given_up)
 

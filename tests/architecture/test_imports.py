@@ -38,7 +38,7 @@ ALLOWED: dict[str, tuple[str, ...] | None] = {
     "operations": ("analyst.eventlog", "engine", "robot", "gateway", "worker", "system"),
     "simulator": (
         *("engine", "robot", "gateway.payloads", "gateway.reading", "gateway.failures"),
-        *("orchestrator.moves", "orchestrator.rows"),
+        *("orchestrator.moves", "orchestrator.rows", "jobapi", "sdk"),
     ),
     # What a script asks of its robot.
     "jobapi": ("engine", "robot", "gateway.object_rows", "sdk", "shipping", "system"),
@@ -63,7 +63,7 @@ PURE_FILES = [
     ROBOT / "unsettled.py",
     *(path for path in (PACKAGE / "analyst").rglob("*.py") if path.name not in ("assets.py", "browser.py")),
     *(path for path in (PACKAGE / "operations").glob("*.py") if path.name not in ("checks.py", "folders.py")),
-    *(PACKAGE / "schedule" / name for name in ("plan.py", "task_xml.py", "units.py")),
+    *(PACKAGE / "schedule" / name for name in ("plan.py", "task_xml.py", "units.py", "clusters.py")),
     PACKAGE / "errors.py",
     *(PACKAGE / "gateway" / f"{name}.py" for name in ("payloads", "reading", "tls_failures")),
     *(PACKAGE / "simulator" / f"{name}.py" for name in ("scenario", "history", "secrets", "invariants", "shrink")),

@@ -456,7 +456,7 @@ python = sys.executable if os.access(sys.executable, os.X_OK) else "/usr/bin/pyt
 worker = ScriptWorker(base / "scripts", base / "jobs", python, Redactor(), 1000, False, lambda *_, **__: None)
 timers, over, endings = ThreadTimers(print), threading.Event(), []
 timers.prepare(2)
-worker.start(Job("g", "a"), "token", lambda ending: (endings.append(ending), over.set()))
+worker.start(Job("g", "a"), os.urandom(8).hex(), lambda ending: (endings.append(ending), over.set()))
 while not (base / "scripts" / "full").exists(): threading.Event().wait(0.01)
 try:
     threading.Thread(target=print).start()
@@ -502,7 +502,7 @@ if sys.argv[3] != "control group": _cgroup._home = lambda: ""
 resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
 worker = ScriptWorker(base / "scripts", base / "jobs", sys.executable, Redactor(), 1000, False, lambda *_, **__: None)
 over, endings = threading.Event(), []
-worker.start(Job("g", "a"), "token", lambda ending: (endings.append(ending), over.set()))
+worker.start(Job("g", "a"), os.urandom(8).hex(), lambda ending: (endings.append(ending), over.set()))
 while not (base / "scripts" / "up").exists(): threading.Event().wait(0.01)
 taken, bites = [], ""
 try:
