@@ -524,6 +524,8 @@ class _LateWorker:
                 offer=self._offer,
                 withdraw=self._withdraw,
                 printed=self.scripts.printed,
+                screenshots=self.settings.screenshots.keep,
+                on_failure=self.settings.screenshots.on_failure,
             )
         return self._worker
 

@@ -17,6 +17,7 @@ from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import ScriptNotStartedError
 from fsm_robot.robot.ports import Ending, Job
 from fsm_robot.system import threads
+from fsm_robot.worker import screen
 from fsm_robot.worker.decoding import last_words
 from fsm_robot.worker.environment import script_environment
 from fsm_robot.worker.job_folder import JobFolder, folder_name
@@ -64,6 +65,8 @@ class ScriptWorker:
         offer: Lets the script of a job ask the robot, and returns how; None where it cannot.
         withdraw: Lets it ask no more, once everything of it has ended.
         printed: Returns what takes each line that the script of a job prints, None where nobody wants them.
+        screenshots: How many pictures of the screen a job may have; 0 takes none.
+        on_failure: Whether one is taken when a script or a task fails.
     """
 
     scripts_directory: Path
@@ -78,6 +81,9 @@ class ScriptWorker:
     offer: Callable[[Job], Mapping[str, object] | None] = lambda _: None
     withdraw: Callable[[], None] = lambda: None
     printed: Callable[[Job], Callable[[str], None] | None] = lambda _: None
+    screenshots: int = 0
+    on_failure: bool = True
+    _no_picture: str | None = None
     _running: _Running | None = None
     _given_up: list[_Running] = attrs.field(factory=list)
 
@@ -160,10 +166,13 @@ class ScriptWorker:
             self._given_up.append(self._running)
         self._running, folder, tree = running, running.folder, running.tree
         try:
-            folder.create(job, self.redactor, self.offer(job))
+            how = self._screen(folder)
+            folder.create(job, self.redactor, self.offer(job), how)
             writer = running.output.open(system.open_pipe)
             command = [self.python, str(script), *self.arguments(job)]
-            own = script_environment(os.environ, folder, vendor_api=self.vendor_api)
+            picture = how and how["on_failure"] and not how["why_not"]
+            by = f"{self.screenshots} {sys.executable}" if picture else ""
+            own = script_environment(os.environ, folder, vendor_api=self.vendor_api, screen=by)
             environment = {**own, system.RUN_TOKEN: run_token}
             tree.start(command, environment, str(self.scripts_directory), writer)
             if tree.weakness:
@@ -178,6 +187,22 @@ class ScriptWorker:
             self._running = None
             raise
         running.tell("started")
+
+    def _screen(self, folder: JobFolder) -> dict[str, object] | None:
+        """Return how a script takes a picture of the screen, and why it cannot where that is known before."""
+        if not self.screenshots:
+            return None
+        if self._no_picture is None:
+            self._no_picture = _no_picture()
+        program = Path(screen.__file__)
+        return {
+            "folder": str(folder.screenshots),
+            "python": sys.executable,
+            "program": str(program),
+            "most": self.screenshots,
+            "on_failure": self.on_failure,
+            "why_not": self._no_picture,
+        }
 
     def _note(self, note: Note) -> None:
         """Write down, for a later life of the robot, which process the script is."""
@@ -367,6 +392,9 @@ class _Running:
         if not self.withdrawn:
             code = self.tree.exit_code
             words = "" if code == 0 else last_words(self.output.last_words(LAST_WORDS_BYTES), LAST_LINES)
+            if pictures := self._pictures():
+                self.log("info", "pictures of the screen were kept", files=pictures)
+                words += f"\npicture of the screen: {pictures[-1]}" if code != 0 else ""
             self.ended(Ending(self._outcome(), reason, code, survivors, self.left, self.folder.output, words))
         self.over.set()
 
@@ -387,6 +415,12 @@ class _Running:
             return "stopped"
         return "succeeded" if self.tree.exit_code == 0 else "failed"
 
+    def _pictures(self) -> tuple[str, ...]:
+        try:
+            return tuple(sorted(str(path) for path in self.folder.screenshots.iterdir()))
+        except OSError:
+            return ()  # none was taken
+
     def _reason(self) -> str:
         code = self.tree.exit_code
         if code == 0:
@@ -396,6 +430,15 @@ class _Running:
         how = system.died_of(code) or f"exit code {code}"
         said = self.folder.told_exception(self.output.redactor) or self.output.last_line()
         return f"{how}: {said}" if said else how
+
+
+def _no_picture() -> str:
+    """Return why no picture of the screen can be taken here, empty where one may be."""
+    from importlib.util import find_spec
+
+    if sys.platform != "win32" and not os.environ.get("DISPLAY"):
+        return screen.WITHOUT_DESKTOP
+    return "" if find_spec("mss") is not None else screen.WITHOUT_LIBRARY
 
 
 def _looks() -> Iterator[None]:
