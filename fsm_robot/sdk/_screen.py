@@ -43,7 +43,8 @@ def screenshot(label: str = "") -> Path | None:
 def on_failure(label: str) -> None:
     """Keep a picture of what was on the screen when a task failed, unless the settings say no."""
     how = _how()
-    if how is not None and how.get("on_failure"):
+    # Where there is no desktop at all the robot tells it once.
+    if how is not None and how.get("on_failure") and not how.get("why_not"):
         _picture(how, label)
 
 
@@ -66,8 +67,10 @@ def _picture(how: Mapping[str, Any], label: str) -> Path | None:
         command = [str(how.get("python")), "-I", str(how.get("program")), folder, str(how.get("most"))]
         try:
             quiet = subprocess.DEVNULL
-            done = subprocess.run(command, stdin=quiet, stdout=subprocess.PIPE, stderr=quiet, timeout=LONGEST_S)
-            said = done.stdout.decode("utf-8", "replace") or "it took too long"
+            done = subprocess.run(
+                command, stdin=quiet, stdout=subprocess.PIPE, stderr=quiet, timeout=LONGEST_S, check=False
+            )
+            said = done.stdout.decode("utf-8", "replace") or "the program that takes it has failed"
         except (OSError, subprocess.SubprocessError) as error:
             said = str(error)
     # The label stands in the log, where secrets are known, and in no file name.

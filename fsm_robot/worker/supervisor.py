@@ -168,6 +168,7 @@ class ScriptWorker:
         try:
             how = self._screen(folder)
             folder.create(job, self.redactor, self.offer(job), how)
+            running.no_picture = str(how["why_not"]) if how and how["on_failure"] else ""
             writer = running.output.open(system.open_pipe)
             command = [self.python, str(script), *self.arguments(job)]
             picture = how and how["on_failure"] and not how["why_not"]
@@ -247,6 +248,7 @@ class _Running:
     words: SimpleQueue[tuple[str, str]] = attrs.field(factory=SimpleQueue)
     over: threads.Flag = attrs.field(factory=threads.Flag)
     word: tuple[str, str] | None = None
+    no_picture: str = ""
     given_up: bool = False
     began: bool = False
     withdrawn: bool = False
@@ -395,6 +397,8 @@ class _Running:
             if pictures := self._pictures():
                 self.log("info", "pictures of the screen were kept", files=pictures)
                 words += f"\npicture of the screen: {pictures[-1]}" if code != 0 else ""
+            if why_not := self._why_no_picture():
+                self.log("info", "no picture of the screen was taken", reason=why_not)
             self.ended(Ending(self._outcome(), reason, code, survivors, self.left, self.folder.output, words))
         self.over.set()
 
@@ -417,9 +421,17 @@ class _Running:
 
     def _pictures(self) -> tuple[str, ...]:
         try:
-            return tuple(sorted(str(path) for path in self.folder.screenshots.iterdir()))
+            return tuple(sorted(map(str, self.folder.screenshots.glob("*.png"))))
         except OSError:
             return ()  # none was taken
+
+    def _why_no_picture(self) -> str:
+        if self._outcome() == "failed" and self.no_picture:
+            return self.no_picture
+        try:
+            return (self.folder.screenshots / screen.WHY_NOT_NAME).read_text("utf-8", "replace")
+        except OSError:
+            return ""  # each one was taken, or none was wanted
 
     def _reason(self) -> str:
         code = self.tree.exit_code
