@@ -151,7 +151,7 @@ def _worker(script: Path, python: str, folder: Path, channel: Channel | None, da
             channel.open()
             return channel.address
 
-        data.also_hide = secrets.hide
+        data.also_hide, data.also_clean = secrets.hide, secrets.text
         server = JobServer(listen, lambda _: data, secrets.hide_as_it_is)
         channel.job = server
         offer, withdraw = server.begin, server.end
