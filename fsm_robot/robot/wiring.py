@@ -400,7 +400,7 @@ class _LateScripts:
         if self.contact:
             return
         self.contact = True
-        if self._made is not None or (self.lines != "none" and next(self.lines_folder.glob("*.jsonl"), None)):
+        if self._made is not None or (self.lines != "none" and self.lines_folder.exists()):
             self._built().announced()
 
     def leaving(self, *, in_a_hurry: bool) -> None:
