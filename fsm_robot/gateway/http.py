@@ -42,7 +42,7 @@ class HttpGateway:
 
     Attributes:
         url: Of the orchestrator, with or without a path and a trailing slash.
-        robot_guid: The credential.
+        robot_guid: The credential; empty: none is sent.
         auth_scheme: `basic` or `bearer`.
         verify: True for the system's certificate store, a PEM file, or False.
         timeout_s: Longest wait for the connection, and again for the whole answer.
@@ -291,8 +291,9 @@ class HttpGateway:
 
     def _headers(self) -> dict[str, str]:
         token = b64encode(self.robot_guid.encode()).decode()  # the bare GUID, without the colon of RFC 7617
+        who = {"Authorization": f"{self.auth_scheme.capitalize()} {token}"} if self.robot_guid else {}
         return {
-            "Authorization": f"{self.auth_scheme.capitalize()} {token}",
+            **who,
             "Content-Type": "application/x-www-form-urlencoded",
             "Accept": "application/json",
             "Accept-Encoding": "identity",

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -101,7 +101,7 @@ class ScriptsOfRobot:
 
     # ---- for the worker
 
-    def offer(self, job: Job) -> Mapping[str, Any] | None:
+    def offer(self, job: Job) -> Mapping[str, object] | None:
         """Let the script of a job ask; return how, None where the channel could not be opened."""
         if self._server is None:
             from fsm_robot.jobapi.server import JobServer
@@ -183,7 +183,7 @@ class ScriptsOfRobot:
         return 0 if self._shipper is None else self._shipper.waiting
 
     @property
-    def progress(self) -> Mapping[str, Any]:
+    def progress(self) -> Mapping[str, object]:
         """What the script in hand has told of its progress."""
         return {} if self._made is None else self._made.progress
 
@@ -254,6 +254,6 @@ def _left_s(deadline_s: float) -> float:
     return max(0.0, deadline_s - time.monotonic())
 
 
-def zone_of(server_time: str) -> Any:
+def zone_of(server_time: str) -> tzinfo | None:
     """Return the zone of a server by its setting; None is that of this machine."""
     return UTC if server_time == "utc" else None

@@ -6,7 +6,7 @@ import random
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import attrs
 
@@ -29,7 +29,7 @@ class Job:
     guid: str
     script_name: str
     process_version_guid: str = ""
-    documents: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    documents: Mapping[str, object] = attrs.field(factory=dict, repr=False)
 
 
 @attrs.frozen
@@ -262,4 +262,4 @@ class Options:
     idle_wait_s: float = 0.0
     keep_task: bool = False
     times: Mapping[str, float] = attrs.field(factory=dict)
-    my: Any = None
+    my: object = None

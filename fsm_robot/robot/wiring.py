@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -37,7 +37,9 @@ from fsm_robot.robot.settings import Settings, times
 if TYPE_CHECKING:
     from fsm_robot.engine.robot import Robot as OwnRobot
     from fsm_robot.gateway.objects import ObjectGateway
+    from fsm_robot.gateway.profile import Profile
     from fsm_robot.jobapi.of_robot import ScriptsOfRobot, Shipping
+    from fsm_robot.worker.environments import Environments
     from fsm_robot.worker.supervisor import ScriptWorker
 
 SHORTEST_USUAL_INTERVAL_S = 10.0
@@ -101,7 +103,7 @@ def own_robot(settings: Settings, kind: type, *, console: bool) -> OwnRobot:
     return OwnRobot.of(definition, kind, log, folder=settings.storage_directory, settings=own, times=known)
 
 
-def own_settings_of(settings: Settings, kind: type) -> Any:
+def own_settings_of(settings: Settings, kind: type) -> object:
     """Return what the section `[my]` gives to callbacks of one's own. Raises `SettingsError`."""
     declared = getattr(kind, "Settings", None)
     if declared is None and not settings.my:
@@ -221,7 +223,7 @@ def _ports(
     )
 
 
-def _options(settings: Settings, my: Any) -> Options:
+def _options(settings: Settings, my: object) -> Options:
     stops = settings.heartbeat.on_disconnect == "stop"
     return Options(
         interval_s=settings.heartbeat.interval_s,
@@ -233,7 +235,7 @@ def _options(settings: Settings, my: Any) -> Options:
     )
 
 
-def _times_in(my: Any) -> dict[str, float]:
+def _times_in(my: object) -> dict[str, float]:
     if my is None:
         return {}
     from fsm_robot.engine.own_settings import times_in
@@ -241,7 +243,7 @@ def _times_in(my: Any) -> dict[str, float]:
     return times_in(my)
 
 
-def _now(runner: Runner[Callbacks], scripts: _LateScripts) -> dict[str, Any]:
+def _now(runner: Runner[Callbacks], scripts: _LateScripts) -> dict[str, object]:
     """Return what a robot of jobs does at this moment."""
     beside = {"progress": dict(scripts.progress), "lines_waiting": scripts.lines_waiting}
     state, job = runner.machine.state, runner.callbacks.job
@@ -310,12 +312,46 @@ class _Past:
             JobFolder(self.directory.parent / "jobs" / folder_name(job_guid)).clear(keep_job_file=False)
 
 
+def profile_for(settings: Settings) -> Profile | None:
+    """Return what is known of the server, None where no file is named. Raises `SettingsError`."""
+    if settings.sdk.take == "server" and not settings.sdk.take_call:
+        raise SettingsError(
+            'sdk.take_call: is missing; with sdk.take = "server" it says by which call the Orchestrator gives a task'
+        )
+    if not settings.orchestrator.profile:
+        return None
+    from fsm_robot.gateway import profile
+
+    try:
+        return profile.read(settings.path(settings.orchestrator.profile))
+    except SettingsError as error:
+        raise SettingsError(f"orchestrator.profile: {error}") from error
+
+
+def taking_warning(settings: Settings, profile: Profile | None) -> str:
+    """Return why tasks should not be taken as the settings say; empty where nothing speaks against it."""
+    if settings.sdk.take == "announce" and profile is not None and profile["add_tag"] == "racy":
+        return (
+            'sdk.take = "announce" is not safe among several robots here: this server loses tags added at once;'
+            f" the end of {settings.orchestrator.profile} tells what is"
+        )
+    return ""
+
+
 def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: Log) -> _LateScripts:
+    # Read now: a file that is wrong stops the start, and not a script in the night.
+    profile = profile_for(settings)
+    if warning := taking_warning(settings, profile):
+        log.warning(warning)
+
     def objects() -> ObjectGateway:
         from fsm_robot.gateway.objects import ObjectGateway
+        from fsm_robot.gateway.profile import Profile
         from fsm_robot.jobapi.of_robot import zone_of
 
-        return ObjectGateway(gateway, zone_of(settings.sdk.server_time))
+        return ObjectGateway(
+            gateway, zone_of(settings.sdk.server_time), profile=profile or Profile(), take_call=settings.sdk.take_call
+        )
 
     def made(late: _LateScripts) -> ScriptsOfRobot:
         from fsm_robot.jobapi.of_robot import ScriptsOfRobot
@@ -376,7 +412,7 @@ class _LateScripts:
     channel: Channel | None = None
     _made: ScriptsOfRobot | None = None
 
-    def offer(self, job: Job) -> Mapping[str, Any] | None:
+    def offer(self, job: Job) -> Mapping[str, object] | None:
         """Let the script of a job ask; return how, None where the channel could not be opened."""
         return self._built().offer(job) if self.asks else None
 
@@ -423,7 +459,7 @@ class _LateScripts:
         return 0 if self._made is None else self._made.lines_waiting
 
     @property
-    def progress(self) -> Mapping[str, Any]:
+    def progress(self) -> Mapping[str, object]:
         """What the script in hand has told of its progress."""
         return {} if self._made is None else self._made.progress
 
@@ -442,7 +478,7 @@ class _LateScripts:
         channel.open()
         return channel.address
 
-    def answer(self, server: Callable[[Mapping[str, Any]], Mapping[str, Any] | None]) -> None:
+    def answer(self, server: Callable[[Mapping[str, object]], Mapping[str, object] | None]) -> None:
         """Let scripts be answered on the channel."""
         if self.channel is not None:
             self.channel.job = server
@@ -496,7 +532,7 @@ class _LateWorker:
 
         return [legacy.argument(job.process_version_guid, job.guid, legacy.settings_file())]
 
-    def _offer(self, job: Job) -> Mapping[str, Any] | None:
+    def _offer(self, job: Job) -> Mapping[str, object] | None:
         return self.scripts.offer(job)
 
     def _withdraw(self) -> None:
@@ -520,6 +556,8 @@ class _LateWorker:
                 keep_job_files=self.settings.scripts.keep_job_files,
                 log=self.log.write,
                 arguments=self._arguments,
+                environments=environments_for(self.settings),
+                locked=self.settings.scripts.locked,
                 vendor_api=self.settings.scripts.vendor_api,
                 offer=self._offer,
                 withdraw=self._withdraw,
@@ -528,6 +566,21 @@ class _LateWorker:
                 on_failure=self.settings.screenshots.on_failure,
             )
         return self._worker
+
+
+def environments_for(settings: Settings) -> Environments:
+    """Return the environments that the settings give to scripts."""
+    from fsm_robot.worker.environments import Environments
+
+    scripts = settings.scripts
+    return Environments(
+        scripts=settings.scripts_directory,
+        python=settings.scripts_python,
+        how=scripts.environments,
+        built=settings.storage_directory / "envs",
+        unpinned=scripts.environments_unpinned,
+        build_s=scripts.environments_build_s,
+    )
 
 
 def gateway_for(settings: Settings, redactor: Redactor, warn: Callable[[str], None]) -> HttpGateway:

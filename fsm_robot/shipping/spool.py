@@ -100,7 +100,7 @@ class Spool:
             del self._segments[0]
 
     def close(self, *, is_empty: bool) -> None:
-        """Close the files; with `is_empty` they and the folder are removed, so that the next start has nothing to look at."""
+        """Close the files; with `is_empty` they and the folder go, so that the next start looks at nothing."""
         for descriptor in (self._descriptor, self._cursor):
             if descriptor >= 0:
                 os.close(descriptor)

@@ -13,7 +13,8 @@ import signal
 import stat
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
 
 from fsm_robot.system import threads
 
@@ -247,3 +248,14 @@ def put_in_place(new: str, path: str) -> None:
         pass  # another process was first
     finally:
         os.unlink(new)
+
+
+def environment_python(folder: str) -> str:
+    """Return where a virtual environment has its Python."""
+    return os.path.join(folder, "bin", "python")
+
+
+def become(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
+    """Be another program from now on, under the same process number. Raises `OSError`."""
+    sys.stdout.flush()
+    os.execve(command[0], list(command), dict(environment))  # noqa: S606 - that is what it is for

@@ -27,6 +27,7 @@ NO_STOP_NAME = "no-stop"
 STOP_NAME = "stop"  # this and the two below: as in host.py, which imports nothing
 EXCEPTION_NAME = "exception.txt"
 SCREENSHOTS_NAME = "screenshots"
+BUILDING_NAME = "building"
 LONGEST_EXCEPTION = 1 << 16
 LONGEST_REASON = 1000
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -80,6 +81,11 @@ class JobFolder:
         """What ended the script, once the script host has left it."""
         return self.path / EXCEPTION_NAME
 
+    @property
+    def building(self) -> Path:
+        """Exists while the script's environment is built: the script itself has not been started yet."""
+        return self.path / BUILDING_NAME
+
     def create(
         self,
         job: Job,
@@ -94,7 +100,7 @@ class JobFolder:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # Another account must not even be able to raise the stop flag, whatever the umask is.
         self.path.mkdir(mode=0o700, exist_ok=True)
-        for file in (self.stop_flag, self.job_file, self.exception):
+        for file in (self.stop_flag, self.job_file, self.exception, self.building):
             file.unlink(missing_ok=True)
         documents: dict[str, object] = {key: job.documents.get(key) for key in ("job", "process_version", "task")}
         beside = {"screenshots": dict(screenshots)} if screenshots else {}
@@ -127,7 +133,7 @@ class JobFolder:
 
     def clear(self, *, keep_job_file: bool) -> None:
         """Remove what only the running script needed. Raises `OSError`."""
-        for file in (self.stop_flag, self.lowered_flag, self.exception):
+        for file in (self.stop_flag, self.lowered_flag, self.exception, self.building):
             file.unlink(missing_ok=True)
         if not keep_job_file:
             self.job_file.unlink(missing_ok=True)

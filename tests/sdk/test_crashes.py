@@ -147,7 +147,7 @@ def lived(server: Server, path: Path, fate: Fate, script: list[str]) -> None:
     for word in script:
         try:
             row = work.call("task.take", {"queue": "Q"})["task"]
-            if row is not None and word != "leave":
+            if isinstance(row, dict) and word != "leave":
                 work.call("task.end", {"task": row["guid"], "status": {"done": DONE, "back": NEW}.get(word, FAILED)})
         except SdkError:
             continue
