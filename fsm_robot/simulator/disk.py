@@ -25,8 +25,8 @@ class Content:
 class SimulatedDisk:
     """The storage folder; it outlives the robot.
 
-    A file that was never synced is gone after a power loss, or an empty one where it was torn; the first sync of a file keeps its name as well, as the
-    journalling file systems do it.
+    A file that was never synced is gone after a power loss, or an empty one where it was torn; the first sync of a file
+    keeps its name as well, as the journalling file systems do it.
 
     Attributes:
         full_at: Numbers of the writes that fail half way.
