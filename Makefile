@@ -7,7 +7,7 @@ else
 BIN := $(VENV)/bin
 endif
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint tests wheel simulate torture rough rough-undone mutants test-windows peers run check diagram gallery schema journals docs bench bench-windows lock clean
+.PHONY: help demo demo-queue test lint tests wheel simulate torture rough rough-undone mutants test-windows peers run check diagram gallery schema journals docs bench bench-windows lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /' | awk -F': ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -25,6 +25,9 @@ $(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.lock
 
 demo: $(VENV)/.ready ## watch a robot take six jobs from an orchestrator of its own
 	$(BIN)/python -m fsm_robot demo
+
+demo-queue: $(VENV)/.ready ## watch two robots work a queue of 30 invoices, one of them killed in the middle
+	$(BIN)/python -m fsm_robot demo --queue
 
 test: $(VENV)/.ready-dev lint wheel tests ## everything: lint, types, a wheel that works, tests
 
@@ -100,4 +103,4 @@ lock: $(VENV)/.ready-dev ## write the lock files anew
 	cd tests/peers && npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund
 
 clean: ## remove what the other commands made
-	rm -rf $(VENV) .windows .peers demo-run simulated dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .windows .peers demo-run demo-queue-run simulated dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -49,6 +49,7 @@ def main() -> None:
         if "отчёты" not in (folder / "demo" / "run.html").read_text(encoding="utf-8"):
             raise SystemExit("the demo does not show its own run")
         print("\n".join(demo.splitlines()[-12:]))
+        _run([python, "-I", "-m", "fsm_robot", "demo", "--queue", "--folder", str(folder / "queue")], folder)
         print(f"{wheel.name}: built, installed into an empty environment, checked and run there")
 
 

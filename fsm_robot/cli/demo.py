@@ -4,38 +4,35 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 import time
-import unicodedata
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO
 
 import attrs
 
+from fsm_robot.cli.demo_folder import (
+    CONSOLE,
+    end_robot,
+    new_folder,
+    padded,
+    program,
+    start_robot,
+    width_of,
+    write_settings,
+)
 from fsm_robot.cli.diagram import player
 from fsm_robot.engine.machine.checks import JOB_STATUSES
-from fsm_robot.errors import SettingsError
 from fsm_robot.orchestrator.rows import JobRow
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
-from fsm_robot.robot.configuration import robot_toml
 from fsm_robot.robot.machine import built_in
 
 LONGEST_S = 60.0
 LOOK_EVERY_S = 0.1
-MARK = ".fsm_robot-demo"
-MARKED = (
-    b"Made by `fsm-robot demo`, which deletes its own files here when it runs again. Delete this file to keep them.\n"
-)
-MADE = (
-    *("scripts", "state", "robot.toml", "robot.console.log", "totals.csv", "run.html"),
-    *("orchestrator.sqlite", "orchestrator.sqlite-wal", "orchestrator.sqlite-shm", "orchestrator.sqlite-journal"),
-)
-"""Everything that a demo writes into its folder."""
+FOLDER, QUEUE_FOLDER = "demo-run", "demo-queue-run"
 SCRIPTS = ("invoices.py", "broken_form.py", "long_import.py", "stubborn.py", "data/invoices.csv", "отчёты/сводка.py")
 
 
@@ -73,83 +70,29 @@ def acts(folder: Path) -> tuple[Act, ...]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--folder", default="demo-run", help="a new folder for its files (default: %(default)s)")
+    parser.add_argument("--folder", help=f"a new folder for its files (default: {FOLDER}, with --queue {QUEUE_FOLDER})")
+    parser.add_argument("--queue", action="store_true", help="two robots work a queue, and one of them is killed")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Show the robot at work; return 0 when every job ended as it should."""
-    folder = _new_folder(Path(arguments.folder).absolute())
+    if arguments.queue:
+        from fsm_robot.cli import demo_queue
+
+        return demo_queue.run(Path(arguments.folder or QUEUE_FOLDER).absolute())
+    folder = new_folder(Path(arguments.folder or FOLDER).absolute(), SCRIPTS)
     store = Store(folder / "orchestrator.sqlite")
     with Orchestrator(store) as server:
-        _write_settings(folder, server.url)
+        write_settings(folder, server.url, str(uuid.uuid4()))
         wanted = {store.enqueue(act.script, act.task): act for act in acts(folder)}
         print(f"an orchestrator of its own listens at {server.url}, six jobs wait there; files are in {folder}\n")
-        with (folder / "robot.console.log").open("wb") as console:
-            robot = _start_robot(folder, console)
+        with (folder / CONSOLE).open("wb") as console:
+            robot = start_robot(folder, console)
             try:
                 _watch(robot, store, wanted, folder)
             finally:
-                _end(robot)
+                end_robot(robot)
         return _conclude(robot.returncode, store, wanted, folder)
-
-
-def examples() -> Path:
-    """Return the folder of the example scripts: inside an installed package, or beside it in a checkout."""
-    package = Path(__file__).parent.parent
-    inside = package / "examples"
-    return inside if inside.is_dir() else package.parent / "examples"
-
-
-def _new_folder(folder: Path) -> Path:
-    try:
-        _make_room(folder)
-    except OSError as error:
-        raise SettingsError(f"{folder}: cannot be used: {error.strerror or error}; choose another --folder") from error
-    for name in SCRIPTS:
-        target = folder / "scripts" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(examples() / name, target)
-    return folder
-
-
-def _make_room(folder: Path) -> None:
-    """Delete what an earlier demo has left there, and nothing that anybody else has put beside it."""
-    mark = folder / MARK
-    if mark.is_file() and mark.read_bytes() == MARKED:
-        for name in MADE:
-            path = folder / name
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
-        mark.unlink()
-    if folder.exists() and any(folder.iterdir()):
-        raise SettingsError(
-            f"{folder}: holds files that no demo has made; they are left alone, choose another one with --folder"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    mark.write_bytes(MARKED)
-
-
-def _write_settings(folder: Path, url: str) -> None:
-    # A fresh GUID: the embedded orchestrator registers a robot at its first contact.
-    values = {
-        ("orchestrator", "url"): url,
-        ("orchestrator", "robot_guid"): str(uuid.uuid4()),
-        ("heartbeat", "interval_s"): 1.0,
-        ("session", "when_idle"): "exit",
-    }
-    (folder / "robot.toml").write_text(robot_toml(values), encoding="utf-8")
-
-
-def _start_robot(folder: Path, console: IO[bytes]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-I", "-m", "fsm_robot", "run", "--no-log-off", "--config", str(folder / "robot.toml")]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("FSM_ROBOT_")}
-    # The robot talks to this machine only, whatever proxy the account has.
-    environment["NO_PROXY"] = environment["no_proxy"] = "127.0.0.1"
-    return subprocess.Popen(
-        command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=console, stderr=console
-    )
 
 
 def _watch(robot: subprocess.Popen[bytes], store: Store, wanted: Mapping[str, Act], folder: Path) -> None:
@@ -165,9 +108,7 @@ def _watch(robot: subprocess.Popen[bytes], store: Store, wanted: Mapping[str, Ac
                 _order(store, act)(job.guid)
         screen.show(store.jobs())
         if time.monotonic() > deadline:
-            print(
-                f"\nthe demo has not ended within {LONGEST_S:g} s; {folder / 'robot.console.log'} tells how far it got"
-            )
+            print(f"\nthe demo has not ended within {LONGEST_S:g} s; {folder / CONSOLE} tells how far it got")
             return
         try:
             robot.wait(LOOK_EVERY_S)
@@ -183,18 +124,6 @@ def _order(store: Store, act: Act) -> Callable[[str], object]:
 def _has_printed(folder: Path, guid: str) -> bool:
     output = folder / "state" / "jobs" / guid / "output.log"
     return output.exists() and output.stat().st_size > 0
-
-
-def _end(robot: subprocess.Popen[bytes]) -> None:
-    """End the robot if it still runs: politely, because it ends its script, then at once."""
-    if robot.poll() is not None:
-        return
-    robot.terminate()
-    try:
-        robot.wait(10)
-    except subprocess.TimeoutExpired:
-        robot.kill()
-        robot.wait()
 
 
 @attrs.define
@@ -216,12 +145,12 @@ class _Screen:
                 stream.write(f"\x1b[{len(words)}A")
             for guid, word in words.items():
                 act = self.wanted[guid]
-                stream.write(f"\x1b[2K  {_padded(word, 12)} {_padded(act.script, 32)} {act.shows}\n")
+                stream.write(f"\x1b[2K  {padded(word, 12)} {padded(act.script, 32)} {act.shows}\n")
             stream.flush()
         else:
             for guid, word in words.items():
                 if word != self.shown.get(guid):
-                    print(f"  {_padded(word, 12)} {self.wanted[guid].script}", flush=True)
+                    print(f"  {padded(word, 12)} {self.wanted[guid].script}", flush=True)
         self.shown = words
 
 
@@ -237,15 +166,15 @@ def _conclude(exit_code: int | None, store: Store, wanted: Mapping[str, Act], fo
         log = str(output.relative_to(folder)) if output.exists() else "-"
         status = f"{job.status} {JOB_STATUSES[job.status]}"
         rows.append((job.guid[:8], job.script, wanted[job.guid].shows, status, _seconds(job), log))
-    widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]))]
+    widths = [max(width_of(row[column]) for row in rows) for column in range(len(rows[0]))]
     print()
     for row in rows:
-        print("  ".join(_padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        print("  ".join(padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip())
     wrong = [job.script for job in jobs if job.status != wanted[job.guid].status]
     print()
     if wrong or exit_code:
         print(f"not as it should be: {', '.join(wrong) or 'every job'}; the robot ended with exit code {exit_code}")
-        print(f"look into {folder / 'robot.console.log'}")
+        print(f"look into {folder / CONSOLE}")
         return 1
     (folder / "run.html").write_text(player([str(folder / "state")], 1, built_in()), encoding="utf-8")
     print("every job ended as it should, and the robot ended with exit code 0. Where to look next:")
@@ -253,7 +182,7 @@ def _conclude(exit_code: int | None, store: Store, wanted: Mapping[str, Act], fo
         folder / "run.html": "the run, step by step on the diagram, in any browser",
         folder / "state" / "robot.log": "the robot's own story",
         folder / "state" / "journal": "every step of it, as it was decided",
-        f"{_program()} init": "makes a robot of your own; --help tells what else there is",
+        f"{program()} init": "makes a robot of your own; --help tells what else there is",
     }
     width = max(len(str(place)) for place in places)
     for place, what in places.items():
@@ -261,24 +190,7 @@ def _conclude(exit_code: int | None, store: Store, wanted: Mapping[str, Act], fo
     return 0
 
 
-def _program() -> str:
-    """Return what a person types to start this program: after `make demo` its folder is in no PATH."""
-    beside = Path(sys.executable).parent / "fsm-robot"
-    if shutil.which("fsm-robot") or not beside.parent.is_relative_to(Path.cwd()):
-        return "fsm-robot"
-    return str(beside.relative_to(Path.cwd()))
-
-
 def _seconds(job: JobRow) -> str:
     if job.consumed_at is None or job.finished_at is None:
         return "-"
     return f"{(job.finished_at - job.consumed_at).total_seconds():.1f}"
-
-
-def _width(text: str) -> int:
-    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
-    return len(text) + wide - sum(unicodedata.combining(char) != 0 for char in text)
-
-
-def _padded(text: str, width: int) -> str:
-    return text + " " * max(0, width - _width(text))

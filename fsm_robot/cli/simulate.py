@@ -8,7 +8,11 @@ import json
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -24,6 +28,9 @@ from fsm_robot.simulator.invariants import violations
 from fsm_robot.simulator.scenario import ALL_FAULTS, Scenario, scenario_from
 from fsm_robot.simulator.shrink import shrunk
 from fsm_robot.simulator.world import Setup
+
+if TYPE_CHECKING:
+    from fsm_robot.simulator.task_explore import TaskTally
 
 BROKEN = 1
 SAID_EVERY_S = 5.0
@@ -43,6 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="two jobs: every crash point x every single fault (no seed, no --faults)",
     )
+    parser.add_argument(
+        "--tasks", type=int, metavar="N", help="not jobs, but N tasks of queues, taken by robots that die at any write"
+    )
+    parser.add_argument("--world", type=int, metavar="NUMBER", help="with --tasks: one world, with all that happened")
     parser.add_argument("--scenario", metavar="FILE", help="run the one scenario that a finding left behind")
     parser.add_argument("--machine", metavar="FILE", help=f"a machine file (default: {DEFAULT})")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share it (default: 1)")
@@ -58,6 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise SettingsError("--jobs must be at least 1")
     if not 1 <= arguments.workers <= MOST_WORKERS:
         raise SettingsError(f"--workers must be from 1 to {MOST_WORKERS}")
+    if arguments.tasks is not None:
+        return _run_tasks(arguments)
     faults = _faults(arguments.faults)
     path = machine_meant(arguments.machine)
     if not machine_file.load(path, None, ()).has_jobs:
@@ -82,10 +95,45 @@ def run(arguments: argparse.Namespace) -> int:
     return BROKEN if tally.findings else 0
 
 
+def _run_tasks(arguments: argparse.Namespace) -> int:
+    """Simulate tasks of queues: the ledger and the taking, in the place of the machine."""
+    from fsm_robot.simulator.task_explore import task_scenario, tasks_by_seed
+    from fsm_robot.simulator.task_world import TaskWorld
+
+    if arguments.tasks < 1:
+        raise SettingsError("--tasks must be at least 1")
+    if arguments.world is not None:
+        world = TaskWorld(task_scenario(arguments.seed, arguments.world))
+        wrong = world.run()
+        print("\n".join([f"{world.scenario}", *map(str, world.queue.facts), *(f"BROKEN {each}" for each in wrong)]))
+        return BROKEN if wrong else 0
+    watch = _Progress()
+
+    def see(tally: TaskTally) -> None:
+        watch.see_count(tally.tasks, "tasks", tally.worlds)
+
+    with _executor(arguments.workers) as executor:
+        tally = tasks_by_seed(arguments.seed, arguments.tasks, see, executor)
+    watch.end()
+    print(tally.as_text())
+    for finding in tally.findings:
+        print("\n".join(["", *(f"BROKEN {each}" for each in finding.wrong)]))
+        print(f"again: fsm-robot simulate --tasks 1 --seed {arguments.seed} --world {finding.number}")
+    return BROKEN if tally.findings else 0
+
+
 def _by_seed(setup: Setup, faults: list[str], arguments: argparse.Namespace, watch: _Progress) -> Tally:
     seed, jobs, workers = arguments.seed, arguments.jobs, arguments.workers
+    with _executor(workers) as executor:
+        return explore.by_seed(setup, seed, jobs, faults, watch=watch.see, executor=executor)
+
+
+@contextmanager
+def _executor(workers: int) -> Iterator[Executor | None]:
+    """Give so many processes, none for one."""
     if workers == 1:
-        return explore.by_seed(setup, seed, jobs, faults, watch=watch.see)
+        yield None
+        return
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
@@ -93,7 +141,7 @@ def _by_seed(setup: Setup, faults: list[str], arguments: argparse.Namespace, wat
     # Spawned on every system: what a worker knows is what it is told, on Linux too.
     try:
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_leave_ctrl_c) as executor:
-            return explore.by_seed(setup, seed, jobs, faults, watch=watch.see, executor=executor)
+            yield executor
     except (BrokenProcessPool, OSError) as error:
         raise RobotError(f"--workers {workers}: a worker has ended before its time: {error}") from error
 
@@ -149,12 +197,15 @@ class _Progress:
     said: bool = False
 
     def see(self, tally: Tally) -> None:
+        self.see_count(tally.jobs, "jobs", tally.worlds)
+
+    def see_count(self, count: int, what: str, worlds: int) -> None:
         now_s = time.monotonic()
         if now_s - self.said_s >= SAID_EVERY_S and sys.stderr is not None:
             self.said_s, self.said = now_s, True
-            rate = tally.jobs / (now_s - self.started_s)
+            rate = count / (now_s - self.started_s)
             end = "\r" if _is_terminal() else "\n"
-            self._say(f"{tally.jobs} jobs, {rate:.0f} a second, {tally.worlds} worlds", end)
+            self._say(f"{count} {what}, {rate:.0f} a second, {worlds} worlds", end)
 
     def end(self) -> None:
         if self.said and _is_terminal():

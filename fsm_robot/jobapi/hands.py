@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import attrs
 
 from fsm_robot.errors import GatewayError, JournalError
-from fsm_robot.gateway.object_rows import field, task
+from fsm_robot.gateway.object_rows import TaskRead, field, task
 from fsm_robot.jobapi.ledger import Entry, TaskLedger
 from fsm_robot.jobapi.ports import Objects, Row
 from fsm_robot.robot.ports import Job
@@ -33,6 +33,7 @@ class Hands:
         job: The job that takes tasks now, or None.
         job_id: The number that the server has for it, or empty.
         busy: Tasks that are being taken at this moment: only who does it knows how far it is.
+        start: Begins a thread, as `threads.start` does.
     """
 
     objects: Objects
@@ -41,6 +42,7 @@ class Hands:
     job: Job | None = None
     job_id: str = ""
     busy: set[str] = attrs.field(factory=set)
+    start: Callable[[str, Callable[[], None], Callable[[BaseException], bool]], None] = threads.start
     _calls: threading.BoundedSemaphore = attrs.field(factory=lambda: threading.BoundedSemaphore(MOST_CALLS))
     _ending: threading.Lock = attrs.field(factory=threading.Lock)
 
@@ -57,7 +59,8 @@ class Hands:
 
     def note(self, entry: Entry) -> None:
         """Write down how far a task of the job is. Raises `JournalError`."""
-        before = self.ledger.entry(entry.task)
+        # Whoever tries to take a task is the job of now; what an earlier job has left in the list is its own no more.
+        before = None if entry.stage == "trying" else self.ledger.entry(entry.task)
         mark = entry.mark or (before.mark if before else "")
         job = before.job if before else (self.job.guid if self.job else "")
         job_id = before.job_id if before else self.job_id
@@ -68,11 +71,11 @@ class Hands:
         found = self.ledger.entry(guid)
         return found if found is not None and found.stage == "taken" else None
 
-    def is_ours(self, row: Mapping[str, Any]) -> bool | None:
+    def is_ours(self, row: TaskRead) -> bool | None:
         """Return whether a task says that it is this job's; None where the server does not tell, or nobody knows."""
         return _is_of(row, self.job_id)
 
-    def own_task(self, document: Mapping[str, Any]) -> Row:
+    def own_task(self, document: Mapping[str, object]) -> TaskRead:
         """Return the job's own task as scripts know it."""
         return task(document, None)
 
@@ -85,16 +88,16 @@ class Hands:
         except GatewayError as error:
             self.log("warning", "the tag that announced a task stays on it", task=guid, tag=mark, error=str(error))
 
-    def deliver(self, guid: str, end: Mapping[str, Any], job_guid: str) -> None:
+    def deliver(self, guid: str, end: Mapping[str, object], job_guid: str) -> None:
         """Send the end of a task once, unless it has one already. Raises `GatewayError`, `JournalError`."""
         with self._ending:
             if self.ledger.entry(guid) is not None:
                 self._send(guid, end, job_guid)
 
-    def _send(self, guid: str, end: Mapping[str, Any], job_guid: str) -> None:
-        tags = [str(tag) for tag in end.get("tags") or ()]
-        if tags:
-            self.objects.add_tag(guid, ";".join(tags))
+    def _send(self, guid: str, end: Mapping[str, object], job_guid: str) -> None:
+        tags = end.get("tags")
+        if isinstance(tags, list) and tags:
+            self.objects.add_tag(guid, ";".join(map(str, tags)))
         fields: Row = {"status": end.get("status", FAILED_APPLICATION), "comment": end.get("comment") or None}
         if end.get("postponed"):
             fields["postponed"] = end["postponed"]
@@ -132,7 +135,7 @@ class Hands:
             return False
 
         try:
-            threads.start("tasks", work, stopped)
+            self.start("tasks", work, stopped)
         except OSError as error:
             failed.append(str(error))
             done.set()
@@ -161,8 +164,8 @@ class Hands:
         self.ledger.write(attrs.evolve(entry, stage="ended"))
 
 
-def _is_of(row: Mapping[str, Any], job_id: str) -> bool | None:
-    told = field(row.get("row") or {}, "job_id")
+def _is_of(row: TaskRead, job_id: str) -> bool | None:
+    told = field(row["row"], "job_id")
     if told in (None, "", 0, "0") or not job_id:
         return None
     return str(told) == job_id

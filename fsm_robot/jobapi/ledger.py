@@ -11,7 +11,7 @@ import json
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
 
@@ -43,7 +43,7 @@ class Entry:
     job: str = ""
     job_id: str = ""
     mark: str = ""
-    end: Mapping[str, Any] = attrs.field(factory=dict)
+    end: Mapping[str, object] = attrs.field(factory=dict)
 
 
 @attrs.define(eq=False, repr=False)
@@ -75,9 +75,9 @@ class TaskLedger:
             try:
                 file = self.disk.append(self.path)
                 try:
-                    # A power loss, or a full disk, may have cut the last line.
-                    file.write(b"\n" + line if self._cut else line)
-                    self._cut = True
+                    # A power loss, or a full disk, may have cut the last line, and may cut this one.
+                    start, self._cut = b"\n" if self._cut else b"", True
+                    file.write(start + line)
                     file.sync()
                     self._cut = False
                     self._size += len(line)
@@ -90,6 +90,8 @@ class TaskLedger:
                 finally:
                     file.close()
             except OSError as error:
+                if entry.stage == "ending":
+                    known[entry.task] = entry  # for as long as this robot lives
                 raise JournalError(f"{self.path}: the list of tasks in hand cannot be written: {error}") from error
 
     def _read(self) -> dict[str, Entry]:

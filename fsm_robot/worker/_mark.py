@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import resource
 import sys
-from binascii import crc32
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from hashlib import sha256
 
 assert sys.platform != "win32", "imported on other systems than Windows"  # and type-checked for them only
 
@@ -54,5 +55,7 @@ def is_worn_by(pid: int, run_token: str) -> bool:
     return line[len(_LINE) :].split()[:1] == [b"%d" % _number(run_token)]
 
 
+@cache
 def _number(run_token: str) -> int:
-    return _FIRST | crc32(run_token.encode())
+    # Whoever has the number is ended with the script, so no two scripts of a host may have the same.
+    return _FIRST | int.from_bytes(sha256(run_token.encode()).digest()[:7], "big")

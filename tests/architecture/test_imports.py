@@ -29,6 +29,8 @@ ALLOWED: dict[str, tuple[str, ...] | None] = {
     "worker": ("robot.ports", "engine.redact", "engine.wording", "system"),
     # The one module of that room that knows the edges: it builds them.
     "robot.wiring": ("engine", "gateway", "worker", "robot", "jobapi"),
+    # Lines for the orchestrator's log.
+    "shipping": ("system",),
     "orchestrator": ("engine.redact", "engine.wording", "system"),
     "schedule": (),
     "analyst": ("engine.machine", "engine.journal", "engine.wording", "robot.settings", "robot.unsettled"),
@@ -36,10 +38,10 @@ ALLOWED: dict[str, tuple[str, ...] | None] = {
     "operations": ("analyst.eventlog", "engine", "robot", "gateway", "worker", "system"),
     "simulator": (
         *("engine", "robot", "gateway.payloads", "gateway.reading", "gateway.failures"),
-        *("orchestrator.moves", "orchestrator.rows"),
+        *("orchestrator.moves", "orchestrator.rows", "jobapi", "sdk"),
     ),
     # What a script asks of its robot.
-    "jobapi": ("engine", "robot", "gateway.object_rows", "sdk", "system"),
+    "jobapi": ("engine", "robot", "gateway.object_rows", "sdk", "shipping", "system"),
     "testing": ("engine", "robot", "sdk", "job"),
     "cli": None,
     "": ("cli", "robot.callbacks", "engine.machine.events"),

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -81,7 +82,7 @@ class Jobs:
             over.set()
 
         try:
-            self.worker.start(Job("g", "script"), "token", ended)
+            self.worker.start(Job("g", "script"), uuid4().hex, ended)
         except ScriptNotStartedError as error:
             return str(error)
         if order:
@@ -118,7 +119,8 @@ def test_job_comes_to_its_true_end_whatever_a_thread_raises(tmp_path: Path, thre
             assert not pid, planned
             continue
         met += 1
-        assert (ending.outcome, ending.survivors) == (ORDERS[order], ()), (planned, ending, jobs.lines[-5:])
+        told = f"{planned.number} {planned.place}\n{ending}\n{jobs.lines[-8:]}"
+        assert (ending.outcome, ending.survivors) == (ORDERS[order], ()), told
         assert not (pid and alive(pid)), planned
         assert jobs.worker.is_idle(), planned
     assert met >= (2 if thread == END_SEEN_BY else 5), "no fault was met, so this shows nothing"
