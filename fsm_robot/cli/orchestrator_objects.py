@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -48,6 +48,9 @@ if sys.platform == "win32":
 else:
     from fsm_robot.system import _posix as system
 
+if TYPE_CHECKING:
+    Actions = argparse._SubParsersAction[argparse.ArgumentParser]  # what `add_subparsers` returns has no public name
+
 FOLLOW_EVERY_S = 0.5
 LARGEST_NUMBER = 2**31 - 1
 STATUSES: Mapping[str, int] = {
@@ -62,7 +65,7 @@ def makes_file(arguments: argparse.Namespace) -> bool:
     return (arguments.action, getattr(arguments, "what", "")) in _MAKING
 
 
-def add_arguments(commands: Any, shared: argparse.ArgumentParser) -> None:
+def add_arguments(commands: Actions, shared: argparse.ArgumentParser) -> None:
     """Declare the actions."""
     _queue_arguments(_group(commands, "queue", "queues: list, add, delete"), shared)
     _task_arguments(_group(commands, "task", "tasks: add, list, show, retry, delete"), shared)
@@ -86,18 +89,18 @@ def add_arguments(commands: Any, shared: argparse.ArgumentParser) -> None:
     _named(commands, shared, "release", "send the answers that `fault …:hold:NAME` holds back")
 
 
-def _group(commands: Any, name: str, what: str) -> Any:
+def _group(commands: Actions, name: str, what: str) -> Actions:
     parser = commands.add_parser(name, help=what)
     return parser.add_subparsers(dest="what", required=True, metavar="WHAT")
 
 
-def _named(commands: Any, shared: argparse.ArgumentParser, name: str, what: str) -> argparse.ArgumentParser:
+def _named(commands: Actions, shared: argparse.ArgumentParser, name: str, what: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, parents=[shared], help=what)
     parser.add_argument("name", type=_name, metavar="NAME")
     return parser
 
 
-def _queue_arguments(actions: Any, shared: argparse.ArgumentParser) -> None:
+def _queue_arguments(actions: Actions, shared: argparse.ArgumentParser) -> None:
     actions.add_parser("list", parents=[shared], help="list them").add_argument("--json", action="store_true")
     add = _named(actions, shared, "add", "make one")
     add.add_argument("--description", default="")
@@ -111,7 +114,7 @@ def _queue_arguments(actions: Any, shared: argparse.ArgumentParser) -> None:
     _named(actions, shared, "delete", "delete one and its tasks")
 
 
-def _task_arguments(actions: Any, shared: argparse.ArgumentParser) -> None:
+def _task_arguments(actions: Actions, shared: argparse.ArgumentParser) -> None:
     add = actions.add_parser("add", parents=[shared], help="add tasks; a queue that is not there is made")
     add.add_argument("queue", type=_name, metavar="QUEUE")
     add.add_argument(
@@ -138,7 +141,7 @@ def _task_arguments(actions: Any, shared: argparse.ArgumentParser) -> None:
         parser.add_argument("task", metavar="TASK", help="GUID, its beginning, or name")
 
 
-def _asset_arguments(actions: Any, shared: argparse.ArgumentParser) -> None:
+def _asset_arguments(actions: Actions, shared: argparse.ArgumentParser) -> None:
     actions.add_parser("list", parents=[shared], help="list them, never a value").add_argument(
         "--json", action="store_true"
     )
@@ -153,7 +156,7 @@ def _asset_arguments(actions: Any, shared: argparse.ArgumentParser) -> None:
     _named(actions, shared, "delete", "delete one and its value")
 
 
-def _file_arguments(actions: Any, shared: argparse.ArgumentParser) -> None:
+def _file_arguments(actions: Actions, shared: argparse.ArgumentParser) -> None:
     actions.add_parser("list", parents=[shared], help="list them").add_argument("--json", action="store_true")
     put = actions.add_parser("put", parents=[shared], help="keep a file; a folder that is not there is made")
     put.add_argument("folder", type=_name, metavar="FOLDER")
@@ -163,7 +166,8 @@ def _file_arguments(actions: Any, shared: argparse.ArgumentParser) -> None:
         parser = actions.add_parser(name, parents=[shared], help=what)
         parser.add_argument("folder", metavar="FOLDER")
         parser.add_argument("name", metavar="NAME")
-    actions.choices["get"].add_argument("--to", metavar="PATH")
+        if name == "get":
+            parser.add_argument("--to", metavar="PATH")
 
 
 # ---- queues
@@ -191,11 +195,11 @@ def _queue(arguments: argparse.Namespace, store: Store) -> int:
 def _queue_list(arguments: argparse.Namespace, store: Store) -> int:
     store.tasks.evaluate()
     counts = store.queues.counts()
-    queues = [queue.to_json(counts.get(queue.row_id, {})) for queue in store.queues.all()]
+    queues = {queue: counts.get(queue.row_id, {}) for queue in store.queues.all()}
     if arguments.json:
-        print_json(queues, indent=2)
+        print_json([queue.to_json(tasks) for queue, tasks in queues.items()], indent=2)
     else:
-        rows = [(queue["name"], *map(str, queue["tasks"].values())) for queue in queues]
+        rows = [(queue.name, *(str(tasks.get(status, 0)) for status in TASK_WORDS)) for queue, tasks in queues.items()]
         print_table(("queue", *TASK_WORDS.values()), rows)
     return 0
 
@@ -261,7 +265,9 @@ def _task_show(arguments: argparse.Namespace, store: Store) -> int:
         print(f"{name:<12} {shown(str(value))}" if value not in (None, "") else f"{name:<12} -")
     print(f"parameters   {shown(task.parameters)}")
     keys = ("at", "before", "after", "robot", "job", "reason")
-    print_table(("at", "from", "to", "robot", "job", "why"), [tuple(move[key] or "" for key in keys) for move in moves])
+    print_table(
+        ("at", "from", "to", "robot", "job", "why"), [tuple(str(move[key] or "") for key in keys) for move in moves]
+    )
     return 0
 
 
@@ -313,7 +319,7 @@ def _asset_add(arguments: argparse.Namespace, store: Store) -> int:
     if arguments.robot is not None and arguments.group is not None:
         raise SettingsError("an asset is for one --robot or for one --group")
     with store.file.transaction():
-        scope: dict[str, Any] = {"robot_type": ALL_ROBOTS, "robot_id": None, "robot_group_id": None}
+        scope: dict[str, object] = {"robot_type": ALL_ROBOTS, "robot_id": None, "robot_group_id": None}
         if arguments.robot is not None:
             robot_id = store.credentials.row_id(robot_argument(arguments.robot))
             scope |= {"robot_type": ONE_ROBOT, "robot_id": robot_id}
@@ -332,7 +338,7 @@ def _asset_add(arguments: argparse.Namespace, store: Store) -> int:
     return 0
 
 
-def _asset_value(arguments: argparse.Namespace) -> dict[str, Any]:
+def _asset_value(arguments: argparse.Namespace) -> dict[str, object]:
     kinds = {"--text": arguments.text, "--calendar": arguments.calendar, "--login": arguments.login}
     if sum(value is not None for value in kinds.values()) != 1:
         raise SettingsError("an asset is one of --text, --calendar and --login with --password")
@@ -358,7 +364,7 @@ class _OnDisk:
     path: Path
     size: int
 
-    def pieces(self) -> Any:
+    def pieces(self) -> Iterator[bytes]:
         """Return its bytes, a piece at a time."""
         with self.path.open("rb") as file:
             left = self.size

@@ -8,10 +8,12 @@ import re
 import sys
 from pathlib import Path
 
+from fsm_robot import __version__
 from fsm_robot.cli.run import add_config
 from fsm_robot.errors import SettingsError
 from fsm_robot.robot import settings as settings_module
-from fsm_robot.schedule.plan import Plan
+from fsm_robot.schedule.clusters import CLUSTERS
+from fsm_robot.schedule.plan import Container, Plan
 
 if sys.platform == "win32":
     from fsm_robot.schedule import _windows as system
@@ -19,7 +21,9 @@ else:
     from fsm_robot.schedule import _posix as system
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}")
 LONGEST_EVERY_MIN = 24 * 60
+MEMORY_MIB, DEADLINE_MIN = (64, 1024 * 1024), (1, 30 * 24 * 60)
 ACTIONS = {
     "install": "write it down there",
     "show": "print what install would write",
@@ -42,17 +46,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="Windows: which connection to the session starts it (default: %(default)s)",
     )
     parser.add_argument("--every", type=int, metavar="MINUTES", help="start it again this often")
+    parser.add_argument(
+        "--for", dest="cluster", choices=CLUSTERS, help="show: what a cluster runs the robot's image by"
+    )
+    usual = Container(f"fsm_robot:{__version__}")
+    parser.add_argument("--image", default=usual.image, help="--for: the image (default: %(default)s)")
+    parser.add_argument(
+        "--memory",
+        type=int,
+        default=usual.memory_mib,
+        metavar="MIB",
+        help="--for: most memory of robot and scripts (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--deadline",
+        type=int,
+        default=usual.deadline_min,
+        metavar="MINUTES",
+        help="--for kubernetes: a longer run is told to leave (default: %(default)s)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do the action; `check` returns 2 when something differs."""
+    if arguments.cluster and arguments.action != "show":
+        raise SettingsError(f"--for: goes with show; {arguments.cluster} itself installs what that prints")
     plan = _plan(arguments)
+    if arguments.cluster:
+        _show(CLUSTERS[arguments.cluster](plan, _container(arguments)), "utf-8")
+        return 0
     if arguments.action == "show":
         documents = system.documents(plan)
         _show(
             "\n".join(f"# {place}\n{text}" for place, text in documents.items())
             if len(documents) > 1
-            else next(iter(documents.values()))
+            else next(iter(documents.values())),
+            system.FILE_ENCODING,
         )
         return 0
     if arguments.action == "check":
@@ -63,11 +92,11 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _show(text: str) -> None:
+def _show(text: str, encoding: str) -> None:
     """Print a document; into a file or a pipe so that the scheduler itself can read it."""
-    if system.FILE_ENCODING and sys.stdout is not None and not sys.stdout.isatty():
+    if encoding and sys.stdout is not None and not sys.stdout.isatty():
         sys.stdout.flush()
-        sys.stdout.buffer.write(text.replace("\n", os.linesep).encode(system.FILE_ENCODING))
+        sys.stdout.buffer.write(text.replace("\n", os.linesep).encode(encoding))
     else:
         print(text, end="")
 
@@ -78,8 +107,12 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     if arguments.every is not None and not 1 <= arguments.every <= LONGEST_EVERY_MIN:
         raise SettingsError(f"--every: must be from 1 to {LONGEST_EVERY_MIN} minutes, not {arguments.every}")
     config = Path(arguments.config).absolute()
-    # To take it away nothing has to be right any more.
-    grace_s = 0.0 if arguments.action == "remove" else settings_module.load(config).scripts.stop_grace_s
+    # To take it away nothing has to be right any more. A cluster keeps the credential itself.
+    grace_s = (
+        0.0
+        if arguments.action == "remove"
+        else settings_module.load(config, need_credential=not arguments.cluster).scripts.stop_grace_s
+    )
     return Plan(
         name=arguments.name,
         python=system.interpreter(),
@@ -90,3 +123,15 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         every_min=arguments.every,
         stop_grace_s=grace_s,
     )
+
+
+def _container(arguments: argparse.Namespace) -> Container:
+    if not IMAGE.fullmatch(arguments.image):
+        raise SettingsError(f"--image: must be the name of an image, such as registry/robot:1, not {arguments.image!r}")
+    for option, value, (low, high) in (
+        ("--memory", arguments.memory, MEMORY_MIB),
+        ("--deadline", arguments.deadline, DEADLINE_MIN),
+    ):
+        if not low <= value <= high:
+            raise SettingsError(f"{option}: must be from {low} to {high}, not {value}")
+    return Container(arguments.image, arguments.memory, arguments.deadline)

@@ -8,10 +8,10 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fsm_robot.cli import streams
 from fsm_robot.cli.logs import follow
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not script.exists():
         raise SettingsError(f"{script}: there is no such script")
     settings = _settings(arguments.config)
-    python = arguments.python or (settings.scripts_python if settings else sys.executable)
+    python = arguments.python or (_python(settings, script) if settings else sys.executable)
     data = _data(arguments.data, keep=arguments.keep)
     job = Job(str(uuid.uuid4()), script.stem if script.suffix == ".py" else script.name, "", _documents(arguments.task))
     run_folder = data.path_of_run if data else None
@@ -78,6 +78,16 @@ def _settings(config: str) -> Settings | None:
     return settings_module.load(path, need_credential=False)
 
 
+def _python(settings: Settings, script: Path) -> str:
+    """Return the interpreter that the robot would take."""
+    from fsm_robot.robot.wiring import environments_for
+
+    environment = environments_for(settings).of(script)
+    if not environment.python:
+        raise SettingsError(f"the environment {environment.told} is not built: fsm-robot env sync")
+    return environment.python
+
+
 def _data(path: str | None, *, keep: bool) -> Folder | None:
     if path is None:
         if keep:
@@ -92,7 +102,7 @@ def _data(path: str | None, *, keep: bool) -> Folder | None:
         raise SettingsError(f"--data: {error}") from None
 
 
-def _documents(task: str | None) -> dict[str, Any]:
+def _documents(task: str | None) -> dict[str, object]:
     if task is None:
         return {}
     try:
@@ -142,7 +152,7 @@ def _worker(script: Path, python: str, folder: Path, channel: Channel | None, da
     from fsm_robot.jobapi.server import JobServer
     from fsm_robot.worker.supervisor import ScriptWorker
 
-    offer: Callable[[Job], Any] = lambda _: None  # noqa: E731
+    offer: Callable[[Job], Mapping[str, object] | None] = lambda _: None  # noqa: E731
     withdraw: Callable[[], None] = lambda: None  # noqa: E731
     secrets = Secrets("")
     if channel is not None and data is not None:

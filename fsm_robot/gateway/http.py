@@ -42,7 +42,7 @@ class HttpGateway:
 
     Attributes:
         url: Of the orchestrator, with or without a path and a trailing slash.
-        robot_guid: The credential.
+        robot_guid: The credential; empty: none is sent.
         auth_scheme: `basic` or `bearer`.
         verify: True for the system's certificate store, a PEM file, or False.
         timeout_s: Longest wait for the connection, and again for the whole answer.
@@ -63,6 +63,7 @@ class HttpGateway:
     _beats: Adapter | None = attrs.field(default=None, init=False, repr=False)
     _objects: Adapter | None = attrs.field(default=None, init=False, repr=False)
     _files: Adapter | None = attrs.field(default=None, init=False, repr=False)
+    _lines: Adapter | None = attrs.field(default=None, init=False, repr=False)
     _gate: BeatGate | None = attrs.field(default=None, init=False)
     _identity: Identity | None = attrs.field(default=None, init=False)
     _looks: int = attrs.field(default=0, init=False)
@@ -147,17 +148,21 @@ class HttpGateway:
         with self._edge(path, body):
             return self._exchange(self._calls, method, path, body)
 
-    def call(self, method: str, path: str, content: bytes) -> Answer:
+    def call(self, method: str, path: str, content: bytes, *, of_lines: bool = False) -> Answer:
         """Make a call of the object API once, from any thread; return an answer with status 2xx.
 
-        On connections of its own: what a script asks must hold up neither a heartbeat nor the report.
+        On connections of its own: what a script asks must hold up neither a heartbeat nor the report, and lines of
+        a log (`of_lines`) must not hold up what a script asks.
 
         Raises:
             GatewayError: There was no such answer.
         """
         body = FormBody(content)
         with self._edge(path, body):
-            adapter = self._objects = self._objects or self._adapter()
+            if of_lines:
+                adapter = self._lines = self._lines or self._adapter()
+            else:
+                adapter = self._objects = self._objects or self._adapter()
             return self._reading.succeeded(path, self._exchange(adapter, method, path, body))
 
     def send_file(self, method: str, path: str, file: BinaryIO, fields: Mapping[str, str], name: str) -> Answer:
@@ -209,7 +214,7 @@ class HttpGateway:
         """See `ports.Gateway.close`."""
         self.end_beats()
         self._calls.close()
-        for adapter in (self._beats, self._objects, self._files):
+        for adapter in (self._beats, self._objects, self._files, self._lines):
             if adapter is not None:
                 adapter.close()
 
@@ -286,8 +291,9 @@ class HttpGateway:
 
     def _headers(self) -> dict[str, str]:
         token = b64encode(self.robot_guid.encode()).decode()  # the bare GUID, without the colon of RFC 7617
+        who = {"Authorization": f"{self.auth_scheme.capitalize()} {token}"} if self.robot_guid else {}
         return {
-            "Authorization": f"{self.auth_scheme.capitalize()} {token}",
+            **who,
             "Content-Type": "application/x-www-form-urlencoded",
             "Accept": "application/json",
             "Accept-Encoding": "identity",

@@ -9,7 +9,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import quote, urlencode
 
 from fsm_robot.errors import GatewayGarbledError
@@ -122,9 +122,9 @@ def moment(value: Any, zone: tzinfo | None) -> str | None:
     return found.astimezone(UTC).isoformat()
 
 
-def stamp(iso: str | None, zone: tzinfo | None) -> str | None:
-    """Return an ISO moment as the server writes it."""
-    return None if iso is None else datetime.fromisoformat(iso).astimezone(zone).strftime(STAMP)
+def stamp(iso: object, zone: tzinfo | None) -> str | None:
+    """Return an ISO moment, or None, as the server writes it."""
+    return None if iso is None else datetime.fromisoformat(str(iso)).astimezone(zone).strftime(STAMP)
 
 
 def parameters(value: Any) -> Any:
@@ -139,7 +139,26 @@ def parameters(value: Any) -> Any:
     return {} if value in (None, "", [], {}) else value
 
 
-def task(value: Mapping[str, Any], zone: tzinfo | None) -> dict[str, Any]:
+class TaskRead(TypedDict):
+    """A task as scripts know it; moments are ISO texts in UTC, `row` is what the server told."""
+
+    guid: str
+    name: str
+    parameters: object
+    tags: list[str]
+    priority: int
+    status: int
+    comment: str
+    parent_guid: str
+    created: str | None
+    started: str | None
+    postponed: str | None
+    deadline: str | None
+    finished: str | None
+    row: dict[str, object]
+
+
+def task(value: Mapping[str, Any], zone: tzinfo | None) -> TaskRead:
     """Return a task as scripts know it: see `sdk.TaskRow`."""
     return {
         "guid": str(field(value, "guid") or ""),
@@ -150,16 +169,19 @@ def task(value: Mapping[str, Any], zone: tzinfo | None) -> dict[str, Any]:
         "status": number(field(value, "status"), 0),
         "comment": str(field(value, "comment") or ""),
         "parent_guid": str(field(value, "parent_task") or ""),
-        **{key: moment(field(value, key), zone) for key in ("created", "started", "postponed", "deadline")},
+        "created": moment(field(value, "created"), zone),
+        "started": moment(field(value, "started"), zone),
+        "postponed": moment(field(value, "postponed"), zone),
+        "deadline": moment(field(value, "deadline"), zone),
         "finished": moment(field(value, "finished"), zone),
         "row": dict(value),
     }
 
 
-def asset(value: Mapping[str, Any], zone: tzinfo | None) -> dict[str, Any]:
+def asset(value: Mapping[str, Any], zone: tzinfo | None) -> dict[str, object]:
     """Return an asset as scripts know it: `name`, `type`, and `text`, `password` and `expires`, or `dates`."""
     kind = number(field(value, "type"), 2)
-    found: dict[str, Any] = {"name": str(field(value, "name") or ""), "type": kind}
+    found: dict[str, object] = {"name": str(field(value, "name") or ""), "type": kind}
     text = field(value, "text")
     if kind == 3:
         return {**found, "dates": dates(text)}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import attrs
 
 from fsm_robot.errors import GatewayError, JournalError
-from fsm_robot.gateway.object_rows import field, task
+from fsm_robot.gateway.object_rows import TaskRead, field, task
 from fsm_robot.jobapi.ledger import Entry, TaskLedger
 from fsm_robot.jobapi.ports import Objects, Row
 from fsm_robot.robot.ports import Job
@@ -71,11 +71,11 @@ class Hands:
         found = self.ledger.entry(guid)
         return found if found is not None and found.stage == "taken" else None
 
-    def is_ours(self, row: Mapping[str, Any]) -> bool | None:
+    def is_ours(self, row: TaskRead) -> bool | None:
         """Return whether a task says that it is this job's; None where the server does not tell, or nobody knows."""
         return _is_of(row, self.job_id)
 
-    def own_task(self, document: Mapping[str, Any]) -> Row:
+    def own_task(self, document: Mapping[str, object]) -> TaskRead:
         """Return the job's own task as scripts know it."""
         return task(document, None)
 
@@ -88,16 +88,16 @@ class Hands:
         except GatewayError as error:
             self.log("warning", "the tag that announced a task stays on it", task=guid, tag=mark, error=str(error))
 
-    def deliver(self, guid: str, end: Mapping[str, Any], job_guid: str) -> None:
+    def deliver(self, guid: str, end: Mapping[str, object], job_guid: str) -> None:
         """Send the end of a task once, unless it has one already. Raises `GatewayError`, `JournalError`."""
         with self._ending:
             if self.ledger.entry(guid) is not None:
                 self._send(guid, end, job_guid)
 
-    def _send(self, guid: str, end: Mapping[str, Any], job_guid: str) -> None:
-        tags = [str(tag) for tag in end.get("tags") or ()]
-        if tags:
-            self.objects.add_tag(guid, ";".join(tags))
+    def _send(self, guid: str, end: Mapping[str, object], job_guid: str) -> None:
+        tags = end.get("tags")
+        if isinstance(tags, list) and tags:
+            self.objects.add_tag(guid, ";".join(map(str, tags)))
         fields: Row = {"status": end.get("status", FAILED_APPLICATION), "comment": end.get("comment") or None}
         if end.get("postponed"):
             fields["postponed"] = end["postponed"]
@@ -164,8 +164,8 @@ class Hands:
         self.ledger.write(attrs.evolve(entry, stage="ended"))
 
 
-def _is_of(row: Mapping[str, Any], job_id: str) -> bool | None:
-    told = field(row.get("row") or {}, "job_id")
+def _is_of(row: TaskRead, job_id: str) -> bool | None:
+    told = field(row["row"], "job_id")
     if told in (None, "", 0, "0") or not job_id:
         return None
     return str(told) == job_id

@@ -11,7 +11,7 @@ import json
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
 
@@ -43,7 +43,7 @@ class Entry:
     job: str = ""
     job_id: str = ""
     mark: str = ""
-    end: Mapping[str, Any] = attrs.field(factory=dict)
+    end: Mapping[str, object] = attrs.field(factory=dict)
 
 
 @attrs.define(eq=False, repr=False)

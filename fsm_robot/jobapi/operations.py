@@ -8,12 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import attrs
 
 from fsm_robot.engine.redact import SHORTEST_SECRET, Secrets
 from fsm_robot.errors import GatewayError, JournalError
+from fsm_robot.gateway.object_rows import TaskRead
 from fsm_robot.jobapi import taking
 from fsm_robot.jobapi.hands import LEFT, Hands
 from fsm_robot.jobapi.ledger import Entry
@@ -37,6 +38,9 @@ NOT_ACTED = ("no_connection", "throttled")
 PASSING = (*NOT_ACTED, "no_answer", "server_error", "garbled")
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 15.0
 LARGEST_LIST = 1000
+WAYS = {
+    "announce": taking.announced, "verify": taking.verified, "naive": taking.naive, "server": taking.served,
+}  # fmt: skip
 NEW, IN_PROGRESS, POSTPONED = 0, 1, 5
 STOP_JOB = 6
 SAME_MOMENT_S = 2.0
@@ -67,7 +71,7 @@ class Operations:
         secrets: Learns each password before the script has it.
         lines: Takes lines for the orchestrator's log.
         allow: What a script may ask for, such as `queue:*` and `asset:ERP*`; `*` is everything.
-        take: How a task is taken: `announce`, `verify` or `naive`.
+        take: How a task is taken: `announce`, `verify`, `naive` or `server`.
         patience_s: How long a call goes on that fails for a passing reason.
         log: Writes a line of the robot's own log.
         clock: Seconds that never go back.
@@ -86,13 +90,13 @@ class Operations:
     log: Callable[..., None] = lambda *_, **__: None
     clock: Callable[[], float] = time.monotonic
     fraction: Callable[[], float] = random.random
-    progress: Mapping[str, Any] = attrs.field(factory=dict)
+    progress: Mapping[str, object] = attrs.field(factory=dict)
     over: Over = attrs.field(factory=threading.Event)
     _taking: threading.Lock = attrs.field(factory=threading.Lock)
 
     # ---- the two ways in
 
-    def call(self, op: str, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    def call(self, op: str, fields: Mapping[str, object]) -> Mapping[str, object]:
         """See `server.Backend.call`."""
         method = _OPERATIONS.get(op)
         if method is None:
@@ -102,7 +106,7 @@ class Operations:
         except JournalError as error:
             raise UnavailableError(f"{error}; nothing was done") from error
 
-    def tell(self, op: str, fields: Mapping[str, Any]) -> None:
+    def tell(self, op: str, fields: Mapping[str, object]) -> None:
         """See `server.Backend.tell`."""
         try:
             self.call(op, fields)
@@ -122,7 +126,7 @@ class Operations:
 
     # ---- tasks
 
-    def _task_take(self, queue: str, **filters: Any) -> Row:
+    def _task_take(self, queue: str, **filters: object) -> Row:
         self._may("queue", queue)
         want = taking.Want(
             fits=lambda row: fits(row, filters),
@@ -131,27 +135,28 @@ class Operations:
             is_ours=self.hands.is_ours,
             mark=lambda now_s: taking.mark_of(self.job.guid, f"{int(self.fraction() * 65536):04x}", now_s),
         )
-        way = {"announce": taking.announced, "verify": taking.verified, "naive": taking.naive}[self.take]
+        if self.take == "server" and filters:
+            raise RefusedError('tasks are not filtered where the orchestrator takes them (`[sdk] take = "server"`)')
         # Two threads of one script must not compete with each other.
         with self._taking:
             try:
-                row = self._played(way(want), queue, filters)
+                row = self._played(WAYS[self.take](want), queue, filters)
             except taking.CrowdedError:
                 raise UnavailableError(
                     f"others take from {queue} at the same time, and were there in each of {taking.MOST_ROUNDS} rounds"
                 ) from None
         return {"task": row}
 
-    def _played(self, steps: taking.Taking, queue: str, filters: Mapping[str, Any]) -> Row | None:
+    def _played(self, steps: taking.Taking, queue: str, filters: Mapping[str, object]) -> TaskRead | None:
         """Do the steps of a taker."""
-        result: Any = None
+        result: object = None
         tried = set[str]()
         try:
             while True:
                 try:
                     step = steps.send(result)
                 except StopIteration as ended:
-                    row: Row | None = ended.value
+                    row: TaskRead | None = ended.value
                     return row
                 if self.over.is_set():
                     raise UnavailableError("the script of this job has ended")
@@ -165,13 +170,11 @@ class Operations:
                 # The end of the script did not wait for this call, and left its task to it.
                 self.hands.settle(LEFT, 0)
 
-    def _step(self, step: taking.Step, queue: str, filters: Mapping[str, Any]) -> Any:
+    def _step(self, step: taking.Step, queue: str, filters: Mapping[str, object]) -> object:
         guid = step.task
         match step.name:
-            case "last_task":
-                return self._asked(lambda: self.objects.last_task(queue), f"the queue {queue}")
-            case "tasks":
-                return self._asked(lambda: self.objects.tasks(queue, {**filters, "status": NEW}), f"the queue {queue}")
+            case "take" | "last_task" | "tasks":
+                return self._candidates(step.name, queue, filters)
             case "read":
                 return self._asked(lambda: self.objects.task(guid), f"task {guid}")
             case "add_tag":
@@ -181,20 +184,28 @@ class Operations:
                     lambda: self.objects.update_task(guid, {"status": IN_PROGRESS}, self.job.guid), f"task {guid}"
                 )
             case "remove_tag":
-                return self.hands.remove_mark(guid, step.mark)
-            case "trying":
-                return self.hands.note(Entry(guid, "trying", mark=step.mark))
-            case "taken":
-                return self.hands.note(Entry(guid, "taken"))
-            case "dropped":
-                return self.hands.note(Entry(guid, "ended"))
+                self.hands.remove_mark(guid, step.mark)
+            case "trying" | "taken" | "dropped":
+                stage = step.name if step.name != "dropped" else "ended"
+                self.hands.note(Entry(guid, stage, mark=step.mark))
             case "now":
                 return (self.objects.server_time or datetime.now(UTC)).timestamp()
             case "clock":
                 return self.clock()
             case "pause":
-                return self._paused(step.seconds)
-        raise AssertionError(step)
+                self._paused(step.seconds)
+            case _:
+                raise AssertionError(step)
+        return None
+
+    def _candidates(self, name: str, queue: str, filters: Mapping[str, object]) -> object:
+        what = f"the queue {queue}"
+        if name == "take":
+            # Asked again it might take a second one: after a lost answer somebody has to look.
+            return self._asked(lambda: self.objects.take(queue, self.job.guid), what, kinds=NOT_ACTED)
+        if name == "last_task":
+            return self._asked(lambda: self.objects.last_task(queue), what)
+        return self._asked(lambda: self.objects.tasks(queue, {**filters, "status": NEW}), what)
 
     def _task_end(
         self,
@@ -234,10 +245,10 @@ class Operations:
         self.hands.note(Entry(task, "ended"))
         return {"delivered": True}
 
-    def _task_update(self, task: str, **fields: Any) -> None:
+    def _task_update(self, task: str, **fields: object) -> None:
         self._in_hand(task)
         if "comment" in fields:
-            fields["comment"] = self.secrets.text(fields["comment"])
+            fields["comment"] = self.secrets.text(str(fields["comment"]))
         self._asked(lambda: self.objects.update_task(task, fields, self.job.guid), f"task {task}")
 
     def _task_tag(self, task: str, tags: Sequence[str]) -> None:
@@ -252,7 +263,10 @@ class Operations:
         if self.hands.entry(task) is None:
             raise ConflictError(f"task {task} is not in the hands of this job")
 
-    def _task_add(self, queue: str, rows: Sequence[Mapping[str, Any]], on_duplicate: str = "raise") -> Row:
+    def _task_add(self, queue: str, rows: Sequence[Mapping[str, object]], on_duplicate: str = "raise") -> Row:
+        return {"guids": self._added_all(queue, rows, on_duplicate)}
+
+    def _added_all(self, queue: str, rows: Sequence[Mapping[str, object]], on_duplicate: str) -> list[str]:
         self._may("queue", queue)
         names = self._names(queue) if on_duplicate == "skip" else set()
         guids = []
@@ -263,16 +277,16 @@ class Operations:
                 continue
             guids.append(self._added(queue, row, name, skip=on_duplicate == "skip"))
             names.add(name.casefold())
-        return {"guids": guids}
+        return guids
 
     def _names(self, queue: str) -> set[str]:
         rows = self._asked(lambda: self.objects.tasks(queue, {}, LARGEST_LIST * 10), f"the queue {queue}")
         return {row["name"].casefold() for row in rows}
 
-    def _added(self, queue: str, row: Mapping[str, Any], name: str, *, skip: bool) -> str:
+    def _added(self, queue: str, row: Mapping[str, object], name: str, *, skip: bool) -> str:
         fields = {**row, "name": name or f"{self.job.script_name} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"}
         if "comment" in fields:
-            fields["comment"] = self.secrets.text(fields["comment"])
+            fields["comment"] = self.secrets.text(str(fields["comment"]))
         began = self.objects.server_time
         try:
             return self._asked(lambda: self.objects.create_task(queue, fields), f"the queue {queue}", kinds=NOT_ACTED)
@@ -289,11 +303,11 @@ class Operations:
                 raise ConflictError(f"the queue {queue} has a task {name} already, and takes each name once") from None
             raise
 
-    def _named(self, queue: str, name: str) -> list[Row]:
+    def _named(self, queue: str, name: str) -> list[TaskRead]:
         rows = self._asked(lambda: self.objects.tasks(queue, {"name": name}, LARGEST_LIST), f"the queue {queue}")
         return [row for row in rows if row["name"].casefold() == name.casefold()]
 
-    def _task_list(self, queue: str, limit: int = 100, status: int | None = None, **filters: Any) -> Row:
+    def _task_list(self, queue: str, limit: int = 100, status: int | None = None, **filters: object) -> Row:
         self._may("queue", queue)
         wanted = dict(filters) if status is None else {**filters, "status": status}
         rows = self._asked(lambda: self.objects.tasks(queue, wanted, max(limit, LARGEST_LIST)), f"the queue {queue}")
@@ -344,7 +358,7 @@ class Operations:
 
     def _asset_read(self, name: str, type: int = 0) -> Row:  # as the wire has it
         row = self.objects.shown_asset(self._asset(name))
-        self._hide(row.get("password", ""), f"the password of {name}")
+        self._hide(str(row.get("password") or ""), f"the password of {name}")
         return {"asset": row}
 
     def _asset_set(self, name: str, text: str | None = None, password: str | None = None) -> None:
@@ -364,7 +378,7 @@ class Operations:
             raise NotFoundError(f"there is no asset {name!r}, or it is not for this robot")
         # Before anything else is done with it, and before a sentence of an error can quote it.
         shown = self.objects.shown_asset(row)
-        self._hide(shown.get("password", ""), f"the password of {name}")
+        self._hide(str(shown.get("password") or ""), f"the password of {name}")
         return row
 
     # ---- files
@@ -384,11 +398,11 @@ class Operations:
 
     # ---- jobs
 
-    def _job_create(self, process: str, **fields: Any) -> Row:
+    def _job_create(self, process: str, **fields: object) -> Row:
         self._may("job", process)
         task = fields.get("task")
         if "parameters" in fields:
-            task = self._task_add(fields["queue"], [{"parameters": fields["parameters"]}])["guids"][0]
+            task = self._added_all(str(fields["queue"]), [{"parameters": fields["parameters"]}], "raise")[0]
         named: Row = {
             "process_guid": process,
             "robot_guid": fields.get("robot"),
@@ -411,12 +425,13 @@ class Operations:
 
     # ---- log, progress, secrets
 
-    def _log(self, level: str, message: str, **record: Any) -> None:
-        fields = record.get("fields") or {}
-        beside = "".join(f" {name}={value}" for name, value in fields.items())
-        self.lines.add(str(level), self.secrets.text(f"{message}{beside}"), lost=int(record.get("lost") or 0))
+    def _log(self, level: str, message: str, **record: object) -> None:
+        fields, lost = record.get("fields"), record.get("lost")
+        beside = "".join(f" {name}={value}" for name, value in fields.items()) if isinstance(fields, dict) else ""
+        text, said_at = self.secrets.text(f"{message}{beside}"), str(record.get("time") or "")
+        self.lines.add(str(level), text, lost=lost if isinstance(lost, int) else 0, time=said_at)
 
-    def _progress(self, done: Any, total: Any, text: str) -> None:
+    def _progress(self, done: object, total: object, text: str) -> None:
         self.progress = {"done": done, "total": total, "text": self.secrets.text(str(text))}
 
     def _hidden(self, text: str) -> None:
@@ -461,12 +476,12 @@ class Operations:
         raise RefusedError(f"`[sdk] allow` in robot.toml does not name {kind}:{name}{hint}")
 
 
-def _is_since(row: Mapping[str, Any], began: datetime | None) -> bool:
+def _is_since(row: TaskRead, began: datetime | None) -> bool:
     created = moment(row["created"])
     return created is not None and began is not None and (began - created).total_seconds() <= SAME_MOMENT_S
 
 
-def fits(row: Mapping[str, Any], filters: Mapping[str, Any]) -> bool:
+def fits(row: TaskRead, filters: Mapping[str, object]) -> bool:
     """Return whether a task is one that is asked for: how a server filters is not published."""
     if "priority" in filters and row["priority"] != filters["priority"]:
         return False
@@ -474,7 +489,9 @@ def fits(row: Mapping[str, Any], filters: Mapping[str, Any]) -> bool:
         created, after = moment(row["created"]), moment(filters["created_after"])
         if created is None or after is None or created <= after:
             return False
-    return has_tags(row["tags"], filters.get("tags", ())) and has_name(row["name"], filters.get("name", "*"))
+    tags = filters.get("tags", ())
+    wanted = tags if isinstance(tags, (list, tuple)) else [str(tags)]
+    return has_tags(row["tags"], wanted) and has_name(row["name"], str(filters.get("name", "*")))
 
 
 _OPERATIONS: Mapping[str, Callable[..., Row | None]] = {

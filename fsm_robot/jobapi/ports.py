@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
-Row = dict[str, Any]
+from fsm_robot.gateway.object_rows import TaskRead
+
+Row = dict[str, object]
 
 
 class Objects(Protocol):
@@ -18,19 +20,22 @@ class Objects(Protocol):
 
     server_time: datetime | None
 
-    def last_task(self, queue: str) -> Row | None:
+    def take(self, queue: str, job_guid: str) -> TaskRead | None:
+        """Have the server give a task to a job, by a call of its own, or None."""
+
+    def last_task(self, queue: str) -> TaskRead | None:
         """Return the New task whose turn it is, or None; nothing is reserved."""
 
-    def tasks(self, queue: str, filters: Mapping[str, Any], limit: int = 100) -> list[Row]:
+    def tasks(self, queue: str, filters: Mapping[str, object], limit: int = 100) -> list[TaskRead]:
         """Return tasks of a queue, filtered or not."""
 
-    def task(self, guid: str) -> Row | None:
+    def task(self, guid: str) -> TaskRead | None:
         """Return a task, with or without its parameters, or None."""
 
-    def create_task(self, queue: str, fields: Mapping[str, Any]) -> str:
+    def create_task(self, queue: str, fields: Mapping[str, object]) -> str:
         """Add a task and return its GUID."""
 
-    def update_task(self, guid: str, fields: Mapping[str, Any], job_guid: str = "") -> None:
+    def update_task(self, guid: str, fields: Mapping[str, object], job_guid: str = "") -> None:
         """Change a task."""
 
     def add_tag(self, guid: str, tags: str) -> None:
@@ -42,10 +47,10 @@ class Objects(Protocol):
     def asset(self, name: str) -> Row | None:
         """Return an asset as it is, or None."""
 
-    def shown_asset(self, row: Mapping[str, Any]) -> Row:
+    def shown_asset(self, row: Mapping[str, object]) -> Row:
         """Return an asset as scripts know it."""
 
-    def update_asset(self, row: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+    def update_asset(self, row: Mapping[str, object], changes: Mapping[str, object]) -> None:
         """Change an asset."""
 
     def upload(self, folder: str, name: str, path: str) -> None:
@@ -57,7 +62,7 @@ class Objects(Protocol):
     def delete_file(self, folder: str, name: str) -> None:
         """Remove a file."""
 
-    def create_job(self, fields: Mapping[str, Any]) -> str:
+    def create_job(self, fields: Mapping[str, object]) -> str:
         """Have a process run; return the job's GUID."""
 
     def job(self, guid: str) -> Row | None:

@@ -6,7 +6,7 @@ import hmac
 import secrets
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import attrs
 
@@ -18,10 +18,10 @@ PROTOCOL = 1
 class Backend(Protocol):
     """Does what a script of one job asks. Raises `sdk.SdkError`; from any thread, several at a time."""
 
-    def call(self, op: str, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    def call(self, op: str, fields: Mapping[str, object]) -> Mapping[str, object]:
         """Do `op` and return what came of it."""
 
-    def tell(self, op: str, fields: Mapping[str, Any]) -> None:
+    def tell(self, op: str, fields: Mapping[str, object]) -> None:
         """Do `op`, of which nobody waits to hear."""
 
 
@@ -44,7 +44,7 @@ class JobServer:
     _making: threading.Lock = attrs.field(factory=threading.Lock)
     _made: Backend | None = None
 
-    def begin(self, job: Job) -> Mapping[str, Any] | None:
+    def begin(self, job: Job) -> Mapping[str, object] | None:
         """Let the script of a job ask that is about to start; return how, or None without a channel."""
         address = self.listen()
         if not address:
@@ -62,7 +62,7 @@ class JobServer:
         """What the script in hand has asked, None where it has asked nothing."""
         return self._made
 
-    def __call__(self, request: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    def __call__(self, request: Mapping[str, object]) -> Mapping[str, object] | None:
         """Answer one request; None where no answer is waited for."""
         one_way = bool(request.get("one_way"))
         given, token = request.get("token"), self._token or (self._last_token if one_way else "")
@@ -75,7 +75,7 @@ class JobServer:
             return _refused("a request has an `op` and an object `with`")
         return self._done(op, fields, one_way=one_way)
 
-    def _done(self, op: str, fields: Mapping[str, Any], *, one_way: bool) -> Mapping[str, Any] | None:
+    def _done(self, op: str, fields: Mapping[str, object], *, one_way: bool) -> Mapping[str, object] | None:
         from fsm_robot.sdk._errors import SdkError, kind_of
 
         with self._making:
@@ -95,5 +95,5 @@ class JobServer:
             return None if one_way else _refused(f"{op}: what was sent is not what it takes: {error!r}")
 
 
-def _refused(error: str, *, kind: str = "refused", closed: bool = False) -> Mapping[str, Any]:
+def _refused(error: str, *, kind: str = "refused", closed: bool = False) -> Mapping[str, object]:
     return {"error": error, "kind": kind, **({"closed": True} if closed else {})}

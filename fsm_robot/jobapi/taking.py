@@ -13,12 +13,13 @@ is not seen between our read and our write.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import attrs
 
-Row = dict[str, Any]
+from fsm_robot.gateway.object_rows import TaskRead
+
 NEW, IN_PROGRESS = 0, 1
 MOST_ROUNDS = 20
 FRESH_S = 600
@@ -36,9 +37,9 @@ class Step:
     """What the taker wants done next; its result is sent back.
 
     Attributes:
-        name: `last_task` and `tasks` give candidates, `read` a task; `add_tag`, `remove_tag` and `update` write;
-            `trying`, `taken` and `dropped` go into the ledger; `pause` waits; `now` gives the time of the server in
-            seconds; `clock` gives that of this machine, which never goes back.
+        name: `last_task` and `tasks` give candidates, `read` a task; `add_tag`, `remove_tag` and `update` write; `take`
+            has the server take one; `trying`, `taken` and `dropped` go into the ledger; `pause` waits; `now` gives the
+            time of the server in seconds; `clock` gives that of this machine, which never goes back.
     """
 
     name: str
@@ -47,7 +48,7 @@ class Step:
     seconds: float = 0.0
 
 
-Taking = Generator[Step, Any, Row | None]
+Taking = Generator[Step, Any, TaskRead | None]
 
 
 class CrowdedError(Exception):
@@ -87,10 +88,10 @@ class Want:
         mark: Makes the tag for the time of the server.
     """
 
-    fits: Callable[[Mapping[str, Any]], bool]
+    fits: Callable[[TaskRead], bool]
     filtered: bool
     fraction: Callable[[], float]
-    is_ours: Callable[[Mapping[str, Any]], bool | None]
+    is_ours: Callable[[TaskRead], bool | None]
     mark: Callable[[float], str]
 
 
@@ -134,6 +135,23 @@ def naive(want: Want) -> Taking:
     return {**candidate, "status": IN_PROGRESS}
 
 
+def served(want: Want) -> Taking:
+    """Let the server take one by its own call. It is written down after that: only the server knows which it is."""
+    row: TaskRead | None = yield Step("take")
+    if row is None:
+        return None
+    guid = row["guid"]
+    yield Step("trying", guid)
+    if row["status"] == NEW:
+        yield Step("update", guid)
+    again = yield Step("read", guid)
+    if again is not None and want.is_ours(again) is False:
+        yield Step("dropped", guid)
+        raise CrowdedError
+    yield Step("taken", guid)
+    return {**row, "status": IN_PROGRESS}
+
+
 def verified(want: Want) -> Taking:
     """Take one by writing, waiting and reading back: safe only while each request takes less than 1.5 s."""
     for round_ in range(MOST_ROUNDS):
@@ -156,13 +174,13 @@ def verified(want: Want) -> Taking:
     raise CrowdedError
 
 
-def _candidate(want: Want, *, first: bool) -> Generator[Step, Any, Row | None]:
+def _candidate(want: Want, *, first: bool) -> Generator[Step, Any, TaskRead | None]:
     """Return a task that may be taken: the queue's own choice, or one of the first few, so that takers do not meet."""
     if first and not want.filtered:
-        row: Row | None = yield Step("last_task")
+        row: TaskRead | None = yield Step("last_task")
         if row is None or row["status"] == NEW:
             return row
-    rows: Sequence[Row] = yield Step("tasks")
+    rows: Sequence[TaskRead] = yield Step("tasks")
     now_s = yield Step("now")
     fitting = [row for row in rows if row["status"] == NEW and want.fits(row)]
     free = [row for row in fitting if not is_claimed(row["tags"], now_s, "")] or fitting

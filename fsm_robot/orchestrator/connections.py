@@ -10,10 +10,15 @@ import time
 import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
-from typing import Any
+from typing import TYPE_CHECKING
 
 import attrs
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+Request = socket.socket
+"""What `socketserver` calls a request: of a TCP server it is the connection, so the methods below take nothing else."""
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _LONGEST_FAREWELL_S = 10.0
 
@@ -50,7 +55,7 @@ class DeadlineReader(io.RawIOBase):
         """Say that it can be read."""
         return True
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: WriteableBuffer) -> int:
         """Read what is there. Raises `TimeoutError` after the deadline."""
         left_s = self._deadline_s - time.monotonic()
         if left_s <= 0:
@@ -72,7 +77,7 @@ class BoundedServer(ThreadingHTTPServer):
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.limits = limits
         self.leaving = threading.Event()
-        self._serving: dict[Any, threading.Thread] = {}
+        self._serving: dict[Request, threading.Thread] = {}
         super().__init__(address, handler)
 
     def server_bind(self) -> None:
@@ -80,7 +85,7 @@ class BoundedServer(ThreadingHTTPServer):
         TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
-    def process_request(self, request: Any, client_address: Any) -> None:
+    def process_request(self, request: Request, client_address: object) -> None:  # type: ignore[override]
         """Serve a connection in a thread of its own."""
         if len(self._serving) >= self.limits.connections:
             request.settimeout(0.1)
@@ -91,7 +96,7 @@ class BoundedServer(ThreadingHTTPServer):
         self._serving[request] = thread
         thread.start()
 
-    def shutdown_request(self, request: Any) -> None:
+    def shutdown_request(self, request: Request) -> None:  # type: ignore[override]
         """Close a connection."""
         self._serving.pop(request, None)
         super().shutdown_request(request)
@@ -110,7 +115,7 @@ class BoundedServer(ThreadingHTTPServer):
         for thread in threads.values():
             thread.join(max(0.0, deadline_s - time.monotonic()))
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:
         """Tell of a mistake of ours; a client that vanishes or dawdles is none."""
         if not isinstance(sys.exc_info()[1], OSError):
             traceback.print_exc()
@@ -155,7 +160,7 @@ class BoundedHandler(BaseHTTPRequestHandler):
             return False
         return super().parse_request()
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         """Print nothing: the calls are in the file, and a path may hold what is secret."""
 
     def linger(self, largest_bytes: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 import attrs
 
@@ -62,7 +61,7 @@ class QueueRow:
     created: datetime
     updated: datetime
 
-    def to_json(self, counts: Mapping[int, int]) -> dict[str, Any]:
+    def to_json(self, counts: Mapping[int, int]) -> dict[str, object]:
         """Return what the command line and the page show of it: its settings and how many tasks have which status."""
         return {
             "guid": self.guid,
@@ -134,7 +133,7 @@ class TaskRow:
         """The status as people read it."""
         return TASK_WORDS[self.status]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return what the command line and the page show of it; the parameters stay out."""
         return {
             "guid": self.guid,
@@ -168,7 +167,7 @@ class MoveRow:
     job_guid: str
     reason: str
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return what the command line and the page show of it."""
         return {
             "at": iso(self.at),
@@ -222,7 +221,7 @@ class AssetRow:
             return self.robot_group_id is not None and self.robot_group_id == group_id
         return True
 
-    def to_json(self, robot: str) -> dict[str, Any]:
+    def to_json(self, robot: str) -> dict[str, object]:
         """Return what the command line and the page show of it, never its value.
 
         Args:
@@ -278,7 +277,7 @@ class FileRow:
     created: datetime
     updated: datetime
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return what the command line and the page show of it."""
         return {
             "guid": self.guid,
@@ -320,7 +319,7 @@ class LogRow:
     message: str
     received: datetime
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return what the command line and the page show of it."""
         return {
             "seq": self.row_id,

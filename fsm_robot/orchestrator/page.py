@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import attrs
 
@@ -58,7 +57,7 @@ class Look:
         return int(text)
 
 
-def _state(look: Look) -> Any:
+def _state(look: Look) -> object:
     """Return what every tab needs: every robot, and the youngest jobs first."""
     store, now = look.store, look.store.clock()
     return {
@@ -74,7 +73,7 @@ def _state(look: Look) -> Any:
     }
 
 
-def _job(look: Look) -> Any:
+def _job(look: Look) -> object:
     job: JobRow = look.store.job(look.query.get("guid", ""))
     tasks = look.store.tasks.fitting(TaskFilter(job_id=job.row_id, limit=50))
     lines = look.store.logs.newest(50, job=job.guid)
@@ -88,39 +87,39 @@ def _job(look: Look) -> Any:
     }
 
 
-def _queues(look: Look) -> Any:
+def _queues(look: Look) -> object:
     look.store.tasks.evaluate()
     counts = look.store.queues.counts()
     return [queue.to_json(counts.get(queue.row_id, {})) for queue in look.store.queues.all()]
 
 
-def _tasks(look: Look) -> Any:
+def _tasks(look: Look) -> object:
     queue = look.store.queues.find(look.query.get("queue", ""))
     status = look.number("status") if look.query.get("status") else None
     wanted = TaskFilter(queue.row_id, status=status, limit=SHOWN_TASKS)
     return [task.to_json() for task in look.store.tasks.fitting(wanted, youngest_first=True)]
 
 
-def _task(look: Look) -> Any:
+def _task(look: Look) -> object:
     task = look.store.tasks.find(look.query.get("guid", ""))
     moves = [move.to_json() for move in look.store.tasks.moves(task)]
     data = {"parameters": task.parameters} if look.shows_data else {}
     return {**task.to_json(), "description": task.description, "moves": moves, **data}
 
 
-def _lines(look: Look) -> Any:
+def _lines(look: Look) -> object:
     words, level = list(LOG_LEVELS), look.query.get("level", "")
     levels = tuple(words[words.index(level) :]) if level in words else ()
     after, job = look.number("after"), look.query.get("job", "")
     return [line.to_json() for line in look.store.logs.newest(SHOWN_LINES, after=after, job=job, levels=levels)]
 
 
-def _assets(look: Look) -> Any:
+def _assets(look: Look) -> object:
     labels = {robot.row_id: robot.label for robot in look.store.robots()}
     return [asset.to_json(labels.get(asset.robot_id or 0, "")) for asset in look.store.assets.all()]
 
 
-def _stored_files(look: Look) -> Any:
+def _stored_files(look: Look) -> object:
     return [file.to_json() for file in look.store.storage.files()]
 
 
@@ -128,7 +127,7 @@ def _file(name: str, content_type: str, _look: Look) -> tuple[str, bytes]:
     return content_type, (_FOLDER / name).read_bytes()
 
 
-def _document(make: Callable[[Look], Any], look: Look) -> tuple[str, bytes]:
+def _document(make: Callable[[Look], object], look: Look) -> tuple[str, bytes]:
     return _JSON, json.dumps(make(look), ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 

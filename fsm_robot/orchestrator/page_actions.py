@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from fsm_robot.orchestrator.objects import HIGH, LOW, NORMAL
 from fsm_robot.orchestrator.protocol import GarbledRequestError, fields
@@ -39,7 +38,7 @@ def refusal(headers: Mapping[str, str | None], token: str, own: str) -> str:
     return ""
 
 
-def act(store: Store, path: str, body: bytes) -> dict[str, Any] | None:
+def act(store: Store, path: str, body: bytes) -> dict[str, object] | None:
     """Do what an action asks for and return what it has made, or None where there is no such action.
 
     Raises:
@@ -50,7 +49,7 @@ def act(store: Store, path: str, body: bytes) -> dict[str, Any] | None:
     return None if action is None else action(store, fields("application/json", body))
 
 
-def _enqueue(store: Store, said: Mapping[str, str]) -> dict[str, Any]:
+def _enqueue(store: Store, said: Mapping[str, str]) -> dict[str, object]:
     task = _parameters(said, "task") if said.get("task", "").strip() else None
     guid = store.enqueue(
         _needed(said, "script"),
@@ -62,27 +61,28 @@ def _enqueue(store: Store, said: Mapping[str, str]) -> dict[str, Any]:
     return {"guid": guid}
 
 
-def _stop(store: Store, said: Mapping[str, str]) -> dict[str, Any]:
+def _stop(store: Store, said: Mapping[str, str]) -> dict[str, object]:
     return store.order_stop(_needed(said, "guid")).to_json()
 
 
-def _abort(store: Store, said: Mapping[str, str]) -> dict[str, Any]:
+def _abort(store: Store, said: Mapping[str, str]) -> dict[str, object]:
     return store.order_abort(_needed(said, "guid")).to_json()
 
 
-def _add_task(store: Store, said: Mapping[str, str]) -> dict[str, Any]:
+def _add_task(store: Store, said: Mapping[str, str]) -> dict[str, object]:
     parameters = json_text(_parameters(said, "parameters") if said.get("parameters", "").strip() else {})
-    values: dict[str, Any] = {"tags": said.get("tags", ""), "priority": _number(said, "priority", NORMAL, LOW, HIGH)}
+    tags, priority = said.get("tags", ""), _number(said, "priority", NORMAL, LOW, HIGH)
     with store.file.transaction():
         queue = store.queues.named(_needed(said, "queue"))
-        return {"guid": store.tasks.add(queue, said.get("name", "").strip() or "NewTask", parameters, **values).guid}
+        name = said.get("name", "").strip() or "NewTask"
+        return {"guid": store.tasks.add(queue, name, parameters, tags=tags, priority=priority).guid}
 
 
-def _retry(store: Store, said: Mapping[str, str]) -> dict[str, Any]:
+def _retry(store: Store, said: Mapping[str, str]) -> dict[str, object]:
     return {"guid": store.tasks.repeat(store.tasks.find(_needed(said, "guid"))).guid}
 
 
-ACTIONS: Mapping[str, Callable[[Store, Mapping[str, str]], dict[str, Any]]] = {
+ACTIONS: Mapping[str, Callable[[Store, Mapping[str, str]], dict[str, object]]] = {
     "job/enqueue": _enqueue,
     "job/stop": _stop,
     "job/abort": _abort,
@@ -105,7 +105,7 @@ def _number(said: Mapping[str, str], name: str, default: int, lowest: int, highe
     return int(text)
 
 
-def _parameters(said: Mapping[str, str], name: str) -> Mapping[str, Any]:
+def _parameters(said: Mapping[str, str], name: str) -> Mapping[str, object]:
     try:
         found = json.loads(said[name])
     except (ValueError, RecursionError) as error:

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import parse_qsl, unquote
 
 import attrs
@@ -40,7 +40,7 @@ class Answer:
     """
 
     status: int
-    body: Any
+    body: object
     code_key: str = ""
     headers: Mapping[str, str] = attrs.field(factory=dict)
     data: bytes | None = attrs.field(default=None, repr=False)
@@ -48,11 +48,14 @@ class Answer:
     @property
     def code(self) -> int | None:
         """The answered code, where there is one."""
-        return self.body[self.code_key] if self.code_key else None
+        code = self.body.get(self.code_key) if isinstance(self.body, dict) else None
+        return code if isinstance(code, int) else None
 
     def with_code(self, code: int) -> Answer:
         """Return the same answer with another code, where it has one."""
-        return attrs.evolve(self, body={**self.body, self.code_key: code}) if self.code_key else self
+        if not self.code_key or not isinstance(self.body, dict):
+            return self
+        return attrs.evolve(self, body={**self.body, self.code_key: code})
 
 
 @attrs.frozen
@@ -71,7 +74,7 @@ class WireForm:
     no_task: Literal["absent", "null", "empty", "null_text"] = "null"
     numbers_as_strings: bool = True
 
-    def documents(self, job: JobRow, task: TaskRow | None) -> dict[str, Any]:
+    def documents(self, job: JobRow, task: TaskRow | None) -> dict[str, object]:
         """Return `Job`, `ProcessVersion` and `Task` of a job."""
         found = {"Job": self._put(_job_document(job)), "ProcessVersion": self._put(_version_document(job))}
         if task is not None:
@@ -80,13 +83,13 @@ class WireForm:
             found[self.task_key] = {"null": None, "empty": "", "null_text": "null"}[self.no_task]
         return found
 
-    def row(self, document: Mapping[str, Any]) -> dict[str, Any]:
+    def row(self, document: Mapping[str, object]) -> dict[str, object]:
         """Return a row with its numbers as this form has them."""
         if not self.numbers_as_strings:
             return dict(document)
         return {key: str(value) if isinstance(value, int) else value for key, value in document.items()}
 
-    def _put(self, document: Mapping[str, Any]) -> Any:
+    def _put(self, document: Mapping[str, object]) -> object:
         row = self.row(document)
         return json.dumps(row, ensure_ascii=False) if self.nested == "string" else row
 
@@ -177,7 +180,7 @@ def _json_pairs(body: bytes) -> list[tuple[str, str]]:
     return [(name, _as_text(value)) for name, value in document.items()]
 
 
-def _as_text(value: Any) -> str:
+def _as_text(value: object) -> str:
     if isinstance(value, str):
         return value
     if value is None:
@@ -203,7 +206,7 @@ def _multipart_pairs(content_type: str, body: bytes) -> list[tuple[str, str]]:
 
 
 # The vendor publishes Job.GUID and ProcessVersion.Name only; the rest is our guess: its CRUD rows in PascalCase.
-def _job_document(job: JobRow) -> dict[str, Any]:
+def _job_document(job: JobRow) -> dict[str, object]:
     return {
         "Id": job.row_id,
         "GUID": job.guid,
@@ -220,7 +223,7 @@ def _job_document(job: JobRow) -> dict[str, Any]:
     }
 
 
-def _version_document(job: JobRow) -> dict[str, Any]:
+def _version_document(job: JobRow) -> dict[str, object]:
     return {
         "Id": job.version_id,
         "GUID": job.version_guid,
@@ -235,7 +238,7 @@ def _version_document(job: JobRow) -> dict[str, Any]:
     }
 
 
-def _task_document(task: TaskRow) -> dict[str, Any]:
+def _task_document(task: TaskRow) -> dict[str, object]:
     return {
         "Id": task.row_id,
         "Guid": task.guid,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any
 
 from fsm_robot.orchestrator.objects import (
     AssetRow,
@@ -22,7 +21,7 @@ from fsm_robot.orchestrator.rows import SILENT_AFTER_S, JobRow, RobotRow
 ACCOUNT = 1
 
 
-def queue_row(queue: QueueRow) -> dict[str, Any]:
+def queue_row(queue: QueueRow) -> dict[str, object]:
     """Return a queue as `queue/read` shows it."""
     return {
         "id": queue.row_id,
@@ -34,7 +33,7 @@ def queue_row(queue: QueueRow) -> dict[str, Any]:
     }
 
 
-def task_row(task: TaskRow) -> dict[str, Any]:
+def task_row(task: TaskRow) -> dict[str, object]:
     """Return a task as `task/read` shows it: without its parameters."""
     return {
         "id": task.row_id,
@@ -59,7 +58,7 @@ def task_row(task: TaskRow) -> dict[str, Any]:
     }
 
 
-def parameters(text: str, form: str) -> Any:
+def parameters(text: str, form: str) -> object:
     """Return the parameters of a task as a server puts them: `text`, `object`, or `nested` (JSON within JSON)."""
     if form == "text":
         return text
@@ -71,7 +70,7 @@ def parameters(text: str, form: str) -> Any:
         return text
 
 
-def asset_row(asset: AssetRow) -> dict[str, Any]:
+def asset_row(asset: AssetRow) -> dict[str, object]:
     """Return an asset as `asset/read` shows it in the reference; other pages spell the times otherwise."""
     return {
         "id": asset.row_id,
@@ -91,7 +90,7 @@ def asset_row(asset: AssetRow) -> dict[str, Any]:
     }
 
 
-def folder_row(folder: FolderRow) -> dict[str, Any]:
+def folder_row(folder: FolderRow) -> dict[str, object]:
     """Return a folder as `folders/read` shows it."""
     return {
         "id": folder.row_id,
@@ -105,7 +104,7 @@ def folder_row(folder: FolderRow) -> dict[str, Any]:
     }
 
 
-def file_row(file: FileRow, text: str) -> dict[str, Any]:
+def file_row(file: FileRow, text: str) -> dict[str, object]:
     """Return a file as a row that holds its content as a text. No sample is published; the keys are a folder's."""
     return {
         "id": file.row_id,
@@ -120,7 +119,7 @@ def file_row(file: FileRow, text: str) -> dict[str, Any]:
     }
 
 
-def log_row(line: LogRow) -> dict[str, Any]:
+def log_row(line: LogRow) -> dict[str, object]:
     """Return a line as `log/read` shows it."""
     return {
         "id": line.row_id,
@@ -135,7 +134,7 @@ def log_row(line: LogRow) -> dict[str, Any]:
     }
 
 
-def process_row(process: ProcessRow) -> dict[str, Any]:
+def process_row(process: ProcessRow) -> dict[str, object]:
     """Return a process as `process/read` shows it."""
     return {
         "id": process.row_id,
@@ -153,7 +152,7 @@ def process_row(process: ProcessRow) -> dict[str, Any]:
     }
 
 
-def version_row(version: VersionRow) -> dict[str, Any]:
+def version_row(version: VersionRow) -> dict[str, object]:
     """Return a version as `processVersion/read` shows it."""
     return {
         "id": version.row_id,
@@ -169,7 +168,7 @@ def version_row(version: VersionRow) -> dict[str, Any]:
     }
 
 
-def robot_row(robot: RobotRow, now: datetime) -> dict[str, Any]:
+def robot_row(robot: RobotRow, now: datetime) -> dict[str, object]:
     """Return a robot as `robot/read` shows it: Unix times, and a name for its GUID, which is not known here."""
     return {
         "GUID": robot.public_guid,
@@ -187,7 +186,7 @@ def robot_row(robot: RobotRow, now: datetime) -> dict[str, Any]:
     }
 
 
-def job_row(job: JobRow) -> dict[str, Any]:
+def job_row(job: JobRow) -> dict[str, object]:
     """Return a job as `/api/job/read` shows it."""
     return {
         "id": job.row_id,

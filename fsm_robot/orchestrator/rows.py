@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
 
@@ -95,7 +95,7 @@ class JobRow:
         """Whether the status is final."""
         return self.status in FINAL_STATUSES
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return what the admin calls and the page show of it; the task's content stays out."""
         return {
             "guid": self.guid,
@@ -165,7 +165,7 @@ class RobotRow:
             return "Disconnected"
         return "Working" if self.status == WORKING else "Ready"
 
-    def to_json(self, now: datetime) -> dict[str, Any]:
+    def to_json(self, now: datetime) -> dict[str, object]:
         """Return what the page and the command line show of it."""
         return {
             "label": self.label,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping
-from typing import IO, Any
+from typing import IO
 
 import attrs
 
@@ -240,7 +240,7 @@ class Service:
         return _no_job() if job is None else self._handed_out(job)
 
     def _handed_out(self, job: JobRow) -> Answer:
-        body: dict[str, Any] = {
+        body: dict[str, object] = {
             "ConsumeJobErrorCode": NO_ERROR,
             "ErrorText": "",
             **self.form.documents(job, self.store.task_of(job)),

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import attrs
 
@@ -77,14 +76,17 @@ class Store:
     def enqueue(
         self,
         script: str,
-        task: Mapping[str, Any] | None = None,
+        task: Mapping[str, object] | None = None,
         *,
         name: str = "",
         priority: int = 2,
         robot: str = "",
         task_id: int | None = None,
         version_guid: str = "",
-        **limits: Any,
+        group_id: int | None = None,
+        source: str = "GUI",
+        stop_after: datetime | None = None,
+        abort_after: datetime | None = None,
     ) -> str:
         """Add a job and return its GUID.
 
@@ -96,7 +98,10 @@ class Store:
             robot: Label or GUID of the only robot that may take it; a GUID that is new here is known from now on.
             task_id: Row of a task that is there already, in the place of `task`.
             version_guid: The process version, where it is not the one that every script has.
-            limits: `group_id`, `source`, `stop_after`, `abort_after`.
+            group_id: The only group of robots that may take it.
+            source: Who made it, a word for people.
+            stop_after: When it is to be stopped.
+            abort_after: When it is to be killed.
 
         Raises:
             StoreError: There is no such robot, or a text is none that JSON and UTF-8 can carry.
@@ -117,7 +122,10 @@ class Store:
                 priority=priority,
                 robot_id=robot_id,
                 task_id=task_id,
-                **limits,
+                group_id=group_id,
+                source=source,
+                stop_after=stop_after,
+                abort_after=abort_after,
             )
 
     def jobs(self) -> list[JobRow]:
@@ -194,12 +202,14 @@ class Store:
         """Let a job be gone."""
         self._jobs.delete(job)
 
-    def log(self, message: str, level: str, **about: Any) -> str:
+    def log(
+        self, message: str, level: str, *, robot_id: int | None = None, version_guid: str = "", job_guid: str = ""
+    ) -> str:
         """Keep a line that a robot sent and return its GUID; it is the last message of its job."""
         with self.file.transaction():
-            if about.get("job_guid"):
-                self._jobs.said(about["job_guid"], message)
-            return self.logs.add(message, level, **about)
+            if job_guid:
+                self._jobs.said(job_guid, message)
+            return self.logs.add(message, level, robot_id=robot_id, version_guid=version_guid, job_guid=job_guid)
 
     # ---- robots
 
@@ -272,7 +282,7 @@ class Store:
         self.file.close()
 
 
-def _task_text(task: Mapping[str, Any]) -> str:
+def _task_text(task: Mapping[str, object]) -> str:
     try:
         return json_text(task)
     except (TypeError, ValueError) as error:

@@ -187,13 +187,14 @@ class Callbacks:
         After an abort, and when the robot is told to leave, nothing is waited for: the final status goes first.
         """
         tasks, hurry = self.ports.tasks, outcome == "aborted" or self.ports.inbox.leaving()
+        now = self._in_hand()
         if tasks is not None and not hurry:
-            tasks.job_ended(outcome, in_a_hurry=False)
+            tasks.job_ended(now.job, outcome, now.ending, in_a_hurry=False)
         try:
             yield
         finally:
             if tasks is not None and hurry:
-                tasks.job_ended(outcome, in_a_hurry=True)
+                tasks.job_ended(now.job, outcome, now.ending, in_a_hurry=True)
 
     def _settle_tasks(self) -> None:
         if self.ports.tasks is not None:
@@ -223,6 +224,8 @@ class Callbacks:
             return Event("interrupted")
         except GatewayError as error:
             return self._failed(error)
+        if self.ports.tasks is not None:
+            self.ports.tasks.announced()
         name = event_for(spec, _heartbeat_fields(answer)) or ""
         return Event(name, _text(answer.code, answer.error_text))
 
@@ -277,6 +280,7 @@ class Callbacks:
             self.ports.worker.start(now.job, now.run_token, lambda ending: self._script_ended(ending, now))
         except (ScriptRefusedError, ScriptNotStartedError) as error:
             now.outcome = "refused" if isinstance(error, ScriptRefusedError) else "not_started"
+            now.ending = Ending(now.outcome, str(error))
             self.log.error("script not started", job=now.job.guid, reason=str(error))
             return Event("script_not_started", {"outcome": now.outcome})
         self.log.info("script started", job=now.job.guid, script=now.job.script_name)
@@ -345,6 +349,8 @@ class Callbacks:
 
     def leave_session(self, step: Step) -> None:
         """Log the account off, or only end."""
+        if self.ports.tasks is not None:
+            self.ports.tasks.leaving(in_a_hurry=self.ports.inbox.leaving())
         self.ports.leave()
 
     def close(self) -> None:

@@ -6,6 +6,21 @@ import attrs
 
 
 @attrs.frozen
+class Container:
+    """What a cluster is asked for besides, when the robot runs in a container there.
+
+    Attributes:
+        image: The image with the robot, its robot.toml and its scripts.
+        memory_mib: The most that the robot and its scripts may use together.
+        deadline_min: A run that lasts longer is told to leave.
+    """
+
+    image: str
+    memory_mib: int = 512
+    deadline_min: int = 24 * 60
+
+
+@attrs.frozen
 class Plan:
     r"""One scheduled robot.
 

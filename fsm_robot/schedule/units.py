@@ -7,6 +7,7 @@ import shlex
 from fsm_robot.schedule.plan import Plan
 
 USUAL_EVERY_MIN = 5
+HOURS_OF_A_DAY = 24
 SPARE_S = 30
 """What the robot gets to report, on top of the script's grace time."""
 
@@ -50,7 +51,18 @@ WantedBy=timers.target
 def crontab_line(plan: Plan) -> str:
     """Return a line for `crontab -e`, where there is no systemd; a percent sign ends the command there."""
     command = f"cd {shlex.quote(plan.folder)} && {shlex.join((plan.python, *plan.arguments))}"
-    return f"*/{plan.every_min or USUAL_EVERY_MIN} * * * * {command.replace('%', chr(92) + '%')}"
+    return f"{cron(plan)} {command.replace('%', chr(92) + '%')}"
+
+
+def cron(plan: Plan) -> str:
+    """Return when it starts as the five fields of cron.
+
+    These cannot say every interval: it starts then at least as often as it was asked to, which costs an idle wake-up.
+    """
+    hours, minutes = divmod(plan.every_min or USUAL_EVERY_MIN, 60)
+    if not hours:
+        return f"*/{minutes} * * * *"
+    return f"0 {f'*/{hours}' if hours < HOURS_OF_A_DAY else 0} * * *"
 
 
 def _word(text: str) -> str:

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from fsm_robot.sdk import jobs, log
     from fsm_robot.sdk._assets import Asset, Calendar, Credential, asset, calendar, credential
     from fsm_robot.sdk._errors import (
@@ -86,7 +84,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     # Each name loads its own module: a script that only takes tasks starts milliseconds sooner.
     from importlib import import_module
 

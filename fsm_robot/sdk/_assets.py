@@ -47,7 +47,7 @@ class Credential:
         expires: When the password ends, in UTC, or None.
     """
 
-    def __init__(self, name: str, row: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, row: Mapping[str, object]) -> None:
         self.name = name
         self.login: str = str(row.get("text") or "")
         self.password: str = str(row.get("password") or "")
@@ -85,7 +85,7 @@ class Asset:
         text: As it is.
     """
 
-    def __init__(self, name: str, row: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, row: Mapping[str, object]) -> None:
         self.name = name
         self.text: str = str(row.get("text") or "")
 
@@ -111,7 +111,7 @@ class Asset:
             raise ValueError(f"the asset {self.name} is no number") from None
         return int(value) if value.is_integer() and "." not in text else value
 
-    def set(self, value: Any) -> None:
+    def set(self, value: object) -> None:
         """Change it, here and in the orchestrator; what is no text is written as JSON. Raises `SdkError`."""
         from json import dumps
 
@@ -134,9 +134,11 @@ class Calendar:
         dates: The days off that it names.
     """
 
-    def __init__(self, name: str, row: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, row: Mapping[str, object]) -> None:
         self.name = name
-        self.dates: frozenset[date] = frozenset(_day(name, text) for text in row.get("dates") or ())
+        dates = row.get("dates")
+        listed = dates if isinstance(dates, (list, tuple)) else ()
+        self.dates: frozenset[date] = frozenset(_day(name, text) for text in listed)
 
     def is_working_day(self, day: date) -> bool:
         """Return whether a day is none of those off."""
@@ -157,13 +159,14 @@ class Calendar:
         return f"<Calendar {self.name!r}>"
 
 
-def _read(name: str, kind: int) -> Mapping[str, Any]:
+def _read(name: str, kind: int) -> Mapping[str, object]:
     if not isinstance(name, str) or not name.strip():
         raise ValueError(f"an asset has a name, not {name!r}")
-    row: Mapping[str, Any] = _transport.call("asset.read", name=name, type=kind)["asset"]
+    row: Mapping[str, object] = _transport.call("asset.read", name=name, type=kind)["asset"]
     found = row.get("type")
     if found != kind:
-        raise RefusedError(f"the asset {name} is {KINDS.get(found, 'something else')}, not {KINDS[kind]}")  # type: ignore[arg-type]
+        there = KINDS.get(found, "something else") if isinstance(found, int) else "something else"
+        raise RefusedError(f"the asset {name} is {there}, not {KINDS[kind]}")
     return row
 
 
@@ -173,7 +176,7 @@ def _as_day(day: date) -> date:
     return day.date() if isinstance(day, datetime) else day
 
 
-def _day(name: str, text: Any) -> date:
+def _day(name: str, text: object) -> date:
     from datetime import date, datetime
 
     text = str(text).strip()

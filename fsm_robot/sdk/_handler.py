@@ -17,7 +17,7 @@ class Handler(logging.Handler):
         except Exception:  # as every handler of `logging`: it tells what is wrong with the line
             self.handleError(record)
             return
-        write(level_name(record.levelno), text, logger=record.name)
+        write(level_name(record.levelno), text, fields={"logger": record.name})
 
 
 def level_name(number: int) -> str:

@@ -38,7 +38,7 @@ class JobApi:
         self._giving_up = 0
         self._lost = 0
 
-    def call(self, op: str, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    def call(self, op: str, fields: Mapping[str, object]) -> Mapping[str, Any]:
         """See `Transport.call`."""
         import json
 
@@ -61,7 +61,7 @@ class JobApi:
         kind = KINDS.get(str(document.get("kind")), RefusedError)
         raise kind(str(document.get("error", "the robot refuses this without a reason")))
 
-    def tell(self, op: str, fields: Mapping[str, Any]) -> None:
+    def tell(self, op: str, fields: Mapping[str, object]) -> None:
         """See `Transport.tell`."""
         if self._giving_up:
             self._giving_up -= 1
@@ -78,7 +78,7 @@ class JobApi:
         self._lost = 0
         self._idle.append(connection)
 
-    def _request(self, op: str, fields: Mapping[str, Any], *, one_way: bool = False) -> bytes:
+    def _request(self, op: str, fields: Mapping[str, object], *, one_way: bool = False) -> bytes:
         import json
 
         request = {"ask": "job", "token": self._token, "protocol": PROTOCOL, "op": op, "with": fields}

@@ -12,7 +12,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import IO, Any
+    from typing import IO
 
 PIECE_BYTES = 65536
 CONNECTED_WITHIN_S = 10.0
@@ -71,6 +71,6 @@ def connect(address: str) -> Connection:
             raise
 
 
-def lock(stream: IO[Any]) -> None:
+def lock(stream: IO[bytes]) -> None:
     """Wait until no other process holds the lock of a file; it ends when the file is closed."""
     fcntl.flock(stream, fcntl.LOCK_EX)

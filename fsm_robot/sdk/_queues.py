@@ -13,7 +13,7 @@ from fsm_robot.sdk._values import FAILED_APPLICATION, as_json, chosen, moment_te
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import Any, List  # `list` is a method here
+    from typing import List  # `list` is a method here
 
     from fsm_robot.sdk._values import Moment, Tags
 
@@ -98,15 +98,15 @@ class Queue:
         row = self._taken(_filters(tags, name, priority, created_after))
         return Task(row, self.name) if row else None
 
-    def _taken(self, filters: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        row: Mapping[str, Any] | None = _transport.call("task.take", queue=self.name, **filters).get("task")
+    def _taken(self, filters: Mapping[str, object]) -> Mapping[str, object] | None:
+        row: Mapping[str, object] | None = _transport.call("task.take", queue=self.name, **filters).get("task")
         return row
 
     # ---- adding
 
     def add(
         self,
-        parameters: Any = None,
+        parameters: object = None,
         *,
         name: str = "",
         tags: Tags = None,
@@ -128,7 +128,7 @@ class Queue:
 
     def add_many(
         self,
-        rows: Iterable[Any],
+        rows: Iterable[object],
         *,
         name: str = "",
         tags: Tags = None,
@@ -153,7 +153,7 @@ class Queue:
             MaybeDoneError: As for `add`; so does it.
         """
         made: List[str] = []
-        waiting: List[Mapping[str, Any]] = []
+        waiting: List[Mapping[str, object]] = []
         size = 0
         for index, row in enumerate(rows):
             named = _name_of(name, row, index)
@@ -170,7 +170,7 @@ class Queue:
             made += self._added(waiting, on_duplicate)
         return [guid for guid in made if guid]
 
-    def _added(self, rows: List[Mapping[str, Any]], on_duplicate: str) -> List[str]:
+    def _added(self, rows: List[Mapping[str, object]], on_duplicate: str) -> List[str]:
         if on_duplicate not in ("raise", "skip"):
             raise ValueError(f"on_duplicate must be raise or skip, not {on_duplicate!r}")
         answer = _transport.call("task.add", queue=self.name, rows=rows, on_duplicate=on_duplicate)
@@ -211,7 +211,7 @@ class Tasks:
     def __init__(
         self,
         queue: Queue,
-        filters: Mapping[str, Any],
+        filters: Mapping[str, object],
         *,
         limit: int | None,
         max_failures: int | None,
@@ -249,7 +249,7 @@ class Tasks:
         self._task = Task(row, self._queue.name, self, on_stop=self._on_stop)
         return self._task
 
-    def _next_row(self) -> Mapping[str, Any] | None:
+    def _next_row(self) -> Mapping[str, object] | None:
         until_s = time.monotonic() + self._idle_wait_s
         while True:
             row = self._queue._taken(self._filters)
@@ -271,7 +271,7 @@ class Tasks:
         return self._max_failures is not None and self._failures >= self._max_failures
 
 
-def _filters(tags: Tags, name: str | None, priority: str | int | None, created_after: Moment) -> dict[str, Any]:
+def _filters(tags: Tags, name: str | None, priority: str | int | None, created_after: Moment) -> dict[str, object]:
     fields = chosen({"tags": tag_list(tags), "name": name})
     if priority is not None:
         fields["priority"] = priority_number(priority)
@@ -281,7 +281,7 @@ def _filters(tags: Tags, name: str | None, priority: str | int | None, created_a
 
 
 def _new_row(
-    parameters: Any,
+    parameters: object,
     what: str,
     *,
     name: str,
@@ -289,7 +289,7 @@ def _new_row(
     deadline: Moment,
     priority: str | int | None,
     comment: str,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     row = chosen(
         {
             "name": str(name),
@@ -304,16 +304,18 @@ def _new_row(
     return row
 
 
-def _name_of(pattern: str, row: Any, index: int) -> str:
+def _name_of(pattern: str, row: object, index: int) -> str:
     if not pattern:
         return ""
     try:
-        return pattern.format_map(row) if hasattr(row, "keys") else pattern.format(row)
+        if hasattr(row, "keys") and hasattr(row, "__getitem__"):
+            return pattern.format_map(row)
+        return pattern.format(row)
     except (KeyError, IndexError, AttributeError) as error:
         raise ValueError(f"rows[{index}] has no {error} for its name {pattern!r}") from None
 
 
-def _length(row: Mapping[str, Any]) -> int:
+def _length(row: Mapping[str, object]) -> int:
     from json import dumps
 
     return len(dumps(row))

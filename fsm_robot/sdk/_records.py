@@ -7,28 +7,31 @@ from fsm_robot.sdk._values import as_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from contextvars import ContextVar
-    from typing import Any
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LONGEST_MESSAGE = 32_000
 """In characters; the robot keeps the beginning and the end of what is longer than its own limit."""
-_fields: ContextVar[dict[str, Any]] | None = None
+_fields: ContextVar[dict[str, object]] | None = None
 
 
 def write(
     level: str,
     message: object,
     args: tuple[object, ...] = (),
+    fields: Mapping[str, object] | None = None,
     error: BaseException | None = None,
-    **named: Any,
 ) -> None:
-    """Tell a line; `args` go into the message as in `logging`, the traceback of `error` behind it."""
+    """Tell a line; `args` go into the message as in `logging`, the traceback of `error` behind it.
+
+    The fields are one value: a script may call one of them `error`.
+    """
     text = _text(message, args)
     if error is not None:
         text = f"{text}\n{_traceback(error)}"
-    beside = {**fields_here().get(), **named}
-    record: dict[str, Any] = {"level": level, "message": _cut(text), "time": _now()}
+    beside = {**fields_here().get(), **(fields or {})}
+    record: dict[str, object] = {"level": level, "message": _cut(text), "time": _now()}
     if beside:
         record["fields"] = {str(name): _plain(value) for name, value in beside.items()}
     _transport.tell("log", **record)
@@ -57,7 +60,7 @@ def _traceback(error: BaseException) -> str:
     return "".join(traceback.format_exception(type(error), error, error.__traceback__)).rstrip()
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     try:
         return as_json(value, "a field")
     except (TypeError, ValueError):
@@ -70,7 +73,7 @@ def _now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
-def fields_here() -> ContextVar[dict[str, Any]]:
+def fields_here() -> ContextVar[dict[str, object]]:
     """Return what holds the fields of this thread or asyncio task."""
     global _fields  # noqa: PLW0603 - made with the first line
     if _fields is None:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     class Loop(Protocol):
         """The loop that a task came out of: see `_queues.Tasks`."""
 
-        def _count(self, task: Any) -> bool: ...
+        def _count(self, task: Task) -> bool: ...
 
 
 LONGEST_COMMENT = 2000
@@ -112,7 +112,7 @@ class TaskRow:
     def __contains__(self, key: object) -> bool:
         return key in self.parameters
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str, default: object = None) -> Any:
         """Return a parameter, or `default` where there is none of that name."""
         return self.parameters.get(key, default)
 
@@ -188,7 +188,7 @@ class Task(TaskRow):
     def update(
         self,
         *,
-        parameters: Any = None,
+        parameters: object = None,
         comment: str | None = None,
         deadline: Moment = None,
         priority: str | int | None = None,
@@ -203,8 +203,9 @@ class Task(TaskRow):
         _transport.call("task.update", task=self.guid, **fields)
         if parameters is not None:
             self.parameters = as_mapping(fields["parameters"])
-        self.comment = fields.get("comment", self.comment)
-        self.priority = priority_word(fields["priority"]) if priority is not None else self.priority
+        self.comment = self.comment if comment is None else comment
+        if priority is not None:
+            self.priority = priority_word(priority_number(priority))
         self._moments["deadline"] = fields.get("deadline", self._moments["deadline"])
 
     def tag(self, *tags: str) -> None:
@@ -256,9 +257,9 @@ class Task(TaskRow):
             return
         if isinstance(error, BusinessError):
             code = f"{error.code}: " if error.code else ""
-            write("WARNING", f"task {name} cannot be done: {code}{error}", task=name)
+            write("WARNING", f"task {name} cannot be done: {code}{error}", fields={"task": name})
             return
-        write("ERROR", f"task {name} failed: {_shown(error)}", error=error, task=name)
+        write("ERROR", f"task {name} failed: {_shown(error)}", fields={"task": name}, error=error)
         if not self._end:
             _transport.tell("screenshot", label=f"task {name}")
 
@@ -287,9 +288,8 @@ class Task(TaskRow):
     def _stopped(self) -> None:
         self._settle(NEW if self._on_stop == "give_back" else FAILED_APPLICATION, _open_tasks.STOPPED)
 
-    def _settle(self, status: int, comment: str, **fields: Any) -> None:
+    def _settle(self, status: int, comment: str, code: str = "", **fields: object) -> None:
         self._must_be_open("settled")
-        code = fields.pop("code", "")
         comment = f"{code}: {comment}" if code and comment else comment or code
         if len(comment) > LONGEST_COMMENT:
             comment = f"{comment[: LONGEST_COMMENT - 1]}…"

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     class Transport(Protocol):
         """Carries what a script asks to who does it."""
 
-        def call(self, op: str, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        def call(self, op: str, fields: Mapping[str, object]) -> Mapping[str, Any]:
             """Do `op`, one of `_ops.py`, and return what came of it. Raises `SdkError`."""
 
-        def tell(self, op: str, fields: Mapping[str, Any]) -> None:
+        def tell(self, op: str, fields: Mapping[str, object]) -> None:
             """Do `op` some time, without an answer; nothing is raised."""
 
 
@@ -33,12 +33,12 @@ def use(transport: Transport | None) -> None:
     _given, _made = transport, None
 
 
-def call(op: str, **fields: Any) -> Mapping[str, Any]:
+def call(op: str, **fields: object) -> Mapping[str, Any]:
     """Ask for something, and return what came of it. Raises `SdkError`."""
     return _transport().call(op, fields)
 
 
-def tell(op: str, **fields: Any) -> None:
+def tell(op: str, **fields: object) -> None:
     """Ask for something that a script does not wait for; without a robot it does nothing."""
     try:
         transport = _transport()
@@ -56,7 +56,7 @@ def is_there() -> bool:
     return True
 
 
-def document() -> Mapping[str, Any]:
+def document() -> Mapping[str, object]:
     """Return what the robot has written down for this script; empty without a robot. Raises `SdkError`."""
     from fsm_robot import job
 

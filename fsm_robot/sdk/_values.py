@@ -147,7 +147,7 @@ def _parsed_moment(text: str, what: str) -> datetime:
         raise ValueError(f"{what} must be a moment such as 2026-11-27T17:00, not {text!r}") from None
 
 
-def as_json(value: Any, what: str) -> Any:
+def as_json(value: object, what: str) -> object:
     """Return a value as JSON knows it: moments and paths become texts. Raises `TypeError` that names the place."""
     if value is None or isinstance(value, (bool, int, str)):
         return value
@@ -180,7 +180,7 @@ def _key(key: object, what: str) -> str:
     raise TypeError(f"{what} has the key {key!r}: keys are texts")
 
 
-def as_mapping(parameters: Any) -> dict[str, Any]:
+def as_mapping(parameters: object) -> dict[str, Any]:
     """Return the parameters of a task as a dictionary; what is none comes as `{"parameters": value}`."""
     if isinstance(parameters, str):
         from json import loads
@@ -213,6 +213,6 @@ def _folded(word: str) -> str:
     return "".join(character for character in word.lower() if character.isalnum())
 
 
-def chosen(fields: Mapping[str, Any]) -> dict[str, Any]:
+def chosen(fields: Mapping[str, object]) -> dict[str, object]:
     """Return the fields that hold something."""
     return {name: value for name, value in fields.items() if value not in (None, [], "")}

@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
-    from typing import Any, Union
+    from typing import Union
 
     from fsm_robot.sdk._queues import Queue
     from fsm_robot.sdk._tasks import TaskRow
@@ -35,11 +35,12 @@ class JobRef:
         row: Everything that the orchestrator told.
     """
 
-    def __init__(self, row: Mapping[str, Any]) -> None:
+    def __init__(self, row: Mapping[str, object]) -> None:
         self.guid: str = str(row.get("guid") or "")
         status = row.get("status")
-        self.status: int | None = None if status is None else int(status)
-        self.row: Mapping[str, Any] = row.get("row") or row
+        self.status: int | None = None if status is None else int(str(status))
+        told = row.get("row")
+        self.row: Mapping[str, object] = told if isinstance(told, dict) and told else row
 
     @property
     def status_word(self) -> str:
@@ -55,7 +56,7 @@ class JobRef:
 def create(
     process: str,
     *,
-    parameters: Any = None,
+    parameters: object = None,
     queue: str | Queue | None = None,
     task: str | TaskRow | None = None,
     robot: str | None = None,

@@ -31,7 +31,7 @@ class Response:
         text: JSON.
     """
 
-    def __init__(self, status_code: int, value: Any) -> None:
+    def __init__(self, status_code: int, value: object) -> None:
         from json import dumps
 
         self.status_code = status_code
@@ -50,7 +50,7 @@ class Response:
         """The text as bytes."""
         return self.text.encode("utf-8", "replace")
 
-    def json(self, **_: Any) -> Any:
+    def json(self, **_: object) -> Any:
         """Return what the text means."""
         from json import loads
 
@@ -71,10 +71,12 @@ class Response:
 class TaskOrchestratorAPI:
     """The six methods of the vendor's class."""
 
-    def __init__(self, robot_guid: Any = None, host: Any = None, headers: Any = None, *_: Any, **__: Any) -> None:
+    def __init__(
+        self, robot_guid: object = None, host: object = None, headers: object = None, *_: object, **__: object
+    ) -> None:
         del robot_guid, host, headers
 
-    def add_task(self, queue_GUID: str, param_task: Any = None, name: str = "NewTask") -> dict[str, Any]:  # noqa: N803
+    def add_task(self, queue_GUID: str, param_task: object = None, name: str = "NewTask") -> dict[str, Any]:  # noqa: N803
         """Add a task, and return `{"guid": …}`. Raises `SdkError`."""
         row = {"name": name, "parameters": as_json({"": ""} if param_task is None else param_task, "param_task")}
         return {"guid": _transport.call("task.add", queue=queue_GUID, rows=[row])["guids"][0]}
@@ -92,18 +94,18 @@ class TaskOrchestratorAPI:
         row: dict[str, Any] = _transport.call("asset.row", name=asset_GUID)["row"]
         return row
 
-    def asset_update(self, asset_GUID: str, text: Any = "", name: str = RENAMES, password: str = "") -> Response:  # noqa: N803
+    def asset_update(self, asset_GUID: str, text: object = "", name: str = RENAMES, password: str = "") -> Response:  # noqa: N803
         """Change text and password; a name is left as it is, for the vendor's default renamed what was not named."""
         del name
         return _answered("asset.set", "", name=asset_GUID, text=str(text), password=password or None)
 
     def add_new_log_entry(
         self,
-        robot_guid: Any = None,
-        process_version_guid: Any = None,
-        job_guid: Any = None,
+        robot_guid: object = None,
+        process_version_guid: object = None,
+        job_guid: object = None,
         level: str = "Info",
-        message: Any = "",
+        message: object = "",
     ) -> Response:
         """Add a line to the log, for this job."""
         del robot_guid, process_version_guid, job_guid
@@ -112,7 +114,7 @@ class TaskOrchestratorAPI:
         return Response(_OK, {"guid": ""})
 
 
-def _answered(op: str, key: str, **fields: Any) -> Response:
+def _answered(op: str, key: str, **fields: object) -> Response:
     try:
         answer = _transport.call(op, **fields)
     except SdkError as error:

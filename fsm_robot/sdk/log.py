@@ -11,49 +11,48 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from contextvars import Token
     from types import TracebackType
-    from typing import Any
 
     from fsm_robot.sdk._handler import Handler as Handler  # noqa: PLC0414 - given away
 
 
-def debug(message: object, *args: object, **fields: Any) -> None:
+def debug(message: object, *args: object, **fields: object) -> None:
     """Log a line that only who searches for a fault reads."""
-    write("DEBUG", message, args, **fields)
+    write("DEBUG", message, args, fields)
 
 
-def info(message: object, *args: object, **fields: Any) -> None:
+def info(message: object, *args: object, **fields: object) -> None:
     """Log a line; `args` go into it as in `logging`, `fields` beside it."""
-    write("INFO", message, args, **fields)
+    write("INFO", message, args, fields)
 
 
-def warning(message: object, *args: object, **fields: Any) -> None:
+def warning(message: object, *args: object, **fields: object) -> None:
     """Log what somebody should know."""
-    write("WARNING", message, args, **fields)
+    write("WARNING", message, args, fields)
 
 
-def error(message: object, *args: object, **fields: Any) -> None:
+def error(message: object, *args: object, **fields: object) -> None:
     """Log what went wrong."""
-    write("ERROR", message, args, **fields)
+    write("ERROR", message, args, fields)
 
 
-def critical(message: object, *args: object, **fields: Any) -> None:
+def critical(message: object, *args: object, **fields: object) -> None:
     """Log what somebody must look after."""
-    write("CRITICAL", message, args, **fields)
+    write("CRITICAL", message, args, fields)
 
 
-def exception(message: object, *args: object, **fields: Any) -> None:
+def exception(message: object, *args: object, **fields: object) -> None:
     """Log what went wrong, with the traceback of the exception that is being handled."""
     import sys
 
-    write("ERROR", message, args, error=sys.exc_info()[1], **fields)
+    write("ERROR", message, args, fields, sys.exc_info()[1])
 
 
 class fields:  # noqa: N801 - used as a function: `with log.fields(invoice=17):`
     """Put fields beside every line that is logged in the block, in this thread or asyncio task."""
 
-    def __init__(self, **named: Any) -> None:
+    def __init__(self, **named: object) -> None:
         self._named = named
-        self._before: Token[dict[str, Any]] | None = None
+        self._before: Token[dict[str, object]] | None = None
 
     def __enter__(self) -> None:
         variable = fields_here()
@@ -83,7 +82,7 @@ def install(level: str | int = "INFO") -> Handler:
     return handler
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name == "Handler":  # `logging` costs a script that does not use it 19 ms
         from fsm_robot.sdk._handler import Handler
 

@@ -13,7 +13,8 @@ import signal
 import stat
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
 
 from fsm_robot.system import threads
 
@@ -28,9 +29,12 @@ def set_inherited_right() -> None:
 
     An ignored SIGCHLD makes the system throw exit codes away, and a blocked signal never arrives. A leave signal that
     is ignored stays so: that is how `nohup` says that the process shall outlive its terminal.
+
+    In a container the robot is process 1, for which the kernel throws a signal away that nobody listens to: there it
+    is kept until `listen`.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    signal.pthread_sigmask(signal.SIG_SETMASK, _LEAVE_SIGNALS if os.getpid() == 1 else ())
 
 
 def leave_session(how: str) -> str:
@@ -86,6 +90,7 @@ def listen(tell: Callable[[str], None]) -> None:
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     for number in numbers:
         signal.signal(number, lambda _number, _frame: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _LEAVE_SIGNALS)
 
 
 def watch_session(tell: Callable[[str], None], over: threading.Event) -> None:
@@ -262,3 +267,14 @@ def put_in_place(new: str, path: str) -> None:
         pass  # another process was first
     finally:
         os.unlink(new)
+
+
+def environment_python(folder: str) -> str:
+    """Return where a virtual environment has its Python."""
+    return os.path.join(folder, "bin", "python")
+
+
+def become(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
+    """Be another program from now on, under the same process number. Raises `OSError`."""
+    sys.stdout.flush()
+    os.execve(command[0], list(command), dict(environment))  # noqa: S606 - that is what it is for

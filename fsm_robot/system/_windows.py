@@ -9,9 +9,11 @@ assert sys.platform == "win32", "imported on Windows only"  # and type-checked f
 import ctypes
 import msvcrt
 import os
+import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from ctypes import wintypes
+from typing import NoReturn
 
 _CONSOLE_SIGNALS = {0: "SIGINT", 1: "SIGBREAK"}
 """What the console sends for Ctrl-C and Ctrl-Break, and what Python calls it."""
@@ -259,6 +261,23 @@ def put_in_place(new: str, path: str) -> None:
         os.rename(new, path)
     except FileExistsError:
         os.unlink(new)  # another process was first
+
+
+def environment_python(folder: str) -> str:
+    """Return where a virtual environment has its Python."""
+    return os.path.join(folder, "Scripts", "python.exe")
+
+
+def become(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
+    """Be another program from now on: as its parent, with its exit code. Raises `OSError`."""
+    sys.stdout.flush()
+    process = subprocess.Popen(list(command), env=dict(environment))
+    while True:
+        try:
+            # `os._exit` takes the code as it is, such as 0xC0000005; `sys.exit` would cut it.
+            os._exit(process.wait())
+        except KeyboardInterrupt:
+            continue  # it is the other program's
 
 
 def _watch_session(tell: Callable[[str], None], over: threading.Event) -> None:

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import attrs
 
@@ -28,7 +27,7 @@ class ScriptRun:
         names: What it had defined at its end.
     """
 
-    names: Mapping[str, Any] = attrs.field(repr=False)
+    names: Mapping[str, object] = attrs.field(repr=False)
 
 
 @attrs.frozen(eq=False)
@@ -63,12 +62,12 @@ class Sdk:
 
     # ---- before
 
-    def queue(self, name: str, tasks: Sequence[Mapping[str, Any]] = (), *, unique_tasks: bool = False) -> None:
+    def queue(self, name: str, tasks: Sequence[Mapping[str, object]] = (), *, unique_tasks: bool = False) -> None:
         """Have a queue with these tasks: `name`, `parameters`, `tags`, `status` and what else a task has."""
         content = {"unique_tasks": unique_tasks, "tasks": list(tasks)}
         (self.path / "queues" / f"{file_name(name)}.json").write_text(json.dumps(content), encoding="utf-8")
 
-    def asset(self, name: str, value: Any) -> None:
+    def asset(self, name: str, value: object) -> None:
         """Have an asset: a text, or `{"dates": […]}`."""
         file = self.path / "assets.json"
         file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), name: value}), encoding="utf-8")
@@ -83,7 +82,7 @@ class Sdk:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
 
-    def job_task(self, parameters: Any, **fields: Any) -> None:
+    def job_task(self, parameters: object, **fields: object) -> None:
         """Give the job a task of its own."""
         task = {"name": "task of the job", "parameters": parameters, **fields}
         (self.path / "task.json").write_text(json.dumps(task), encoding="utf-8")
@@ -106,12 +105,12 @@ class Sdk:
         return target.read_bytes()
 
     @property
-    def log(self) -> list[dict[str, Any]]:
+    def log(self) -> list[dict[str, object]]:
         """The lines of the log: `level`, `message`, `fields`."""
         return self._folder.log_lines()
 
     @property
-    def jobs(self) -> list[dict[str, Any]]:
+    def jobs(self) -> list[dict[str, object]]:
         """The jobs that were created."""
         return self._folder.jobs()
 

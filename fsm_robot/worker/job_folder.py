@@ -28,6 +28,7 @@ JOB_NAME = "job.json"
 NO_STOP_NAME = "no-stop"
 STOP_NAME = "stop"  # this and the two below: as in host.py, which imports nothing
 EXCEPTION_NAME = "exception.txt"
+BUILDING_NAME = "building"
 LONGEST_EXCEPTION = 1 << 16
 LONGEST_REASON = 1000
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -76,6 +77,11 @@ class JobFolder:
         """What ended the script, once the script host has left it."""
         return self.path / EXCEPTION_NAME
 
+    @property
+    def building(self) -> Path:
+        """Exists while the script's environment is built: the script itself has not been started yet."""
+        return self.path / BUILDING_NAME
+
     def create(self, job: Job, redactor: Redactor, api: Mapping[str, object] | None = None) -> None:
         """Write what the script is told, readable for this account only. Raises `OSError`.
 
@@ -84,7 +90,7 @@ class JobFolder:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # Another account must not even be able to raise the stop flag, whatever the umask is.
         system.make_private_folder(str(self.path))
-        for file in (self.stop_flag, self.job_file, self.exception):
+        for file in (self.stop_flag, self.job_file, self.exception, self.building):
             file.unlink(missing_ok=True)
         documents: dict[str, object] = {key: job.documents.get(key) for key in ("job", "process_version", "task")}
         told = redactor.text(json.dumps({**documents, "stop_flag": str(self.stop_flag)}, ensure_ascii=True))
@@ -116,5 +122,6 @@ class JobFolder:
 
     def clear(self, *, keep_job_file: bool) -> None:
         """Remove what only the running script needed. Raises `OSError`."""
-        for file in (self.stop_flag, self.lowered_flag, self.exception, *(() if keep_job_file else (self.job_file,))):
+        own = () if keep_job_file else (self.job_file,)
+        for file in (self.stop_flag, self.lowered_flag, self.exception, self.building, *own):
             PATIENCE.until_free(file, partial(file.unlink, missing_ok=True))

@@ -10,14 +10,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
 
 import attrs
 
 from fsm_robot.engine.redact import Redactor
-from fsm_robot.errors import ScriptNotStartedError
+from fsm_robot.errors import ScriptNotStartedError, ScriptRefusedError
 from fsm_robot.robot.ports import Ending, Job
 from fsm_robot.system import threads
 from fsm_robot.system.held import PATIENCE
+from fsm_robot.worker.decoding import last_words
 from fsm_robot.worker.environment import script_environment
 from fsm_robot.worker.job_folder import JobFolder, folder_name
 from fsm_robot.worker.names import resolve_script
@@ -29,7 +31,12 @@ if sys.platform == "win32":
 else:
     from fsm_robot.worker import _posix as system
 
+if TYPE_CHECKING:
+    from fsm_robot.worker.environments import Environments
+
 RUNNING_NAME = "running.json"
+COMPILED_NAME = "compiled"
+"""Folder of the storage for what Python compiles, where it must not be beside the scripts."""
 KILL_PATIENCE_S = 10.0
 """How long a killed tree gets to be gone; the system takes milliseconds unless a process hangs in a driver."""
 LEFTOVER_PATIENCE_S = 0.5
@@ -42,6 +49,7 @@ LOOK_ANYWAY_S = 1.0
 """How often a script is looked at although nobody said that it has ended: a callback may have taken its end away."""
 OVER_PATIENCE_S = 0.5
 MOST_FAILURES = 5
+LAST_WORDS_BYTES, LAST_LINES = 16_000, 20
 MOST_NAMES = 20
 """How many processes are named in a log line."""
 
@@ -53,15 +61,18 @@ class ScriptWorker:
     Attributes:
         scripts_directory: Where scripts are looked up; also their working directory.
         jobs_directory: Where each job gets a folder of its own.
-        python: Interpreter of the scripts.
+        python: Interpreter of the scripts that have no environment of their own.
         redactor: Keeps the robot's GUID out of the job's files.
         output_limit_bytes: Most of a job's output that is kept.
         keep_job_files: Whether the job's JSON file stays after the job.
         log: Writes a line: level, sentence, values.
         arguments: What the script of a job gets on its command line.
+        environments: Which environments scripts have; None: none.
+        locked: Whether scripts run only as their folder's lock says that they are.
         vendor_api: Whether scripts of the vendor's framework find `fsm_robot.sdk.legacy` under its name.
         offer: Lets the script of a job ask the robot, and returns how; None where it cannot.
         withdraw: Lets it ask no more, once everything of it has ended.
+        printed: Returns what takes each line that the script of a job prints, None where nobody wants them.
     """
 
     scripts_directory: Path
@@ -72,22 +83,30 @@ class ScriptWorker:
     keep_job_files: bool
     log: Callable[..., None]
     arguments: Callable[[Job], Sequence[str]] = lambda _: ()
+    environments: Environments | None = None
+    locked: bool = False
     vendor_api: bool = False
     offer: Callable[[Job], Mapping[str, object] | None] = lambda _: None
     withdraw: Callable[[], None] = lambda: None
+    printed: Callable[[Job], Callable[[str], None] | None] = lambda _: None
     _running: _Running | None = None
     _given_up: list[_Running] = attrs.field(factory=list)
 
     def start(self, job: Job, run_token: str, ended: Callable[[Ending], None]) -> None:
         """See `ports.Worker.start`."""
         script = resolve_script(job.script_name, self.scripts_directory)
+        if self.locked:
+            self._check_lock(job.script_name)
         folder = JobFolder(self.jobs_directory / folder_name(job.guid))
-        output = Output(folder.output, self.output_limit_bytes, self.redactor, system.legacy_encodings())
+        command = self._command(job, script, folder)
+        output = Output(
+            folder.output, self.output_limit_bytes, self.redactor, system.legacy_encodings(), printed=self.printed(job)
+        )
         try:
             running = self._prepared(folder, output, run_token, self._then_withdrawn(ended))
-            self._start(running, job, script, run_token)
+            self._start(running, job, command, run_token)
         except (OSError, ValueError) as error:
-            raise ScriptNotStartedError(f"{script} cannot be started by {self.python}: {_told(error)}") from error
+            raise ScriptNotStartedError(f"{script} cannot be started by {command[0]}: {_told(error)}") from error
 
     def ask_to_stop(self) -> None:
         """See `ports.Worker.ask_to_stop`."""
@@ -143,6 +162,31 @@ class ScriptWorker:
             raise
         return running
 
+    def _check_lock(self, name: str) -> None:
+        from fsm_robot.worker import pinned
+
+        if problems := pinned.differences(self.scripts_directory):
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+            raise ScriptRefusedError(name, f"{problems[0]}{more}; nothing was run")
+
+    def _command(self, job: Job, script: Path, folder: JobFolder) -> list[str]:
+        """Return what is run for a job; where its environment is not built yet, what builds it and then runs that."""
+        then = [str(script), *self.arguments(job)]
+        if self.environments is None:
+            return [self.python, *then]
+        found = self.environments.of(script)
+        if found.python:
+            return [found.python, *then]
+        assert found.lock is not None
+        if not self.environments.build_s:
+            raise ScriptNotStartedError(
+                f"the environment of {found.lock.path} is not built, and jobs may not build it: fsm-robot env sync"
+            )
+        from fsm_robot.worker.building import command_of
+
+        self.log("info", "the environment of the script is built first", lock=found.lock.path)
+        return command_of(self.environments, found.lock, folder.building, folder.stop_flag, then)
+
     def _then_withdrawn(self, ended: Callable[[Ending], None]) -> Callable[[Ending], None]:
         def told(ending: Ending) -> None:
             self.withdraw()
@@ -150,15 +194,17 @@ class ScriptWorker:
 
         return told
 
-    def _start(self, running: _Running, job: Job, script: Path, run_token: str) -> None:
+    def _start(self, running: _Running, job: Job, command: Sequence[str], run_token: str) -> None:
         if self._running is not None and self._running.given_up:
             self._given_up.append(self._running)
         self._running, folder, tree = running, running.folder, running.tree
         try:
             folder.create(job, self.redactor, self.offer(job))
             writer = running.output.open(system.open_pipe)
-            command = [self.python, str(script), *self.arguments(job)]
             own = script_environment(os.environ, folder, vendor_api=self.vendor_api)
+            if self.locked:
+                # What Python keeps beside a script is no part of its lock, and would be run in its place.
+                own["PYTHONPYCACHEPREFIX"] = str(self.jobs_directory.parent / COMPILED_NAME)
             environment = {**own, system.RUN_TOKEN: run_token}
             tree.start(command, environment, str(self.scripts_directory), writer)
             if tree.weakness:
@@ -359,11 +405,12 @@ class _Running:
 
     def _settle(self, survivors: tuple[str, ...]) -> None:
         self.output.finish(OUTPUT_PATIENCE_S)
-        reason = self._reason()
+        reason, outcome = self._reason(), self._outcome()
         self._complete(survivors)
         if not self.withdrawn:
             code = self.tree.exit_code
-            self.ended(Ending(self._outcome(), reason, code, survivors, self.left, self.folder.output))
+            words = "" if code == 0 else last_words(self.output.last_words(LAST_WORDS_BYTES), LAST_LINES)
+            self.ended(Ending(outcome, reason, code, survivors, self.left, self.folder.output, words))
         self.over.set()
 
     def _complete(self, survivors: tuple[str, ...]) -> None:
@@ -381,7 +428,9 @@ class _Running:
             return self.killed
         if self.asked:
             return "stopped"
-        return "succeeded" if self.tree.exit_code == 0 else "failed"
+        if self.tree.exit_code == 0:
+            return "succeeded"
+        return "not_started" if self.folder.building.exists() else "failed"
 
     def _reason(self) -> str:
         code = self.tree.exit_code

@@ -15,6 +15,7 @@ from fsm_robot.engine.redact import Redactor
 from fsm_robot.gateway.http import HttpGateway
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
+from fsm_robot.robot.ports import Job
 from tests.conftest import need
 from tests.fakes.waiting import GUID, PATIENCE_S
 
@@ -25,6 +26,13 @@ FLAGS = (
 
 OpenRobot = Callable[..., HttpGateway]
 TOKEN = "MGY4ZmFkNWItZDljYi00NjlmLWExNjUtNzA4Njc3Mjg5NTBl"  # base64 of GUID
+
+
+def parameters_of(job: Job) -> Any:
+    """Return the parameters of a job's task, as the robot has read them."""
+    task = job.documents["task"]
+    assert isinstance(task, dict)
+    return json.loads(task["Parameters"])
 
 
 @pytest.fixture

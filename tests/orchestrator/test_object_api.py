@@ -13,7 +13,7 @@ import pytest
 from fsm_robot.orchestrator.api.routes import ROUTES
 from fsm_robot.orchestrator.server import LARGEST_FILE_BYTES, Orchestrator
 from tests.fakes.waiting import GUID
-from tests.orchestrator.conftest import Api, OpenRobot, form_with_file
+from tests.orchestrator.conftest import Api, OpenRobot, form_with_file, parameters_of
 
 # Of the published samples, word for word.
 PUBLISHED = {
@@ -280,7 +280,7 @@ def test_job_is_made_asked_to_stop_and_deleted(api: Api, robot: OpenRobot) -> No
     gateway = robot()
     job = gateway.consume_job().job
     assert job is not None
-    assert json.loads(job.documents["task"]["Parameters"]) == {"месяц": 10}
+    assert parameters_of(job) == {"месяц": 10}
     assert api("GET", f"task/read/{task}")["status"] == "1"
     assert other.tried("PUT", "job/update", Guid=guid, Status=4)[0] == 409
     assert other("PUT", "job/update", Guid=guid, Status=6) == []

@@ -18,7 +18,7 @@ from fsm_robot.orchestrator.server import AddressInUseError, Orchestrator
 from fsm_robot.orchestrator.store import Store
 from fsm_robot.robot.ports import ConsumeAnswer, HeartbeatAnswer, Job
 from tests.fakes.waiting import GUID
-from tests.orchestrator.conftest import TOKEN, OpenRobot
+from tests.orchestrator.conftest import TOKEN, OpenRobot, parameters_of
 
 
 def ask(server: Orchestrator, verb: str, path: str, body: bytes | str = b"", **headers: str) -> tuple[int, Any]:
@@ -41,7 +41,7 @@ def test_whole_life_of_a_job(server: Orchestrator, robot: OpenRobot, scheme: str
     consumed = gateway.consume_job()
     assert consumed.job is not None
     assert (consumed.code, consumed.job.guid, consumed.job.script_name) == (0, guid, "отчёты\\сводка")
-    assert json.loads(consumed.job.documents["task"]["Parameters"]) == {"месяц": "2026-10"}
+    assert parameters_of(consumed.job) == {"месяц": "2026-10"}
     gateway.update_job(guid, 8)
     gateway.begin_beats(consumed.job)
     assert gateway.beat(consumed.job).code == 0
@@ -73,7 +73,7 @@ def test_every_form_of_the_documents_is_read_by_the_robot(
     assert first is not None
     assert second is not None
     assert (first.script_name, second.script_name) == ("with", "without")
-    assert json.loads(first.documents["task"]["Parameters"]) == {"a": 1}
+    assert parameters_of(first) == {"a": 1}
     assert second.documents.get("task") is None
 
 

@@ -33,7 +33,11 @@ def main() -> int:
     """Install everything; return 1 and say what is missing where something could not be."""
     PEERS.mkdir(exist_ok=True)
     missing = _programs()
-    jobs: list[Callable[[], None]] = [lambda: _venv("venv", "engines"), lambda: _venv("pm4py", "pm4py")]
+    jobs: list[Callable[[], None]] = [
+        lambda: _venv("venv", "engines"),
+        lambda: _venv("pm4py", "pm4py"),
+        lambda: _venv("schedulers", "schedulers"),
+    ]
     if shutil.which("npm"):
         jobs.insert(0, _npm)
     with ThreadPoolExecutor(2) as pool:

@@ -109,8 +109,8 @@ def test_a_token_ends_with_its_job(served: Served) -> None:
     assert again is not None
     assert again["token"] != served.offered["token"]
     with pytest.raises(RefusedError):
-        JobApi(served.offered["address"], served.offered["token"]).call("task.list", {"queue": "Q"})
-    assert JobApi(again["address"], again["token"]).call("task.list", {"queue": "Q"})["tasks"]
+        JobApi(str(served.offered["address"]), str(served.offered["token"])).call("task.list", {"queue": "Q"})
+    assert JobApi(str(again["address"]), str(again["token"])).call("task.list", {"queue": "Q"})["tasks"]
 
 
 def test_the_token_of_the_channel_is_no_token_of_a_job(served: Served, tmp_path: Path) -> None:

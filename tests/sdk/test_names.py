@@ -298,6 +298,22 @@ for wrong in (lambda: jobs.read("nothing"), lambda: jobs.create("x", robot="a", 
     assert row["parameters"] == {"n": 1}
 
 
+def test_a_field_of_a_line_may_have_any_name(place: Place) -> None:
+    """A script says `error=`, `level=` or `time=` of its own work, also where our code has a word of that name."""
+    names = ["args", "error", "fields", "level", "lost", "name", "named", "op", "record", "self", "text", "time"]
+    place.run(
+        f"""{HEAD}
+for tell in (log.debug, log.info, log.warning, log.error, log.critical, log.exception):
+    for name in {names}:
+        tell("said", **{{name: "mine"}})
+"""
+    )
+
+    lines = place.log()
+    assert [line["message"][:4] for line in lines] == ["said"] * 6 * len(names)
+    assert all("mine" in str(line.get("fields") or line["message"]) for line in lines)
+
+
 def test_log_lines_have_levels_fields_and_the_threads_own_context(place: Place) -> None:
     """`log.fields` is inherited by what is logged inside it, and by nothing else."""
     place.run(

@@ -33,7 +33,7 @@ def want(taker: int) -> Want:
         fits=lambda _: True,
         filtered=False,
         fraction=lambda: 0.0,
-        is_ours=lambda row: row["owner"] == taker,
+        is_ours=lambda row: row.get("owner") == taker,
         mark=lambda now_s: f"claim-{taker:08x}-{int(now_s)}",
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shlex
 import signal
 import subprocess
@@ -20,6 +19,8 @@ import pytest
 
 if sys.platform == "win32":
     pytest.skip("the children of a POSIX process", allow_module_level=True)
+
+import resource
 
 from fsm_robot.engine.redact import Redactor
 from fsm_robot.robot.ports import Ending, Job

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 import attrs
 
@@ -106,7 +105,7 @@ class Asked:
         except (ValueError, OverflowError):
             raise GarbledRequestError(f"{name} must be a moment such as 2026-10-31 17:30:00") from None
 
-    def columns(self, given: Mapping[str, Callable[[], Any]], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    def columns(self, given: Mapping[str, Callable[[], object]], defaults: Mapping[str, object]) -> dict[str, object]:
         """Return the columns that an update changes.
 
         Args:
@@ -116,15 +115,15 @@ class Asked:
         reset = dict(defaults) if self.quirks["absent"] == "reset" else {}
         return {**reset, **{column: read() for column, read in given.items()}}
 
-    def reader(self, **readers: tuple[str, Callable[[str], Any]]) -> dict[str, Callable[[], Any]]:
+    def reader(self, **readers: tuple[str, Callable[[str], object]]) -> dict[str, Callable[[], object]]:
         """Return column -> what reads it, for those of `column=(parameter, reader)` whose parameter was given."""
-        found: dict[str, Callable[[], Any]] = {}
+        found: dict[str, Callable[[], object]] = {}
         for column, (name, read) in readers.items():
             if self.has(name):
                 found[column] = _bound(read, name)
         return found
 
-    def row(self, document: Mapping[str, Any]) -> Answer:
+    def row(self, document: Mapping[str, object]) -> Answer:
         """Answer with a row."""
         return Answer(200, self.form.row(document))
 
@@ -143,5 +142,5 @@ def nothing() -> Answer:
     return Answer(200, [])
 
 
-def _bound(read: Callable[[str], Any], name: str) -> Callable[[], Any]:
+def _bound(read: Callable[[str], object], name: str) -> Callable[[], object]:
     return lambda: read(name)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fsm_robot.orchestrator.api.asked import Asked, guid_of, nothing
 from fsm_robot.orchestrator.objects import ALL_ROBOTS, LONGEST_ASSET_TEXT, TEXT, AssetRow
 from fsm_robot.orchestrator.protocol import Answer, GarbledRequestError
@@ -12,7 +10,7 @@ from fsm_robot.orchestrator.published import asset_row
 
 def create(asked: Asked) -> Answer:
     """Make an asset."""
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "description": asked.text("description"),
         "type": asked.number("type", TEXT, 1, 3),
         "text": _text(asked),

@@ -30,8 +30,10 @@ def create(asked: Asked) -> Answer:
         if limit.drops:
             return nothing()
         raise RefusedError(429, "too many lines", {"Retry-After": str(math.ceil(60 / max(1, limit.per_minute)))})
-    about = {"robot_id": robot_id, "version_guid": asked.text("processversionguid"), "job_guid": job_guid}
-    guid = asked.store.log(asked.text("message"), level, **about)
+    version_guid = asked.text("processversionguid")
+    guid = asked.store.log(
+        asked.text("message"), level, robot_id=robot_id, version_guid=version_guid, job_guid=job_guid
+    )
     return nothing() if asked.quirks["log_answer"] == "list" else guid_of(guid)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 from urllib.parse import parse_qsl
 
 from fsm_robot.orchestrator.api.asked import Asked, guid_of, nothing
@@ -19,16 +18,18 @@ LARGEST_LIST = 10_000
 def create(asked: Asked) -> Answer:
     """Make a task."""
     queue = asked.store.queues.find(asked.name("queueguid", "queueid", "queue"), by_name=asked.by_name)
-    values: dict[str, Any] = {
-        "description": asked.text("description"),
-        "comment": asked.text("comment"),
-        "deadline": asked.moment("deadline"),
-        "tags": asked.text("tags"),
-        "priority": _priority(asked),
-        "retries": asked.number("retries", queue.retries, 0, 100),
-    }
-    author = Author(asked.robot_id, _job_id(asked))
-    task = asked.store.tasks.add(queue, asked.name("name"), _parameters(asked), author=author, **values)
+    task = asked.store.tasks.add(
+        queue,
+        asked.name("name"),
+        _parameters(asked),
+        author=Author(asked.robot_id, job_id(asked)),
+        description=asked.text("description"),
+        comment=asked.text("comment"),
+        deadline=asked.moment("deadline"),
+        tags=asked.text("tags"),
+        priority=_priority(asked),
+        retries=asked.number("retries", queue.retries, 0, 100),
+    )
     return guid_of(task.guid)
 
 
@@ -76,7 +77,7 @@ def update(asked: Asked) -> Answer:
         values["postponed"] = asked.moment("postponed")
     if values.get("status") != POSTPONED and "status" in values:
         values.pop("postponed", None)
-    asked.store.tasks.change(task, values, Author(asked.robot_id, _job_id(asked)))
+    asked.store.tasks.change(task, values, Author(asked.robot_id, job_id(asked)))
     return nothing()
 
 
@@ -99,14 +100,14 @@ def remove_tag(asked: Asked) -> Answer:
     return nothing()
 
 
-def full_row(asked: Asked, task: TaskRow) -> dict[str, Any]:
+def full_row(asked: Asked, task: TaskRow) -> dict[str, object]:
     """Return a task with its parameters, as lastTask shows it."""
     return _row(
         asked, {**_task_row(asked, task), "parameters": parameters(task.parameters, asked.quirks["parameters"])}
     )
 
 
-def _task_row(asked: Asked, task: TaskRow) -> dict[str, Any]:
+def _task_row(asked: Asked, task: TaskRow) -> dict[str, object]:
     return {**task_row(task), "priority": task.priority + _lowest(asked)}
 
 
@@ -119,7 +120,7 @@ def _lowest(asked: Asked) -> int:
     return 1 if asked.quirks["task_priority"] == "low1" else 0
 
 
-def _row(asked: Asked, row: dict[str, Any]) -> dict[str, Any]:
+def _row(asked: Asked, row: dict[str, object]) -> dict[str, object]:
     return row if asked.quirks["task_rows"] == "structured" else asked.form.row(row)
 
 
@@ -127,7 +128,7 @@ def _tagged(asked: Asked) -> str:
     return asked.store.tasks.find(asked.name("taskguid"), by_name=asked.by_name).guid
 
 
-def _job_id(asked: Asked) -> int | None:
+def job_id(asked: Asked) -> int | None:
     """Return the row of the job for which a status is set, where this server understands how it is spelt."""
     spelling, wanted = asked.spellings.get("jobguid"), asked.quirks["job_field"]
     if not asked.text("jobguid") or wanted not in ("any", spelling):

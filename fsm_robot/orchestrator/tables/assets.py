@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 import attrs
 
@@ -19,7 +18,7 @@ class AssetTable:
 
     file: Database
 
-    def add(self, name: str, **values: Any) -> AssetRow:
+    def add(self, name: str, **values: object) -> AssetRow:
         """Add an asset; `values` are columns."""
         guid, now = str(uuid.uuid4()), self.file.now()
         self.file.insert("assets", {"guid": guid, "name": name, **values, "created": now, "updated": now})
@@ -48,7 +47,7 @@ class AssetTable:
             raise NoSuchError(f"{self.file.path}: there is no asset {name!r} for this robot")
         return asset
 
-    def change(self, asset: AssetRow, **values: Any) -> None:
+    def change(self, asset: AssetRow, **values: object) -> None:
         """Change columns of an asset."""
         self.file.update("assets", asset.row_id, {**values, "updated": self.file.now()})
 

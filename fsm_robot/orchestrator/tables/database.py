@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import attrs
 
@@ -84,14 +83,14 @@ class Database:
             found: Row | None = db.execute(query, values).fetchone()
         return found
 
-    def insert(self, table: str, values: Mapping[str, Any]) -> int:
+    def insert(self, table: str, values: Mapping[str, object]) -> int:
         """Add a row and return its number."""
         marks = ", ".join(f":{name}" for name in values)
         with self.transaction() as db:
             query = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})"  # noqa: S608 - our own names
             return int(db.execute(query, values).lastrowid or 0)
 
-    def update(self, table: str, row_id: int, values: Mapping[str, Any]) -> None:
+    def update(self, table: str, row_id: int, values: Mapping[str, object]) -> None:
         """Change columns of a row."""
         marks = ", ".join(f"{name} = :{name}" for name in values)
         with self.transaction() as db:
@@ -216,7 +215,7 @@ def text_of(moment: datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def moment_of(text: str | None) -> Any:
+def moment_of(text: str | None) -> datetime | None:
     """Return the moment that a column holds, or None."""
     return None if not text else datetime.fromisoformat(text)
 

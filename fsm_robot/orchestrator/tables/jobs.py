@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Any
 
 import attrs
 
@@ -176,7 +175,7 @@ class JobTable:
         """Let a job be gone; whoever has it is told that there is no such job."""
         self._change(job, is_deleted=1)
 
-    def _change(self, job: JobRow, **values: Any) -> None:
+    def _change(self, job: JobRow, **values: object) -> None:
         self.file.update("jobs", job.row_id, {**values, "updated_at": self.file.now()})
 
     def _select(self, where: str, *values: object) -> list[JobRow]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import attrs
 
@@ -14,7 +14,7 @@ Kind = TypeVar("Kind")
 
 def value_of(kind: type[Kind], row: Row, flags: Iterable[str] = ()) -> Kind:
     """Return a row as a value of `kind`, whose fields are called as the columns are."""
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     for field in attrs.fields(kind):  # type: ignore[arg-type]
         found = row[field.name]
         values[field.name] = moment_of(found) if "datetime" in str(field.type) else found

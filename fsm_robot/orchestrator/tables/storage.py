@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Protocol
 
 import attrs
 
@@ -71,7 +71,7 @@ class StorageTable:
         """Return the folder with this GUID, name or number. Raises `NoSuchError`."""
         return value_of(FolderRow, find_row(self.file, "folders", name, "folder", by_name=by_name))
 
-    def change_folder(self, folder: FolderRow, **values: Any) -> None:
+    def change_folder(self, folder: FolderRow, **values: object) -> None:
         """Change columns of a folder."""
         self.file.update("folders", folder.row_id, {**values, "updated": self.file.now()})
 
@@ -108,7 +108,7 @@ class StorageTable:
             raise NoSuchError(f"{self.file.path}: there is no file {name!r} in folder {folder.name!r}")
         return inside[-1]
 
-    def change_file(self, file: FileRow, content: Content | None = None, **values: Any) -> None:
+    def change_file(self, file: FileRow, content: Content | None = None, **values: object) -> None:
         """Change columns of a file, and its content where one is given."""
         with self.file.transaction():
             self.file.update("files", file.row_id, {**values, "updated": self.file.now()})

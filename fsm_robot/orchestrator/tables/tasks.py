@@ -10,9 +10,7 @@ from __future__ import annotations
 import json
 import threading
 import uuid
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 import attrs
 
@@ -106,7 +104,7 @@ class TaskTable:
         author: Author = NOBODY,
         guid: str = "",
         repeats: TaskRow | None = None,
-        **values: Any,
+        **values: object,
     ) -> TaskRow:
         """Add a task.
 
@@ -147,8 +145,12 @@ class TaskTable:
         found = self._select("WHERE tasks.row_id = ?", row_id)
         return found[0] if found else None
 
-    def next(self, queue: QueueRow) -> TaskRow | None:
-        """Return the New task whose turn it is; nothing is reserved by that."""
+    def next(self, queue: QueueRow, taken_by: Author | None = None) -> TaskRow | None:
+        """Return the New task whose turn it is; nothing is reserved by that unless `taken_by` says for whom."""
+        if taken_by is not None:
+            with self.file.transaction():
+                turn = self.next(queue)
+                return turn and self.change(turn, {"status": BUSY}, taken_by)
         self.evaluate()
         waiting = "WHERE tasks.queue_id = ? AND tasks.status = 0 AND tasks.is_deleted = 0"
         order = "ORDER BY tasks.priority DESC, tasks.row_id LIMIT 1"
@@ -189,7 +191,7 @@ class TaskTable:
         )
         return [value_of(MoveRow, row) for row in self.file.rows(query, task.row_id)]
 
-    def change(self, task: TaskRow, values: dict[str, Any], author: Author = NOBODY) -> TaskRow:
+    def change(self, task: TaskRow, values: dict[str, object], author: Author = NOBODY) -> TaskRow:
         """Change columns of a task; a status that is set has its consequences.
 
         Raises:
@@ -198,7 +200,7 @@ class TaskTable:
         status = values.get("status")
         with self.file.transaction():
             now = self.file.now()
-            if status is not None:
+            if isinstance(status, int):
                 values = {**values, **self._move(task, status, values, author, now)}
             self.file.update("tasks", task.row_id, {**_texts(values), "updated": now})
             return self._select("WHERE tasks.row_id = ?", task.row_id)[0]
@@ -206,11 +208,10 @@ class TaskTable:
     def repeat(self, task: TaskRow, reason: str = "put in again by hand") -> TaskRow:
         """Put a task in again: a New one with the same content that names it as its parent."""
         queue = _queue_of(self.file, task.queue_id)
-        copied: dict[str, Any] = {
-            "description": task.description, "priority": task.priority, "deadline": task.deadline, "tags": task.tags,
-            "retries": task.retries,
-        }  # fmt: skip
-        return self.add(queue, task.name, task.parameters, author=Author(reason=reason), repeats=task, **copied)
+        return self.add(
+            queue, task.name, task.parameters, author=Author(reason=reason), repeats=task, tags=task.tags,
+            description=task.description, priority=task.priority, deadline=task.deadline, retries=task.retries,
+        )  # fmt: skip
 
     def delete(self, task: TaskRow) -> None:
         """Let a task be gone."""
@@ -260,10 +261,12 @@ class TaskTable:
                     found += [(task, ABANDONED, f"left alone for {minutes} minutes") for task in left]
         return found
 
-    def _move(self, task: TaskRow, status: int, values: dict[str, Any], author: Author, now: str) -> dict[str, Any]:
+    def _move(
+        self, task: TaskRow, status: int, values: dict[str, object], author: Author, now: str
+    ) -> dict[str, object]:
         """Write down a change of status and return the columns that change with it."""
         self._note(task.row_id, task.status, status, author)
-        moved: dict[str, Any] = {"status": status, "since": now}
+        moved: dict[str, object] = {"status": status, "since": now}
         if author.robot_id is not None:
             moved["robot_id"] = author.robot_id
         if author.job_id is not None:
@@ -277,7 +280,8 @@ class TaskTable:
         else:
             moved["finished"] = now
         if status == FAILED_APPLICATION and task.status not in ENDED_TASKS:
-            self._put_in_again(attrs.evolve(task, **{key: values[key] for key in ("retries",) if key in values}))
+            retries = values.get("retries")
+            self._put_in_again(attrs.evolve(task, retries=retries) if isinstance(retries, int) else task)
         return moved
 
     def _put_in_again(self, task: TaskRow) -> None:
@@ -331,6 +335,5 @@ def json_text(value: object) -> str:
     return text if is_utf8(text) else json.dumps(value)
 
 
-def _texts(values: dict[str, Any]) -> dict[str, Any]:
-    convert: Callable[[Any], Any] = lambda value: text_of(value) if isinstance(value, datetime) else value  # noqa: E731
-    return {name: convert(value) for name, value in values.items()}
+def _texts(values: dict[str, object]) -> dict[str, object]:
+    return {name: text_of(value) if isinstance(value, datetime) else value for name, value in values.items()}
