@@ -273,6 +273,14 @@ class LogShippingSettings:
 
 
 @attrs.frozen(eq=False, repr=False)
+class ScreenshotsSettings:
+    """`[screenshots]`: pictures of the screen, which need the package mss and a desktop."""
+
+    on_failure: bool = _key(True, "take one when a script or a task fails, into the folder of the job")
+    keep: int = _key(20, "most that a job may have; 0 takes none", _whole_between(0, 1000))
+
+
+@attrs.frozen(eq=False, repr=False)
 class LoggingSettings:
     """`[logging]`: how much is told."""
 
@@ -298,6 +306,7 @@ class Settings:
     storage: StorageSettings = StorageSettings()
     sdk: SdkSettings = SdkSettings()
     log_shipping: LogShippingSettings = LogShippingSettings()
+    screenshots: ScreenshotsSettings = ScreenshotsSettings()
     logging: LoggingSettings = LoggingSettings()
     machine: MachineSettings = MachineSettings()
     my: Mapping[str, Any] = attrs.field(factory=dict)
@@ -338,6 +347,7 @@ SECTIONS: Mapping[str, type] = {
     "storage": StorageSettings,
     "sdk": SdkSettings,
     "log_shipping": LogShippingSettings,
+    "screenshots": ScreenshotsSettings,
     "logging": LoggingSettings,
     "machine": MachineSettings,
 }
