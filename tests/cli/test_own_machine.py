@@ -114,6 +114,34 @@ def test_machine_that_an_option_names_goes_before_that_of_robot_toml(
     assert "Over" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("below", [".", "state"])
+@pytest.mark.parametrize(
+    ("command", "code", "says"),
+    [
+        (["check"], 0, "Greeting"),
+        (["diagram"], 0, "Greeting"),
+        (["diagram", "--diff", "machine.yaml"], 0, "do the same"),
+        (["replay", "state", "--machine"], 0, "identical"),
+        (["conformance", "state", "--machine"], 0, "fitness of the log 1.0000"),
+        (["simulate", "--machine"], 2, "world of jobs"),
+    ],
+)
+def test_folder_of_a_robot_means_its_machine_wherever_a_machine_file_is_asked_for(
+    ran: Path, command: list[str], code: int, says: str, below: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One rule for all commands; and a folder that is none of a robot is told so."""
+    if command == ["check"] and below == "state":
+        pytest.skip("`check` looks at a robot.toml, and a storage folder has none")
+
+    assert main([*command, below]) == code
+    told = capsys.readouterr()
+    assert says in told.out + told.err
+
+    (ran.parent / "empty").mkdir()
+    assert main([*command, str(ran.parent / "empty")]) == 2
+    assert "empty" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("below", [".", "state", "state/journal"])
 @pytest.mark.parametrize("command", [["replay"], ["conformance"], ["diagram", "--format", "html", "--runs"]])
 def test_journals_of_a_robot_are_held_against_its_own_machine_wherever_somebody_stands(
