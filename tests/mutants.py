@@ -216,10 +216,10 @@ FILE, LEDGER, UNSETTLED = (
 APPEND = """        try:
             self.journal.append(step)
         except JournalError as error:
-            self.owner.storage_broke(error)
+            self._not_written(step, error)
         else:
             if isinstance(step.event, Posted):
-                step.event.written(step)
+                step.event.written(step, "")
 """
 ACT = """        callback: Callable[[Step], Event | None] = getattr(self.callbacks, step.callback)
         return callback(step)
@@ -230,7 +230,7 @@ CODE = [
     Mutant(
         "a broken journal is not told",
         RUNNER,
-        "            self.owner.storage_broke(error)\n        else:",
+        "            self._not_written(step, error)\n        else:",
         "            pass\n        else:",
     ),
     Mutant(

@@ -31,15 +31,20 @@ def words_until(how_long: Wait, told: int) -> float:
     return 1 if how_long == "until_told" else max(2, told + 1)
 
 
-def _nobody(_step: Step) -> None:
+def _nobody(_step: Step, _problem: str) -> None:
     return None
 
 
 @attrs.frozen
 class Posted(Event):
-    """An event that a person or another program has brought; `written` is called once it stands in the journal."""
+    """An event that a person or another program has brought.
 
-    written: Callable[[Step], None] = attrs.field(default=_nobody, eq=False, repr=False)
+    Attributes:
+        written: Called once it stands in the journal, with an empty text; or once it is known that it does not, with
+            the reason and what becomes of the event.
+    """
+
+    written: Callable[[Step, str], None] = attrs.field(default=_nobody, eq=False, repr=False)
 
 
 class Journal(Protocol):

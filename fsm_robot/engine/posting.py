@@ -55,10 +55,10 @@ class Asked:
         if not isinstance(data, dict):
             raise ChannelError("the data of an event are a JSON object", 2)
         written = threading.Event()
-        steps: list[Step] = []
+        steps: list[tuple[Step, str]] = []
 
-        def remember(step: Step) -> None:
-            steps.append(step)
+        def remember(step: Step, problem: str) -> None:
+            steps.append((step, problem))
             written.set()
 
         self._waiting.append(written)
@@ -71,5 +71,7 @@ class Asked:
             raise ChannelError(
                 f"{event} waits, the robot is busy in {self.now().get('state')}; it comes up when a state waits next"
             )
-        step = steps[0]
+        step, problem = steps[0]
+        if problem:
+            raise ChannelError(problem)
         return {"event": event, "kind": step.kind, "source": step.source, "dest": step.dest, "seq": step.seq}

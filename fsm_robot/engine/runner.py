@@ -115,15 +115,25 @@ class Runner(Generic[Called]):
         try:
             self.journal.append(step)
         except JournalError as error:
-            self.owner.storage_broke(error)
+            self._not_written(step, error)
         else:
             if isinstance(step.event, Posted):
-                step.event.written(step)
+                step.event.written(step, "")
         self.log.debug(step.kind, event=step.event.name, source=step.source, dest=step.dest, callback=step.callback)
         self.owner.note(step)
         if step.kind in ("started", "taken"):
             self.timeouts.enter(self.machine.entered)
         return self._call(step) if step.callback else None
+
+    def _not_written(self, step: Step, error: JournalError) -> None:
+        """Let the owner decide whether the run goes on, and tell who has posted the event what becomes of it."""
+        fate = "the run ends, nothing was kept"
+        try:
+            self.owner.storage_broke(error)
+            fate = f"{step.event.name}: {step.source} -> {step.dest} was done all the same, and may stand in no journal"
+        finally:
+            if isinstance(step.event, Posted):
+                step.event.written(step, f"{error}; {fate}")
 
     def _call(self, step: Step) -> Event | None:
         callback: Callable[[Step], object] = getattr(self.callbacks, step.callback)

@@ -12,7 +12,15 @@ from multiprocessing import connection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import IO
+    from typing import IO, Protocol
+
+    class Pipe(Protocol):
+        """A connection of `multiprocessing`, as far as it is used."""
+
+        def send_bytes(self, buf: bytes, /) -> None: ...
+        def recv_bytes(self, maxlength: int, /) -> bytes: ...
+        def close(self) -> None: ...
+
 
 PIECE_BYTES = 65536
 CONNECTED_WITHIN_S = 10.0
@@ -22,7 +30,7 @@ _LOOK_EVERY_S = 0.05
 class Connection:
     """A connection to the robot."""
 
-    def __init__(self, connected: connection.Connection[object, object]) -> None:
+    def __init__(self, connected: Pipe) -> None:
         self._pipe = connected
 
     def send(self, message: bytes, within_s: float | None) -> None:  # noqa: ARG002 - a pipe has no time-out for it

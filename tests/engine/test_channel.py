@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -52,6 +53,27 @@ def test_event_is_in_the_journal_when_post_returns_and_says_where_it_came_from(r
     assert (done.returncode, done.stdout) == (0, "noted: taken in Waiting, which stays\n"), done.stderr
     last = robot.steps()[-1]
     assert (last["from"], last["event"]) == ("post", {"name": "noted", "data": {"by": "Анна"}})
+
+
+def test_journal_that_cannot_be_written_is_told_at_once_to_who_posts(robot: OwnRobot) -> None:
+    """Not as a robot that is busy, after the patience of the one who posts."""
+    if sys.platform != "linux":
+        pytest.skip("no system but Linux limits a process that runs")
+    import resource
+
+    process = robot.start_and_wait_for("Waiting")
+    (journal,) = (robot.path / "state" / "journal").glob("*.jsonl")
+    # Root has no permissions to lose and the disk is not full, but a size that no file may pass holds for everybody.
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (journal.stat().st_size, resource.RLIM_INFINITY))
+
+    done = robot.command("post", "noted")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "busy" not in done.stderr
+    assert f"{journal.name}: the journal cannot be written: {os.strerror(errno.EFBIG)}" in done.stderr
+    assert done.stderr.rstrip().endswith("; the run ends, nothing was kept")
+    assert process.wait(60) == 1
+    assert "noted" not in journal.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("turn", range(3))

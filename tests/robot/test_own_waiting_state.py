@@ -8,7 +8,9 @@ import attrs
 import pytest
 
 from fsm_robot.engine.machine.core import Step
+from fsm_robot.engine.ports import Posted
 from fsm_robot.robot.callbacks import Callbacks
+from fsm_robot.robot.ports import Ending
 from fsm_robot.testing.world import (
     ABORT,
     FINE,
@@ -17,6 +19,7 @@ from fsm_robot.testing.world import (
     STOP,
     TAKEN,
     FakeGateway,
+    FakeJournal,
     FakeWorker,
     World,
     definition_of_the_robot,
@@ -97,3 +100,26 @@ def test_what_is_posted_means_nothing_where_no_edge_is(tmp_path: Path) -> None:
             assert "approved" in state.ignores
     assert "approved" not in definition.state("Approving").ignores
     assert attrs.evolve(definition, posted=()).digest() != definition.digest()
+
+
+def test_approval_that_cannot_be_written_down_is_acted_upon_and_who_posts_is_told(tmp_path: Path) -> None:
+    """Its script is not started any more, the job is reported; nobody waits for a record that does not come."""
+    told: list[tuple[str, str]] = []
+
+    class Approved(Approving):
+        def ask_for_approval(self, step: Step) -> None:
+            self.ports.inbox.post(Posted("approved", written=lambda step, problem: told.append((step.dest, problem))))
+
+    gateway = FakeGateway(announces=[JOB_FOUND, NO_JOB], consumes=[TAKEN], beats=[FINE])
+    robot = attrs.evolve(
+        world(tmp_path, gateway),
+        callbacks_class=Approved,
+        journal=FakeJournal(broken_from=5),
+        worker=FakeWorker(on_start=Ending("succeeded", exit_code=0)),
+    )
+
+    robot.run()
+
+    ((dest, problem),) = told
+    assert (dest, gateway.statuses()) == ("Working", [8, 5])
+    assert problem.startswith("no space left on device; approved: Approving -> Working was done all the same")

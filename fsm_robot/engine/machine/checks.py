@@ -247,11 +247,18 @@ def _without_end(definition: Definition) -> Iterator[Problem]:
 
 
 def _unbounded_cycles(definition: Definition) -> Iterator[Problem]:
-    """Report each cycle in which no edge has a budget or means progress: the robot could run round it for ever."""
+    """Report each cycle that the robot could run round for ever, by itself: no edge has a budget or means progress.
+
+    A way round that waits for time, for the inbox or for a person is no such cycle. A callback that may wait may answer
+    at once, too: its own answers do not count as waiting.
+    """
     free = [
         edge
         for edge in definition.transitions
-        if edge.kind == "external" and edge.at_most is None and not edge.progress
+        if edge.kind == "external"
+        and edge.at_most is None
+        and not edge.progress
+        and not _is_waited_for(definition, edge)
     ]
     reported: set[str] = set()
     for edge in free:
@@ -264,6 +271,13 @@ def _unbounded_cycles(definition: Definition) -> Iterator[Problem]:
             yield _at(
                 edge, f"nothing bounds the cycle {names}; give one of its transitions `at_most`, or `progress: true`"
             )
+
+
+def _is_waited_for(definition: Definition, edge: Transition) -> bool:
+    """Return whether nothing that the robot itself does brings an edge about."""
+    state = definition.state(edge.source)
+    answers = definition.callback(state.on_enter).possible if state.on_enter else ()
+    return definition.waits(state) and edge.trigger not in answers
 
 
 def reports(definition: Definition) -> bool:

@@ -314,7 +314,7 @@ def _ignoring(
     state: State, posted: Iterable[str], transitions: Iterable[Transition], waiting: Collection[str]
 ) -> State:
     """Return the state, which ignores what may be posted and leads nowhere in it: people post whenever they like."""
-    if state.on_enter not in waiting:
+    if state.final or (state.on_enter and state.on_enter not in waiting):
         return state
     handled = {edge.trigger for edge in transitions if edge.source == state.name} | set(state.ignores)
     more = tuple(event for event in posted if event not in handled)

@@ -126,7 +126,14 @@ SPOILED = {
         "",
     ),
     "both handled and ignored": ("ignores: [rain]", "ignores: [rain, woke]", "B both handles and ignores 'woke'", ""),
-    "unbounded cycle": (", progress: true", "", "m.yaml:9:5: nothing bounds the cycle A -> B -> A", "at_most"),
+    "unbounded cycle": (
+        SMALL[SMALL.index(", progress: true") :],
+        SMALL[SMALL.index(", progress: true") :]
+        .replace(", progress: true", "")
+        .replace("answers: []", "answers: [woke]"),
+        "m.yaml:9:5: nothing bounds the cycle A -> B -> A",
+        "at_most",
+    ),
     "self-transition without kind": (
         "dest: A, progress: true",
         "dest: B",
@@ -199,6 +206,56 @@ def test_mistake_when_compiled_is_refused_with_its_place_and_a_hint(
     found = mistakes(SMALL.replace(old, new, 1))
 
     assert any(expected in problem and hint in problem for problem in found), found
+
+
+ENDS_A_STAY = {
+    "its answer": ("on_enter: act{0}", "act{0}: {{answers: [e{0}, left]}}"),
+    "its error": ("on_enter: act{0}", "act{0}: {{answers: [left], errors: {{KeyError: e{0}}}}}"),
+    "an answer, though it may wait": ("on_enter: act{0}", "act{0}: {{answers: [e{0}], waits: true}}"),
+    "time": ("after: {{1ms: e{0}}}", ""),
+    "time, having acted": ("on_enter: act{0}, after: {{30s: e{0}}}", "act{0}: {{answers: [], waits: true}}"),
+    "a person, having acted": ("on_enter: act{0}", "act{0}: {{answers: [], waits: true}}"),
+    "a person": ("", ""),
+}
+"""What ends the stay in a state -> its lines in the file. The first three it does by itself."""
+BY_ITSELF = tuple(ENDS_A_STAY)[:3]
+
+
+def ring_of(stays: list[tuple[str, bool]]) -> str:
+    """Return a machine whose states are entered one after the other, round and round; `left` leads out of each."""
+    states, acts, edges = [], [], []
+    for index, (ends, progress) in enumerate(stays):
+        state, act = (text.format(index) for text in ENDS_A_STAY[ends])
+        states.append(f"  - {{{', '.join(filter(None, [f'name: S{index}', state]))}}}")
+        acts += [f"  {act}"] if act else []
+        more = ", progress: true" if progress else ""
+        dest = (index + 1) % len(stays)
+        edges.append(f"  - {{trigger: e{index}, source: S{index}, dest: S{dest}, kind: external{more}}}")
+        edges.append(f"  - {{trigger: left, source: S{index}, dest: End}}")
+    posted = [f"e{index}" for index, (ends, _) in enumerate(stays) if ends.startswith("a person")]
+    return "\n".join([
+        "states:", *states, "  - {name: End, final: true}", "transitions:", *edges,
+        f"posted: [{', '.join(['left', *posted])}]", "callbacks:" if acts else "callbacks: {}", *acts, "",
+    ])  # fmt: skip
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(list(ENDS_A_STAY)), st.sampled_from([False, False, True])), min_size=1, max_size=5
+    )
+)
+def test_a_way_round_is_a_mistake_only_where_the_robot_could_go_it_for_ever_by_itself(
+    stays: list[tuple[str, bool]],
+) -> None:
+    """One state on the way that waits for something from outside is enough, as is one edge that means progress."""
+    text = ring_of(stays)
+    is_bounded = any(progress or ends not in BY_ITSELF for ends, progress in stays)
+
+    if is_bounded:
+        compile_text(text, "m.yaml")
+    else:
+        (problem,) = mistakes(text)
+        assert "nothing bounds the cycle" in problem
 
 
 def test_a_transition_into_a_final_state_without_exit_code_means_0() -> None:
