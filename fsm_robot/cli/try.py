@@ -161,7 +161,7 @@ def _worker(script: Path, python: str, folder: Path, channel: Channel | None, da
             channel.open()
             return channel.address
 
-        data.also_hide = secrets.hide
+        data.also_hide, data.also_clean = secrets.hide, secrets.text
         server = JobServer(listen, lambda _: data, secrets.hide_as_it_is)
         channel.job = server
         offer, withdraw = server.begin, server.end
@@ -229,7 +229,7 @@ def _debugged(script: Path, python: str, job: Job, data: Folder | None) -> str:
     with tempfile.TemporaryDirectory(prefix="fsm-robot-try-") as name:
         folder = JobFolder(Path(name) / "job")
         folder.create(job, Redactor(), None if data is None else {"data": data.path})
-        environment = script_environment(os.environ, folder)
+        environment = script_environment(os.environ, folder, typed=True)
         try:
             process = subprocess.Popen([python, str(script)], env=environment, cwd=script.parent)
         except OSError as error:

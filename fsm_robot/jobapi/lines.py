@@ -28,7 +28,7 @@ class Ship(Protocol):
         """Wait until every line was sent."""
 
 
-@attrs.frozen(eq=False, repr=False)
+@attrs.define(eq=False, repr=False)
 class Lines:
     """The lines of one job.
 
@@ -41,6 +41,7 @@ class Lines:
     job: Job
     ship: Callable[[], Ship] | None
     least: str = "INFO"
+    _used: bool = False
 
     def add(self, level: str, message: str, *, lost: int = 0, time: str = "") -> None:
         """Take a line of the script; `lost` more were given up before it was sent here, `time` is when it was said."""
@@ -63,11 +64,12 @@ class Lines:
         self._add(level, f"{name}: {_OUTCOMES.get(outcome, outcome)}{reason}{said}")
 
     def flush(self, within_s: float) -> bool:
-        """Wait until every line was sent, at most so many seconds."""
-        return self.ship is None or self.ship().flush(within_s)
+        """Wait until every line was sent, at most so many seconds; a job without lines waits for nobody's."""
+        return self.ship is None or not self._used or self.ship().flush(within_s)
 
     def _add(self, level: str, message: str, at_s: float | None = None) -> None:
         if self.ship is not None:
+            self._used = True
             self.ship().add(level, message, self.job.guid, self.job.process_version_guid, at_s=at_s)
 
 

@@ -93,6 +93,7 @@ class ScriptsOfRobot:
     _contact: bool = False
     _server_objects: Objects | None = None
     _shipper: Shipper | None = None
+    _lines_now: Lines | None = None
     _server: JobServer | None = None
     _hands: Hands | None = None
     _made: Operations | None = None
@@ -138,15 +139,16 @@ class ScriptsOfRobot:
         deadline_s = time.monotonic() + (HURRY_S if in_a_hurry else self.settle_s)
         if self._server is not None:
             self.drained(min(_left_s(deadline_s), DRAINED_S))
+        if self._made is not None:
+            self._made.tell_progress()
         self._lines(job).add_ending(outcome, ending)
         if self._made is not None:
             from fsm_robot.jobapi.hands import LEFT, STOPPED
 
-            self._made.end()
             comment = STOPPED if outcome in ("stopped", "stop_ran_out", "aborted") else LEFT
-            self._made.hands.settle(comment, _left_s(deadline_s))
-        if self._shipper is not None and not in_a_hurry:
-            self._shipper.flush(_left_s(deadline_s))
+            self._made.wind_up(comment, _left_s(deadline_s))
+        else:
+            self._lines(job).flush(_left_s(deadline_s))
 
     def announced(self) -> None:
         """See `robot.ports.Tasks.announced`; there are lines of an earlier life, or of this one."""
@@ -219,7 +221,10 @@ class ScriptsOfRobot:
         return self._server_objects
 
     def _lines(self, job: Job) -> Lines:
-        return Lines(job, self._ship, self.shipping.least) if self.shipping is not None else Lines(job, None)
+        if self._lines_now is None or self._lines_now.job is not job:
+            how = self.shipping
+            self._lines_now = Lines(job, None) if how is None else Lines(job, self._ship, how.least)
+        return self._lines_now
 
     def _ship(self) -> Shipper:
         with self._making:

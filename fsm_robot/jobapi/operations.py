@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 import attrs
 
 from fsm_robot.engine.redact import SHORTEST_SECRET, Secrets
+from fsm_robot.engine.wording import progress_text
 from fsm_robot.errors import GatewayError, JournalError
 from fsm_robot.gateway.object_rows import TaskRead
 from fsm_robot.jobapi import taking
@@ -43,6 +44,7 @@ WAYS = {
 }  # fmt: skip
 NEW, IN_PROGRESS, POSTPONED = 0, 1, 5
 STOP_JOB = 6
+PROGRESS_EVERY_S = 30.0
 SAME_MOMENT_S = 2.0
 """Rows and answers tell whole seconds."""
 
@@ -92,6 +94,8 @@ class Operations:
     fraction: Callable[[], float] = random.random
     progress: Mapping[str, object] = attrs.field(factory=dict)
     over: Over = attrs.field(factory=threading.Event)
+    _progress_told: str = ""
+    _progress_due_s: float = 0.0
     _taking: threading.Lock = attrs.field(factory=threading.Lock)
 
     # ---- the two ways in
@@ -433,6 +437,15 @@ class Operations:
 
     def _progress(self, done: object, total: object, text: str) -> None:
         self.progress = {"done": done, "total": total, "text": self.secrets.text(str(text))}
+        if self.clock() >= self._progress_due_s:
+            self.tell_progress()
+
+    def tell_progress(self) -> None:
+        """Let the orchestrator's log have the progress, unless it has this one."""
+        told = progress_text(self.progress)
+        if told and told != self._progress_told:
+            self._progress_told, self._progress_due_s = told, self.clock() + PROGRESS_EVERY_S
+            self.lines.add("INFO", told)
 
     def _hidden(self, text: str) -> None:
         self._hide(text, "a text that the script wants hidden")

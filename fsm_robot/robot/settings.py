@@ -19,6 +19,7 @@ import attrs
 from fsm_robot.engine.wording import did_you_mean
 from fsm_robot.errors import SettingsError
 from fsm_robot.robot.setting_kinds import BY_DEFAULT, FLAG_OR_PATH, Kind
+from fsm_robot.system.held import PATIENCE
 
 ENVIRONMENT_PREFIX = "FSM_ROBOT_"
 OWN_SECTION = "my"
@@ -272,6 +273,14 @@ class LogShippingSettings:
 
 
 @attrs.frozen(eq=False, repr=False)
+class ScreenshotsSettings:
+    """`[screenshots]`: pictures of the screen, which need the package mss and a desktop."""
+
+    on_failure: bool = _key(True, "take one when a script or a task fails, into the folder of the job")
+    keep: int = _key(20, "most that a job may have; 0 takes none", _whole_between(0, 1000))
+
+
+@attrs.frozen(eq=False, repr=False)
 class LoggingSettings:
     """`[logging]`: how much is told."""
 
@@ -297,6 +306,7 @@ class Settings:
     storage: StorageSettings = StorageSettings()
     sdk: SdkSettings = SdkSettings()
     log_shipping: LogShippingSettings = LogShippingSettings()
+    screenshots: ScreenshotsSettings = ScreenshotsSettings()
     logging: LoggingSettings = LoggingSettings()
     machine: MachineSettings = MachineSettings()
     my: Mapping[str, Any] = attrs.field(factory=dict)
@@ -337,6 +347,7 @@ SECTIONS: Mapping[str, type] = {
     "storage": StorageSettings,
     "sdk": SdkSettings,
     "log_shipping": LogShippingSettings,
+    "screenshots": ScreenshotsSettings,
     "logging": LoggingSettings,
     "machine": MachineSettings,
 }
@@ -390,7 +401,7 @@ def check_text(
 
 def _read(path: Path) -> str:
     try:
-        data = path.read_bytes()
+        data = PATIENCE.until_free(path, path.read_bytes)
     except FileNotFoundError:
         raise SettingsError(f"{path}: there is no such file; `fsm-robot init` writes one") from None
     except OSError as error:

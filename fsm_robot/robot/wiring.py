@@ -436,7 +436,7 @@ class _LateScripts:
         if self.contact:
             return
         self.contact = True
-        if self._made is not None or (self.lines != "none" and next(self.lines_folder.glob("*.jsonl"), None)):
+        if self._made is not None or (self.lines != "none" and self.lines_folder.exists()):
             self._built().announced()
 
     def leaving(self, *, in_a_hurry: bool) -> None:
@@ -562,6 +562,8 @@ class _LateWorker:
                 offer=self._offer,
                 withdraw=self._withdraw,
                 printed=self.scripts.printed,
+                screenshots=self.settings.screenshots.keep,
+                on_failure=self.settings.screenshots.on_failure,
             )
         return self._worker
 

@@ -100,7 +100,7 @@ class Spool:
             del self._segments[0]
 
     def close(self, *, is_empty: bool) -> None:
-        """Close the files; with `is_empty` they are removed, so that the next start finds nothing to look at."""
+        """Close the files; with `is_empty` they and the folder go, so that the next start looks at nothing."""
         for descriptor in (self._descriptor, self._cursor):
             if descriptor >= 0:
                 os.close(descriptor)
@@ -110,6 +110,8 @@ class Spool:
                 path.unlink(missing_ok=True)
             self._segments.clear()
             (self.directory / CURSOR_NAME).unlink(missing_ok=True)
+            if self.directory.is_dir() and not os.listdir(self.directory):
+                self.directory.rmdir()
 
     def _begin(self, number: int) -> None:
         if self._descriptor >= 0:

@@ -18,6 +18,8 @@ from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import ScriptNotStartedError, ScriptRefusedError
 from fsm_robot.robot.ports import Ending, Job
 from fsm_robot.system import threads
+from fsm_robot.system.held import PATIENCE
+from fsm_robot.worker import screen
 from fsm_robot.worker.decoding import last_words
 from fsm_robot.worker.environment import script_environment
 from fsm_robot.worker.job_folder import JobFolder, folder_name
@@ -72,6 +74,8 @@ class ScriptWorker:
         offer: Lets the script of a job ask the robot, and returns how; None where it cannot.
         withdraw: Lets it ask no more, once everything of it has ended.
         printed: Returns what takes each line that the script of a job prints, None where nobody wants them.
+        screenshots: How many pictures of the screen a job may have; 0 takes none.
+        on_failure: Whether one is taken when a script or a task fails.
     """
 
     scripts_directory: Path
@@ -88,6 +92,9 @@ class ScriptWorker:
     offer: Callable[[Job], Mapping[str, object] | None] = lambda _: None
     withdraw: Callable[[], None] = lambda: None
     printed: Callable[[Job], Callable[[str], None] | None] = lambda _: None
+    screenshots: int = 0
+    on_failure: bool = True
+    _no_picture: str | None = None
     _running: _Running | None = None
     _given_up: list[_Running] = attrs.field(factory=list)
 
@@ -198,9 +205,13 @@ class ScriptWorker:
             self._given_up.append(self._running)
         self._running, folder, tree = running, running.folder, running.tree
         try:
-            folder.create(job, self.redactor, self.offer(job))
+            how = self._screen(folder)
+            folder.create(job, self.redactor, self.offer(job), how)
+            running.no_picture = str(how["why_not"]) if how and how["on_failure"] else ""
             writer = running.output.open(system.open_pipe)
-            own = script_environment(os.environ, folder, vendor_api=self.vendor_api)
+            picture = how and how["on_failure"] and not how["why_not"]
+            by = f"{self.screenshots} {sys.executable}" if picture else ""
+            own = script_environment(os.environ, folder, vendor_api=self.vendor_api, screen=by)
             if self.locked:
                 # What Python keeps beside a script is no part of its lock, and would be run in its place.
                 own["PYTHONPYCACHEPREFIX"] = str(self.jobs_directory.parent / COMPILED_NAME)
@@ -219,18 +230,36 @@ class ScriptWorker:
             raise
         running.tell("started")
 
+    def _screen(self, folder: JobFolder) -> dict[str, object] | None:
+        """Return how a script takes a picture of the screen, and why it cannot where that is known before."""
+        if not self.screenshots:
+            return None
+        if self._no_picture is None:
+            self._no_picture = _no_picture()
+        program = Path(screen.__file__)
+        return {
+            "folder": str(folder.screenshots),
+            "python": sys.executable,
+            "program": str(program),
+            "most": self.screenshots,
+            "on_failure": self.on_failure,
+            "why_not": self._no_picture,
+        }
+
     def _note(self, note: Note) -> None:
         """Write down, for a later life of the robot, which process the script is."""
+        path = self.jobs_directory / RUNNING_NAME
         try:
-            (self.jobs_directory / RUNNING_NAME).write_text(json.dumps(attrs.asdict(note)), encoding="ascii")
+            PATIENCE.until_free(path, lambda: path.write_text(json.dumps(attrs.asdict(note)), encoding="ascii"))
         except OSError as error:
             # Its run token tells it as well.
             self.log("warning", "the script's process could not be written down", error=str(error))
 
     def _noted(self, run_token: str) -> Note:
         """Return what an earlier life has written down of the script with this token."""
+        path = self.jobs_directory / RUNNING_NAME
         try:
-            entry = json.loads((self.jobs_directory / RUNNING_NAME).read_bytes())
+            entry = json.loads(PATIENCE.until_free(path, path.read_bytes))
             if entry["run_token"] == run_token:
                 return Note(run_token, int(entry["pid"]), str(entry["created"]), str(entry.get("group", "")))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -262,6 +291,7 @@ class _Running:
     words: SimpleQueue[tuple[str, str]] = attrs.field(factory=SimpleQueue)
     over: threads.Flag = attrs.field(factory=threads.Flag)
     word: tuple[str, str] | None = None
+    no_picture: str = ""
     given_up: bool = False
     began: bool = False
     withdrawn: bool = False
@@ -407,6 +437,11 @@ class _Running:
         if not self.withdrawn:
             code = self.tree.exit_code
             words = "" if code == 0 else last_words(self.output.last_words(LAST_WORDS_BYTES), LAST_LINES)
+            if pictures := self._pictures():
+                self.log("info", "pictures of the screen were kept", files=pictures)
+                words += f"\npicture of the screen: {pictures[-1]}" if code != 0 else ""
+            if why_not := self._why_no_picture():
+                self.log("info", "no picture of the screen was taken", reason=why_not)
             self.ended(Ending(outcome, reason, code, survivors, self.left, self.folder.output, words))
         self.over.set()
 
@@ -429,6 +464,20 @@ class _Running:
             return "succeeded"
         return "not_started" if self.folder.building.exists() else "failed"
 
+    def _pictures(self) -> tuple[str, ...]:
+        try:
+            return tuple(sorted(map(str, self.folder.screenshots.glob("*.png"))))
+        except OSError:
+            return ()  # none was taken
+
+    def _why_no_picture(self) -> str:
+        if self._outcome() == "failed" and self.no_picture:
+            return self.no_picture
+        try:
+            return (self.folder.screenshots / screen.WHY_NOT_NAME).read_text("utf-8", "replace")
+        except OSError:
+            return ""  # each one was taken, or none was wanted
+
     def _reason(self) -> str:
         code = self.tree.exit_code
         if code == 0:
@@ -438,6 +487,15 @@ class _Running:
         how = system.died_of(code) or f"exit code {code}"
         said = self.folder.told_exception(self.output.redactor) or self.output.last_line()
         return f"{how}: {said}" if said else how
+
+
+def _no_picture() -> str:
+    """Return why no picture of the screen can be taken here, empty where one may be."""
+    from importlib.util import find_spec
+
+    if sys.platform != "win32" and not os.environ.get("DISPLAY"):
+        return screen.WITHOUT_DESKTOP
+    return "" if find_spec("mss") is not None else screen.WITHOUT_LIBRARY
 
 
 def _looks() -> Iterator[None]:

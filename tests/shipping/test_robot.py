@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import subprocess
 import sys
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -50,8 +52,8 @@ def messages(robot: RobotFolder) -> list[str]:
     return [re.sub(r"^\[[-0-9: ]+\] ", "", message) for message in kept]
 
 
-def job_of(robot: RobotFolder, text: str, **settings: Mapping[str, Any]) -> str:
-    robot.settings("", **{name: dict(values) for name, values in settings.items()})
+def job_of(robot: RobotFolder, text: str, **settings: dict[str, Any]) -> str:
+    robot.settings("", **settings)
     return robot.store.enqueue(robot.script("работа", text))
 
 
@@ -68,7 +70,7 @@ def test_a_failed_job_tells_its_traceback_without_being_asked(robot_folder: Robo
     assert "KeyError: 'сумма'" in last.message
     assert last.message.endswith("ValueError: счёт без суммы")
     assert messages(robot)[:-1] == [f"строка {number}" for number in range(30)]
-    assert list((robot.path / "state" / "lines").glob("*")) == []
+    assert not (robot.path / "state" / "lines").exists()
 
 
 def test_a_job_that_could_not_start_says_why(robot_folder: RobotFolder) -> None:
@@ -172,9 +174,10 @@ log.info("три")
     assert not [path for path in (robot.path / "state" / "lines").glob("*.jsonl") if path.stat().st_size]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
 def test_a_full_disk_delays_no_final_status_and_loses_no_line(robot_folder: RobotFolder) -> None:
     """The robot's files may grow no more; the lines arrive from memory, and it is told."""
+    if sys.platform == "win32":
+        pytest.skip("there is no such limit")
     import resource
 
     robot = robot_folder
@@ -210,3 +213,38 @@ def test_lines_of_a_robot_that_is_killed_are_sent_by_the_next_one(robot_folder: 
     *old, last = messages(robot)
     assert old == [f"строка {number}" for number in range(30)]
     assert "the robot ended while the script ran" in last
+
+
+def test_progress_is_in_the_status_and_in_the_log(robot_folder: RobotFolder) -> None:
+    """The first word of it, then one each half minute, and the last; the page has it beside the job."""
+    robot = robot_folder
+    text = """
+from fsm_robot.sdk import progress
+import pathlib, time
+for number in range(1, 8):
+    progress(number, 10, "счета")
+progress(7.5, 10)
+pathlib.Path("started").touch()
+while not pathlib.Path("on").exists():
+    time.sleep(0.05)
+progress(10, 10)
+"""
+    job = job_of(robot, text)
+    process = robot.start()
+    until((robot.path / "scripts" / "started").exists)
+    told = until(lambda: (found := status_of(robot))["progress"] == "7.5 of 10" and found)
+    assert robot.store.job(job).last_message == "1 of 10, счета"
+    with urlopen(f"{robot.server.url}/state.json") as answer:
+        assert json.load(answer)["jobs"][0]["last_message"] == "1 of 10, счета"
+    (robot.path / "scripts" / "on").touch()
+    robot.finish(process)
+
+    assert told["script"] == "работа"
+    assert messages(robot) == ["1 of 10, счета", "10 of 10"]
+
+
+def status_of(robot: RobotFolder) -> dict[str, Any]:
+    command = [sys.executable, "-m", "fsm_robot", "status", str(robot.path), "--json"]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    (found,) = json.loads(done.stdout)
+    return dict(found)
