@@ -81,8 +81,8 @@ def orchestrators_page(folder: Path) -> None:
             for tab in TABS:
                 driver.get("about:blank")  # else only the end of the address changes
                 driver.get(f"{server.url}/#/{tab}")
-                row = (By.CSS_SELECTOR, f"#{tab} tbody tr, #{tab} a")
-                WebDriverWait(driver, 20).until(presence_of_element_located(row))
+                shown = f"return document.querySelector('#{tab} tbody tr, #{tab} a') !== null"
+                WebDriverWait(driver, 20).until(lambda one, shown=shown: one.execute_script(shown))  # type: ignore[misc]
                 driver.save_screenshot(str(PICTURES / f"orchestrator.tab.{tab}.png"))
         finally:
             driver.quit()
