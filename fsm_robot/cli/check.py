@@ -15,6 +15,7 @@ from fsm_robot.engine.machine.definition import Definition, Transition
 from fsm_robot.engine.machine.labels import unlabelled
 from fsm_robot.errors import SettingsError
 from fsm_robot.gateway.tls import context_for
+from fsm_robot.operations import environments
 from fsm_robot.robot import machine as robot_machine
 from fsm_robot.robot import settings as settings_module
 from fsm_robot.robot import wiring
@@ -125,13 +126,28 @@ def _places(settings: Settings) -> list[str]:
         found = interpreter_diagnosis(settings)
         if found.verdict == "wrong":
             problems.append(f"scripts.python: {found.said}; {found.do}")
+    runs = environments.runs(settings)
+    problems += [f"scripts: {text}" for text in environments.problems(runs)]
+    pinned = environments.lock_diagnosis(settings)
+    if pinned.verdict == "wrong":
+        problems.append(f"scripts.locked: {pinned.said}; {pinned.do}")
+    try:
+        profile = wiring.profile_for(settings)
+    except SettingsError as error:
+        problems += error.problems
     if problems:
         raise SettingsError(problems)
     warnings = surroundings.warnings(str(scripts), settings.scripts_python)
+    warnings += [text] if (text := wiring.taking_warning(settings, profile)) else []
+    warnings += [pinned.said] if pinned.verdict == "warning" else []
+    warnings += [
+        f"the environment {told} is not built; `{environments.SYNC}` builds it" for told in environments.missing(runs)
+    ]
     return [
         *(f"warning: {text}" for text in warnings),
         f"orchestrator {settings.orchestrator.url}",
         f"scripts      {scripts}, run by {settings.scripts_python}",
+        *environments.lines(runs),
         f"storage      {storage}",
         f"when idle    {settings.session.when_idle}",
     ]

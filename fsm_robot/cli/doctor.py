@@ -14,7 +14,7 @@ from fsm_robot.cli.run import USUAL_CONFIG, add_config
 from fsm_robot.cli.streams import print_json
 from fsm_robot.engine.clock import SystemClock
 from fsm_robot.errors import RobotError, SettingsError
-from fsm_robot.operations import checks
+from fsm_robot.operations import checks, environments
 from fsm_robot.operations.diagnosis import Diagnosis, report
 from fsm_robot.robot import settings as settings_module
 from fsm_robot.robot import wiring
@@ -23,6 +23,8 @@ from fsm_robot.robot.settings import Settings
 LOCAL_CHECKS: tuple[Callable[[Settings], Diagnosis], ...] = (
     checks.scripts_diagnosis,
     checks.interpreter_diagnosis,
+    environments.diagnosis,
+    environments.lock_diagnosis,
     checks.storage_diagnosis,
     checks.lock_diagnosis,
     checks.session_diagnosis,

@@ -15,13 +15,14 @@ from fsm_robot.cli.streams import complain, tell
 from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import SettingsError
 from fsm_robot.orchestrator.protocol import plain_guid
-from fsm_robot.orchestrator.quirks import CHOICES
+from fsm_robot.orchestrator.quirks import MEANINGS
 
 if TYPE_CHECKING:
     from fsm_robot.gateway.http import HttpGateway
     from fsm_robot.gateway.probe import Finding, Report
 
 NOT_ALLOWED = 2
+LOG_LINES, MOST_LOG_LINES = 130, 1000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ca", metavar="FILE", help="certificates to trust in the place of the system's")
     parser.add_argument("--scheme", choices=["basic", "bearer"], default="basic", help="default: %(default)s")
     parser.add_argument("--yes", action="store_true", help="do not ask before anything is made there")
+    parser.add_argument(
+        "--log-lines",
+        type=int,
+        default=LOG_LINES,
+        metavar="N",
+        help="lines of the log that are sent at once to find a limit; 0: none (default: %(default)s)",
+    )
     parser.add_argument("-o", "--output", metavar="FILE", help="write what was found, such as server.toml")
 
 
@@ -49,17 +57,19 @@ def run(arguments: argparse.Namespace) -> int:
     name = f"fsm-robot-check-{uuid.uuid4().hex[:8]}"
     if arguments.output and Path(arguments.output).is_dir():
         raise SettingsError(f"{arguments.output}: is a folder")
+    if not 0 <= arguments.log_lines <= MOST_LOG_LINES:
+        raise SettingsError(f"--log-lines: must be from 0 to {MOST_LOG_LINES}, not {str(arguments.log_lines)[:20]}")
     tell(f"at {arguments.url} this makes:")
-    for thing in will_make(name):
+    for thing in will_make(name, arguments.log_lines):
         tell(f"  {thing}")
     if not arguments.yes and not _is_allowed():
         complain("nothing was made; --yes allows it without a question")
         return NOT_ALLOWED
 
-    def opened() -> HttpGateway:
+    def opened(who: str = guid) -> HttpGateway:
         return HttpGateway(
             arguments.url,
-            guid,
+            who,
             auth_scheme=arguments.scheme,
             verify=arguments.ca or True,
             redactor=Redactor.for_guid(guid),
@@ -68,7 +78,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     gateway = opened()
     try:
-        report = Probe(gateway, opened, name, arguments.job).run()
+        nobody = lambda: opened("")  # noqa: E731
+        report = Probe(gateway, opened, name, nobody, arguments.job, arguments.log_lines).run()
     finally:
         gateway.close()
     _show(report)
@@ -80,6 +91,10 @@ def run(arguments: argparse.Namespace) -> int:
 def advice(report: Report) -> str:
     """Return how tasks should be taken from this server, as `sdk.take` of robot.toml has it, and why."""
     found = {finding.name: finding.value for finding in report.findings}
+    if found.get("reserves") == "yes":
+        return (
+            'sdk.take = "server" and sdk.take_call = "GET queue/lastTask/{queue}": lastTask keeps a task for who asks'
+        )
     if found.get("add_tag") == "atomic":
         return 'sdk.take = "announce": tags that are added at once are all kept'
     if found.get("job_field") not in (None, "", "none"):
@@ -89,15 +104,11 @@ def advice(report: Report) -> str:
 
 def quirks_of(path: str) -> list[str]:
     """Return the quirks that a file of `probe` holds, as `serve --quirk` takes them. Raises `SettingsError`."""
-    import tomllib
+    from fsm_robot.gateway import profile
 
-    try:
-        found = tomllib.loads(read(path))
-        verbs = {call: ",".join(verbs) for call, verbs in found.get("verbs", {}).items()}
-        quirks = [f"{name}={value}" for name, value in found.get("quirks", {}).items()]
-    except (tomllib.TOMLDecodeError, AttributeError, TypeError) as error:
-        raise SettingsError(f"{path}: is not what `orchestrator probe -o` writes: {error}") from error
-    return [*quirks, *(f"verbs={call}:{verb}" for call, verb in verbs.items())]
+    found = profile.read(Path(path))
+    quirks = [f"{name}={value}" for name, value in found.quirks.items()]
+    return [*quirks, *(f"verbs={call}:{','.join(verbs)}" for call, verbs in found.verbs.items())]
 
 
 def server_toml(url: str, report: Report, at: datetime) -> str:
@@ -105,12 +116,12 @@ def server_toml(url: str, report: Report, at: datetime) -> str:
     lines = ["# What this server does where the vendor leaves it open, found by `fsm-robot orchestrator probe`."]
     lines += [f"url = {json.dumps(url)}", f"probed = {at.isoformat(timespec='seconds').replace('+00:00', 'Z')}", ""]
     known = [finding for finding in report.findings if finding.value]
-    lines += ["[quirks]", *(_line(each) for each in known if each.name in CHOICES), ""]
-    lines += ["[found]", *(_line(each) for each in known if each.name not in CHOICES), ""]
+    lines += ["[quirks]", *(_line(each) for each in known if each.name in MEANINGS), ""]
+    lines += ["[found]", *(_line(each) for each in known if each.name not in MEANINGS), ""]
     lines += ["[verbs]", *(f"{json.dumps(call)} = {json.dumps([verb])}" for call, verb in report.verbs.items())]
     unknown = [finding for finding in report.findings if not finding.value]
     lines += ["", *(f"# {each.name}: not found out: {_one_line(each.note)}" for each in unknown)]
-    lines += ["", f"# in robot.toml: {advice(report)}"]
+    lines += ["", "# in robot.toml: orchestrator.profile names this file", f"# in robot.toml: {advice(report)}"]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -143,7 +154,7 @@ def _is_allowed() -> bool:
 
 def _show(report: Report) -> None:
     rows = [(finding.name, finding.value or "?", finding.note) for finding in report.findings]
-    rows += [(f"verb of {call}", verb, "PUT is not taken") for call, verb in report.verbs.items()]
+    rows += [(f"verb of {call}", verb, "the published one is not taken") for call, verb in report.verbs.items()]
     print_table(("what", "found", "seen"), rows)
     tell(f"in robot.toml: {advice(report)}")
     for thing in report.left:

@@ -115,8 +115,7 @@ def _run(settings: Settings, kind: type | None, log: Log, *, when_idle: str) -> 
     try:
         exit_code = robot.runner.run()
     finally:
-        robot.inbox.close()
-        robot.gateway.close()
+        robot.close()
         over.set()
     with _written_down(log):
         if not robot.callbacks.storage_broken:

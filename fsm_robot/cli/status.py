@@ -55,11 +55,18 @@ def _now(folder: str) -> Now:
         return Now(UNREADABLE, look=(str(error).replace("\n", "; "),))
 
 
-HEADS = ("doing", "for", "pid", "script", "look")
+HEADS = ("doing", "for", "pid", "script", "progress", "look")
 
 
 def _row(now: Now, moment: str) -> tuple[str, ...]:
-    return (now.doing, for_how_long(now.since, moment), str(now.pid or ""), now.script, "; ".join(now.look))
+    return (
+        now.doing,
+        for_how_long(now.since, moment),
+        str(now.pid or ""),
+        now.script,
+        now.progress,
+        "; ".join(now.look),
+    )
 
 
 def _details(now: Now, moment: str) -> list[str]:
@@ -67,6 +74,8 @@ def _details(now: Now, moment: str) -> list[str]:
         "doing": f"{now.doing} for {for_how_long(now.since, moment)}, since {now.since}" if now.since else now.doing,
         "process": f"pid {now.pid}" if now.pid else "does not run",
         "job": f"{now.job}  {now.script}" if now.job else "",
+        "progress": now.progress,
+        "log lines": f"{now.lines_waiting} wait for the orchestrator's log" if now.lines_waiting else "",
         "undelivered": now.undelivered and f"outcome {now.undelivered}, sent again by the next run",
         "last answer": now.last_answer_at and f"{now.last_answer_at}, from the orchestrator",
         "last error": now.last_error,

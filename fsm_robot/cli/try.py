@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not script.exists():
         raise SettingsError(f"{script}: there is no such script")
     settings = _settings(arguments.config)
-    python = arguments.python or (settings.scripts_python if settings else sys.executable)
+    python = arguments.python or (_python(settings, script) if settings else sys.executable)
     data = _data(arguments.data, keep=arguments.keep)
     job = Job(str(uuid.uuid4()), script.stem if script.suffix == ".py" else script.name, "", _documents(arguments.task))
     run_folder = data.path_of_run if data else None
@@ -76,6 +76,16 @@ def _settings(config: str) -> Settings | None:
     if not path.exists():
         return None  # a script can be tried where no robot is
     return settings_module.load(path, need_credential=False)
+
+
+def _python(settings: Settings, script: Path) -> str:
+    """Return the interpreter that the robot would take."""
+    from fsm_robot.robot.wiring import environments_for
+
+    environment = environments_for(settings).of(script)
+    if not environment.python:
+        raise SettingsError(f"the environment {environment.told} is not built: fsm-robot env sync")
+    return environment.python
 
 
 def _data(path: str | None, *, keep: bool) -> Folder | None:
@@ -151,7 +161,7 @@ def _worker(script: Path, python: str, folder: Path, channel: Channel | None, da
             channel.open()
             return channel.address
 
-        data.also_hide = secrets.hide
+        data.also_hide, data.also_clean = secrets.hide, secrets.text
         server = JobServer(listen, lambda _: data, secrets.hide_as_it_is)
         channel.job = server
         offer, withdraw = server.begin, server.end
@@ -219,7 +229,7 @@ def _debugged(script: Path, python: str, job: Job, data: Folder | None) -> str:
     with tempfile.TemporaryDirectory(prefix="fsm-robot-try-") as name:
         folder = JobFolder(Path(name) / "job")
         folder.create(job, Redactor(), None if data is None else {"data": data.path})
-        environment = script_environment(os.environ, folder)
+        environment = script_environment(os.environ, folder, typed=True)
         try:
             process = subprocess.Popen([python, str(script)], env=environment, cwd=script.parent)
         except OSError as error:

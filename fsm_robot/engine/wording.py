@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 # C0 but for tab and line feed, DEL, C1, line and paragraph separators, marks that turn the direction of writing.
 _COMMANDS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -30,3 +30,14 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if close:
         return f"; did you mean {close[0]!r}?"
     return f"; known are {', '.join(names)}" if names and len(names) <= 24 else ""
+
+
+def progress_text(told: Mapping[str, object]) -> str:
+    """Return how far a script says it is: `3 of 10, invoices`; empty where it has said nothing."""
+    done, total = (_number(told.get(name)) for name in ("done", "total"))
+    counted = f"{done or 0} of {total}" if total else done
+    return ", ".join(part for part in (counted, str(told.get("text") or "")) if part)
+
+
+def _number(value: object) -> str:
+    return f"{value:.12g}" if isinstance(value, int | float) else ""

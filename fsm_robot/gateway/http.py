@@ -8,7 +8,7 @@ import warnings
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import BinaryIO, TypeVar
+from typing import IO, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
@@ -42,7 +42,7 @@ class HttpGateway:
 
     Attributes:
         url: Of the orchestrator, with or without a path and a trailing slash.
-        robot_guid: The credential.
+        robot_guid: The credential; empty: none is sent.
         auth_scheme: `basic` or `bearer`.
         verify: True for the system's certificate store, a PEM file, or False.
         timeout_s: Longest wait for the connection, and again for the whole answer.
@@ -63,6 +63,7 @@ class HttpGateway:
     _beats: Adapter | None = attrs.field(default=None, init=False, repr=False)
     _objects: Adapter | None = attrs.field(default=None, init=False, repr=False)
     _files: Adapter | None = attrs.field(default=None, init=False, repr=False)
+    _lines: Adapter | None = attrs.field(default=None, init=False, repr=False)
     _gate: BeatGate | None = attrs.field(default=None, init=False)
     _identity: Identity | None = attrs.field(default=None, init=False)
     _looks: int = attrs.field(default=0, init=False)
@@ -147,20 +148,24 @@ class HttpGateway:
         with self._edge(path, body):
             return self._exchange(self._calls, method, path, body)
 
-    def call(self, method: str, path: str, content: bytes) -> Answer:
+    def call(self, method: str, path: str, content: bytes, *, of_lines: bool = False) -> Answer:
         """Make a call of the object API once, from any thread; return an answer with status 2xx.
 
-        On connections of its own: what a script asks must hold up neither a heartbeat nor the report.
+        On connections of its own: what a script asks must hold up neither a heartbeat nor the report, and lines of
+        a log (`of_lines`) must not hold up what a script asks.
 
         Raises:
             GatewayError: There was no such answer.
         """
         body = FormBody(content)
         with self._edge(path, body):
-            adapter = self._objects = self._objects or self._adapter()
+            if of_lines:
+                adapter = self._lines = self._lines or self._adapter()
+            else:
+                adapter = self._objects = self._objects or self._adapter()
             return self._reading.succeeded(path, self._exchange(adapter, method, path, body))
 
-    def send_file(self, method: str, path: str, file: BinaryIO, fields: Mapping[str, str], name: str) -> Answer:
+    def send_file(self, method: str, path: str, file: IO[bytes], fields: Mapping[str, str], name: str) -> Answer:
         """Send a form with a file in it, once; return an answer with status 2xx. Raises `GatewayError`."""
         boundary = secrets.token_hex(16)
         before = "".join(
@@ -180,7 +185,7 @@ class HttpGateway:
             answer = self._exchange(self._file_adapter, method, path, body, headers=headers, answer_s=FILE_S)
             return self._reading.succeeded(path, answer)
 
-    def fetch_file(self, path: str, sink: BinaryIO) -> tuple[Answer, str]:
+    def fetch_file(self, path: str, sink: IO[bytes]) -> tuple[Answer, str]:
         """Write what an answer holds into `sink`; return the answer without it, and its content type.
 
         Raises `GatewayError`.
@@ -209,7 +214,7 @@ class HttpGateway:
         """See `ports.Gateway.close`."""
         self.end_beats()
         self._calls.close()
-        for adapter in (self._beats, self._objects, self._files):
+        for adapter in (self._beats, self._objects, self._files, self._lines):
             if adapter is not None:
                 adapter.close()
 
@@ -257,7 +262,7 @@ class HttpGateway:
         *,
         headers: Mapping[str, str] | None = None,
         answer_s: float | None = None,
-        sink: BinaryIO | None = None,
+        sink: IO[bytes] | None = None,
     ) -> Answer:
         received = adapter.exchange(
             method, self.url + path, headers or self._headers(), body, self.timeout_s, answer_s=answer_s, sink=sink
@@ -286,8 +291,9 @@ class HttpGateway:
 
     def _headers(self) -> dict[str, str]:
         token = b64encode(self.robot_guid.encode()).decode()  # the bare GUID, without the colon of RFC 7617
+        who = {"Authorization": f"{self.auth_scheme.capitalize()} {token}"} if self.robot_guid else {}
         return {
-            "Authorization": f"{self.auth_scheme.capitalize()} {token}",
+            **who,
             "Content-Type": "application/x-www-form-urlencoded",
             "Accept": "application/json",
             "Accept-Encoding": "identity",

@@ -20,6 +20,8 @@ from fsm_robot.gateway.failures import Answer
 from fsm_robot.gateway.http import HttpGateway
 
 PARALLEL_TAGS = 20
+LOG_LINES = 130
+"""How many lines are sent at once to see whether there is a limit of one or two a second."""
 _FAR = "2999-01-01 00:00:00"
 _CONTENT = b"\x00fsm-robot\xff"
 _ENCODINGS: Mapping[str, Callable[[str], bytes]] = {
@@ -57,12 +59,13 @@ class Report:
     left: list[str]
 
 
-def will_make(name: str) -> list[str]:
+def will_make(name: str, log_lines: int = LOG_LINES) -> list[str]:
     """Return what a probe makes at the server, for people who have to allow it."""
     return [
         f"two queues, {name} and {name}-unique, with up to eight tasks; deleted again",
         f"a folder {name} with a file of {len(_CONTENT)} bytes; deleted again",
-        "three log lines that begin with `fsm-robot probe`; they stay, for no call deletes single lines",
+        f"up to {log_lines + 4} log lines that begin with `fsm-robot probe`; they stay, no call deletes single ones",
+        "one call without a credential, which is refused",
     ]
 
 
@@ -73,6 +76,8 @@ class Probe:
     Attributes:
         gateway: Makes the calls, one at a time.
         another: Opens one more, for calls at the same time.
+        nobody: Opens one that shows no credential.
+        log_lines: How many lines are sent at once, to see whether there is a limit; 0: that is not tried.
         name: What everything that is made is called.
         job: GUID of a job that has ended, for what only a job can show; empty for none.
     """
@@ -80,7 +85,10 @@ class Probe:
     gateway: HttpGateway
     another: Callable[[], HttpGateway]
     name: str
+    nobody: Callable[[], HttpGateway]
     job: str = ""
+    log_lines: int = LOG_LINES
+    _lines_taken: int = attrs.field(default=0, init=False)
     _found: list[Finding] = attrs.field(factory=list, init=False)
     _verbs: dict[str, str] = attrs.field(factory=dict, init=False)
     _made: list[tuple[str, str]] = attrs.field(factory=list, init=False)
@@ -105,7 +113,7 @@ class Probe:
             raise ProbeError(f"{self.gateway.url}: queue/create makes no queue, so nothing can be tried there")
         tries = (
             self._names, self._unknown, self._empty, self._tasks, self._updates, self._tags, self._unique,
-            self._postponed, self._job_field, self._logs, self._file,
+            self._postponed, self._job_field, self._nobody, self._logs, self._file, self._log_limit,
         )  # fmt: skip
         for each in tries:
             try:
@@ -162,13 +170,15 @@ class Probe:
 
     def _tags(self, queue: str) -> None:
         guid = self._task(queue, "tags")
+        self._write("task/addTag", TaskGuid=guid, TagNames="before")
+        verb = self._verbs.get("task/addTag", "PUT")
         barrier = threading.Barrier(PARALLEL_TAGS)
 
         def add(number: int) -> None:
             gateway = self.another()
             try:
                 barrier.wait(30)
-                gateway.look("/api/task/addTag", "PUT", _form({"TaskGuid": guid, "TagNames": f"t{number}"}))
+                gateway.look("/api/task/addTag", verb, _form({"TaskGuid": guid, "TagNames": f"t{number}"}))
             except (GatewayError, threading.BrokenBarrierError):
                 return  # a tag that is not there is seen below
             finally:
@@ -180,10 +190,10 @@ class Probe:
         for thread in threads:
             thread.join()
         tags = str(_row(self._call("GET", f"task/read/{guid}")).get("tags") or "").split(";")
-        kept = len([tag for tag in tags if tag])
+        kept = len([tag for tag in tags if tag and tag != "before"])
         value = "atomic" if kept == PARALLEL_TAGS else "racy" if kept else ""
         self._tell("add_tag", value, f"{kept} of {PARALLEL_TAGS} tags that were added at once are there")
-        answer = self._call("DELETE", "task/removeTag", TaskGuid=guid, TagNames="t0")
+        answer = self._write("task/removeTag", "DELETE", TaskGuid=guid, TagNames="t0")
         self._tell(
             "remove_tag", "works" if answer.is_success else "refused", f"DELETE with a body: HTTP {answer.status}"
         )
@@ -218,21 +228,73 @@ class Probe:
         value = "any" if len(seen) == 2 else seen[0] if seen else "none"
         self._tell("job_field", value, "the spelling at which task/update writes job_id")
 
+    def _nobody(self, queue: str) -> None:
+        gateway = self.nobody()
+        try:
+            answer = gateway.look(f"/api/queue/read/{queue}")
+        finally:
+            gateway.close()
+        value = str(answer.status) if answer.status in (401, 403) else ""
+        self._tell("no_credential", value, f"a call without a credential: HTTP {answer.status}")
+
     def _logs(self, _: str) -> None:
-        answers = {
-            level: self._call("POST", "log/create", message=f"fsm-robot probe {self.name}", level=level)
-            for level in ("Info", "1")
-        }
+        answers = {level: self._line(level=level) for level in ("Info", "1")}
         taken = [level for level, answer in answers.items() if answer.is_success]
         value = "any" if len(taken) == 2 else {"Info": "text", "1": "number"}[taken[0]] if taken else ""
         self._tell("level", value, "levels that log/create takes: " + (", ".join(taken) or "none"))
         if taken:
             self._tell("log_answer", "guid" if _guid(answers[taken[0]]) else "list", answers[taken[0]].shown)
+        self._level_numbers(takes_numbers="1" in taken)
         if not self.job:
             self._tell("log_after_end", "", "needs --job, the GUID of a job that has ended")
             return
-        late = self._call("POST", "log/create", message=f"fsm-robot probe {self.name}", job_guid=self.job)
+        late = self._line(job_guid=self.job)
         self._tell("log_after_end", "take" if late.is_success else "refuse", f"HTTP {late.status}")
+
+    def _level_numbers(self, *, takes_numbers: bool) -> None:
+        """Send the one number that is a harmless level in one of the two orders, and none in the other."""
+        if not takes_numbers:
+            self._tell("level_numbers", "", "log/create takes no numbers")
+            return
+        answer = self._line(level="0", mark=" level 0")
+        shown = [row for row in self._lines() if str(row.get("message")).endswith(" level 0")]
+        level = str(shown[-1].get("level")) if shown else "Debug"
+        value = "info1" if not answer.is_success else "debug0" if level in ("Debug", "0") else ""
+        self._tell("level_numbers", value, f"a line of level 0: HTTP {answer.status}, shown as {level or 'nothing'}")
+
+    def _log_limit(self, _: str) -> None:
+        """Send many lines at once: those of this visit count from its first one, a minute ago at most."""
+        if not self.log_lines:
+            self._tell("log_limit", "", "needs --log-lines, how many may be sent at once")
+            return
+        for number in range(1, self.log_lines + 1):
+            answer = self._line(mark=f" {number}")
+            if answer.status in (429, 503):
+                note = f"line {self._lines_taken + 1} of this visit: HTTP {answer.status}"
+                self._tell("log_limit", f"{self._lines_taken}/min:429", note)
+                return
+            if not answer.is_success:
+                self._tell("log_limit", "", f"log/create: HTTP {answer.status}, {answer.shown}")
+                return
+        kept = len(self._lines())
+        if not kept:
+            self._tell("log_limit", "", f"{self._lines_taken} lines were taken, and log/list does not show them")
+        elif kept < self._lines_taken:
+            self._tell("log_limit", f"{kept}/min:drop", f"{self._lines_taken} lines were taken, log/list shows {kept}")
+        else:
+            self._tell("log_limit", "off", f"{kept} lines at once are all there")
+
+    def _line(self, mark: str = "", **fields: object) -> Answer:
+        answer = self._call("POST", "log/create", message=f"fsm-robot probe {self.name}{mark}", **fields)
+        self._lines_taken += answer.is_success
+        return answer
+
+    def _lines(self) -> list[dict[str, Any]]:
+        """Return the lines of this visit that the server shows."""
+        document = _document(self._call("POST", "log/list"))
+        rows = [row for row in document if isinstance(row, dict)] if isinstance(document, list) else []
+        lowered = [{key.lower(): value for key, value in row.items()} for row in rows]
+        return [row for row in lowered if self.name in str(row.get("message"))]
 
     def _file(self, _: str) -> None:
         folder = self._create("folders", Name=self.name)
@@ -269,11 +331,15 @@ class Probe:
             if not answer.is_success:
                 self._left.append(f"{family} {name}")
 
-    def _write(self, call: str, **fields: object) -> None:
-        """Write with PUT as published, or with POST where the server does not take PUT."""
-        answer = self._call(self._verbs.get(call, "PUT"), call, **fields)
-        if answer.verb_unknown and call not in self._verbs and self._call("POST", call, **fields).is_success:
-            self._verbs[call] = "POST"
+    def _write(self, call: str, usual: str = "PUT", /, **fields: object) -> Answer:
+        """Write with the published verb, or with POST where the server does not take that."""
+        answer = self._call(self._verbs.get(call, usual), call, **fields)
+        if answer.verb_unknown and call not in self._verbs:
+            second = self._call("POST", call, **fields)
+            if second.is_success:
+                self._verbs[call] = "POST"
+                return second
+        return answer
 
     def _call(self, verb: str, call: str, **fields: object) -> Answer:
         answer = self.gateway.look(f"/api/{call}", verb, _form(fields) if fields else b"")

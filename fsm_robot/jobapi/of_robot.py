@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, tzinfo
 from pathlib import Path
@@ -11,13 +13,16 @@ from typing import TYPE_CHECKING
 import attrs
 
 from fsm_robot.engine.redact import Secrets
-from fsm_robot.robot.ports import Job
+from fsm_robot.jobapi.lines import Lines
+from fsm_robot.robot.ports import Ending, Job
+from fsm_robot.shipping.spool import is_there
 
 if TYPE_CHECKING:
     from fsm_robot.jobapi.hands import Hands
     from fsm_robot.jobapi.operations import Operations
     from fsm_robot.jobapi.ports import Objects
     from fsm_robot.jobapi.server import JobServer
+    from fsm_robot.shipping.shipper import Shipper
 
 LEDGER_NAME = "tasks.jsonl"
 RECOVERING_S = 10.0
@@ -25,6 +30,31 @@ RECOVERING_S = 10.0
 HURRY_S = 0.0
 DRAINED_S = 1.0
 """How long it may take to read what a script has sent before it ended: it is in the system's memory."""
+
+
+@attrs.frozen
+class Shipping:
+    """How lines are sent to the orchestrator's log.
+
+    Attributes:
+        folder: Where those are that wait.
+        least: Level of the least line of a script that is sent.
+        level_numbers: See `shipping.line.LEVEL_NUMBERS`.
+        output: Whether what scripts print is sent, too.
+        per_s: Messages a second.
+        room_bytes: How much may wait.
+        exit_s: How long a robot that leaves goes on sending.
+        zone: That of the server.
+    """
+
+    folder: Path
+    least: str = "INFO"
+    level_numbers: str = ""
+    output: bool = False
+    per_s: float = 5.0
+    room_bytes: int = 16 << 20
+    exit_s: float = 10.0
+    zone: tzinfo | None = UTC
 
 
 @attrs.define(eq=False, repr=False)
@@ -44,6 +74,7 @@ class ScriptsOfRobot:
         take: The same.
         patience_s: The same.
         settle_s: How long the end of a job waits for its tasks and lines.
+        shipping: What is sent of a job to the orchestrator's log, None: nothing.
     """
 
     jobs_directory: Path
@@ -58,9 +89,15 @@ class ScriptsOfRobot:
     take: str = "announce"
     patience_s: float = 120.0
     settle_s: float = 5.0
+    shipping: Shipping | None = None
+    _contact: bool = False
+    _server_objects: Objects | None = None
+    _shipper: Shipper | None = None
+    _lines_now: Lines | None = None
     _server: JobServer | None = None
     _hands: Hands | None = None
     _made: Operations | None = None
+    _making: threading.Lock = attrs.field(factory=threading.Lock)
 
     # ---- for the worker
 
@@ -94,18 +131,56 @@ class ScriptsOfRobot:
 
         self._in_hand().settle(LOST, RECOVERING_S)
 
-    def job_ended(self, outcome: str, *, in_a_hurry: bool) -> None:
-        """See `robot.ports.Tasks.job_ended`."""
-        within_s = HURRY_S if in_a_hurry else self.settle_s
-        if self._server is not None:
-            self.drained(min(within_s, DRAINED_S))
-        operations = self._made
-        if operations is None:
-            return
-        from fsm_robot.jobapi.hands import LEFT, STOPPED
+    def job_ended(self, job: Job, outcome: str, ending: Ending | None, *, in_a_hurry: bool) -> None:
+        """See `robot.ports.Tasks.job_ended`.
 
-        comment = STOPPED if outcome in ("stopped", "stop_ran_out", "aborted") else LEFT
-        operations.wind_up(comment, within_s)
+        Tasks get their end while lines are on their way: both have threads of their own.
+        """
+        deadline_s = time.monotonic() + (HURRY_S if in_a_hurry else self.settle_s)
+        if self._server is not None:
+            self.drained(min(_left_s(deadline_s), DRAINED_S))
+        if self._made is not None:
+            self._made.tell_progress()
+        self._lines(job).add_ending(outcome, ending)
+        if self._made is not None:
+            from fsm_robot.jobapi.hands import LEFT, STOPPED
+
+            comment = STOPPED if outcome in ("stopped", "stop_ran_out", "aborted") else LEFT
+            self._made.wind_up(comment, _left_s(deadline_s))
+        else:
+            self._lines(job).flush(_left_s(deadline_s))
+
+    def announced(self) -> None:
+        """See `robot.ports.Tasks.announced`; there are lines of an earlier life, or of this one."""
+        self.contact_made()
+        if self.shipping is not None and (self._shipper is not None or is_there(self.shipping.folder)):
+            self._ship().begin()
+
+    def contact_made(self) -> None:
+        """Let lines be sent at once, when there are any."""
+        self._contact = True
+
+    def leaving(self, *, in_a_hurry: bool) -> None:
+        """See `robot.ports.Tasks.leaving`."""
+        if self._shipper is not None and self.shipping is not None and not in_a_hurry:
+            self._shipper.flush(self.shipping.exit_s)
+
+    def close(self) -> None:
+        """Stop sending lines; what is left is for the next run."""
+        if self._shipper is not None:
+            self._shipper.close(0)
+
+    def printed(self, job: Job) -> Callable[[str], None] | None:
+        """Return what takes each line that the script of a job prints, None where nobody wants them."""
+        if self.shipping is None or not self.shipping.output:
+            return None
+        lines = self._lines(job)
+        return lambda text: lines.add("INFO", text)
+
+    @property
+    def lines_waiting(self) -> int:
+        """How many lines for the orchestrator's log wait."""
+        return 0 if self._shipper is None else self._shipper.waiting
 
     @property
     def progress(self) -> Mapping[str, object]:
@@ -115,19 +190,16 @@ class ScriptsOfRobot:
     # ---- made late
 
     def _operations(self, job: Job) -> Operations:
-        from fsm_robot.jobapi.lines import Lines
         from fsm_robot.jobapi.operations import Operations
 
         hands = self._in_hand()
         hands.begin(job)
-        about = {"robot_guid": self.robot_guid, "process_version_guid": job.process_version_guid, "job_guid": job.guid}
-        named = {name: value for name, value in about.items() if value}
         self._made = Operations(
             job=job,
             objects=hands.objects,
             hands=hands,
             secrets=self.secrets,
-            lines=Lines(lambda level, message: hands.objects.log(level, message, **named), self.log),
+            lines=self._lines(job),
             allow=self.allow,
             take=self.take,
             patience_s=self.patience_s,
@@ -140,8 +212,46 @@ class ScriptsOfRobot:
             from fsm_robot.jobapi.hands import Hands
             from fsm_robot.jobapi.ledger import TaskLedger
 
-            self._hands = Hands(self.objects(), TaskLedger(self.jobs_directory / LEDGER_NAME), self.log)
+            self._hands = Hands(self._orchestrator(), TaskLedger(self.jobs_directory / LEDGER_NAME), self.log)
         return self._hands
+
+    def _orchestrator(self) -> Objects:
+        if self._server_objects is None:
+            self._server_objects = self.objects()
+        return self._server_objects
+
+    def _lines(self, job: Job) -> Lines:
+        if self._lines_now is None or self._lines_now.job is not job:
+            how = self.shipping
+            self._lines_now = Lines(job, None) if how is None else Lines(job, self._ship, how.least)
+        return self._lines_now
+
+    def _ship(self) -> Shipper:
+        with self._making:
+            if self._shipper is None and self.shipping is not None:
+                from fsm_robot.shipping.shipper import Shipper
+                from fsm_robot.shipping.spool import Spool
+
+                how = self.shipping
+                self._shipper = Shipper(
+                    Spool(how.folder), self._send_line, self.log, self.secrets.text, how.per_s, how.room_bytes, how.zone
+                )
+                if self._contact:
+                    self._shipper.begin()
+            assert self._shipper is not None, "asked for where lines are sent only"
+            return self._shipper
+
+    def _send_line(self, level: str, message: str, job: str, version: str) -> None:
+        from fsm_robot.shipping.line import LEVEL_NUMBERS
+
+        numbers = LEVEL_NUMBERS[self.shipping.level_numbers if self.shipping else ""]
+        about = {"robot_guid": self.robot_guid, "process_version_guid": version, "job_guid": job}
+        named = {name: value for name, value in about.items() if value}
+        self._orchestrator().log(numbers.get(level, level), message, **named)
+
+
+def _left_s(deadline_s: float) -> float:
+    return max(0.0, deadline_s - time.monotonic())
 
 
 def zone_of(server_time: str) -> tzinfo | None:

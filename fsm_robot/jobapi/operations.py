@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 import attrs
 
 from fsm_robot.engine.redact import SHORTEST_SECRET, Secrets
+from fsm_robot.engine.wording import progress_text
 from fsm_robot.errors import GatewayError, JournalError
 from fsm_robot.gateway.object_rows import TaskRead
 from fsm_robot.jobapi import taking
@@ -38,8 +39,12 @@ NOT_ACTED = ("no_connection", "throttled")
 PASSING = (*NOT_ACTED, "no_answer", "server_error", "garbled")
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 15.0
 LARGEST_LIST = 1000
+WAYS = {
+    "announce": taking.announced, "verify": taking.verified, "naive": taking.naive, "server": taking.served,
+}  # fmt: skip
 NEW, IN_PROGRESS, POSTPONED = 0, 1, 5
 STOP_JOB = 6
+PROGRESS_EVERY_S = 30.0
 SAME_MOMENT_S = 2.0
 """Rows and answers tell whole seconds."""
 
@@ -68,7 +73,7 @@ class Operations:
         secrets: Learns each password before the script has it.
         lines: Takes lines for the orchestrator's log.
         allow: What a script may ask for, such as `queue:*` and `asset:ERP*`; `*` is everything.
-        take: How a task is taken: `announce`, `verify` or `naive`.
+        take: How a task is taken: `announce`, `verify`, `naive` or `server`.
         patience_s: How long a call goes on that fails for a passing reason.
         log: Writes a line of the robot's own log.
         clock: Seconds that never go back.
@@ -89,6 +94,8 @@ class Operations:
     fraction: Callable[[], float] = random.random
     progress: Mapping[str, object] = attrs.field(factory=dict)
     over: Over = attrs.field(factory=threading.Event)
+    _progress_told: str = ""
+    _progress_due_s: float = 0.0
     _taking: threading.Lock = attrs.field(factory=threading.Lock)
 
     # ---- the two ways in
@@ -132,11 +139,12 @@ class Operations:
             is_ours=self.hands.is_ours,
             mark=lambda now_s: taking.mark_of(self.job.guid, f"{int(self.fraction() * 65536):04x}", now_s),
         )
-        way = {"announce": taking.announced, "verify": taking.verified, "naive": taking.naive}[self.take]
+        if self.take == "server" and filters:
+            raise RefusedError('tasks are not filtered where the orchestrator takes them (`[sdk] take = "server"`)')
         # Two threads of one script must not compete with each other.
         with self._taking:
             try:
-                row = self._played(way(want), queue, filters)
+                row = self._played(WAYS[self.take](want), queue, filters)
             except taking.CrowdedError:
                 raise UnavailableError(
                     f"others take from {queue} at the same time, and were there in each of {taking.MOST_ROUNDS} rounds"
@@ -169,10 +177,8 @@ class Operations:
     def _step(self, step: taking.Step, queue: str, filters: Mapping[str, object]) -> object:
         guid = step.task
         match step.name:
-            case "last_task":
-                return self._asked(lambda: self.objects.last_task(queue), f"the queue {queue}")
-            case "tasks":
-                return self._asked(lambda: self.objects.tasks(queue, {**filters, "status": NEW}), f"the queue {queue}")
+            case "take" | "last_task" | "tasks":
+                return self._candidates(step.name, queue, filters)
             case "read":
                 return self._asked(lambda: self.objects.task(guid), f"task {guid}")
             case "add_tag":
@@ -195,6 +201,15 @@ class Operations:
             case _:
                 raise AssertionError(step)
         return None
+
+    def _candidates(self, name: str, queue: str, filters: Mapping[str, object]) -> object:
+        what = f"the queue {queue}"
+        if name == "take":
+            # Asked again it might take a second one: after a lost answer somebody has to look.
+            return self._asked(lambda: self.objects.take(queue, self.job.guid), what, kinds=NOT_ACTED)
+        if name == "last_task":
+            return self._asked(lambda: self.objects.last_task(queue), what)
+        return self._asked(lambda: self.objects.tasks(queue, {**filters, "status": NEW}), what)
 
     def _task_end(
         self,
@@ -417,11 +432,20 @@ class Operations:
     def _log(self, level: str, message: str, **record: object) -> None:
         fields, lost = record.get("fields"), record.get("lost")
         beside = "".join(f" {name}={value}" for name, value in fields.items()) if isinstance(fields, dict) else ""
-        text = self.secrets.text(f"{message}{beside}")
-        self.lines.add(str(level), text, lost=lost if isinstance(lost, int) else 0)
+        text, said_at = self.secrets.text(f"{message}{beside}"), str(record.get("time") or "")
+        self.lines.add(str(level), text, lost=lost if isinstance(lost, int) else 0, time=said_at)
 
     def _progress(self, done: object, total: object, text: str) -> None:
         self.progress = {"done": done, "total": total, "text": self.secrets.text(str(text))}
+        if self.clock() >= self._progress_due_s:
+            self.tell_progress()
+
+    def tell_progress(self) -> None:
+        """Let the orchestrator's log have the progress, unless it has this one."""
+        told = progress_text(self.progress)
+        if told and told != self._progress_told:
+            self._progress_told, self._progress_due_s = told, self.clock() + PROGRESS_EVERY_S
+            self.lines.add("INFO", told)
 
     def _hidden(self, text: str) -> None:
         self._hide(text, "a text that the script wants hidden")

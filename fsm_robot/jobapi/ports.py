@@ -20,6 +20,9 @@ class Objects(Protocol):
 
     server_time: datetime | None
 
+    def take(self, queue: str, job_guid: str) -> TaskRead | None:
+        """Have the server give a task to a job, by a call of its own, or None."""
+
     def last_task(self, queue: str) -> TaskRead | None:
         """Return the New task whose turn it is, or None; nothing is reserved."""
 

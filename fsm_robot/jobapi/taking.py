@@ -37,9 +37,9 @@ class Step:
     """What the taker wants done next; its result is sent back.
 
     Attributes:
-        name: `last_task` and `tasks` give candidates, `read` a task; `add_tag`, `remove_tag` and `update` write;
-            `trying`, `taken` and `dropped` go into the ledger; `pause` waits; `now` gives the time of the server in
-            seconds; `clock` gives that of this machine, which never goes back.
+        name: `last_task` and `tasks` give candidates, `read` a task; `add_tag`, `remove_tag` and `update` write; `take`
+            has the server take one; `trying`, `taken` and `dropped` go into the ledger; `pause` waits; `now` gives the
+            time of the server in seconds; `clock` gives that of this machine, which never goes back.
     """
 
     name: str
@@ -133,6 +133,23 @@ def naive(want: Want) -> Taking:
     yield Step("update", candidate["guid"])
     yield Step("taken", candidate["guid"])
     return {**candidate, "status": IN_PROGRESS}
+
+
+def served(want: Want) -> Taking:
+    """Let the server take one by its own call. It is written down after that: only the server knows which it is."""
+    row: TaskRead | None = yield Step("take")
+    if row is None:
+        return None
+    guid = row["guid"]
+    yield Step("trying", guid)
+    if row["status"] == NEW:
+        yield Step("update", guid)
+    again = yield Step("read", guid)
+    if again is not None and want.is_ours(again) is False:
+        yield Step("dropped", guid)
+        raise CrowdedError
+    yield Step("taken", guid)
+    return {**row, "status": IN_PROGRESS}
 
 
 def verified(want: Want) -> Taking:

@@ -10,6 +10,7 @@ import attrs
 from fsm_robot.engine.journal.crash import crash_in
 from fsm_robot.engine.journal.record import Record, steps_in
 from fsm_robot.engine.machine.core import Step
+from fsm_robot.engine.wording import progress_text
 from fsm_robot.robot.ports import Unsettled
 from fsm_robot.robot.unsettled import unsettled_in
 
@@ -31,7 +32,8 @@ class Seen:
         wrong: What is wrong behind them.
         unsettled: The job whose final status was not delivered, from all journals.
         last_trouble: The last warning or error of robot.log.
-        said: What the robot itself says it does: `state`, `job`, `script`; empty where it does not run, or not listen.
+        said: What the robot itself says it does: `state`, `job`, `script`, `progress`, `lines_waiting`; empty where it
+            does not run, or not listen.
         silent: Why it says nothing though it listens.
     """
 
@@ -55,6 +57,8 @@ class Now:
         pid: Its process, None where it does not run.
         job: The job in hand, or the one that is not settled; empty where there is none.
         script: What that job runs.
+        progress: How far the script says it is.
+        lines_waiting: How many lines wait for the orchestrator's log.
         exit_code: How the last run ended; None while one runs, and where it died.
         last_answer_at: When the orchestrator last answered anything that the journal keeps. Heartbeats of a running
             script are not kept; that they fail stands in robot.log.
@@ -70,6 +74,8 @@ class Now:
     pid: int | None = None
     job: str = ""
     script: str = ""
+    progress: str = ""
+    lines_waiting: int = 0
     exit_code: int | None = None
     last_answer_at: str = ""
     last_error: str = ""
@@ -97,6 +103,8 @@ def now_from(seen: Seen) -> Now:
         pid=seen.pid,
         job=str(said.get("job") or (job.job_guid if job else "")),
         script=str(said.get("script") or (job.script_name if job else "")),
+        progress=progress_text(told) if isinstance(told := said.get("progress"), Mapping) else "",
+        lines_waiting=waiting if isinstance(waiting := said.get("lines_waiting"), int) else 0,
         exit_code=exit_code,
         last_answer_at=next((step.at for step in reversed(steps) if step.event.name in ANSWERS), ""),
         last_error=crash or next((text for step in reversed(steps) if (text := _error(step))), ""),

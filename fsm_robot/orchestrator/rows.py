@@ -112,6 +112,7 @@ class JobRow:
             "started_at": iso(self.started_at),
             "finished_at": iso(self.finished_at),
             "source": self.source,
+            "last_message": self.last_message,
         }
 
 

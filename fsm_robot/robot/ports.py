@@ -88,6 +88,7 @@ class Ending:
         survivors: Processes that were still there after the kill, as "pid 12 (name)".
         leftovers: Processes that the script left running and that were ended, same form.
         output_path: The job's own log file, or None where nothing was started.
+        last_words: The traceback that a failed script has printed, or else its last lines; without secrets.
     """
 
     outcome: str
@@ -96,6 +97,7 @@ class Ending:
     survivors: tuple[str, ...] = ()
     leftovers: tuple[str, ...] = ()
     output_path: Path | None = None
+    last_words: str = attrs.field(default="", repr=False)
 
 
 class Worker(Protocol):
@@ -186,8 +188,17 @@ class Tasks(Protocol):
     def settle_left(self) -> None:
         """Give the tasks that an earlier life left open their end, as far as that is possible at once."""
 
-    def job_ended(self, outcome: str, *, in_a_hurry: bool) -> None:
-        """Give the tasks that the script left open their end, and send its lines; in a hurry nothing is waited for."""
+    def job_ended(self, job: Job, outcome: str, ending: Ending | None, *, in_a_hurry: bool) -> None:
+        """Give the tasks that the script left open their end, and send its lines and how it ended.
+
+        That takes a few seconds at most; in a hurry nothing is waited for.
+        """
+
+    def announced(self) -> None:
+        """Send lines from now on, also those of an earlier life: the orchestrator has answered this one."""
+
+    def leaving(self, *, in_a_hurry: bool) -> None:
+        """Send what lines can be sent before the session ends; in a hurry nothing is waited for."""
 
 
 class JobIndex(Protocol):

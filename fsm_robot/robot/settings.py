@@ -19,6 +19,7 @@ import attrs
 from fsm_robot.engine.wording import did_you_mean
 from fsm_robot.errors import SettingsError
 from fsm_robot.robot.setting_kinds import BY_DEFAULT, FLAG_OR_PATH, Kind
+from fsm_robot.system.held import PATIENCE
 
 ENVIRONMENT_PREFIX = "FSM_ROBOT_"
 OWN_SECTION = "my"
@@ -92,6 +93,13 @@ def _path(value: bool | str) -> str | None:
     return None
 
 
+def _call(value: str) -> str | None:
+    word = r"[A-Za-z0-9_]+=[A-Za-z0-9_{}.:-]*"
+    if value and not re.fullmatch(rf"(GET|POST|PUT|DELETE) [A-Za-z]+(/[A-Za-z{{}}]+)+( {word})*", value):
+        return f"must be VERB PATH FIELD=VALUE …, such as 'PUT queue/take/{{queue}} job_guid={{job}}', not {value!r}"
+    return None
+
+
 def _readable(value: str) -> str | None:
     """Say what a text must not hold anywhere: what no file name, address or word has."""
     if value.isprintable():
@@ -131,6 +139,11 @@ class OrchestratorSettings:
         True, "true: the system's certificate store; false: no check; or a PEM file", _path, FLAG_OR_PATH
     )
     timeout_s: float = _key(30.0, "longest wait for an answer", _between(0.1, 600))
+    profile: str = _key(
+        "",
+        "what `fsm-robot orchestrator probe -o server.toml` has found out about this server, such as server.toml",
+        _path,
+    )
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -152,6 +165,16 @@ class ScriptsSettings:
 
     directory: str = _key("scripts", "folder of the scripts, relative to robot.toml", _path)
     python: str = _key("", "interpreter for the scripts, a path or a name on PATH; empty: the robot's own", _path)
+    environments: str = _key(
+        "found",
+        "found: a .venv beside a script or above it runs it; built: one is made from its lock file, too; off: neither",
+        _one_of("found", "built", "off"),
+    )
+    environments_unpinned: bool = _key(False, "build from a requirements file without hashes, too")
+    environments_build_s: float = _key(
+        600.0, "how long a job may build its environment; 0: only `fsm-robot env sync` builds", _between(0, 86400)
+    )
+    locked: bool = _key(False, "run scripts only as `fsm-robot scripts lock` has written them down")
     stop_grace_s: float = _key(60.0, "time a script gets to leave after a polite stop", _between(0, 86400))
     keep_job_files: bool = _key(False, "keep the job's JSON file after the job, for debugging")
     legacy_argument: bool = _key(False, "pass processVersionGUID|jobGUID||settings.txt, as the vendor's framework does")
@@ -201,8 +224,14 @@ class SdkSettings:
     take: str = _key(
         "announce",
         "how a task is taken: announce (by a tag, safe among robots that do so), verify (read back, for fast servers),"
-        " naive (for a queue of one robot)",
-        _one_of("announce", "verify", "naive"),
+        " naive (for a queue of one robot), server (by a call of the Orchestrator's own, take_call)",
+        _one_of("announce", "verify", "naive", "server"),
+    )
+    take_call: str = _key(
+        "",
+        "for take = server: verb, path and fields, with {queue} and {job}, such as"
+        " PUT queue/take/{queue} job_guid={job}; GET queue/lastTask/{queue} where that reserves",
+        _call,
     )
     patience_s: float = _key(
         120.0, "how long a question to the Orchestrator is repeated that fails for a passing reason", _between(0, 3600)
@@ -213,6 +242,42 @@ class SdkSettings:
         "how long the final status waits for open tasks and lines of the log; never after an abort",
         _between(0, 60),
     )
+
+
+@attrs.frozen(eq=False, repr=False)
+class LogShippingSettings:
+    """`[log_shipping]`: what the Orchestrator's log gets of a job."""
+
+    send: str = _key(
+        "records",
+        "records: what scripts log, and how a job ended unless well, with its traceback; output: also what they print;"
+        " none: nothing",
+        _one_of("records", "output", "none"),
+    )
+    level: str = _key(
+        "INFO", "least level of what scripts log", _one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+    )
+    level_numbers: str = _key(
+        "",
+        "for a server that takes numbers of levels: debug0 (Debug 0 up to Critical 5) or info1 (Info 1, Critical 2,"
+        " Error 3, Warning 4, Debug 5); empty: it takes words",
+        _one_of("", "debug0", "info1"),
+    )
+    per_s: float = _key(5.0, "messages a second, after the first twenty", _between(0.1, 1000))
+    spool_mib: float = _key(16.0, "most that waits to be sent, in memory and on disk", _between(0.1, 1024))
+    exit_flush_s: float = _key(
+        10.0,
+        "how long a robot without a job goes on sending before it leaves, while the server takes it",
+        _between(0, 600),
+    )
+
+
+@attrs.frozen(eq=False, repr=False)
+class ScreenshotsSettings:
+    """`[screenshots]`: pictures of the screen, which need the package mss and a desktop."""
+
+    on_failure: bool = _key(True, "take one when a script or a task fails, into the folder of the job")
+    keep: int = _key(20, "most that a job may have; 0 takes none", _whole_between(0, 1000))
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -240,6 +305,8 @@ class Settings:
     session: SessionSettings = SessionSettings()
     storage: StorageSettings = StorageSettings()
     sdk: SdkSettings = SdkSettings()
+    log_shipping: LogShippingSettings = LogShippingSettings()
+    screenshots: ScreenshotsSettings = ScreenshotsSettings()
     logging: LoggingSettings = LoggingSettings()
     machine: MachineSettings = MachineSettings()
     my: Mapping[str, Any] = attrs.field(factory=dict)
@@ -279,6 +346,8 @@ SECTIONS: Mapping[str, type] = {
     "session": SessionSettings,
     "storage": StorageSettings,
     "sdk": SdkSettings,
+    "log_shipping": LogShippingSettings,
+    "screenshots": ScreenshotsSettings,
     "logging": LoggingSettings,
     "machine": MachineSettings,
 }
@@ -332,7 +401,7 @@ def check_text(
 
 def _read(path: Path) -> str:
     try:
-        data = path.read_bytes()
+        data = PATIENCE.until_free(path, path.read_bytes)
     except FileNotFoundError:
         raise SettingsError(f"{path}: there is no such file; `fsm-robot init` writes one") from None
     except OSError as error:

@@ -37,11 +37,14 @@ from fsm_robot.robot.settings import Settings, times
 if TYPE_CHECKING:
     from fsm_robot.engine.robot import Robot as OwnRobot
     from fsm_robot.gateway.objects import ObjectGateway
-    from fsm_robot.jobapi.of_robot import ScriptsOfRobot
+    from fsm_robot.gateway.profile import Profile
+    from fsm_robot.jobapi.of_robot import ScriptsOfRobot, Shipping
+    from fsm_robot.worker.environments import Environments
     from fsm_robot.worker.supervisor import ScriptWorker
 
 SHORTEST_USUAL_INTERVAL_S = 10.0
 TASKS_NAME = "tasks.jsonl"
+LINES_NAME = "lines"
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -53,6 +56,13 @@ class Robot:
     inbox: QueueInbox
     gateway: Gateway
     journal: JournalFile
+    scripts: _LateScripts
+
+    def close(self) -> None:
+        """Stop what still talks to the orchestrator."""
+        self.inbox.close()
+        self.scripts.close()
+        self.gateway.close()
 
 
 def callbacks_class(settings: Settings) -> type:
@@ -153,7 +163,7 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
     earlier = cache(lambda: tuple(journal_names(directory)))
     inbox, journal = QueueInbox(), _journal(settings, definition, earlier, secrets)
     gateway = gateway_for(settings, secrets, log.warning)
-    scripts = _scripts(settings, gateway, secrets, log) if settings.sdk.enabled else None
+    scripts = _scripts(settings, gateway, secrets, log)
     ports = _ports(settings, inbox, journal, log, when_idle, gateway=gateway, redactor=secrets, scripts=scripts)
     if settings.heartbeat.interval_s < SHORTEST_USUAL_INTERVAL_S:
         log.warning(
@@ -163,10 +173,9 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
     machine = RobotMachine(definition)
     asked = Asked(definition, inbox, lambda: _now(runner, scripts))
     channel = Channel(settings.storage_directory, asked, log.warning, asked.end)
-    if scripts is not None:
-        scripts.channel = channel
+    scripts.channel = channel
     runner = assemble(machine, kind, ports, options, channel)
-    return Robot(runner, runner.callbacks, inbox, gateway, journal)
+    return Robot(runner, runner.callbacks, inbox, gateway, journal, scripts)
 
 
 def _journal(
@@ -192,7 +201,7 @@ def _ports(
     *,
     gateway: HttpGateway,
     redactor: Redactor,
-    scripts: _LateScripts | None,
+    scripts: _LateScripts,
 ) -> Ports:
     worker = _LateWorker(settings, redactor, log, scripts)
     directory = settings.storage_directory / "journal"
@@ -234,16 +243,16 @@ def _times_in(my: object) -> dict[str, float]:
     return times_in(my)
 
 
-def _now(runner: Runner[Callbacks], scripts: _LateScripts | None) -> dict[str, object]:
+def _now(runner: Runner[Callbacks], scripts: _LateScripts) -> dict[str, object]:
     """Return what a robot of jobs does at this moment."""
-    progress = {"progress": dict(scripts.progress)} if scripts is not None and scripts.progress else {}
+    beside = {"progress": dict(scripts.progress), "lines_waiting": scripts.lines_waiting}
     state, job = runner.machine.state, runner.callbacks.job
     in_hand = job is not None and state not in ("Recovering", "Ready", "Consuming")
     return {
         "state": state,
         "job": job.guid if job and in_hand else "",
         "script": job.script_name if job and in_hand else "",
-        **progress,
+        **{name: value for name, value in beside.items() if value},
     }
 
 
@@ -303,12 +312,46 @@ class _Past:
             JobFolder(self.directory.parent / "jobs" / folder_name(job_guid)).clear(keep_job_file=False)
 
 
+def profile_for(settings: Settings) -> Profile | None:
+    """Return what is known of the server, None where no file is named. Raises `SettingsError`."""
+    if settings.sdk.take == "server" and not settings.sdk.take_call:
+        raise SettingsError(
+            'sdk.take_call: is missing; with sdk.take = "server" it says by which call the Orchestrator gives a task'
+        )
+    if not settings.orchestrator.profile:
+        return None
+    from fsm_robot.gateway import profile
+
+    try:
+        return profile.read(settings.path(settings.orchestrator.profile))
+    except SettingsError as error:
+        raise SettingsError(f"orchestrator.profile: {error}") from error
+
+
+def taking_warning(settings: Settings, profile: Profile | None) -> str:
+    """Return why tasks should not be taken as the settings say; empty where nothing speaks against it."""
+    if settings.sdk.take == "announce" and profile is not None and profile["add_tag"] == "racy":
+        return (
+            'sdk.take = "announce" is not safe among several robots here: this server loses tags added at once;'
+            f" the end of {settings.orchestrator.profile} tells what is"
+        )
+    return ""
+
+
 def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: Log) -> _LateScripts:
+    # Read now: a file that is wrong stops the start, and not a script in the night.
+    profile = profile_for(settings)
+    if warning := taking_warning(settings, profile):
+        log.warning(warning)
+
     def objects() -> ObjectGateway:
         from fsm_robot.gateway.objects import ObjectGateway
+        from fsm_robot.gateway.profile import Profile
         from fsm_robot.jobapi.of_robot import zone_of
 
-        return ObjectGateway(gateway, zone_of(settings.sdk.server_time))
+        return ObjectGateway(
+            gateway, zone_of(settings.sdk.server_time), profile=profile or Profile(), take_call=settings.sdk.take_call
+        )
 
     def made(late: _LateScripts) -> ScriptsOfRobot:
         from fsm_robot.jobapi.of_robot import ScriptsOfRobot
@@ -326,9 +369,34 @@ def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: L
             take=settings.sdk.take,
             patience_s=settings.sdk.patience_s,
             settle_s=settings.sdk.settle_s,
+            shipping=_shipping(settings),
         )
 
-    return _LateScripts(settings.storage_directory / "jobs" / TASKS_NAME, made)
+    return _LateScripts(
+        settings.storage_directory / "jobs" / TASKS_NAME,
+        settings.storage_directory / LINES_NAME,
+        made,
+        asks=settings.sdk.enabled,
+        lines=settings.log_shipping.send,
+    )
+
+
+def _shipping(settings: Settings) -> Shipping | None:
+    how = settings.log_shipping
+    if how.send == "none":
+        return None
+    from fsm_robot.jobapi.of_robot import Shipping, zone_of
+
+    return Shipping(
+        folder=settings.storage_directory / LINES_NAME,
+        least=how.level,
+        level_numbers=how.level_numbers,
+        output=how.send == "output",
+        per_s=how.per_s,
+        room_bytes=int(how.spool_mib * 1024 * 1024),
+        exit_s=how.exit_flush_s,
+        zone=zone_of(settings.sdk.server_time),
+    )
 
 
 @attrs.define(eq=False, repr=False)
@@ -336,13 +404,17 @@ class _LateScripts:
     """What scripts ask of the robot, imported with the first script, or where tasks were left open."""
 
     tasks_file: Path
+    lines_folder: Path
     make: Callable[[_LateScripts], ScriptsOfRobot]
+    asks: bool = True
+    lines: str = "records"
+    contact: bool = False
     channel: Channel | None = None
     _made: ScriptsOfRobot | None = None
 
     def offer(self, job: Job) -> Mapping[str, object] | None:
         """Let the script of a job ask; return how, None where the channel could not be opened."""
-        return self._built().offer(job)
+        return self._built().offer(job) if self.asks else None
 
     def withdraw(self) -> None:
         """Let it ask no more."""
@@ -354,10 +426,37 @@ class _LateScripts:
         if self.tasks_file.exists():
             self._built().settle_left()
 
-    def job_ended(self, outcome: str, *, in_a_hurry: bool) -> None:
+    def job_ended(self, job: Job, outcome: str, ending: Ending | None, *, in_a_hurry: bool) -> None:
         """See `ports.Tasks.job_ended`."""
+        if self._made is not None or (self.lines != "none" and outcome != "succeeded"):
+            self._built().job_ended(job, outcome, ending, in_a_hurry=in_a_hurry)
+
+    def announced(self) -> None:
+        """See `ports.Tasks.announced`."""
+        if self.contact:
+            return
+        self.contact = True
+        if self._made is not None or (self.lines != "none" and self.lines_folder.exists()):
+            self._built().announced()
+
+    def leaving(self, *, in_a_hurry: bool) -> None:
+        """See `ports.Tasks.leaving`."""
         if self._made is not None:
-            self._made.job_ended(outcome, in_a_hurry=in_a_hurry)
+            self._made.leaving(in_a_hurry=in_a_hurry)
+
+    def close(self) -> None:
+        """Stop sending lines."""
+        if self._made is not None:
+            self._made.close()
+
+    def printed(self, job: Job) -> Callable[[str], None] | None:
+        """Return what takes each line that the script of a job prints, None where nobody wants them."""
+        return self._built().printed(job) if self.lines == "output" else None
+
+    @property
+    def lines_waiting(self) -> int:
+        """How many lines for the orchestrator's log wait."""
+        return 0 if self._made is None else self._made.lines_waiting
 
     @property
     def progress(self) -> Mapping[str, object]:
@@ -367,6 +466,8 @@ class _LateScripts:
     def _built(self) -> ScriptsOfRobot:
         if self._made is None:
             self._made = self.make(self)
+            if self.contact:
+                self._made.contact_made()
         return self._made
 
     def listen(self) -> str:
@@ -394,7 +495,7 @@ class _LateWorker:
     settings: Settings
     redactor: Redactor
     log: Log
-    scripts: _LateScripts | None = None
+    scripts: _LateScripts
     _worker: ScriptWorker | None = None
 
     def start(self, job: Job, run_token: str, ended: Callable[[Ending], None]) -> None:
@@ -432,11 +533,10 @@ class _LateWorker:
         return [legacy.argument(job.process_version_guid, job.guid, legacy.settings_file())]
 
     def _offer(self, job: Job) -> Mapping[str, object] | None:
-        return None if self.scripts is None else self.scripts.offer(job)
+        return self.scripts.offer(job)
 
     def _withdraw(self) -> None:
-        if self.scripts is not None:
-            self.scripts.withdraw()
+        self.scripts.withdraw()
 
     def _built(self) -> ScriptWorker:
         if self._worker is None:
@@ -456,11 +556,31 @@ class _LateWorker:
                 keep_job_files=self.settings.scripts.keep_job_files,
                 log=self.log.write,
                 arguments=self._arguments,
+                environments=environments_for(self.settings),
+                locked=self.settings.scripts.locked,
                 vendor_api=self.settings.scripts.vendor_api,
                 offer=self._offer,
                 withdraw=self._withdraw,
+                printed=self.scripts.printed,
+                screenshots=self.settings.screenshots.keep,
+                on_failure=self.settings.screenshots.on_failure,
             )
         return self._worker
+
+
+def environments_for(settings: Settings) -> Environments:
+    """Return the environments that the settings give to scripts."""
+    from fsm_robot.worker.environments import Environments
+
+    scripts = settings.scripts
+    return Environments(
+        scripts=settings.scripts_directory,
+        python=settings.scripts_python,
+        how=scripts.environments,
+        built=settings.storage_directory / "envs",
+        unpinned=scripts.environments_unpinned,
+        build_s=scripts.environments_build_s,
+    )
 
 
 def gateway_for(settings: Settings, redactor: Redactor, warn: Callable[[str], None]) -> HttpGateway:

@@ -54,6 +54,7 @@ class Folder:
     Attributes:
         path: The folder.
         also_hide: Told each text that is to be hidden, before the script has it.
+        also_clean: Takes those out of a text in the forms that only a robot knows, such as base64.
     """
 
     def __init__(self, path: str, *, keep: bool = False, echo: bool = False) -> None:
@@ -62,6 +63,7 @@ class Folder:
         self._echo = echo
         self._hidden: list[str] = []
         self.also_hide: Callable[[str], object] = lambda _: None
+        self.also_clean: Callable[[str], str] = str
         self._files = files_of_run.Files(self.path)
         self._taken: dict[str, None] = {}
         if not os.path.isdir(self.path):
@@ -401,7 +403,7 @@ class Folder:
             return value
         for hidden in self._hidden:
             value = value.replace(hidden, HIDDEN)
-        return value
+        return self.also_clean(value)
 
 
 def _row(task: Any, where: str, *, guid: str) -> Row:

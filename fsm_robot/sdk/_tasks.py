@@ -261,7 +261,9 @@ class Task(TaskRow):
             return
         write("ERROR", f"task {name} failed: {_shown(error)}", fields={"task": name}, error=error)
         if not self._end:
-            _transport.tell("screenshot", label=f"task {name}")
+            from fsm_robot.sdk._screen import on_failure
+
+            on_failure(f"task {name}")
 
     def _settle_for(self, error: BaseException) -> None:
         """Give it the end that an exception means."""

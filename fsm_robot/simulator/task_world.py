@@ -260,7 +260,7 @@ class TaskRobot:
             hands.objects,
             hands,
             Secrets(""),
-            Lines(lambda *_: None, lambda *_, **__: None),
+            Lines(job, None),
             patience_s=world.scenario.patience_s,
             clock=lambda: world.now_s,
             fraction=world.chance.random,
@@ -282,9 +282,10 @@ class TaskRobot:
 
     def _take(self, work: Operations) -> None:
         row = work.call("task.take", {"queue": "Q"})["task"]
-        if isinstance(row, dict):
-            self.world.tell(row["guid"], "given", work.job.guid, BUSY)
-            self.open.append(row["guid"])
+        if isinstance(row, Mapping):
+            task = str(row["guid"])
+            self.world.tell(task, "given", work.job.guid, BUSY)
+            self.open.append(task)
 
     def _settle(self, work: Operations, task: str) -> None:
         """Give a task an end, or leave it to the robot."""

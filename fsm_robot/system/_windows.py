@@ -9,9 +9,11 @@ assert sys.platform == "win32", "imported on Windows only"  # and type-checked f
 import ctypes
 import msvcrt
 import os
+import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from ctypes import wintypes
+from typing import NoReturn
 
 _CONSOLE_SIGNALS = {0: "SIGINT", 1: "SIGBREAK"}
 """What the console sends for Ctrl-C and Ctrl-Break, and what Python calls it."""
@@ -108,6 +110,33 @@ def open_lock_file(path: str) -> int:
     """Open or create the file behind a lock, not inherited by children; return the descriptor."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOINHERIT | os.O_BINARY, 0o600)
+
+
+def is_held(path: str, error: OSError) -> bool:
+    """Return whether an error at a file or an empty folder came of another program that has it open."""
+    from fsm_robot.system import _held_file
+
+    return _held_file.is_held(path, error)
+
+
+def holders(path: str) -> tuple[str, ...]:
+    """Return the programs that have a file open, as far as the system says so."""
+    from fsm_robot.system import _held_file
+
+    return _held_file.holders(path)
+
+
+def make_private_folder(path: str) -> None:
+    """Make a folder for this account, the system and administrators, with all that will lie in it; see the twin."""
+    if os.path.isdir(path):
+        return
+    from fsm_robot.system import _private_file
+
+    try:
+        _private_file.make_folder(path)
+    except FileExistsError:
+        if not os.path.isdir(path):  # else another process was first
+            raise
 
 
 def try_lock(descriptor: int) -> bool:
@@ -232,6 +261,23 @@ def put_in_place(new: str, path: str) -> None:
         os.rename(new, path)
     except FileExistsError:
         os.unlink(new)  # another process was first
+
+
+def environment_python(folder: str) -> str:
+    """Return where a virtual environment has its Python."""
+    return os.path.join(folder, "Scripts", "python.exe")
+
+
+def become(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
+    """Be another program from now on: as its parent, with its exit code. Raises `OSError`."""
+    sys.stdout.flush()
+    process = subprocess.Popen(list(command), env=dict(environment))
+    while True:
+        try:
+            # `os._exit` takes the code as it is, such as 0xC0000005; `sys.exit` would cut it.
+            os._exit(process.wait())
+        except KeyboardInterrupt:
+            continue  # it is the other program's
 
 
 def _watch_session(tell: Callable[[str], None], over: threading.Event) -> None:

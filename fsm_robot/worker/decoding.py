@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF16_LE
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+import attrs
+
+LONGEST_LINE_BYTES = 16_000
+TRACEBACK = "Traceback (most recent call last):"
+CHAINED = (
+    "During handling of the above exception, another exception occurred:",
+    "The above exception was the direct cause of the following exception:",
+)
 _LETTERS = frozenset("абвгдежзийклмнопрстуфхцчшщъыьэюяёАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯЁ")
 _RARE = frozenset("ЁёЪъ")
 # Of one or two bytes a character; in UTF-16 a Cyrillic letter may hold the byte of a line's end, before a 4.
@@ -22,6 +30,50 @@ def last_line(data: bytes, legacy_encodings: Sequence[str]) -> str:
         if text:
             return text
     return ""
+
+
+def text_of(data: bytes, legacy_encodings: Sequence[str]) -> str:
+    """Return all lines as text, each in the encoding that it is most likely in."""
+    lines = (decoded(line, legacy_encodings).strip("\0\ufeff") for line in _LINE_END.split(data))
+    return "\n".join(lines)
+
+
+def last_words(text: str, most_lines: int) -> str:
+    """Return the traceback that a text of output ends with, with those that led to it; else its last lines."""
+    lines = text.rstrip().splitlines()
+    begins = [place for place, line in enumerate(lines) if line.lstrip(" |+-").startswith(TRACEBACK)]
+    # Between two of a chain stands a sentence of Python's; a traceback that was caught and printed is none of it.
+    first = len(begins) - 1
+    while first > 0 and any(line in CHAINED for line in lines[begins[first - 1] : begins[first]]):
+        first -= 1
+    return "\n".join(lines[begins[first] :] if begins else lines[-most_lines:])
+
+
+@attrs.define(eq=False)
+class Lines:
+    """Takes bytes, wherever they were cut, and gives each line of them as text; blank ones are left out."""
+
+    take: Callable[[str], None]
+    legacy_encodings: Sequence[str] = ()
+    _rest: bytes = b""
+
+    def write(self, data: bytes) -> None:
+        """Take more bytes."""
+        *lines, self._rest = _LINE_END.split(self._rest + data)
+        for line in lines:
+            self._give(line)
+        if len(self._rest) > LONGEST_LINE_BYTES:
+            self.finish()
+
+    def finish(self) -> None:
+        """Give the line that was begun."""
+        rest, self._rest = self._rest, b""
+        self._give(rest)
+
+    def _give(self, line: bytes) -> None:
+        text = decoded(line, self.legacy_encodings).strip("\0\ufeff").rstrip()
+        if text:
+            self.take(text)
 
 
 def decoded(data: bytes, legacy_encodings: Sequence[str]) -> str:

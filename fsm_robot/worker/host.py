@@ -13,6 +13,7 @@ the main thread gets KeyboardInterrupt, so that `finally` and `with` do their wo
 
 import _signal  # the module behind `signal`, which would load enum
 import _thread
+import builtins
 import os
 import sys
 import time
@@ -26,6 +27,16 @@ VARIABLE = "FSM_ROBOT_HOST"
 """Names the job's folder, to the script's own Python only: it is taken away, so the children do not listen."""
 VENDOR_VARIABLE = "FSM_ROBOT_VENDOR_API"
 """Set where scripts of the vendor's framework find ours under its name; the children find it, too."""
+SCREEN_VARIABLE = "FSM_ROBOT_SCREEN"
+"""Set where a picture of the screen is taken when the script fails: how many a job may have, and by which Python."""
+SCREEN_S = 12.0
+"""How long that may take all in all; the program itself gives up after ten seconds."""
+TYPED_VARIABLE = "FSM_ROBOT_TYPED"
+"""Set where a person at a terminal types what the script reads."""
+NOBODY_TYPES = (
+    "nobody can type anything into a job of a robot, its standard input is at its end;"
+    " to debug the script run `fsm-robot try --debug SCRIPT` at a terminal"
+)
 STOP_NAME = "stop"
 EXCEPTION_NAME = "exception.txt"
 LONGEST_EXCEPTION = 1 << 16
@@ -44,7 +55,9 @@ def begin() -> None:
     if folder:
         listen = _watch if sys.platform == "win32" else _wait_for_signal
         listen(os.path.join(folder, STOP_NAME))
-        _tell_exception(os.path.join(folder, EXCEPTION_NAME))
+        _tell_exception(folder, os.environ.pop(SCREEN_VARIABLE, ""))
+        if not os.environ.pop(TYPED_VARIABLE, ""):
+            _tell_that_nobody_types()
 
 
 # ---- asked to stop, by a signal
@@ -179,17 +192,55 @@ def _ctypes_module(folders: list) -> object:
             sys.modules["_ctypes"] = kept
 
 
+# ---- asked for what nobody can type
+
+
+def _tell_that_nobody_types() -> None:
+    """Let `input()` and `breakpoint()` say what to do: both would end at once, without a word of it.
+
+    Where the script reads from something else, or has a debugger of its own, they do what they do by hand.
+    """
+    read, debug = builtins.input, sys.breakpointhook
+
+    def input(*prompt: object) -> str:
+        """See the built-in function."""
+        try:
+            return read(*prompt)
+        except EOFError:
+            if sys.stdin is not sys.__stdin__:
+                raise
+        raise EOFError(NOBODY_TYPES)
+
+    builtins.input, sys.breakpointhook = input, _Debugger(debug)
+
+
+class _Debugger:
+    """What `breakpoint()` calls.
+
+    It is chosen while Python looks for it, as in `_Asked`: a debugger begins in the frame that calls it, the script's.
+    """
+
+    def __init__(self, usual: object) -> None:
+        self._usual = usual
+
+    @property
+    def __call__(self) -> object:
+        if sys.stdin is not sys.__stdin__ or os.environ.get("PYTHONBREAKPOINT", "") not in ("", "pdb.set_trace"):
+            return self._usual
+        raise RuntimeError(NOBODY_TYPES)
+
+
 # ---- why it failed
 
 
-def _tell_exception(file: str) -> None:
+def _tell_exception(folder: str, screen: str) -> None:
     """Leave the exception that ended the script for the robot: what is printed last may be something else.
 
     Registered first, so it is called after everything that the script has registered.
     """
     import atexit  # part of the interpreter; it stays, for up to 3.9 another instance of it would replace this one
 
-    pid = system.getpid()
+    pid, file = system.getpid(), os.path.join(folder, EXCEPTION_NAME)
 
     def at_end() -> None:
         error = getattr(sys, "last_value", None)
@@ -201,9 +252,32 @@ def _tell_exception(file: str) -> None:
             system.write(descriptor, _shown(error).encode("utf-8", "backslashreplace")[:LONGEST_EXCEPTION])
             system.close(descriptor)
         except OSError:
-            return  # the last line that was printed serves as well
+            pass  # the last line that was printed serves as well
+        if screen and isinstance(error, Exception) and not _exists(os.path.join(folder, STOP_NAME)):
+            try:
+                _take_picture(folder, *screen.split(" ", 1))
+            except OSError:
+                pass  # there is a picture or there is none, the script has failed all the same
 
     atexit.register(at_end)
+
+
+def _take_picture(folder: str, most: str, python: str) -> None:
+    """Let the robot's Python take a picture of the screen; `subprocess` might be a file beside the script."""
+    program = os.path.join(os.path.dirname(__file__), "screen.py")
+    command = [python, "-I", program, os.path.join(folder, "screenshots"), most]
+    if sys.platform == "win32":
+        system.spawnv(0, python, ['"%s"' % part for part in command])  # waits for it; it ends in time by itself
+        return
+    quiet = [(system.POSIX_SPAWN_OPEN, number, "/dev/null", os.O_RDWR, 0) for number in range(3)]
+    child = system.posix_spawn(python, command, os.environ, file_actions=quiet)
+    until = time.monotonic() + SCREEN_S
+    while system.waitpid(child, system.WNOHANG) == (0, 0):
+        if time.monotonic() > until or _exists(os.path.join(folder, STOP_NAME)):
+            system.kill(child, _signal.SIGKILL)
+            system.waitpid(child, 0)
+            break
+        _sleep(0.02)
 
 
 def _shown(error: BaseException) -> str:

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from functools import partial
 from io import FileIO
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import attrs
 
 from fsm_robot.engine.redact import Redactor
 from fsm_robot.robot.ports import Job
+from fsm_robot.system.held import PATIENCE
 
 if sys.platform == "win32":
     from fsm_robot.system import _windows as system
@@ -26,6 +28,8 @@ JOB_NAME = "job.json"
 NO_STOP_NAME = "no-stop"
 STOP_NAME = "stop"  # this and the two below: as in host.py, which imports nothing
 EXCEPTION_NAME = "exception.txt"
+SCREENSHOTS_NAME = "screenshots"
+BUILDING_NAME = "building"
 LONGEST_EXCEPTION = 1 << 16
 LONGEST_REASON = 1000
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -70,22 +74,39 @@ class JobFolder:
         return self.path / NO_STOP_NAME
 
     @property
+    def screenshots(self) -> Path:
+        """Pictures of the screen."""
+        return self.path / SCREENSHOTS_NAME
+
+    @property
     def exception(self) -> Path:
         """What ended the script, once the script host has left it."""
         return self.path / EXCEPTION_NAME
 
-    def create(self, job: Job, redactor: Redactor, api: Mapping[str, object] | None = None) -> None:
+    @property
+    def building(self) -> Path:
+        """Exists while the script's environment is built: the script itself has not been started yet."""
+        return self.path / BUILDING_NAME
+
+    def create(
+        self,
+        job: Job,
+        redactor: Redactor,
+        api: Mapping[str, object] | None = None,
+        screenshots: Mapping[str, object] | None = None,
+    ) -> None:
         """Write what the script is told, readable for this account only. Raises `OSError`.
 
         `api` is how it can ask the robot: not in its environment, for that is printed and sent to people more often.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # Another account must not even be able to raise the stop flag, whatever the umask is.
-        self.path.mkdir(mode=0o700, exist_ok=True)
-        for file in (self.stop_flag, self.job_file, self.exception):
+        system.make_private_folder(str(self.path))
+        for file in (self.stop_flag, self.job_file, self.exception, self.building):
             file.unlink(missing_ok=True)
         documents: dict[str, object] = {key: job.documents.get(key) for key in ("job", "process_version", "task")}
-        told = redactor.text(json.dumps({**documents, "stop_flag": str(self.stop_flag)}, ensure_ascii=True))
+        beside = {"screenshots": dict(screenshots)} if screenshots else {}
+        told = redactor.text(json.dumps({**documents, "stop_flag": str(self.stop_flag), **beside}, ensure_ascii=True))
         # Its token is kept out of everything that is written, but for here.
         offered = f', "api": {json.dumps(dict(api))}' if api else ""
         descriptor = system.create_private(str(self.job_file))
@@ -114,7 +135,6 @@ class JobFolder:
 
     def clear(self, *, keep_job_file: bool) -> None:
         """Remove what only the running script needed. Raises `OSError`."""
-        for file in (self.stop_flag, self.lowered_flag, self.exception):
-            file.unlink(missing_ok=True)
-        if not keep_job_file:
-            self.job_file.unlink(missing_ok=True)
+        files = (self.stop_flag, self.lowered_flag, self.exception, self.building)
+        for file in (*files, *(() if keep_job_file else (self.job_file,))):
+            PATIENCE.until_free(file, partial(file.unlink, missing_ok=True))

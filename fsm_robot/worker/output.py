@@ -26,7 +26,7 @@ import attrs
 
 from fsm_robot.engine.redact import Redactor
 from fsm_robot.system import threads
-from fsm_robot.worker.decoding import last_line
+from fsm_robot.worker.decoding import Lines, last_line, text_of
 from fsm_robot.worker.job_folder import private_file
 
 if sys.platform == "win32":
@@ -110,17 +110,25 @@ class _Cleaned:
 
     file: BinaryIO
     redactor: Redactor
+    lines: Lines | None = None
     _waiting: bytes = b""
 
     def write(self, data: bytes) -> None:
         data = self._waiting + data
         cut = len(data) - self.redactor.held_back(data)
-        self.file.write(self.redactor.data(data[:cut]))
+        self._put(self.redactor.data(data[:cut]))
         self._waiting = data[cut:]
 
     def finish(self) -> None:
-        self.file.write(self.redactor.data(self._waiting))
+        self._put(self.redactor.data(self._waiting))
         self._waiting = b""
+        if self.lines is not None:
+            self.lines.finish()
+
+    def _put(self, data: bytes) -> None:
+        self.file.write(data)
+        if self.lines is not None:
+            self.lines.write(data)
 
     def forget(self) -> int:
         """Drop what may be the beginning of the secret, because its rest will never come; return its size."""
@@ -137,6 +145,7 @@ class Output:
         limit_bytes: Most that is kept.
         legacy_encodings: What programs print in that do not print UTF-8.
         problem: Why the file is not whole, or empty.
+        printed: Takes each line of what is kept, as text without the secret, once it is in the file; or None.
     """
 
     path: Path
@@ -144,6 +153,7 @@ class Output:
     redactor: Redactor
     legacy_encodings: tuple[str, ...] = ()
     problem: str = ""
+    printed: Callable[[str], None] | None = None
     _head_taken: int = 0
     _dropped: int = 0
     _head_over: bool = False
@@ -218,6 +228,13 @@ class Output:
         # Once more as text: in UTF-16 the secret is other bytes.
         return self.redactor.text(last_line(data, self.legacy_encodings))
 
+    def last_words(self, most_bytes: int) -> str:
+        """Return the end of what was printed, as text without the secret; the first line of it may be cut."""
+        with self._lock:
+            data = self._ring.last(most_bytes + self.redactor.longest)
+        whole = self.redactor.text(text_of(self.redactor.data(data), self.legacy_encodings))
+        return whole[-most_bytes:]
+
     # ---- the pump, in a thread of its own
 
     def _empty_the_pipe(self) -> None:
@@ -289,7 +306,8 @@ class Output:
 
     def _open_file(self) -> None:
         try:
-            self._head = _Cleaned(private_file(self.path), self.redactor)
+            lines = Lines(self.printed, self.legacy_encodings) if self.printed is not None else None
+            self._head = _Cleaned(private_file(self.path), self.redactor, lines)
         except OSError as error:
             self._refused = error
         finally:

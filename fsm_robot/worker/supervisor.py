@@ -10,13 +10,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
 
 import attrs
 
 from fsm_robot.engine.redact import Redactor
-from fsm_robot.errors import ScriptNotStartedError
+from fsm_robot.errors import ScriptNotStartedError, ScriptRefusedError
 from fsm_robot.robot.ports import Ending, Job
 from fsm_robot.system import threads
+from fsm_robot.system.held import PATIENCE
+from fsm_robot.worker import screen
+from fsm_robot.worker.decoding import last_words
 from fsm_robot.worker.environment import script_environment
 from fsm_robot.worker.job_folder import JobFolder, folder_name
 from fsm_robot.worker.names import resolve_script
@@ -28,7 +32,12 @@ if sys.platform == "win32":
 else:
     from fsm_robot.worker import _posix as system
 
+if TYPE_CHECKING:
+    from fsm_robot.worker.environments import Environments
+
 RUNNING_NAME = "running.json"
+COMPILED_NAME = "compiled"
+"""Folder of the storage for what Python compiles, where it must not be beside the scripts."""
 KILL_PATIENCE_S = 10.0
 """How long a killed tree gets to be gone; the system takes milliseconds unless a process hangs in a driver."""
 LEFTOVER_PATIENCE_S = 0.5
@@ -41,6 +50,7 @@ LOOK_ANYWAY_S = 1.0
 """How often a script is looked at although nobody said that it has ended: a callback may have taken its end away."""
 OVER_PATIENCE_S = 0.5
 MOST_FAILURES = 5
+LAST_WORDS_BYTES, LAST_LINES = 16_000, 20
 MOST_NAMES = 20
 """How many processes are named in a log line."""
 
@@ -52,15 +62,20 @@ class ScriptWorker:
     Attributes:
         scripts_directory: Where scripts are looked up; also their working directory.
         jobs_directory: Where each job gets a folder of its own.
-        python: Interpreter of the scripts.
+        python: Interpreter of the scripts that have no environment of their own.
         redactor: Keeps the robot's GUID out of the job's files.
         output_limit_bytes: Most of a job's output that is kept.
         keep_job_files: Whether the job's JSON file stays after the job.
         log: Writes a line: level, sentence, values.
         arguments: What the script of a job gets on its command line.
+        environments: Which environments scripts have; None: none.
+        locked: Whether scripts run only as their folder's lock says that they are.
         vendor_api: Whether scripts of the vendor's framework find `fsm_robot.sdk.legacy` under its name.
         offer: Lets the script of a job ask the robot, and returns how; None where it cannot.
         withdraw: Lets it ask no more, once everything of it has ended.
+        printed: Returns what takes each line that the script of a job prints, None where nobody wants them.
+        screenshots: How many pictures of the screen a job may have; 0 takes none.
+        on_failure: Whether one is taken when a script or a task fails.
     """
 
     scripts_directory: Path
@@ -71,22 +86,33 @@ class ScriptWorker:
     keep_job_files: bool
     log: Callable[..., None]
     arguments: Callable[[Job], Sequence[str]] = lambda _: ()
+    environments: Environments | None = None
+    locked: bool = False
     vendor_api: bool = False
     offer: Callable[[Job], Mapping[str, object] | None] = lambda _: None
     withdraw: Callable[[], None] = lambda: None
+    printed: Callable[[Job], Callable[[str], None] | None] = lambda _: None
+    screenshots: int = 0
+    on_failure: bool = True
+    _no_picture: str | None = None
     _running: _Running | None = None
     _given_up: list[_Running] = attrs.field(factory=list)
 
     def start(self, job: Job, run_token: str, ended: Callable[[Ending], None]) -> None:
         """See `ports.Worker.start`."""
         script = resolve_script(job.script_name, self.scripts_directory)
+        if self.locked:
+            self._check_lock(job.script_name)
         folder = JobFolder(self.jobs_directory / folder_name(job.guid))
-        output = Output(folder.output, self.output_limit_bytes, self.redactor, system.legacy_encodings())
+        command = self._command(job, script, folder)
+        output = Output(
+            folder.output, self.output_limit_bytes, self.redactor, system.legacy_encodings(), printed=self.printed(job)
+        )
         try:
             running = self._prepared(folder, output, run_token, self._then_withdrawn(ended))
-            self._start(running, job, script, run_token)
+            self._start(running, job, command, run_token)
         except (OSError, ValueError) as error:
-            raise ScriptNotStartedError(f"{script} cannot be started by {self.python}: {_told(error)}") from error
+            raise ScriptNotStartedError(f"{script} cannot be started by {command[0]}: {_told(error)}") from error
 
     def ask_to_stop(self) -> None:
         """See `ports.Worker.ask_to_stop`."""
@@ -142,6 +168,31 @@ class ScriptWorker:
             raise
         return running
 
+    def _check_lock(self, name: str) -> None:
+        from fsm_robot.worker import pinned
+
+        if problems := pinned.differences(self.scripts_directory):
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+            raise ScriptRefusedError(name, f"{problems[0]}{more}; nothing was run")
+
+    def _command(self, job: Job, script: Path, folder: JobFolder) -> list[str]:
+        """Return what is run for a job; where its environment is not built yet, what builds it and then runs that."""
+        then = [str(script), *self.arguments(job)]
+        if self.environments is None:
+            return [self.python, *then]
+        found = self.environments.of(script)
+        if found.python:
+            return [found.python, *then]
+        assert found.lock is not None
+        if not self.environments.build_s:
+            raise ScriptNotStartedError(
+                f"the environment of {found.lock.path} is not built, and jobs may not build it: fsm-robot env sync"
+            )
+        from fsm_robot.worker.building import command_of
+
+        self.log("info", "the environment of the script is built first", lock=found.lock.path)
+        return command_of(self.environments, found.lock, folder.building, folder.stop_flag, then)
+
     def _then_withdrawn(self, ended: Callable[[Ending], None]) -> Callable[[Ending], None]:
         def told(ending: Ending) -> None:
             self.withdraw()
@@ -149,15 +200,21 @@ class ScriptWorker:
 
         return told
 
-    def _start(self, running: _Running, job: Job, script: Path, run_token: str) -> None:
+    def _start(self, running: _Running, job: Job, command: Sequence[str], run_token: str) -> None:
         if self._running is not None and self._running.given_up:
             self._given_up.append(self._running)
         self._running, folder, tree = running, running.folder, running.tree
         try:
-            folder.create(job, self.redactor, self.offer(job))
+            how = self._screen(folder)
+            folder.create(job, self.redactor, self.offer(job), how)
+            running.no_picture = str(how["why_not"]) if how and how["on_failure"] else ""
             writer = running.output.open(system.open_pipe)
-            command = [self.python, str(script), *self.arguments(job)]
-            own = script_environment(os.environ, folder, vendor_api=self.vendor_api)
+            picture = how and how["on_failure"] and not how["why_not"]
+            by = f"{self.screenshots} {sys.executable}" if picture else ""
+            own = script_environment(os.environ, folder, vendor_api=self.vendor_api, screen=by)
+            if self.locked:
+                # What Python keeps beside a script is no part of its lock, and would be run in its place.
+                own["PYTHONPYCACHEPREFIX"] = str(self.jobs_directory.parent / COMPILED_NAME)
             environment = {**own, system.RUN_TOKEN: run_token}
             tree.start(command, environment, str(self.scripts_directory), writer)
             if tree.weakness:
@@ -173,18 +230,36 @@ class ScriptWorker:
             raise
         running.tell("started")
 
+    def _screen(self, folder: JobFolder) -> dict[str, object] | None:
+        """Return how a script takes a picture of the screen, and why it cannot where that is known before."""
+        if not self.screenshots:
+            return None
+        if self._no_picture is None:
+            self._no_picture = _no_picture()
+        program = Path(screen.__file__)
+        return {
+            "folder": str(folder.screenshots),
+            "python": sys.executable,
+            "program": str(program),
+            "most": self.screenshots,
+            "on_failure": self.on_failure,
+            "why_not": self._no_picture,
+        }
+
     def _note(self, note: Note) -> None:
         """Write down, for a later life of the robot, which process the script is."""
+        path = self.jobs_directory / RUNNING_NAME
         try:
-            (self.jobs_directory / RUNNING_NAME).write_text(json.dumps(attrs.asdict(note)), encoding="ascii")
+            PATIENCE.until_free(path, lambda: path.write_text(json.dumps(attrs.asdict(note)), encoding="ascii"))
         except OSError as error:
             # Its run token tells it as well.
             self.log("warning", "the script's process could not be written down", error=str(error))
 
     def _noted(self, run_token: str) -> Note:
         """Return what an earlier life has written down of the script with this token."""
+        path = self.jobs_directory / RUNNING_NAME
         try:
-            entry = json.loads((self.jobs_directory / RUNNING_NAME).read_bytes())
+            entry = json.loads(PATIENCE.until_free(path, path.read_bytes))
             if entry["run_token"] == run_token:
                 return Note(run_token, int(entry["pid"]), str(entry["created"]), str(entry.get("group", "")))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -216,6 +291,7 @@ class _Running:
     words: SimpleQueue[tuple[str, str]] = attrs.field(factory=SimpleQueue)
     over: threads.Flag = attrs.field(factory=threads.Flag)
     word: tuple[str, str] | None = None
+    no_picture: str = ""
     given_up: bool = False
     began: bool = False
     withdrawn: bool = False
@@ -356,11 +432,17 @@ class _Running:
 
     def _settle(self, survivors: tuple[str, ...]) -> None:
         self.output.finish(OUTPUT_PATIENCE_S)
-        reason = self._reason()
+        reason, outcome = self._reason(), self._outcome()
         self._complete(survivors)
         if not self.withdrawn:
             code = self.tree.exit_code
-            self.ended(Ending(self._outcome(), reason, code, survivors, self.left, self.folder.output))
+            words = "" if code == 0 else last_words(self.output.last_words(LAST_WORDS_BYTES), LAST_LINES)
+            if pictures := self._pictures():
+                self.log("info", "pictures of the screen were kept", files=pictures)
+                words += f"\npicture of the screen: {pictures[-1]}" if code != 0 else ""
+            if why_not := self._why_no_picture():
+                self.log("info", "no picture of the screen was taken", reason=why_not)
+            self.ended(Ending(outcome, reason, code, survivors, self.left, self.folder.output, words))
         self.over.set()
 
     def _complete(self, survivors: tuple[str, ...]) -> None:
@@ -378,7 +460,23 @@ class _Running:
             return self.killed
         if self.asked:
             return "stopped"
-        return "succeeded" if self.tree.exit_code == 0 else "failed"
+        if self.tree.exit_code == 0:
+            return "succeeded"
+        return "not_started" if self.folder.building.exists() else "failed"
+
+    def _pictures(self) -> tuple[str, ...]:
+        try:
+            return tuple(sorted(map(str, self.folder.screenshots.glob("*.png"))))
+        except OSError:
+            return ()  # none was taken
+
+    def _why_no_picture(self) -> str:
+        if self._outcome() == "failed" and self.no_picture:
+            return self.no_picture
+        try:
+            return (self.folder.screenshots / screen.WHY_NOT_NAME).read_text("utf-8", "replace")
+        except OSError:
+            return ""  # each one was taken, or none was wanted
 
     def _reason(self) -> str:
         code = self.tree.exit_code
@@ -389,6 +487,15 @@ class _Running:
         how = system.died_of(code) or f"exit code {code}"
         said = self.folder.told_exception(self.output.redactor) or self.output.last_line()
         return f"{how}: {said}" if said else how
+
+
+def _no_picture() -> str:
+    """Return why no picture of the screen can be taken here, empty where one may be."""
+    from importlib.util import find_spec
+
+    if sys.platform != "win32" and not os.environ.get("DISPLAY"):
+        return screen.WITHOUT_DESKTOP
+    return "" if find_spec("mss") is not None else screen.WITHOUT_LIBRARY
 
 
 def _looks() -> Iterator[None]:

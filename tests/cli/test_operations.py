@@ -313,7 +313,7 @@ def test_doctor_finds_nothing_wrong_and_announces_nothing(tmp_path: Path, capsys
 
     assert [request.line for request in server.requests] == ["GET /api/folders/list HTTP/1.1"]
     assert {name for name, entry in found.items() if entry["verdict"] == "ok"} == {
-        "settings", "machine", "scripts", "interpreter", "storage", "lock", "session", "proxy", "name", "connection",
+        "settings", "machine", "scripts", "interpreter", "environment", "scripts.lock", "storage", "lock", "session", "proxy", "name", "connection",
         "server", "credential",
     }  # fmt: skip
     assert found["clock"]["verdict"] == "warning"

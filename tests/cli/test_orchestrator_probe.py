@@ -19,9 +19,6 @@ from fsm_robot.orchestrator.store import Store
 from fsm_robot.orchestrator.tables.tasks import TaskFilter
 from tests.fakes.waiting import GUID
 
-# The first would cost a visit without a credential, the second lines that alarm somebody.
-NOT_SEEN = {"no_credential", "level_numbers"}
-
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Orchestrator]:
@@ -47,7 +44,7 @@ def ended_job(server: Orchestrator) -> str:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [(name, value) for name, values in CHOICES.items() for value in values if name not in NOT_SEEN],
+    [(name, value) for name, values in CHOICES.items() for value in values],
 )
 def test_quirk_that_was_ordered_is_found(server: Orchestrator, name: str, value: str, capsys: Any) -> None:
     """And all others are found to be the default."""
@@ -56,7 +53,10 @@ def test_quirk_that_was_ordered_is_found(server: Orchestrator, name: str, value:
     found = probed(server, "--job", ended_job(server))["quirks"]
 
     hidden = {"names": "off"}.get(name) == value  # what is found by name is not found then
-    expected = {each: values[0] for each, values in CHOICES.items() if each not in NOT_SEEN} | {name: value}
+    expected: dict[str, str | None] = {each: values[0] for each, values in CHOICES.items()}
+    expected[name] = value
+    if (name, value) == ("level", "text"):
+        expected["level_numbers"] = None  # no number is taken
     assert {each: found.get(each) for each in expected if not (hidden and each in ("file_read",))} == {
         each: wanted for each, wanted in expected.items() if not (hidden and each in ("file_read",))
     }
@@ -94,6 +94,7 @@ def test_server_is_made_that_does_as_the_one_that_was_probed(server: Orchestrato
 @pytest.mark.parametrize(
     ("quirks", "job", "take"),
     [
+        (["reserves=yes"], False, "server"),
         ([], False, "announce"),
         (["add_tag=racy"], True, "verify"),
         (["add_tag=racy"], False, "naive"),
@@ -110,6 +111,27 @@ def test_way_of_taking_tasks_is_advised(
 
     assert f'sdk.take = "{take}"' in capsys.readouterr().out
     assert f'sdk.take = "{take}"' in Path("server.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("limit", ["off", "10/min:429", "7/min:drop"])
+def test_limit_of_log_lines_is_found(server: Orchestrator, limit: str) -> None:
+    """By many lines at once; those of the visit before them count."""
+    server.service.quirks = Quirks.parse([f"log_limit={limit}"])
+
+    assert probed(server, "--log-lines", "30")["quirks"]["log_limit"] == limit
+    assert quirks_of("server.toml").count(f"log_limit={limit}") == 1
+    assert len(server.store.logs.newest()) <= 34
+
+
+def test_no_lines_are_sent_where_nobody_wants_them(server: Orchestrator, capsys: Any) -> None:
+    """Then the limit is not found out."""
+    found = probed(server, "--log-lines", "0")
+
+    assert "log_limit" not in found["quirks"]
+    assert "# log_limit: not found out" in Path("server.toml").read_text(encoding="utf-8")
+    command = ["orchestrator", "probe", server.url, "--guid", "@guid.txt", "--yes", "--log-lines", "-1"]
+    assert main(command) == 2
+    assert "--log-lines: must be from 0" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("answer", "goes_on"), [("y\n", True), ("n\n", False), ("\n", False), ("", False)])

@@ -113,6 +113,13 @@ def filters(api: Api, value: str) -> bool:
     return len(api("POST", f"task/filter/list/{where}", Name="q", status=4)) == (0 if value == "on" else 1)
 
 
+def reserves(api: Api, value: str) -> bool:
+    where = queue(api)
+    task(api, queue=where)
+    api("GET", f"queue/lastTask/{where}")
+    return bool(api("GET", f"queue/lastTask/{where}")) == (value == "no")
+
+
 def duplicate(api: Api, value: str) -> bool:
     where = queue(api, UniqueTasks=1)
     first = task(api, queue=where)
@@ -194,7 +201,7 @@ def postponed(api: Api, value: str) -> bool:
 PROOFS: dict[str, Callable[[Api, str], bool]] = {
     proof.__name__: proof
     for proof in (
-        empty_last, task_rows, task_read, parameters, names, absent, job_field, add_tag, filters, duplicate, unknown,
+        empty_last, task_rows, task_read, parameters, names, absent, job_field, add_tag, filters, reserves, duplicate, unknown,
         no_credential, log_answer, log_after_end, file_read, level, level_numbers, task_priority, postponed,
     )
 }  # fmt: skip

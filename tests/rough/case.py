@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-KINDS = ("processes", "inherited", "limits", "disk", "wire", "threads", "script", "killed", "terminal")
+KINDS = ("processes", "inherited", "limits", "disk", "wire", "threads", "script", "killed", "terminal", "job api")
 STOP, ABORT = "stop", "abort"
 
 

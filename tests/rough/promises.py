@@ -20,6 +20,7 @@ GRACE_S = 1.5
 ABORT_BOUND_S = 20.0
 """An abort that was answered has ended in a report after so long, on a machine that is busy with other cases."""
 JOB_ABORTING, JOB_STOPPING = 10, 20
+BUSY_TASK, ENDED_TASKS = 1, (2, 3, 4)
 LOCK = "the lock of this robot cannot be taken"
 COMMANDS = re.compile(rb"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]|\x1b(?!\[[0-9;]*m)")
 """What commands a terminal, but for the colours of the robot's own lines."""
@@ -369,11 +370,49 @@ def no_secret(seen: Seen) -> Iterator[str]:
     """The robot's GUID is in no file and on no console, in no form."""
     folded, exact = seen.secrets
     exact = (*exact, *(text.encode() for effect in seen.effects for text in effect.secrets))
+    tokens = [fact.text[6:].encode() for fact in seen.of("noted") if fact.text.startswith("token ")]
     for name, content in seen.files.items():
+        if name != "seen" and any(token in content for token in tokens):
+            yield f"{name} holds the token of a job"
         lower = content.lower()
         for form in (*(each for each in folded if each in lower), *(each for each in exact if each in content)):
             yield f"{name} holds a secret in the form {form[:10]!r}…"
             break
+
+
+def each_task_has_one_end(seen: Seen) -> Iterator[str]:
+    """A task that a script took has one end when the robot is drained, and nothing happens to it after that."""
+    lives = seen.of("life_ended")
+    if not lives or lives[-1].number != 0 or seen.of("stuck"):
+        return
+    scripts = {guid: plan.script for guid, plan, _ in seen.plans()}
+    moves: dict[str, list[Fact]] = {}
+    for fact in seen.of("task"):
+        moves.setdefault(fact.text, []).append(fact)
+    for task, facts in moves.items():
+        statuses = [fact.number for fact in facts]
+        taker = scripts.get(facts[0].job, "nobody")
+        # What a robot has in hand is a file; where that is lost with its folder, so are they.
+        if statuses[-1] == BUSY_TASK and not seen.case.has("disk"):
+            yield f"{task}, which {taker} took, has no end"
+        if any(status in ENDED_TASKS for status in statuses[:-1]):
+            yield f"{task}, which {taker} took, went {statuses}"
+
+
+def scripts_are_answered(seen: Seen) -> Iterator[str]:
+    """However rough a script is to the job API, what it asks as it should is answered; no wrong token is."""
+    alone = not seen.of("raised", "stuck") and all(each.kind == "job api" for each in seen.case.troubles)
+    for guid, plan, _ in seen.plans():
+        if plan.script != "asks_roughly":
+            continue
+        notes = seen.notes(guid)
+        if "taken by a wrong token" in notes:
+            yield "a task was given to one with a wrong token"
+        if alone and any(note.startswith("trouble") for note in notes):
+            yield f"asks_roughly ({plan.parameters['does']}) could not reach the robot"
+        ended = any(fact.job == guid and fact.number == SUCCESS for fact in seen.of("reported"))
+        if alone and ended and "answered" not in notes:
+            yield f"after {plan.parameters['does']} the robot did not answer: {notes[-3:]}"
 
 
 PROMISES: tuple[Callable[[Seen], Iterator[str]], ...] = (
@@ -393,6 +432,8 @@ PROMISES: tuple[Callable[[Seen], Iterator[str]], ...] = (
     nothing_is_kept_of_the_task,
     commands_no_terminal,
     no_secret,
+    each_task_has_one_end,
+    scripts_are_answered,
 )
 
 

@@ -91,6 +91,18 @@ _ALL = (
     Script("fills_memory", "limits", draw=_one_of(blocks=[10, 400])),
     Script("fills_descriptors", "limits"),
     Script("fills_a_file", "limits", draw=_one_of(blocks=[10, 100])),
+    Script(
+        "asks_roughly",
+        "job api",
+        draw=_one_of(
+            does=[
+                *("garbage", "half_requests", "giant_requests", "wrong_tokens"),
+                *("hundred_connections", "forks", "child_keeps", "sends_and_leaves"),
+            ]
+        ),
+    ),
+    Script("holds_a_task", "job api", waits="always", cleans=True, draw=_one_of(tasks=[1, 3])),
+    Script("dies_with_a_task", "job api", ends=FAILED, draw=_one_of(how=["killed", "at once"])),
     Script("tells_the_robot", "killed", waits="always", cleans=True, draw=_one_of(signal=[2, 15])),
 )
 SCRIPTS = {script.name: script for script in _ALL}

@@ -15,9 +15,12 @@ import attrs
 
 from tests.rough.case import ABORT, Case
 from tests.rough.facts import Facts
+from tests.rough.queue import Queue
 from tests.rough.wire import TRICKS, Call, answer
 
 IN_PROGRESS = 8
+OBJECT = "object"
+"""A call of a script: of queues and tasks, not of jobs."""
 CODES = {"stop": 20, ABORT: 10}
 
 
@@ -53,6 +56,7 @@ class Server:
     struck: int = 0
     announced_in_life: int = 0
     always: str = ""
+    queue: Queue = attrs.field(default=attrs.Factory(lambda self: Queue(self.facts), takes_self=True))
     _lock: threading.Lock = attrs.field(factory=threading.Lock)
     _listener: socket.socket = attrs.field(init=False)
 
@@ -83,6 +87,9 @@ class Server:
 
     def _one(self, connection: socket.socket, path: str, form: dict[str, str]) -> bool:
         what = _call_name(path, form)
+        if what == OBJECT:
+            connection.sendall(answer(self.queue.answer(path, form)))
+            return True
         with self._lock:
             number = self.counts[what] = self.counts.get(what, 0) + 1
             strike = next((each for each in self.strikes_left if each["call"] == what and each["nth"] <= number), None)
@@ -139,7 +146,8 @@ class Server:
         return {
             "ConsumeJobErrorCode": 0,
             "ErrorText": "",
-            "Job": json.dumps({"GUID": job.guid}),
+            # Its number is its GUID here: rows of tasks say by it whose they are.
+            "Job": json.dumps({"GUID": job.guid, "Id": job.guid}),
             "ProcessVersion": json.dumps({"GUID": job.guid, "Name": job.script}),
             "Task": json.dumps(job.parameters),
         }
@@ -165,6 +173,8 @@ class Server:
 
 
 def _call_name(path: str, form: dict[str, str]) -> str:
+    if not path.startswith(("/api/job/", "/api/robot/")):
+        return OBJECT
     if path.endswith("/heartbeat"):
         return "beat" if form.get("Status") == "3" else "announce"
     if path.endswith("/consumeNextJob"):

@@ -177,6 +177,47 @@ def test_a_script_that_does_not_see_what_plain_python_shows_is_noticed() -> None
     assert promises(seen) == ["scripts_see_plain_python"]
 
 
+TASK = Fact(0.52, 1, "task", A, 1, "task-0001")
+ROUGH = attrs.evolve(
+    SEEN,
+    case=Case("test", (Trouble("job api", "zoo"),), (JobPlan("asks_roughly", {"does": "forks"}), CASE.jobs[1])),
+    facts=(
+        *GOOD[:5],
+        TASK,
+        Fact(0.53, 1, "task", A, 2, "task-0001"),
+        Fact(0.54, 1, "noted", A, 1, "answered"),
+        *GOOD[5:],
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("promise", "facts"),
+    [
+        ("each_task_has_one_end", [*ROUGH.facts, TASK._replace(text="task-0002")]),
+        ("each_task_has_one_end", [*ROUGH.facts, TASK._replace(number=3)]),
+        ("scripts_are_answered", [fact for fact in ROUGH.facts if fact.text != "answered"]),
+        ("scripts_are_answered", [*ROUGH.facts, Fact(0.55, 1, "noted", A, 1, "taken by a wrong token")]),
+        ("scripts_are_answered", [*ROUGH.facts, Fact(0.55, 1, "noted", A, 1, "trouble 111")]),
+    ],
+)
+def test_a_task_without_an_end_and_a_script_without_an_answer_are_noticed(promise: str, facts: list[Fact]) -> None:
+    """One history for each."""
+    assert promises(ROUGH) == []
+    assert promises(attrs.evolve(ROUGH, facts=tuple(facts))) == [promise]
+
+
+def test_a_token_in_a_file_is_noticed() -> None:
+    """The script has printed it, and the file in which it notes what it does is not looked at."""
+    noted = Fact(0.55, 1, "noted", A, 1, "token 0123abcd")
+    seen = attrs.evolve(ROUGH, facts=(*ROUGH.facts, noted), files={**FILES, "seen": b"token 0123abcd"})
+
+    assert promises(seen) == []
+    assert promises(attrs.evolve(seen, files={**seen.files, "state/jobs/x/output.log": b"is 0123abcd"})) == [
+        "no_secret"
+    ]
+
+
 @pytest.mark.parametrize("kind", ["any", *KINDS])
 def test_seed_draws_the_same_case_and_it_survives_being_kept(kind: str) -> None:
     """By name and as text."""

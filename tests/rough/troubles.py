@@ -601,6 +601,13 @@ def _next_wrong_callback(stage: Stage, values: Values) -> None:
     stage.write_settings()
 
 
+# ---- job api
+
+
+def _took_tasks(stage: Stage, values: Values) -> bool:
+    return bool(stage.facts.of("task"))
+
+
 # ---- terminal
 
 
@@ -744,6 +751,8 @@ _ALL = (
         scripts=("fills_a_file", "fills_a_file"),
         exits=(1,),
     ),
+    Effect("job api", "zoo", evidence=_took_tasks, any_script_of_kind=True),
+    Effect("job api", "zoo again", evidence=_took_tasks, any_script_of_kind=True),
     Effect("disk", "output stalls", lambda chance: {"bytes": 0}, prepare=_output_stalls, scripts=("flood", "flood")),
     Effect("disk", "output is slow", _one_of(bytes=[500, 5000]), prepare=_output_stalls, scripts=("flood", "flood")),
     Effect("disk", "robot.log is full", prepare=_robot_log_is_full),

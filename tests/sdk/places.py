@@ -111,6 +111,8 @@ class RobotPlace(Place):
     robot: Any = None
     sdk: dict[str, Any] = attrs.field(factory=dict)
     scripts: dict[str, Any] = attrs.field(factory=dict)
+    # As the other places have it, which keep every line.
+    log_shipping: dict[str, Any] = attrs.field(factory=lambda: {"level": "DEBUG"})
     environment_of_robot: dict[str, str] = attrs.field(factory=dict)
 
     @property
@@ -151,7 +153,9 @@ class RobotPlace(Place):
 
     def run(self, script: str, *options: str, code: int | None = 0) -> str:
         self.robot.script("script", dedent(script))
-        self.robot.settings(sdk=self.sdk, scripts={"python": self.python, **self.scripts})
+        self.robot.settings(
+            sdk=self.sdk, log_shipping=self.log_shipping, scripts={"python": self.python, **self.scripts}
+        )
         guid = self.store.enqueue("script", self.task_of_job)
         done = self.robot.run(**self.environment_of_robot)
         output = self.robot.path / "state" / "jobs" / guid / "output.log"

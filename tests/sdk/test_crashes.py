@@ -142,7 +142,7 @@ def lived(server: Server, path: Path, fate: Fate, script: list[str]) -> None:
     hands = Hands(server, TaskLedger(path, Disk(fate)), lambda *_, **__: None)  # type: ignore[arg-type]
     job = Job("job-1", "script", documents={"job": {"Id": "job-1"}})
     hands.begin(job)
-    lines = Lines(lambda *_: None, lambda *_, **__: None)
+    lines = Lines(job, None)
     work = Operations(job, server, hands, Secrets(""), lines, patience_s=5.0)  # type: ignore[arg-type]
     for word in script:
         try:

@@ -68,7 +68,8 @@ SCRIPTS = {
     "future": "def f(x: 'Missing'): pass\nprint(f.__annotations__)",
     "inspect": "import inspect, sys\ndef f(): return 1\nprint(inspect.getsource(f)); print(inspect.getfile(sys.modules['__main__']))",
     "stdin": "import sys; print(repr(sys.stdin.read()))",
-    "debugger": "x = 1\nbreakpoint()\nprint(x)",
+    "typed": "try: input('имя? ')\nexcept EOFError: print('nobody')\nimport io, sys\nsys.stdin = io.StringIO('Анна\\n')\nprint(input('имя? '))\ntry: input()\nexcept EOFError as e: print(e)\ntry: input(1, 2)\nexcept TypeError as e: print(e)",
+    "debugger": "import io, os, sys\nos.environ['PYTHONBREAKPOINT'] = '0'\nbreakpoint()\nos.environ['PYTHONBREAKPOINT'] = 'builtins.print'\nprint(breakpoint('own'))\ndel os.environ['PYTHONBREAKPOINT']\nsys.stdin = io.StringIO('p x + 1\\nc\\n')\nx = 1\nbreakpoint()\nprint(x)",
     "annotations": "x: int = 3\nprint(__annotations__)",
     "dataclass": "from dataclasses import dataclass\n@dataclass\nclass P:\n    x: int\nprint(P(1))",
     "unraisable": "class C:\n    def __del__(self): 1 / 0\nC()",
@@ -153,6 +154,21 @@ def test_script_behaves_under_the_robot_as_if_started_by_hand(both: Both, name: 
         assert by_hand == (-15, "", "")
     if name.startswith("interrupt") and os.name == "posix":
         assert by_hand[0] == -2
+
+
+@pytest.mark.parametrize("call", ["input()", "input('имя? ')", "breakpoint()"])
+def test_script_that_wants_to_be_typed_to_ends_with_a_sentence(both: Both, call: str) -> None:
+    """At once, and with what to do instead; the children of a script have plain Python's own end."""
+    script = both.write(f"print('before')\n{call}\nprint('after')")
+
+    code, out, err = both.hosted(script)
+
+    assert code == 1
+    assert out.startswith("before\n")
+    assert "after" not in out
+    assert err.splitlines()[-1].endswith("to debug the script run `fsm-robot try --debug SCRIPT` at a terminal")
+    assert "nobody can type" in (both.job.path / "exception.txt").read_text("utf-8")
+    assert "nobody can type" not in both.by_hand(script)[2]
 
 
 def test_page_names_a_comparison_for_each_promise() -> None:

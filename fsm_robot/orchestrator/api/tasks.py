@@ -22,7 +22,7 @@ def create(asked: Asked) -> Answer:
         queue,
         asked.name("name"),
         _parameters(asked),
-        author=Author(asked.robot_id, _job_id(asked)),
+        author=Author(asked.robot_id, job_id(asked)),
         description=asked.text("description"),
         comment=asked.text("comment"),
         deadline=asked.moment("deadline"),
@@ -77,7 +77,7 @@ def update(asked: Asked) -> Answer:
         values["postponed"] = asked.moment("postponed")
     if values.get("status") != POSTPONED and "status" in values:
         values.pop("postponed", None)
-    asked.store.tasks.change(task, values, Author(asked.robot_id, _job_id(asked)))
+    asked.store.tasks.change(task, values, Author(asked.robot_id, job_id(asked)))
     return nothing()
 
 
@@ -128,7 +128,7 @@ def _tagged(asked: Asked) -> str:
     return asked.store.tasks.find(asked.name("taskguid"), by_name=asked.by_name).guid
 
 
-def _job_id(asked: Asked) -> int | None:
+def job_id(asked: Asked) -> int | None:
     """Return the row of the job for which a status is set, where this server understands how it is spelt."""
     spelling, wanted = asked.spellings.get("jobguid"), asked.quirks["job_field"]
     if not asked.text("jobguid") or wanted not in ("any", spelling):

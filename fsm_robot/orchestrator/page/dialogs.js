@@ -37,7 +37,7 @@ function showJob(job) {
     ["priority", { 1: "low", 2: "normal", 3: "high" }[job.priority]], ["source", job.source],
     ["tasks", job.tasks.map((task) => task.name + ": " + task.status_word).join(", ")], ["created", clock(job.created_at)],
     ["taken", clock(job.consumed_at)], ["started", clock(job.started_at)], ["finished", clock(job.finished_at)],
-    ["stop after", clock(job.stop_after)], ["abort after", clock(job.abort_after)],
+    ["last line", job.last_message.split("\n")[0]], ["stop after", clock(job.stop_after)], ["abort after", clock(job.abort_after)],
   ]);
   for (const button of document.querySelectorAll("#job-orders button")) button.disabled = job.ended;
   fill("job-lines", job.lines.map((line) => [line.seq, [cell(clock(line.at), "time"), cell(line.level, "status"), cell(line.message)]]));

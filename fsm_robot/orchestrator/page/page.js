@@ -26,6 +26,12 @@ function seconds(job, now) {
   return ((end - new Date(job.consumed_at)) / 1000).toFixed(1);
 }
 
+// A traceback begins with what it is of.
+function firstLine(text) {
+  const line = text.split("\n")[0];
+  return line.length > 80 ? line.slice(0, 80) + "…" : line;
+}
+
 function show(state) {
   const now = new Date(state.now);
   learn(state);
@@ -36,6 +42,7 @@ function show(state) {
   fill("jobs", state.jobs.map((j) => [j.guid, [
     opener(j.guid.slice(0, 8), "job", j.guid, "look into job " + j.guid.slice(0, 8)), cell(j.name ? j.script + " (" + j.name + ")" : j.script),
     cell(j.status_word, "status"), cell(j.ordered), cell(j.robot, "id"), cell(clock(j.created_at), "time"), cell(seconds(j, now), "number"),
+    cell(firstLine(j.last_message), "message"),
   ]]));
   offer(by("enqueue").elements.robot, state.robots.map((r) => r.label));
   const open = state.jobs.filter((j) => !j.finished_at).length;

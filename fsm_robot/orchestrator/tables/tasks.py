@@ -145,8 +145,12 @@ class TaskTable:
         found = self._select("WHERE tasks.row_id = ?", row_id)
         return found[0] if found else None
 
-    def next(self, queue: QueueRow) -> TaskRow | None:
-        """Return the New task whose turn it is; nothing is reserved by that."""
+    def next(self, queue: QueueRow, taken_by: Author | None = None) -> TaskRow | None:
+        """Return the New task whose turn it is; nothing is reserved by that unless `taken_by` says for whom."""
+        if taken_by is not None:
+            with self.file.transaction():
+                turn = self.next(queue)
+                return turn and self.change(turn, {"status": BUSY}, taken_by)
         self.evaluate()
         waiting = "WHERE tasks.queue_id = ? AND tasks.status = 0 AND tasks.is_deleted = 0"
         order = "ORDER BY tasks.priority DESC, tasks.row_id LIMIT 1"

@@ -1,0 +1,159 @@
+"""Pictures of the screen, by a real robot on a screen of its own (Xvfb): of what failed, and only then."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.robot_folder import RobotFolder
+from tests.fakes.waiting import until
+
+FAILS = "raise ValueError('нет кнопки')"
+BLANK = ["-br"]
+PATTERN = ["-retro"]
+
+
+def screen(*how: str) -> Iterator[str]:
+    """Have a screen, with its classic pattern or blank; yield its name."""
+    if sys.platform == "win32" or shutil.which("Xvfb") is None:
+        give_up = pytest.fail if os.environ.get("CI") == "true" and sys.platform != "win32" else pytest.skip
+        give_up("there is no Xvfb")
+    reader, writer = os.pipe()
+    command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "320x200x24", "-nolisten", "tcp", *how]
+    with subprocess.Popen(command, pass_fds=[writer], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        os.close(writer)
+        with open(reader, "rb") as told:
+            name = told.readline().decode().strip()
+        try:
+            yield f":{name}"
+        finally:
+            server.terminate()
+
+
+@pytest.fixture
+def pattern() -> Iterator[str]:
+    yield from screen(*PATTERN)
+
+
+@pytest.fixture
+def blank() -> Iterator[str]:
+    yield from screen(*BLANK)
+
+
+def job_of(robot: RobotFolder, text: str, **settings: Any) -> str:
+    robot.settings(**settings)
+    return robot.store.enqueue(robot.script("s", text))
+
+
+def pictures(robot: RobotFolder) -> list[Path]:
+    return sorted((robot.path / "state" / "jobs").rglob("*.png"))
+
+
+def test_a_failed_script_leaves_a_picture(robot_folder: RobotFolder, pattern: str) -> None:
+    """For this account only; the robot's log and the orchestrator's log name it; a script that succeeds leaves none."""
+    robot = robot_folder
+    job_of(robot, FAILS)
+    robot.store.enqueue(robot.script("fine", "print(1)"))
+    robot.run(DISPLAY=pattern)
+
+    (picture,) = pictures(robot)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert picture.stat().st_mode & 0o77 == 0
+    assert str(picture) in robot.log()
+    (line,) = robot.store.logs.newest()
+    assert line.message.endswith(f"ValueError: нет кнопки\npicture of the screen: {picture}")
+
+
+def test_a_script_takes_pictures_of_its_own_and_not_too_many(robot_folder: RobotFolder, pattern: str) -> None:
+    """The log names each with its label, without a secret; what is too many is told."""
+    robot = robot_folder
+    text = """
+from fsm_robot.sdk import hide, screenshot
+hide("тайна-123456")
+print([str(screenshot("касса тайна-123456")) for _ in range(3)])
+"""
+    job_of(robot, text, screenshots={"keep": 2})
+    robot.run(DISPLAY=pattern)
+
+    first, second = pictures(robot)
+    assert robot.output().strip() == str([str(first), str(second), "None"])
+    messages = [line.message for line in robot.store.logs.newest()]
+    assert messages[0] == f"picture of the screen (касса ***): {first}"
+    assert "the job has 2 already" in messages[2]
+
+
+def test_a_failed_task_leaves_a_picture(robot_folder: RobotFolder, pattern: str) -> None:
+    """And the loop goes on."""
+    robot = robot_folder
+    queue = robot.store.queues.add("Q")
+    robot.store.tasks.add(queue, "1", "{}")
+    text = "from fsm_robot.sdk import queue\nfor task in queue('Q').tasks():\n    with task: 1 / 0"
+    job_of(robot, text)
+    robot.run(DISPLAY=pattern)
+
+    assert len(pictures(robot)) == 1
+    assert robot.statuses() == {"s": 4}
+
+
+def test_where_there_is_nothing_to_see_a_sentence_says_so(robot_folder: RobotFolder, blank: str) -> None:
+    """No black picture."""
+    job_of(robot_folder, FAILS)
+    robot_folder.run(DISPLAY=blank)
+
+    assert pictures(robot_folder) == []
+    assert "the screen is of one colour" in robot_folder.log()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is a desktop")
+@pytest.mark.parametrize(("display", "said"), [("", "DISPLAY is not set"), (":98765", "no desktop that can be seen")])
+def test_without_a_desktop_a_sentence_says_so(robot_folder: RobotFolder, display: str, said: str) -> None:
+    """Whether it is known before, or found out."""
+    job_of(robot_folder, f"from fsm_robot.sdk import screenshot\nprint(screenshot('x'))\n{FAILS}")
+    robot_folder.run(DISPLAY=display)
+
+    assert pictures(robot_folder) == []
+    assert robot_folder.output().startswith("None\n")
+    assert said in robot_folder.log()
+    assert said in robot_folder.store.logs.newest()[0].message
+
+
+@pytest.mark.parametrize("order", ["stop", "abort"])
+def test_after_a_stop_or_an_abort_no_picture_is_taken(robot_folder: RobotFolder, pattern: str, order: str) -> None:
+    """Whatever the script does then."""
+    robot = robot_folder
+    text = """
+import pathlib, time
+from fsm_robot.sdk import screenshot
+pathlib.Path("started").touch()
+try:
+    time.sleep(600)
+except KeyboardInterrupt:
+    print(screenshot())
+    raise ValueError("asked to stop") from None
+"""
+    job = job_of(robot, text)
+    process = robot.start(DISPLAY=pattern)
+    until((robot.path / "scripts" / "started").exists)
+    (robot.store.order_stop if order == "stop" else robot.store.order_abort)(job)
+    began_s = time.monotonic()
+    robot.finish(process)
+
+    assert pictures(robot) == []
+    assert robot.statuses() == {"s": 7 if order == "stop" else 3}
+    assert time.monotonic() - began_s < 10
+
+
+def test_none_is_taken_where_none_is_wanted(robot_folder: RobotFolder, pattern: str) -> None:
+    """Personal data may be on the screen."""
+    job_of(robot_folder, FAILS, screenshots={"on_failure": False})
+    robot_folder.run(DISPLAY=pattern)
+
+    assert pictures(robot_folder) == []
