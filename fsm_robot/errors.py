@@ -112,6 +112,16 @@ class ScriptNotStartedError(WorkerError):
     """The script was found, and the operating system could not start it."""
 
 
+class UnsupervisedError(WorkerError):
+    """What looks after scripts did not answer when one was to be killed: nothing is started under it any more."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the supervision of the last script does not answer, so no further job is taken; its job was reported,"
+            " look for processes that it has left"
+        )
+
+
 class JournalError(RobotError):
     """The journal cannot be written or read."""
 

@@ -266,7 +266,7 @@ CODE = [
     Mutant("no run token in the journal", CALLBACKS, '"run_token": self.run_token}', '"run_token": ""}'),
     Mutant("the number of the job stays", CALLBACKS, "self._number() + 1, ", "1, "),
     Mutant("every kill is an abort", CALLBACKS, '"stop_ran_out" if step.source', '"aborted" if step.source'),
-    Mutant("no kill", CALLBACKS, "        self.ports.worker.kill(\n", "        str(\n"),
+    Mutant("no kill", CALLBACKS, "        self.ports.worker.kill(outcome)\n", ""),
     Mutant("no polite stop", CALLBACKS, "        self.ports.worker.ask_to_stop()\n", ""),
     Mutant("no grace time", TIMEOUTS, "self.timers.after(due[0][0], come)", "self.timers.after(0.0, come)"),
     Mutant("no grace timer", TIMEOUTS, "self.inbox.post(TimedOut(", "str(TimedOut("),

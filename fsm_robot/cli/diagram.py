@@ -33,7 +33,7 @@ from fsm_robot.cli.target import target
 from fsm_robot.engine import machine_file
 from fsm_robot.engine.journal.file import read_journal, run_name
 from fsm_robot.engine.journal.record import Reading
-from fsm_robot.engine.journal.replay import Divergence, replay
+from fsm_robot.engine.journal.replay import Decisions, Divergence, replay
 from fsm_robot.engine.journal.taken import Taken, taken_in
 from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.errors import SettingsError
@@ -139,7 +139,10 @@ def _compared(arguments: argparse.Namespace) -> str | bytes:
     old, new = (machine_file.load_labelled(Path(name), None, ()) for name in arguments.diff)
     comparison = compare(old, new)
     shown = words(comparison.union, arguments.lang, arguments.diff[1])
-    verdicts = [(run.name, replay(Reading(list(run.records)), new).divergence) for run in read_runs(arguments.runs)]
+    decisions = Decisions(new)
+    verdicts = [
+        (run.name, replay(Reading(list(run.records)), new, decisions).divergence) for run in read_runs(arguments.runs)
+    ]
     return COMPARISONS[arguments.format](shown, comparison, verdicts)
 
 

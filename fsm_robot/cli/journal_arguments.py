@@ -13,6 +13,7 @@ import attrs
 from fsm_robot.analyst.eventlog.activities import Run, robot_name
 from fsm_robot.cli.streams import complain
 from fsm_robot.engine.journal.file import journals, read_journal, run_name
+from fsm_robot.engine.journal.parsing import quickest
 from fsm_robot.engine.journal.record import FORMAT, read_lines
 from fsm_robot.errors import JournalError, SettingsError
 
@@ -61,8 +62,9 @@ def read_runs(found: Sequence[JournalPath]) -> Iterator[Run]:
         JournalError: A journal cannot be read.
     """
     names: set[str] = set()
+    parse = quickest()
     for journal in found:
-        records, wrong = read_journal(journal.path)
+        records, wrong = read_journal(journal.path, parse=parse)
         run = Run(run_name(journal.path), journal.robot, records)
         if run.id in names:
             complain(f"{journal.path}: is a copy of another run that was given; it is left out")

@@ -13,8 +13,9 @@ from fsm_robot.cli.target import target
 from fsm_robot.engine import machine_file
 from fsm_robot.engine.journal.explain import Replayed, as_values, exit_code, explained, junit, summary
 from fsm_robot.engine.journal.file import SUFFIX, read_file
-from fsm_robot.engine.journal.record import Reading
-from fsm_robot.engine.journal.replay import replay
+from fsm_robot.engine.journal.parsing import quickest
+from fsm_robot.engine.journal.record import Parse, Reading
+from fsm_robot.engine.journal.replay import Decisions, replay
 from fsm_robot.engine.journal.story import state_at, story
 from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.errors import JournalError, SettingsError
@@ -36,11 +37,12 @@ def run(arguments: argparse.Namespace) -> int:
     machine = machine_meant(arguments.machine, arguments.journals)
     definition = machine_file.load(machine, None, ())
     shown = arguments.machine or machine.name
-    all_replayed = []
+    all_replayed, decisions = [], Decisions(definition)
+    parse = quickest()
     paths = journals_in(arguments.journals)
     for path in paths:
-        reading = _read(path)
-        replayed = Replayed(str(path), replay(reading, definition))
+        reading = _read(path, parse)
+        replayed = Replayed(str(path), replay(reading, definition, decisions))
         all_replayed.append(replayed)
         if not arguments.json:
             print("\n".join([*_told(reading, definition, arguments), *explained(replayed, shown)]))
@@ -76,9 +78,9 @@ def journals_in(names: Iterable[str]) -> list[Path]:
     return found
 
 
-def _read(path: Path) -> Reading:
+def _read(path: Path, parse: Parse) -> Reading:
     try:
-        return read_file(path)
+        return read_file(path, parse)
     except JournalError as error:
         return Reading([], "changed", str(error), 1)
 

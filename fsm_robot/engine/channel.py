@@ -23,6 +23,7 @@ import attrs
 
 from fsm_robot.errors import ChannelError, NoRobotError
 from fsm_robot.system import threads
+from fsm_robot.system.held import PATIENCE
 
 if sys.platform == "win32":
     from fsm_robot.system import _channel_windows as local
@@ -97,7 +98,11 @@ class Channel:
         if listener is None:
             return
         self._closed = True
-        (self.folder / NAME).unlink(missing_ok=True)
+        path = self.folder / NAME
+        try:
+            PATIENCE.until_free(path, lambda: path.unlink(missing_ok=True))
+        except OSError as error:
+            self.warn("the address of this run stays on disk, where nobody answers any more", error=str(error))
         try:
             # Closing a socket does not end a thread that waits in it.
             local.connect(listener.address).close()
@@ -119,7 +124,8 @@ class Channel:
         new = self.folder / f"{NAME}.{os.getpid()}"
         with open(system.open_private(str(new), os.O_TRUNC), "wb") as stream:
             stream.write(json.dumps(content).encode())
-        new.replace(self.folder / NAME)  # that of a robot that was killed is still there
+        # That of a robot that was killed is still there.
+        PATIENCE.until_free(self.folder / NAME, lambda: new.replace(self.folder / NAME))
 
     # ---- in threads of its own
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 import attrs
+
+from fsm_robot.errors import JournalError
+from fsm_robot.system.held import PATIENCE, HeldFileError, Patience
 
 if sys.platform == "win32":
     from fsm_robot.system import _windows as system
@@ -42,7 +47,13 @@ class AppendedFile:
 
 @attrs.frozen(eq=False, repr=False)
 class SystemDisk:
-    """`ports.Disk` on the operating system's own files."""
+    """`ports.Disk` on the operating system's own files.
+
+    Attributes:
+        patience: For files that another program holds.
+    """
+
+    patience: Patience = attrs.field(default=PATIENCE, kw_only=True)
 
     def names(self, directory: Path) -> list[str]:
         """See `ports.Disk.names`."""
@@ -50,13 +61,14 @@ class SystemDisk:
 
     def read(self, path: Path) -> bytes:
         """See `ports.Disk.read`."""
-        return path.read_bytes()
+        return self.patience.until_free(path, path.read_bytes)
 
     def append(self, path: Path, *, new: bool = False) -> AppendedFile:
         """See `ports.Disk.append`."""
         path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-        return AppendedFile(os.open(path, flags | (os.O_EXCL if new else 0), 0o600))
+        flags |= os.O_EXCL if new else 0
+        return AppendedFile(self.patience.until_free(path, lambda: os.open(path, flags, 0o600)))
 
     def try_room(self, directory: Path) -> None:
         """See `ports.Disk.try_room`. Tried, not asked: a quota or a right that is missing shows itself in no number."""
@@ -67,9 +79,23 @@ class SystemDisk:
             file.write(bytes(TRIAL_BYTES))
         finally:
             file.close()
-            (trial / "file").unlink()
-            trial.rmdir()
+            # A scanner looks at what was just written.
+            self.patience.until_free(trial / "file", (trial / "file").unlink)
+            self.patience.until_free(trial, trial.rmdir)
 
     def sync_names(self, directory: Path) -> None:
         """See `ports.Disk.sync_names`."""
         system.sync_directory(str(directory))
+
+
+def open_text(path: Path) -> TextIO:
+    """Open a journal to look into it, whatever text it is.
+
+    Raises:
+        JournalError: Another program does not let go of it: who went on would not know what is in it.
+        OSError: It is not there, or may not be read.
+    """
+    try:
+        return PATIENCE.until_free(path, partial(path.open, encoding="utf-8", errors="replace", newline=""))
+    except HeldFileError as error:
+        raise JournalError(f"the journal cannot be read: {error}") from error

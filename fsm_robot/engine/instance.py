@@ -8,9 +8,11 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from fsm_robot.errors import InstanceRunningError, JournalError
+from fsm_robot.system.held import PATIENCE, Patience
 
 if sys.platform == "win32":
     from fsm_robot.system import _windows as system
@@ -23,52 +25,68 @@ PID = re.compile(r"pid (\d{1,9})\b")
 
 
 @contextmanager
-def only_instance(robot_guid: str, storage: Path, started_at: str) -> Iterator[None]:
-    """Hold both locks while the robot runs; what goes wrong in the run itself passes through as it is.
+def only_instance(robot_guid: str, storage: Path, started_at: str, patience: Patience = PATIENCE) -> Iterator[None]:
+    """Hold the locks while the robot runs; what goes wrong in the run itself passes through as it is.
 
     Raises:
         InstanceRunningError: Another process has one of them; the message names its pid and start.
-        JournalError: The lock file cannot be made.
+        JournalError: The lock file cannot be made, or a program that is no robot does not let go of it.
     """
     with ExitStack() as held:
         try:
-            _take(robot_guid, storage, started_at, held)
+            _take(robot_guid, storage, started_at, held, patience)
         except OSError as error:
             raise JournalError(f"{storage}: the lock of this robot cannot be taken: {error}") from error
         yield
 
 
-def _take(robot_guid: str, storage: Path, started_at: str, held: ExitStack) -> None:
+def _take(robot_guid: str, storage: Path, started_at: str, held: ExitStack, patience: Patience) -> None:
     storage.parent.mkdir(parents=True, exist_ok=True)
-    storage.mkdir(mode=0o700, exist_ok=True)
+    system.make_private_folder(str(storage))
     folder = system.account_folder()
-    name = _name_of(robot_guid, folder)
-    for path in (str(storage / "robot.lock"), *([os.path.join(folder, f"{name}.lock")] if folder else [])):
-        descriptor = system.open_lock_file(path)
+    name = _name_of(robot_guid, folder, patience)
+    lock = str(storage / "robot.lock")
+    # First what no scanner can hold: another robot is told from one at once. It also serves where locked files lie on a
+    # share that knows no locks.
+    taken = system.take_name(f"fsm_robot-{name}")
+    if not taken:
+        raise InstanceRunningError(f"this robot already runs{_by_whom(lock)}")
+    held.callback(system.free_name, taken)
+    for path in (lock, *([os.path.join(folder, f"{name}.lock")] if folder else [])):
+        descriptor = patience.until_free(path, partial(system.open_lock_file, path))
         held.callback(os.close, descriptor)
         if not system.try_lock(descriptor):
             raise InstanceRunningError(f"this robot already runs: {_note(descriptor)} holds {path}")
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"pid {os.getpid()}, started {started_at}".encode())
-    # Locked files may lie on a share that knows no locks; the system's own list of names does not.
-    taken = system.take_name(f"fsm_robot-{name}")
-    if not taken:
-        raise InstanceRunningError("this robot already runs in this session, on another storage folder")
-    held.callback(system.free_name, taken)
 
 
-def _name_of(robot_guid: str, folder: str) -> str:
+def _by_whom(lock: str) -> str:
+    """Return what the lock of a storage folder says of the robot that has its name already; without a wait for it."""
+    try:
+        descriptor = system.open_lock_file(lock)
+    except OSError:
+        return " in this session"
+    try:
+        if system.try_lock(descriptor):
+            return " in this session, on another storage folder"
+        return f": {_note(descriptor)} holds {lock}"
+    finally:
+        os.close(descriptor)
+
+
+def _name_of(robot_guid: str, folder: str, patience: Patience) -> str:
     """Return what the robot is called among the locks of this account: nobody else can guess it, or learn from it."""
-    salt = _salt(folder) if folder else os.urandom(SALT_BYTES)
+    salt = _salt(folder, patience) if folder else os.urandom(SALT_BYTES)
     return hashlib.sha256(salt + robot_guid.lower().encode()).hexdigest()[:24]
 
 
-def _salt(folder: str) -> bytes:
+def _salt(folder: str, patience: Patience) -> bytes:
     path = os.path.join(folder, "salt")
     new = f"{path}.{os.getpid()}"
     for _ in range(2):
         try:
-            with open(path, "rb") as stream:
+            with patience.until_free(path, lambda: open(path, "rb")) as stream:
                 salt = stream.read(SALT_BYTES)
         except FileNotFoundError:
             salt = b""

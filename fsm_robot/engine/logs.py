@@ -16,6 +16,7 @@ import attrs
 from fsm_robot.engine.log_file import LogFile
 from fsm_robot.engine.redact import cut
 from fsm_robot.engine.wording import shown
+from fsm_robot.system.held import PATIENCE
 
 if TYPE_CHECKING:
     from loguru import Logger, Record
@@ -114,7 +115,7 @@ class Log:
             path.parent.mkdir(parents=True, exist_ok=True)
             # One writer at a time: the instance lock is held before the first line.
             file = LogFile(path)
-            file.open()
+            PATIENCE.until_free(path, file.open)
             # Not loguru's own file: it loses every further line when a full one cannot be renamed.
             logger.add(file.write, format=FILE_FORMAT, level="DEBUG", backtrace=False, diagnose=False)
             self._file = file

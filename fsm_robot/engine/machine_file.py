@@ -11,6 +11,7 @@ from pathlib import Path
 from fsm_robot import __version__
 from fsm_robot.engine.machine.definition import Definition, from_values
 from fsm_robot.errors import DefinitionError
+from fsm_robot.system.held import PATIENCE
 
 LARGEST_BYTES = 1 << 20
 CACHE_NAME = "machine.cache.json"
@@ -101,7 +102,7 @@ def load_labelled(path: Path, callbacks: Sequence[str] | None, outcomes: Sequenc
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as stream:
+        with PATIENCE.until_free(path, lambda: path.open("rb")) as stream:
             data = stream.read(LARGEST_BYTES + 1)
     except OSError as error:
         raise DefinitionError([f"{path}: cannot be read: {error.strerror or error}"]) from error

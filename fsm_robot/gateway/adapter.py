@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPResponse
-from typing import BinaryIO
+from typing import IO
 
 import attrs
 
@@ -168,7 +168,7 @@ class Adapter(HTTPAdapter):
         timeout_s: float,
         *,
         answer_s: float | None = None,
-        sink: BinaryIO | None = None,
+        sink: IO[bytes] | None = None,
     ) -> Received:
         """Send a request once and return its answer; raises whatever the libraries below raise.
 
@@ -212,7 +212,7 @@ def say_nothing_of_unchecked_certificates() -> None:
     urllib3.disable_warnings(InsecureRequestWarning)
 
 
-def _body(response: requests.Response, sink: BinaryIO | None) -> bytes:
+def _body(response: requests.Response, sink: IO[bytes] | None) -> bytes:
     """Return the whole body, or nothing where `sink` gets it.
 
     A little more than `LARGEST_ANSWER_BYTES` of one that is larger.

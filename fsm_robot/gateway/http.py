@@ -8,7 +8,7 @@ import warnings
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import BinaryIO, TypeVar
+from typing import IO, BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
@@ -185,7 +185,7 @@ class HttpGateway:
             answer = self._exchange(self._file_adapter, method, path, body, headers=headers, answer_s=FILE_S)
             return self._reading.succeeded(path, answer)
 
-    def fetch_file(self, path: str, sink: BinaryIO) -> tuple[Answer, str]:
+    def fetch_file(self, path: str, sink: IO[bytes]) -> tuple[Answer, str]:
         """Write what an answer holds into `sink`; return the answer without it, and its content type.
 
         Raises `GatewayError`.
@@ -262,7 +262,7 @@ class HttpGateway:
         *,
         headers: Mapping[str, str] | None = None,
         answer_s: float | None = None,
-        sink: BinaryIO | None = None,
+        sink: IO[bytes] | None = None,
     ) -> Answer:
         received = adapter.exchange(
             method, self.url + path, headers or self._headers(), body, self.timeout_s, answer_s=answer_s, sink=sink

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
-from typing import BinaryIO, TypeVar
+from typing import IO, TypeVar
 
 import attrs
 
@@ -219,7 +219,7 @@ class ObjectGateway:
         with tempfile.TemporaryFile() as sink:
             return self._fetched(folder, name, sink) is not None
 
-    def _fetched(self, folder: str, name: str, sink: BinaryIO) -> str | None:
+    def _fetched(self, folder: str, name: str, sink: IO[bytes]) -> str | None:
         """Write a file as it comes into `sink` and return its content type; None where there is no such file."""
         call = f"/api/files/read/{read.reference(name)}?folder_guid={self._guid('folder', folder, in_path=True)}"
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from fsm_robot.engine import channel
 from fsm_robot.engine.instance import holder
 from fsm_robot.engine.journal.file import journals, read_journal, run_name
+from fsm_robot.engine.journal.parsing import quickest
 from fsm_robot.engine.journal.record import Record
 from fsm_robot.errors import ChannelError, JournalError, NoRobotError, SettingsError
 from fsm_robot.operations.now import Seen, last_trouble_in
@@ -92,9 +93,10 @@ def _asked(storage: Path) -> tuple[Mapping[str, object], str]:
 
 def runs_backwards(storage: Path) -> Iterator[tuple[str, list[Record]]]:
     """Return name and records of each run, the newest first. Raises `JournalError`."""
+    parse = quickest()
     for path in reversed(journals(storage / "journal")):
         try:
-            records = read_journal(path)[0]
+            records = read_journal(path, parse=parse)[0]
         except JournalError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 continue  # since it was listed it was deleted as an old one, or ended without a job

@@ -56,7 +56,7 @@ def jobs_of(records: Iterable[Record], run: str) -> list[PastJob]:
     for step in steps_in(records):
         if step.kind == "taken":
             reader.read(step)
-    return list(reader.jobs.values())
+    return reader.jobs()
 
 
 def newest_jobs(
@@ -70,12 +70,17 @@ def newest_jobs(
         failed_only: Only jobs that failed.
     """
     found: dict[str, PastJob] = {}
+    shown = untaken = 0  # counted, for a year of runs looks at each job once
     for name, records in runs:
         for job in reversed(jobs_of(records, name)):
-            found[job.job] = _joined(job, found[job.job]) if job.job in found else job
-        shown = [job for job in found.values() if job.failed or not failed_only]
+            before = found.get(job.job)
+            found[job.job] = after = job if before is None else _joined(job, before)
+            for each, by in ((before, -1), (after, 1)):
+                if each is not None and (each.failed or not failed_only):
+                    shown += by
+                    untaken += by if not each.taken_at else 0
         # A job that a run took over was taken in the one before it.
-        if len(shown) > limit or (len(shown) == limit and all(job.taken_at for job in shown)):
+        if shown > limit or (shown == limit and not untaken):
             break
     return [job for job in found.values() if job.failed or not failed_only][:limit]
 
@@ -92,41 +97,70 @@ def _joined(older: PastJob, newer: PastJob) -> PastJob:
 
 
 @attrs.define
+class _Told:
+    """What the steps of one run have told of a job so far; see `PastJob`."""
+
+    script: str
+    taken_at: str
+    outcome: str = ""
+    exit_code: int | None = None
+    seconds: float | None = None
+    status: int | None = None
+    delivery: str = ""
+
+
+@attrs.define
 class _Reader:
     run: str
-    jobs: dict[str, PastJob] = attrs.field(factory=dict)
-    in_hand: str = ""
+    told: dict[str, _Told] = attrs.field(factory=dict)
+    in_hand: _Told | None = None
     started_s: float | None = None
 
     def read(self, step: RecordedStep) -> None:
-        if step.event.name in OPENING and step.event.data.get("job"):
+        event = step.event
+        if event.name in OPENING and event.data.get("job"):
             self._open(step)
-        if not self.in_hand:
+        if self.in_hand is None:
             return
-        self.jobs[self.in_hand] = self._told(self.jobs[self.in_hand], step)
-        if step.event.name in CLOSING:
-            self.in_hand = ""
+        self._tell(self.in_hand, step)
+        if event.name in CLOSING:
+            self.in_hand = None
+
+    def jobs(self) -> list[PastJob]:
+        return [
+            PastJob(
+                job=guid,
+                script=told.script,
+                taken_at=told.taken_at,
+                outcome=told.outcome,
+                exit_code=told.exit_code,
+                seconds=told.seconds,
+                status=told.status,
+                delivery=told.delivery,
+                run=self.run,
+            )
+            for guid, told in self.told.items()
+        ]
 
     def _open(self, step: RecordedStep) -> None:
-        data = step.event.data
-        self.in_hand, self.started_s = str(data["job"]), None
-        if self.in_hand not in self.jobs:
+        guid, self.started_s = str(step.event.data["job"]), None
+        self.in_hand = self.told.get(guid)
+        if self.in_hand is None:
             taken_at = step.at if step.event.name == "job_consumed" else ""
-            self.jobs[self.in_hand] = PastJob(self.in_hand, str(data.get("script", "")), taken_at, run=self.run)
+            self.in_hand = self.told[guid] = _Told(str(step.event.data.get("script", "")), taken_at)
 
-    def _told(self, job: PastJob, step: RecordedStep) -> PastJob:
-        """Return the job with what a step tells of it."""
+    def _tell(self, job: _Told, step: RecordedStep) -> None:
+        """Write down what a step tells of the job."""
         name, data = step.event.name, step.event.data
         if data.get("outcome"):
-            job = attrs.evolve(job, outcome=str(data["outcome"]))
+            job.outcome = str(data["outcome"])
         if isinstance(data.get("status"), int):
-            job = attrs.evolve(job, status=data["status"])
+            job.status = data["status"]
         if name == "job_claimed":
             self.started_s = step.mono
         if name == "script_ended":
-            job = attrs.evolve(job, exit_code=data.get("exit_code"))
+            job.exit_code = data.get("exit_code")
             if self.started_s is not None and step.mono is not None:
-                job = attrs.evolve(job, seconds=round(step.mono - self.started_s, 3))
+                job.seconds = round(step.mono - self.started_s, 3)
         if name in CLOSING:
-            job = attrs.evolve(job, delivery="delivered" if name == "job_reported" else "refused")
-        return job
+            job.delivery = "delivered" if name == "job_reported" else "refused"

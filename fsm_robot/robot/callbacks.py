@@ -23,6 +23,7 @@ from fsm_robot.errors import (
     LeavingError,
     ScriptNotStartedError,
     ScriptRefusedError,
+    UnsupervisedError,
 )
 from fsm_robot.robot.heartbeats import HEARTBEAT, Heartbeats
 from fsm_robot.robot.ports import ConsumeAnswer, Ending, HeartbeatAnswer, Job, Options, Ports
@@ -32,6 +33,8 @@ IN_PROGRESS = 8
 CONSUME = "/api/robot/consumeNextJob"
 _TAKES_ANYTHING = 0x04
 """`inspect.CO_VARARGS`."""
+UNANSWERED_KILL_S = 60.0
+"""When a killed script counts as ended although its supervision says nothing: that gives up after half of this time."""
 OUTCOMES = ("succeeded", "failed", "refused", "not_started", "lost", "stopped", "stop_ran_out", "aborted")
 """How a job can end; each needs a job status in the machine file."""
 
@@ -83,6 +86,18 @@ class JobInHand:
     run_token: str = ""
     outcome: str = ""
     ending: Ending | None = None
+    _told: dict[str, str] = attrs.field(factory=dict)
+
+    def settle(self, ending: Ending, by: str) -> bool:
+        """Keep how the script ended, from any thread; return False where somebody else was first.
+
+        Who was first may say it again: something may have failed on the way to the event. One call of a dictionary
+        decides, so no lock can stay behind.
+        """
+        if self._told.setdefault("by", by) != by:
+            return False
+        self.ending = ending
+        return True
 
     def told(self) -> dict[str, object]:
         """Return what the event that brings the job tells of it."""
@@ -114,6 +129,8 @@ class Callbacks:
     jobs_done: int = 0
     _forgotten: bool = False
     _answer_lost: bool = False
+    _unsupervised: bool = False  # the worker has not answered a kill, and may never answer anything again
+    _no_wait_for_a_kill: Callable[[], None] = lambda: None
 
     # ---- for classes of one's own that extend this one
 
@@ -191,6 +208,8 @@ class Callbacks:
             return Event("storage_unusable")
         if self._forgotten:
             return Event("robot_unknown", {"code": 101, "text": "said so while the last job was working"})
+        if self._unsupervised:
+            raise UnsupervisedError
         if self.ports.inbox.leaving():
             return Event("interrupted")
         spec = self._spec(step)
@@ -273,11 +292,12 @@ class Callbacks:
         self.ports.worker.ask_to_stop()
 
     def kill_script(self, step: Step) -> None:
-        """Kill the whole process tree."""
+        """Kill the whole process tree; whatever becomes of the worker, the job comes to its report."""
         self.log.warning("script is killed", because=_because(step.event))
-        self.ports.worker.kill(
-            "stop_ran_out" if step.source == "Stopping" and step.event.name == "grace_ended" else "aborted"
-        )
+        outcome = "stop_ran_out" if step.source == "Stopping" and step.event.name == "grace_ended" else "aborted"
+        now = self._in_hand()
+        self.ports.worker.kill(outcome)
+        self._no_wait_for_a_kill = self.ports.timers.after(UNANSWERED_KILL_S, lambda: self._not_told(now, outcome))
 
     def is_late(self, event: Event) -> bool:
         """Return whether an event speaks of another job than the one in hand."""
@@ -345,7 +365,8 @@ class Callbacks:
     def _get_ready(self, now: JobInHand) -> None:
         """Take what heartbeats and the times of states need: a script may use up whatever the account may have."""
         try:
-            self.ports.timers.prepare(1 + calls_needed(self.definition))
+            # The heartbeats, the times of states, and a kill that nobody answers.
+            self.ports.timers.prepare(2 + calls_needed(self.definition))
         except OSError as error:
             raise ScriptNotStartedError(f"the script is not started, {error}") from error
         self.heartbeats.start(now.job, now.number)
@@ -458,10 +479,19 @@ class Callbacks:
             self.storage_broke(error)
 
     def _script_ended(self, ending: Ending, of: JobInHand) -> None:
-        of.ending = ending  # handed over before the event that makes the owner thread read it
-        self.ports.inbox.post(_ended(ending, of.number))
+        if of.settle(ending, "worker"):  # handed over before the event that makes the owner thread read it
+            self.ports.inbox.post(_ended(ending, of.number))
+
+    def _not_told(self, of: JobInHand, outcome: str) -> None:
+        """End a job whose supervision hangs: the orchestrator must not wait for it, and nobody knows what is left."""
+        silent = f"whatever the script has started: its supervision has not answered for {UNANSWERED_KILL_S:g} s"
+        ending = Ending(outcome, survivors=(silent,))
+        if of.settle(ending, "deadline"):
+            self._unsupervised = True
+            self.ports.inbox.post(_ended(ending, of.number))
 
     def _tell_ending(self) -> None:
+        self._no_wait_for_a_kill()
         ending = self.in_hand.ending if self.in_hand is not None else None
         if ending is None:
             return

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from fsm_robot.system.held import PATIENCE, Patience
+
 if TYPE_CHECKING:
     import sqlite3
 
@@ -35,6 +37,7 @@ class JobIndex:
     """`ports.JobIndex` in a SQLite file. A job is kept as the beginning of a hash: under 100 bytes."""
 
     path: Path
+    patience: Patience = PATIENCE
 
     def exists(self) -> bool:
         """See `ports.JobIndex.exists`."""
@@ -45,6 +48,7 @@ class JobIndex:
         """See `ports.JobIndex.outcome`."""
         if not self.exists():
             return None
+        self._wait_for_it()
         with self._opened() as db:
             if not _version(db):
                 return None  # the first commit was rolled back
@@ -54,13 +58,18 @@ class JobIndex:
     def take_over(self, entries: Iterable[tuple[str, str]]) -> None:
         """See `ports.JobIndex.take_over`."""
         # Made here for this account only; what SQLite writes beside it gets the same permissions.
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+        self._wait_for_it(os.O_CREAT)
         with self._opened() as db:
             db.execute("BEGIN IMMEDIATE")
             db.execute(_TABLE)
             db.executemany(_ENTER, ((key_of(job_guid), outcome) for job_guid, outcome in entries))
             db.execute(f"PRAGMA user_version = {VERSION}")
             db.execute("COMMIT")
+
+    def _wait_for_it(self, flags: int = 0) -> None:
+        """Wait until nobody else holds the file: SQLite waits for a second or so, and does not say why it failed."""
+        flags |= os.O_RDWR | getattr(os, "O_CLOEXEC", 0)
+        os.close(self.patience.until_free(self.path, lambda: os.open(self.path, flags, 0o600)))
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:

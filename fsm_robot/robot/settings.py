@@ -19,6 +19,7 @@ import attrs
 from fsm_robot.engine.wording import did_you_mean
 from fsm_robot.errors import SettingsError
 from fsm_robot.robot.setting_kinds import BY_DEFAULT, FLAG_OR_PATH, Kind
+from fsm_robot.system.held import PATIENCE
 
 ENVIRONMENT_PREFIX = "FSM_ROBOT_"
 OWN_SECTION = "my"
@@ -400,7 +401,7 @@ def check_text(
 
 def _read(path: Path) -> str:
     try:
-        data = path.read_bytes()
+        data = PATIENCE.until_free(path, path.read_bytes)
     except FileNotFoundError:
         raise SettingsError(f"{path}: there is no such file; `fsm-robot init` writes one") from None
     except OSError as error:

@@ -151,6 +151,25 @@ def open_lock_file(path: str) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
+def is_held(path: str, error: OSError) -> bool:  # noqa: ARG001 - the twin needs it
+    """Return whether an error came of another program that has a file open: here nobody is kept out by that."""
+    return False
+
+
+def holders(path: str) -> tuple[str, ...]:  # noqa: ARG001 - the twin needs it
+    """Return the programs that have a file open: nobody waits for them here."""
+    return ()
+
+
+def make_private_folder(path: str) -> None:
+    """Make a folder for this account only; one that is there stays as somebody has made it. Raises `OSError`."""
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+
+
 def try_lock(descriptor: int) -> bool:
     """Take the lock of an open file if nobody has it; the system frees it when the process dies."""
     try:

@@ -1,4 +1,4 @@
-"""A Windows file that only this account and the system may open, from its very first moment on."""
+"""Windows files and folders that only this account and the system may open, from their very first moment on."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ _FULL_ACCESS = 0x001F01FF
 _GENERIC_WRITE, _SHARE_READ, _CREATE_NEW = 0x40000000, 1, 1
 _TOKEN_QUERY, _TOKEN_USER = 0x8, 1
 _DESCRIPTOR_VERSION = 1
+_FILES_AND_FOLDERS_IN_IT = "OICI"
 
 
 class _Attributes(ctypes.Structure):
@@ -26,7 +27,7 @@ def create(path: str, *, administrators: bool = False) -> int:
         OSError: It is there already, or cannot be made.
     """
     kernel32 = _kernel32()
-    descriptor = _descriptor(administrators)
+    descriptor = _descriptor(administrators=administrators)
     attributes = _Attributes(ctypes.sizeof(_Attributes), descriptor, False)
     try:
         handle = kernel32.CreateFileW(path, _GENERIC_WRITE, _SHARE_READ, ctypes.byref(attributes), _CREATE_NEW, 0, None)
@@ -35,6 +36,22 @@ def create(path: str, *, administrators: bool = False) -> int:
     finally:
         kernel32.LocalFree(descriptor)
     return int(handle)
+
+
+def make_folder(path: str) -> None:
+    """Make a folder for this account, the system and administrators; what is made in it is for them as well.
+
+    Raises:
+        OSError: It is there already, or cannot be made.
+    """
+    kernel32 = _kernel32()
+    descriptor = _descriptor(administrators=True, inherited=True)
+    attributes = _Attributes(ctypes.sizeof(_Attributes), descriptor, False)
+    try:
+        if not kernel32.CreateDirectoryW(path, ctypes.byref(attributes)):
+            raise ctypes.WinError(ctypes.get_last_error())
+    finally:
+        kernel32.LocalFree(descriptor)
 
 
 def account_sid() -> str:
@@ -55,10 +72,11 @@ def account_sid() -> str:
     return sid
 
 
-def _descriptor(administrators: bool) -> wintypes.LPVOID:
+def _descriptor(*, administrators: bool, inherited: bool = False) -> wintypes.LPVOID:
     # Protected: nothing is inherited from the folder, which others of the machine may be allowed to read.
     accounts = [account_sid(), "SY", *(["BA"] if administrators else [])]
-    text = "D:P" + "".join(f"(A;;0x{_FULL_ACCESS:x};;;{account})" for account in accounts)
+    to_what = _FILES_AND_FOLDERS_IN_IT if inherited else ""
+    text = "D:P" + "".join(f"(A;{to_what};0x{_FULL_ACCESS:x};;;{account})" for account in accounts)
     descriptor = wintypes.LPVOID()
     _must(
         _advapi32().ConvertStringSecurityDescriptorToSecurityDescriptorW(
@@ -78,6 +96,7 @@ def _kernel32() -> ctypes.WinDLL:
     kernel32.GetCurrentProcess.restype = wintypes.HANDLE
     kernel32.CloseHandle.argtypes = (wintypes.HANDLE,)
     kernel32.LocalFree.argtypes = (wintypes.LPVOID,)
+    kernel32.CreateDirectoryW.argtypes = (wintypes.LPCWSTR, wintypes.LPVOID)
     kernel32.CreateFileW.restype = wintypes.HANDLE
     kernel32.CreateFileW.argtypes = (
         wintypes.LPCWSTR,

@@ -112,6 +112,33 @@ def open_lock_file(path: str) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOINHERIT | os.O_BINARY, 0o600)
 
 
+def is_held(path: str, error: OSError) -> bool:
+    """Return whether an error at a file or an empty folder came of another program that has it open."""
+    from fsm_robot.system import _held_file
+
+    return _held_file.is_held(path, error)
+
+
+def holders(path: str) -> tuple[str, ...]:
+    """Return the programs that have a file open, as far as the system says so."""
+    from fsm_robot.system import _held_file
+
+    return _held_file.holders(path)
+
+
+def make_private_folder(path: str) -> None:
+    """Make a folder for this account, the system and administrators, with all that will lie in it; see the twin."""
+    if os.path.isdir(path):
+        return
+    from fsm_robot.system import _private_file
+
+    try:
+        _private_file.make_folder(path)
+    except FileExistsError:
+        if not os.path.isdir(path):  # else another process was first
+            raise
+
+
 def try_lock(descriptor: int) -> bool:
     """Take the lock of an open file if nobody has it; the system frees it when the process dies."""
     os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)

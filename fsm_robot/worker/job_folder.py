@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from functools import partial
 from io import FileIO
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import attrs
 
 from fsm_robot.engine.redact import Redactor
 from fsm_robot.robot.ports import Job
+from fsm_robot.system.held import PATIENCE
 
 if sys.platform == "win32":
     from fsm_robot.system import _windows as system
@@ -99,7 +101,7 @@ class JobFolder:
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # Another account must not even be able to raise the stop flag, whatever the umask is.
-        self.path.mkdir(mode=0o700, exist_ok=True)
+        system.make_private_folder(str(self.path))
         for file in (self.stop_flag, self.job_file, self.exception, self.building):
             file.unlink(missing_ok=True)
         documents: dict[str, object] = {key: job.documents.get(key) for key in ("job", "process_version", "task")}
@@ -133,7 +135,6 @@ class JobFolder:
 
     def clear(self, *, keep_job_file: bool) -> None:
         """Remove what only the running script needed. Raises `OSError`."""
-        for file in (self.stop_flag, self.lowered_flag, self.exception, self.building):
-            file.unlink(missing_ok=True)
-        if not keep_job_file:
-            self.job_file.unlink(missing_ok=True)
+        files = (self.stop_flag, self.lowered_flag, self.exception, self.building)
+        for file in (*files, *(() if keep_job_file else (self.job_file,))):
+            PATIENCE.until_free(file, partial(file.unlink, missing_ok=True))

@@ -18,6 +18,7 @@ from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import ScriptNotStartedError, ScriptRefusedError
 from fsm_robot.robot.ports import Ending, Job
 from fsm_robot.system import threads
+from fsm_robot.system.held import PATIENCE
 from fsm_robot.worker import screen
 from fsm_robot.worker.decoding import last_words
 from fsm_robot.worker.environment import script_environment
@@ -247,16 +248,18 @@ class ScriptWorker:
 
     def _note(self, note: Note) -> None:
         """Write down, for a later life of the robot, which process the script is."""
+        path = self.jobs_directory / RUNNING_NAME
         try:
-            (self.jobs_directory / RUNNING_NAME).write_text(json.dumps(attrs.asdict(note)), encoding="ascii")
+            PATIENCE.until_free(path, lambda: path.write_text(json.dumps(attrs.asdict(note)), encoding="ascii"))
         except OSError as error:
             # Its run token tells it as well.
             self.log("warning", "the script's process could not be written down", error=str(error))
 
     def _noted(self, run_token: str) -> Note:
         """Return what an earlier life has written down of the script with this token."""
+        path = self.jobs_directory / RUNNING_NAME
         try:
-            entry = json.loads((self.jobs_directory / RUNNING_NAME).read_bytes())
+            entry = json.loads(PATIENCE.until_free(path, path.read_bytes))
             if entry["run_token"] == run_token:
                 return Note(run_token, int(entry["pid"]), str(entry["created"]), str(entry.get("group", "")))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -52,6 +52,7 @@ ONLY_IMPORTERS = {
     "loguru": {"engine/logs.py"},
     "transitions": {"engine/machine/core.py"},
     "yaml": {"engine/machine/document.py"},
+    "orjson": {"engine/journal/parsing.py"},
     "sqlite3": {"orchestrator/tables/database.py", "robot/job_index.py"},  # two files that have nothing in common
 }
 FORBIDDEN_IN_PURE = {"requests", "subprocess", "loguru", "time", "random", "socket", "os", "pathlib", "threading"}

@@ -10,6 +10,7 @@ from fsm_robot.engine.machine.codes import event_for
 from fsm_robot.engine.machine.core import Step
 from fsm_robot.engine.machine.events import Event
 from fsm_robot.errors import (
+    CallbackError,
     FailureKind,
     GatewayRejectedError,
     JournalError,
@@ -17,6 +18,7 @@ from fsm_robot.errors import (
     ScriptRefusedError,
     UnexpectedEventError,
 )
+from fsm_robot.robot.callbacks import UNANSWERED_KILL_S
 from fsm_robot.robot.ports import ConsumeAnswer, Ending, HeartbeatAnswer, Unsettled
 from tests.fakes.world import (
     GONE,
@@ -164,6 +166,44 @@ def test_soft_stop_after_a_hard_one_changes_nothing() -> None:
     assert world.worker.done[1:] == [("kill", "aborted")]
     assert world.gateway.statuses() == [8, 3]
     assert [step.kind for step in journalled(world) if step.event.name == "stop_ordered"] == ["ignored"]
+
+
+@pytest.mark.parametrize("answers", ["never", "late"])
+def test_killed_job_comes_to_its_report_although_the_worker_does_not_answer(answers: str) -> None:
+    """Its end is the order's, what may be left is named, nothing of a late answer counts, and no job follows."""
+    worker = FakeWorker()
+
+    class Gateway(FakeGateway):
+        def update_job(self, job_guid: str, status: int) -> None:
+            if answers == "late" and status != 8 and worker.ended is not None:
+                worker.ended(Ending("succeeded", exit_code=0))
+            super().update_job(job_guid, status)
+
+    world = with_job(worker=worker, gateway=Gateway([JOB_FOUND, JOB_FOUND, NO_JOB], [TAKEN, TAKEN]))
+    world.inbox.events = [Event("stop_ordered", {}, 1), Event("abort_ordered", {}, 1)]
+    began_s = world.clock.now_s
+
+    with pytest.raises(CallbackError, match="supervision of the last script does not answer"):
+        world.run()
+
+    assert world.gateway.statuses() == [8, 3]
+    assert ends_of_jobs(world) == {JOB.guid: "aborted"}
+    assert UNANSWERED_KILL_S <= world.clock.now_s - began_s < 2 * UNANSWERED_KILL_S
+    (ended,) = [step for step in journalled(world) if step.event.name == "script_ended"]
+    assert "supervision has not answered" in str(ended.event.data["survivors"])
+    assert world.gateway.calls.count(("consume",)) == 1
+
+
+def test_kill_that_is_answered_in_time_leaves_no_deadline() -> None:
+    """The next job may take longer than that."""
+    second = attrs.evolve(JOB, guid="second")
+    worker = FakeWorker(on_start=OK, on_kill=Ending("aborted", exit_code=-9), takes_s=3 * UNANSWERED_KILL_S)
+    world = World(FakeGateway([JOB_FOUND, JOB_FOUND, NO_JOB], [TAKEN, ConsumeAnswer(0, job=second)]), worker=worker)
+    world.inbox.events = [Event("abort_ordered", {}, 1)]
+
+    assert world.run() == 0
+    assert world.gateway.statuses() == [8, 3, 8, 4]
+    assert world.clock.now_s > 2 * UNANSWERED_KILL_S
 
 
 def test_event_of_an_earlier_job_is_journalled_and_ignored() -> None:

@@ -24,7 +24,7 @@ import resource
 
 from fsm_robot.engine.redact import Redactor
 from fsm_robot.robot.ports import Ending, Job
-from fsm_robot.worker import _cgroup, _posix, supervisor
+from fsm_robot.worker import _cgroup, _mark, _posix, supervisor
 from fsm_robot.worker.process import Process
 from fsm_robot.worker.supervisor import ScriptWorker
 from tests.fakes.processes import alive
@@ -163,6 +163,33 @@ def test_nothing_is_alive_after_an_abort(runs: Runs, animal: str) -> None:
     assert runs.left() == []
 
 
+# Where a limit is set by an administrator, or in another system, there is no mark; then sessions and tokens have to do.
+UNMARKED = [
+    "child in a session of its own", "child without environment", "daemon", "daemon without environment",
+    "deaf", "wide", "chain", "quick chain", "quick chain of sessions", "chain of groups",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("ends", [True, False], ids=["end", "abort"])
+@pytest.mark.parametrize("animal", UNMARKED)
+def test_nothing_is_alive_where_the_system_has_no_mark(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch, animal: str, ends: bool
+) -> None:
+    """Beside strangers, so that the system alone cannot say that nothing is left."""
+    monkeypatch.setattr(_mark, "_RLIMIT_LOCKS", 9999)
+    with _Strangers():
+        runs.start(f"{START}\n{ZOO[animal]}\nopen('up', 'w').write('up')\n{'' if ends else 'stay_for_ever()'}")
+        runs.said("up")
+        tree = _running(runs).tree
+        if not ends:
+            runs.worker.kill("aborted")
+
+        assert (runs.ending().outcome, runs.ending().survivors) == ("succeeded" if ends else "aborted", ())
+
+    assert not tree._is_marked, "it has the mark, so this shows nothing"
+    assert runs.left() == []
+
+
 class _Strangers:
     """Children of the robot's own program that are no job's, in its session and in one of their own."""
 
@@ -219,6 +246,71 @@ def test_child_of_a_callback_keeps_its_exit_code(runs: Runs, new_session: bool, 
 
     runs.worker.kill("aborted")
     assert runs.ending().survivors == ()
+
+
+def test_child_that_ends_before_anybody_knows_its_number_keeps_its_exit_code(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under load a callback's child may be over before `subprocess` has got its number, also in a session of its own."""
+    runs.start(f"{START}\nchain(0.001, os.setsid)\nopen('up', 'w').write('up')\nstay_for_ever()")
+    runs.said("up")
+    if not _running(runs).tree._is_marked:
+        pytest.skip("this system has no mark, so an ended child cannot be told from one of the script")
+    fork, late = vars(subprocess)["_fork_exec"], []
+
+    def known_late(*values: object) -> int:
+        pid: int = fork(*values)
+        until(lambda: not alive(pid), "its end")
+        threading.Event().wait(10 * _posix._ANOTHERS_S)  # time enough for the reaper to look several times
+        late.append(pid)
+        return pid
+
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "_fork_exec", known_late)
+        for _ in range(3):
+            process = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"], start_new_session=True)
+            assert process.wait() == 3
+
+    assert len(late) == 3, "no number came late, so this shows nothing"
+    runs.worker.kill("aborted")
+    assert runs.ending().survivors == ()
+
+
+@pytest.mark.parametrize("objects", [0, 500_000])
+def test_chain_of_sessions_is_ended_by_one_kill(runs: Runs, monkeypatch: pytest.MonkeyPatch, objects: int) -> None:
+    """Its links live for 5 ms after they had their successor. How much the robot has in memory changes nothing."""
+    monkeypatch.setattr(supervisor, "LEFTOVER_PATIENCE_S", PATIENCE_S)  # so that nobody else kills it
+    runs.start(f"{START}\nchain(0.005, os.setsid)\nopen('up', 'w').write('up')\nstay_for_ever()")
+    runs.said("up")
+    tree, heap = _running(runs).tree, [[each] for each in range(objects)]
+    looks: list[str] = []
+    numbers, send = _posix._numbers, _posix._send
+
+    def counted_numbers() -> list[str]:
+        looks.append("look")
+        return numbers()
+
+    def counted_send(processes: Iterable[Process], number: int) -> None:
+        looks.append("send")
+        send(processes, number)
+
+    with monkeypatch.context() as counting:
+        counting.setattr(_posix, "_numbers", counted_numbers)
+        counting.setattr(_posix, "_send", counted_send)
+        killed = tree.kill()
+
+    until(tree.is_empty, "one kill has not ended it")
+    assert len(killed) >= 2
+    assert looks.count("look") <= 2 * _posix._STOP_ROUNDS
+    assert looks.count("send") <= 2 * len(killed) + _posix._STOP_ROUNDS
+    assert len(heap) == objects
+    assert runs.left() == []
+
+
+def _running(runs: Runs) -> supervisor._Running:
+    running = runs.worker._running
+    assert running is not None
+    return running
 
 
 def test_exit_code_that_somebody_else_took_is_no_success(runs: Runs) -> None:

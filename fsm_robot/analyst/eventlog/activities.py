@@ -208,21 +208,22 @@ class _RunReader:
                 yield self._begun("complete")
 
     def _visit(self, step: RecordedStep, at: str) -> tuple[Activity, ...]:
-        ended = Activity(
-            name=self.state,
-            kind="visit",
-            lifecycle="complete",
-            started=self.entered_at,
-            at=at,
-            seconds=0.0 if step.mono is None else round(step.mono - self.entered_s, 3),
-            event=step.event.name,
-            transition=step.transition,
-            step=step.seq,
-            run=self.run_id,
-            robot=self.run.robot,
-            job=self.job,
-            script=self.script,
-            outcome=self.outcome,
+        mono = step.mono
+        ended = Activity(  # by position: a log has a million of them
+            self.state,
+            "visit",
+            "complete",
+            self.entered_at,
+            at,
+            0.0 if mono is None else round(mono - self.entered_s, 3),
+            step.event.name,
+            step.transition,
+            step.seq,
+            self.run_id,
+            self.run.robot,
+            self.job,
+            self.script,
+            self.outcome,
         )
         return (self._begun("start"), ended) if self.view.pairs else (ended,)
 

@@ -170,8 +170,9 @@ class _Replay:
             self._deviate(step, self._allowed(), message)
 
     def _follow(self, step: RecordedStep) -> None:
-        source, event, allowed = step.source, step.event.name, self._allowed()
+        source, event = step.source, step.event.name
         if source != self.state:
+            allowed = self._allowed()
             expected = f"the robot was in state {self.state}, which handles {_listed(allowed)}"
             message = f"event {event} came in state {source}, but {expected}: steps are missing before it"
             self._deviate(step, allowed, message)

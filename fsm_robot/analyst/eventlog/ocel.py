@@ -7,7 +7,8 @@ first and objects behind them, since they are known only then: a small entry per
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 
 import attrs
 
@@ -31,12 +32,13 @@ EVENT_ATTRIBUTES: Mapping[str, str] = {
     "outcome": "string",
 }
 OF_JOBS = ("job", "script", "outcome")
+REMEMBERED_TEXTS = 1024
 _EPOCH = "1970-01-01T00:00:00.000+00:00"
 
 
 def ocel(runs: Iterable[Run], view: View) -> Iterator[str]:
     """Return the pieces of the log."""
-    objects, event_types = _Objects(), dict[str, None]()
+    objects, event_types, write = _Objects(), dict[str, None](), _event_writer()
     yield '{"events":[\n'
     before = ""
     for run in runs:
@@ -44,7 +46,7 @@ def ocel(runs: Iterable[Run], view: View) -> Iterator[str]:
         for number, activity in enumerate(activities_of(run, view)):
             objects.add_job(activity)
             event_types[activity.name] = None
-            yield f"{before}{_json(_event(activity, number))}"
+            yield f"{before}{write(activity, number)}"
             before = ",\n"
     yield '\n],"objects":[\n'
     before = ""
@@ -105,18 +107,42 @@ class _Objects:
             yield _object("job", guid, {"outcome": job.outcome} if job.outcome else {}, job.ended_at, related)
 
 
-def _event(activity: Activity, number: int) -> dict[str, object]:
-    related = [(object_id("run", activity.run), "in"), (object_id("robot", activity.robot), "by")]
-    if activity.job:
-        related += [(object_id("job", activity.job), "on"), (object_id("script", activity.script), "with")]
-    values = {name: getattr(activity, name) for name in EVENT_ATTRIBUTES}
-    return {
-        "id": carried(f"{activity.run}#{number}"),
-        "type": carried(activity.name),
-        "time": activity.at,
-        "attributes": [{"name": name, "value": _plain(value)} for name, value in values.items() if value != ""],
-        "relationships": _relationships(related),
-    }
+def _event_writer() -> Callable[[Activity, int], str]:
+    """Return what writes an event; a log says the same few things a million times, and each is made JSON once."""
+    quoted = lru_cache(REMEMBERED_TEXTS)(_quoted)
+    related = lru_cache(REMEMBERED_TEXTS)(_related)
+    told = lru_cache(REMEMBERED_TEXTS)(_attributes_behind)
+
+    def write(activity: Activity, number: int) -> str:
+        run = quoted(activity.run)[:-1]
+        started = f'{{"name":"started","value":"{activity.started}"}},' if activity.started else ""
+        return (
+            f'{{"id":{run}#{number}","type":{quoted(activity.name)},"time":"{activity.at}","attributes":['
+            f'{{"name":"kind","value":{quoted(activity.kind)}}},'
+            f'{{"name":"lifecycle","value":"{activity.lifecycle}"}},{started}'
+            f'{{"name":"seconds","value":{activity.seconds}}},{{"name":"step","value":{activity.step}}}'
+            f"{told(activity.event, activity.transition, activity.outcome)}],"
+            f'"relationships":{related(activity.run, activity.robot, activity.job, activity.script)}}}'
+        )
+
+    return write
+
+
+def _quoted(text: str) -> str:
+    return _json(carried(text))
+
+
+def _attributes_behind(event: str, transition: str, outcome: str) -> str:
+    """Return the attributes that an event may lack, each with the comma before it."""
+    values = {"event": event, "transition": transition, "outcome": outcome}
+    return "".join(f',{{"name":"{name}","value":{_quoted(value)}}}' for name, value in values.items() if value)
+
+
+def _related(run: str, robot: str, job: str, script: str) -> str:
+    related = [(object_id("run", run), "in"), (object_id("robot", robot), "by")]
+    if job:
+        related += [(object_id("job", job), "on"), (object_id("script", script), "with")]
+    return _json(_relationships(related))
 
 
 def _object(
@@ -142,10 +168,6 @@ def _relationships(related: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
 
 def _type(name: str, attributes: Mapping[str, str]) -> dict[str, object]:
     return {"name": name, "attributes": [{"name": key, "type": kind} for key, kind in attributes.items()]}
-
-
-def _plain(value: object) -> object:
-    return carried(value) if isinstance(value, str) else value
 
 
 def _json(value: object) -> str:

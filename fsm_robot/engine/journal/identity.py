@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from fsm_robot import __version__
+from fsm_robot.engine.disk import open_text
 from fsm_robot.engine.journal.file import journal_names
 from fsm_robot.engine.journal.record import FORMAT, read_lines
 from fsm_robot.engine.machine.definition import Definition
@@ -50,7 +51,7 @@ def robot_identity(directory: Path, robot_guid: str, earlier: Sequence[str] | No
 def _salt_in(directory: Path, names: Sequence[str]) -> str:
     for name in reversed(names):
         try:
-            with (directory / name).open(encoding="utf-8", errors="replace", newline="") as stream:
+            with open_text(directory / name) as stream:
                 records, _ = read_lines(islice(stream, 1))
             salt = records[0].values["robot"]["salt"]
         except (OSError, IndexError, KeyError, TypeError, ValueError):

@@ -9,7 +9,7 @@ import attrs
 
 from fsm_robot.engine.journal.crash import crash_in
 from fsm_robot.engine.journal.record import Reading, Record, RecordedStep
-from fsm_robot.engine.machine.core import RobotMachine, Step
+from fsm_robot.engine.machine.core import Engine, Position, RobotMachine, Step, engine_for
 from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.engine.machine.events import Event
 from fsm_robot.engine.wording import did_you_mean
@@ -17,6 +17,8 @@ from fsm_robot.errors import UnexpectedEventError
 
 Judgement = Literal["identical", "compatible", "divergent", "damaged"]
 """Every step is decided the same; the same by the names of `renamed:`; another way; the file is no whole journal."""
+
+MOST_PLACES = 10_000
 
 
 @attrs.frozen
@@ -99,13 +101,39 @@ class Verdict:
     remarks: tuple[str, ...] = ()
 
 
-def replay(reading: Reading, definition: Definition) -> Verdict:
-    """Drive a machine from the records of one run and compare every decision."""
+@attrs.define(eq=False)
+class _Place:
+    """A position of a machine, and what it has decided there: the step, and the place it led to."""
+
+    position: Position
+    decided: dict[str, tuple[Step, _Place]] = attrs.field(factory=dict)
+
+
+@attrs.define(eq=False)
+class Decisions:
+    """What a machine decides: it is asked once for each position and event, and what it said holds for all journals."""
+
+    definition: Definition
+    engine: Engine = attrs.field(default=attrs.Factory(lambda self: engine_for(self.definition), takes_self=True))
+    _places: dict[Position, _Place] = attrs.field(factory=dict)
+
+    def at(self, position: Position) -> _Place:
+        """Return the place of a position; a machine that counts to a million does not fill the memory."""
+        found = self._places.get(position)
+        if found is None:
+            found = _Place(position)
+            if len(self._places) < MOST_PLACES:
+                self._places[position] = found
+        return found
+
+
+def replay(reading: Reading, definition: Definition, decisions: Decisions | None = None) -> Verdict:
+    """Drive a machine from the records of one run and compare every decision; `decisions` are kept from run to run."""
     records = reading.records
     if not records or records[0].kind != "header":
         what = reading.wrong or ("it is empty" if not records else "it does not begin with a header")
         return Verdict("damaged", 0, remarks=(f"this is no journal: {what}",))
-    run = _Replay(definition)
+    run = _Replay(definition, decisions or Decisions(definition))
     divergence = run.through(reading)
     remarks = tuple(_remarks(reading, definition))
     if divergence is not None:
@@ -117,23 +145,30 @@ def replay(reading: Reading, definition: Definition) -> Verdict:
 
 @attrs.define
 class _Replay:
-    """One replay under way."""
+    """One replay under way. `place` is where the machine would be, which is moved there when it is asked."""
 
     definition: Definition
+    decisions: Decisions
+    place: _Place | None = None
     steps: int = 0
     used: dict[str, str] = attrs.field(factory=dict)
     exit_code: int | None = None
     events: dict[str, Event] = attrs.field(factory=dict)
 
     def through(self, reading: Reading) -> Divergence | None:
-        machine = RobotMachine(self.definition)
+        machine = RobotMachine(self.definition, self.decisions.engine)
         end_line = 0
         for number, record in enumerate(reading.records[1:], start=2):
             if record.kind == "step" and not end_line:
+                if self._as_before(record):
+                    continue
+                self._go(machine)
                 found = self._step(machine, record.step, number)
                 if found is not None:
                     return found
-            elif record.kind == "end" and not end_line:
+                continue
+            self._go(machine)
+            if record.kind == "end" and not end_line:
                 end_line = number
                 found = self._end(machine, record, number)
                 if found is not None:
@@ -144,6 +179,20 @@ class _Replay:
                     sentence = f"line {number} is a second header"
                 return self._stray(machine, number, sentence)
         return None
+
+    def _as_before(self, record: Record) -> bool:
+        """Return whether a record says what the machine has decided here before, and go on to where that led."""
+        known = self.place.decided.get(record.event_name) if self.place is not None else None
+        if known is None or not record.tells_of(known[0], self.steps):
+            return False
+        step, self.place = known
+        self.exit_code = step.exit_code
+        self.steps += 1
+        return True
+
+    def _go(self, machine: RobotMachine) -> None:
+        if self.place is not None:
+            machine.position = self.place.position
 
     def _step(self, machine: RobotMachine, recorded: RecordedStep, line: int) -> Divergence | None:
         if self.definition.renamed:
@@ -168,9 +217,16 @@ class _Replay:
                     return self._unexpected(machine, recorded, line, state)
         if not _same(step, recorded):
             return self._otherwise(machine, recorded, line, step)
+        self._remember(machine, step)
         self.steps += 1
         self.exit_code = step.exit_code
         return None
+
+    def _remember(self, machine: RobotMachine, step: Step) -> None:
+        before, self.place = self.place, self.decisions.at(machine.position)
+        # An event that is late for one job is not for the next, and old names have to be counted each time.
+        if before is not None and step.kind != "late" and not self.definition.renamed:
+            before.decided[step.event.name] = step, self.place
 
     def _event(self, name: str) -> Event:
         """Return the event of that name; the machine decides by the name alone, so one of each is enough."""

@@ -8,6 +8,8 @@ from fsm_robot.engine.machine.definition import Transition
 class Budgets:
     """Counts the transitions that have an `at_most`, from one that makes `progress` to the next."""
 
+    __slots__ = ("_taken",)
+
     def __init__(self) -> None:
         self._taken: dict[str, int] = {}
 
@@ -21,3 +23,12 @@ class Budgets:
             self._taken.clear()
         if edge.at_most is not None:
             self._taken[edge.key] = self._taken.get(edge.key, 0) + 1
+
+    @property
+    def taken(self) -> tuple[tuple[str, int], ...]:
+        """What was counted so far; two with the same counts allow the same."""
+        return tuple(sorted(self._taken.items()))
+
+    @taken.setter
+    def taken(self, counts: tuple[tuple[str, int], ...]) -> None:
+        self._taken = dict(counts)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import attrs
-from transitions import Machine as Engine
-from transitions import MachineError
+from transitions import Machine, MachineError
 
 from fsm_robot.engine.machine.budgets import Budgets
 from fsm_robot.engine.machine.definition import Definition, State, Transition
@@ -23,6 +23,9 @@ CameFrom = Literal["", "callback", "inbox", "post"]
 
 Empty where it came from neither: at the start of a run, and where nobody has said it.
 """
+
+Position = tuple[str, tuple[tuple[str, int], ...]]
+"""A state, and how often the transitions that are counted were taken: two machines at one position decide alike."""
 
 
 @attrs.frozen
@@ -66,9 +69,33 @@ class Step:
         )
 
 
+@attrs.frozen
+class _Way:
+    """A transition as the machine takes it: what fires it, and what its step says."""
+
+    fire: Callable[[RobotMachine], bool]
+    edge: Transition
+    kind: StepKind
+    key: str
+    callback: str
+    exit_code: int | None
+    counts: bool
+    outcome: str
+
+
+@attrs.frozen(eq=False, repr=False)
+class Engine:
+    """What all machines of one definition share: the machine of `transitions` that executes them, and its tables."""
+
+    definition: Definition
+    states: Mapping[str, State]
+    ways: Mapping[tuple[str, str], _Way]
+    spent: Mapping[tuple[str, str], _Way]
+
+
 def engine_for(definition: Definition) -> Engine:
-    """Return the machine of `transitions` that executes a definition for any number of `RobotMachine`s."""
-    return Engine(
+    """Return what executes a definition for any number of `RobotMachine`s; it has no state of its own."""
+    machine = Machine(
         model=None,
         states=[state.name for state in definition.states],
         initial=definition.initial,
@@ -83,10 +110,31 @@ def engine_for(definition: Definition) -> Engine:
         auto_transitions=False,
         send_event=False,
     )
+    states = {state.name: state for state in definition.states}
+    ways: dict[tuple[str, str], _Way] = {}
+    spent: dict[tuple[str, str], _Way] = {}
+    for number, edge in enumerate(definition.transitions):
+        way = _way(edge, states, machine.events[_trigger(number)].trigger)
+        (spent if edge.spent else ways)[edge.source, edge.trigger] = way
+    return Engine(definition, states, ways, spent)
 
 
 def _trigger(number: int) -> str:
     return f"edge_{number}"
+
+
+def _way(edge: Transition, states: Mapping[str, State], fire: Callable[[RobotMachine], bool]) -> _Way:
+    stays = edge.kind == "internal"
+    return _Way(
+        fire=fire,
+        edge=edge,
+        kind="stayed" if stays else "taken",
+        key=edge.key,
+        callback="" if stays else states[edge.dest].on_enter,
+        exit_code=None if stays else edge.exit_code,
+        counts=edge.progress or edge.at_most is not None,
+        outcome=edge.outcome,
+    )
 
 
 class RobotMachine:
@@ -97,34 +145,40 @@ class RobotMachine:
 
     Args:
         definition: A checked machine.
-        engine: What `engine_for` returned for it, where many machines of one definition are wanted; it has no state.
+        engine: What `engine_for` returned for it, where many machines of one definition are wanted.
     """
+
+    __slots__ = ("_budgets", "_engine", "_seq", "definition", "state")
 
     def __init__(self, definition: Definition, engine: Engine | None = None) -> None:
         self.definition = definition
         self.state = definition.initial
         self._seq = 0
         self._budgets = Budgets()
-        self._edges = {
-            (edge.source, edge.trigger, edge.spent): (_trigger(number), edge)
-            for number, edge in enumerate(definition.transitions)
-        }
-        self._states = {state.name: state for state in definition.states}
-        self._events = (engine or engine_for(definition)).events
+        self._engine = engine or engine_for(definition)
 
     @property
     def finished(self) -> bool:
         """Whether a final state has been reached."""
-        return self._states[self.state].final
+        return self._engine.states[self.state].final
+
+    @property
+    def position(self) -> Position:
+        """All that its next decision depends on, besides the event."""
+        return self.state, self._budgets.taken
+
+    @position.setter
+    def position(self, position: Position) -> None:
+        self.state, self._budgets.taken = position
 
     @property
     def entered(self) -> State:
         """The state that the machine is in."""
-        return self._states[self.state]
+        return self._engine.states[self.state]
 
     def start(self) -> Step:
         """Return step 0, which enters the initial state."""
-        return self._step(Event("started"), "started", "", callback=self._states[self.state].on_enter)
+        return self._step(Event("started"), "started", "", callback=self.entered.on_enter)
 
     def handle(self, event: Event) -> Step:
         """Return what `event` leads to.
@@ -132,35 +186,34 @@ class RobotMachine:
         Raises:
             UnexpectedEventError: The machine file neither handles nor ignores the event in this state.
         """
-        state = self._states[self.state]
-        found = self._edge_for(event.name)
-        if found is None:
-            if event.name in state.ignores:
-                return self._step(event, "ignored", state.name)
-            allowed = [edge.trigger for edge in self.definition.transitions_from(state.name)]
-            spelled = as_spelled(event.name, (*allowed, *state.ignores))
-            if spelled != event.name:
-                return self.handle(attrs.evolve(event, name=spelled))
-            raise UnexpectedEventError(event.name, state.name, list(dict.fromkeys(allowed)))
-        trigger, edge = found
+        source = self.state
+        way = self._engine.ways.get((source, event.name))
+        if way is None:
+            return self._not_handled(event)
+        if way.counts and not self._budgets.allow(way.edge):
+            way = self._engine.spent[source, event.name]
         try:
-            self._events[trigger].trigger(self)
+            way.fire(self)
         except MachineError as error:
-            raise UnexpectedEventError(event.name, state.name, [edge.trigger]) from error
-        self._budgets.count(edge)
-        if edge.outcome:
+            raise UnexpectedEventError(event.name, source, [event.name]) from error
+        if way.counts:
+            self._budgets.count(way.edge)
+        if way.outcome:
             # Into the event, for that is what the journal keeps and the next life reads. What it says itself counts.
-            event = attrs.evolve(event, data={"outcome": edge.outcome, **event.data})
-        if edge.kind == "internal":
-            return self._step(event, "stayed", state.name, transition=edge.key)
-        return self._step(
-            event,
-            "taken",
-            state.name,
-            transition=edge.key,
-            callback=self._states[edge.dest].on_enter,
-            exit_code=edge.exit_code,
-        )
+            event = attrs.evolve(event, data={"outcome": way.outcome, **event.data})
+        seq = self._seq
+        self._seq = seq + 1
+        return Step(seq, event, way.kind, source, self.state, way.key, way.callback, way.exit_code)
+
+    def _not_handled(self, event: Event) -> Step:
+        state = self.entered
+        if event.name in state.ignores:
+            return self._step(event, "ignored", state.name)
+        allowed = [edge.trigger for edge in self.definition.transitions_from(state.name)]
+        spelled = as_spelled(event.name, (*allowed, *state.ignores))
+        if spelled != event.name:
+            return self.handle(attrs.evolve(event, name=spelled))
+        raise UnexpectedEventError(event.name, state.name, list(dict.fromkeys(allowed)))
 
     def late(self, event: Event) -> Step:
         """Return the step for an event that speaks of an earlier job: it changes nothing."""
@@ -170,22 +223,14 @@ class RobotMachine:
         """Return the events that lead somewhere now."""
         return tuple(dict.fromkeys(edge.trigger for edge in self.definition.transitions_from(self.state)))
 
-    def _edge_for(self, event: str) -> tuple[str, Transition] | None:
-        found = self._edges.get((self.state, event, False))
-        if found is None or self._budgets.allow(found[1]):
-            return found
-        return self._edges[self.state, event, True]
-
     def _step(
         self,
         event: Event,
         kind: StepKind,
         source: str,
         *,
-        transition: str = "",
         callback: str = "",
-        exit_code: int | None = None,
     ) -> Step:
-        step = Step(self._seq, event, kind, source, self.state, transition, callback, exit_code)
+        step = Step(self._seq, event, kind, source, self.state, "", callback)
         self._seq += 1
         return step

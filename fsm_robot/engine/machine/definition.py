@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -246,6 +247,10 @@ class Definition:
 
     def digest(self) -> str:
         """Return the SHA-256 of what the machine does: comments, order, lines, labels and old names do not count."""
+        return self._digest
+
+    @cached_property  # a command asks once for each journal
+    def _digest(self) -> str:
         values = self.to_values()
         del values["labels"], values["renamed"]
         for entry in [*values["states"], *values["transitions"], *values["callbacks"]]:
