@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import BinaryIO
+from typing import IO
 
 import attrs
 
@@ -85,7 +85,7 @@ class FormBody:
 class FileBody:
     """A request body that is a file with something before and behind it, read while it is sent."""
 
-    _file: BinaryIO = attrs.field(repr=False)
+    _file: IO[bytes] = attrs.field(repr=False)
     _size_bytes: int
     _before: bytes
     _behind: bytes

@@ -8,7 +8,7 @@ import warnings
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO, BinaryIO, TypeVar
+from typing import IO, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
@@ -165,7 +165,7 @@ class HttpGateway:
                 adapter = self._objects = self._objects or self._adapter()
             return self._reading.succeeded(path, self._exchange(adapter, method, path, body))
 
-    def send_file(self, method: str, path: str, file: BinaryIO, fields: Mapping[str, str], name: str) -> Answer:
+    def send_file(self, method: str, path: str, file: IO[bytes], fields: Mapping[str, str], name: str) -> Answer:
         """Send a form with a file in it, once; return an answer with status 2xx. Raises `GatewayError`."""
         boundary = secrets.token_hex(16)
         before = "".join(
