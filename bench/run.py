@@ -8,6 +8,7 @@ import functools
 import http.client
 import os
 import platform
+import resource
 import shutil
 import signal
 import statistics
@@ -73,6 +74,13 @@ class Bench:
         started = time.perf_counter()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         return time.perf_counter() - started
+
+    def cpu(self, command: list[str]) -> float:
+        """Return the processor time of a command and its children: a busy machine does not change it much."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.time(command)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     def close(self) -> None:
         self.server.send_signal(signal.SIGTERM)
@@ -156,6 +164,22 @@ def drain(bench: Bench, quick: bool) -> tuple[str, str, float]:
             costs[name].append((bench.time(command) - base) / count)
     robot, yardstick = statistics.median(costs["robot"]), statistics.median(costs["yardstick"])
     return f"{robot * 1000:.1f} ms", f"{yardstick * 1000:.1f} ms", robot / yardstick
+
+
+def job_api(bench: Bench, quick: bool) -> tuple[str, str, float]:
+    """Processor time per job that asks nothing, when its script is offered the job API and when not, in turns."""
+    count = 20 if quick else 50
+    bench.script("nothing", "pass\n")
+    costs: dict[str, list[float]] = {"true": [], "false": []}
+    for _ in range(4 if quick else 9):
+        for offered, taken in costs.items():
+            bench.settings(10, f"[sdk]\nenabled = {offered}\n")
+            base = bench.cpu(bench.robot())
+            for _ in range(count):
+                bench.store.enqueue("nothing")
+            taken.append((bench.cpu(bench.robot()) - base) / count)
+    on, off = statistics.median(costs["true"]), statistics.median(costs["false"])
+    return f"{on * 1000:.1f} ms of CPU", f"{off * 1000:.1f} ms without it", on / off
 
 
 def memory(bench: Bench, quick: bool) -> tuple[str, str, float]:
@@ -391,6 +415,12 @@ ROWS: dict[str, tuple[str, Callable[[Bench, bool], tuple[str, str, float]], str,
         drain,
         "<= 1.0 x the plain script",
         lambda ratio: ratio <= 1.0,
+    ),
+    "job-api": (
+        "processor time per job that does not use the job API it is offered",
+        job_api,
+        "<= 1.05 x a job that is offered none",
+        lambda ratio: ratio <= 1.05,
     ),
     "memory": ("memory (PSS) while a script runs", memory, "<= 1.35 x the plain script", lambda ratio: ratio <= 1.35),
     "abort": ("abort of 20 processes, answer to empty tree", abort, "<= 200 ms", lambda ratio: ratio <= 1.0),

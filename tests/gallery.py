@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -9,8 +10,11 @@ from pathlib import Path
 
 from fsm_robot.analyst import browser
 from fsm_robot.cli import main
+from fsm_robot.cli.diagram import player
 from fsm_robot.engine import machine_file
 from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.orchestrator.server import Orchestrator
+from fsm_robot.orchestrator.store import Store
 from fsm_robot.robot.machine import built_in
 from tests.fakes.night import write_nights
 
@@ -54,11 +58,44 @@ def photographed(page: Path, name: str, *, dark: bool = False) -> None:
     )
 
 
+TABS = ("work", "queues", "logs", "assets", "files", "runs")
+
+
+def orchestrators_page(folder: Path) -> None:
+    """Take a picture of each tab of the orchestrator's page, as the second demo leaves it."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    if main(["demo", "--queue", "--folder", str(folder)]):
+        sys.exit(1)
+    states = [str(folder / name / "state") for name in ("robot-1", "robot-2")]
+    store = Store(folder / "orchestrator.sqlite")
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(browser.find_browser())
+    for flag in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", f"--window-size={WINDOW}"):
+        options.add_argument(flag)
+    with Orchestrator(store, runs_page=lambda: player(states, 100, built_in())) as server:
+        driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+        try:
+            for tab in TABS:
+                driver.get("about:blank")  # else only the end of the address changes
+                driver.get(f"{server.url}/#/{tab}")
+                shown = f"return document.querySelector('#{tab} tbody tr, #{tab} a') !== null"
+                WebDriverWait(driver, 20).until(lambda one, shown=shown: one.execute_script(shown))
+                driver.save_screenshot(str(PICTURES / f"orchestrator.tab.{tab}.png"))
+        finally:
+            driver.quit()
+    store.close()
+
+
 def write_all() -> None:
     PICTURES.mkdir(exist_ok=True)
     drawn("states.svg", "--format", "svg", "--lang", "en")
     drawn("states.ru.svg", "--format", "svg", "--lang", "ru")
     drawn("states.names.svg", "--format", "svg")
+    with tempfile.TemporaryDirectory() as folder:
+        orchestrators_page(Path(folder) / "demo")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_nights(folder / "journal", robot(), runs=8)

@@ -18,7 +18,7 @@ from fsm_robot.system import threads
 Answer = TypeVar("Answer")
 MOST_CALLS = 2
 """At a time: the usual server has eight workers for all robots."""
-NEW, IN_PROGRESS, FAILED_APPLICATION = 0, 1, 3
+NEW, IN_PROGRESS, FAILED_APPLICATION, POSTPONED = 0, 1, 3, 5
 LEFT, STOPPED, LOST = "left without a result", "stopped while at work", "the robot ended while it worked on it"
 
 
@@ -91,8 +91,19 @@ class Hands:
     def deliver(self, guid: str, end: Mapping[str, object], job_guid: str) -> None:
         """Send the end of a task once, unless it has one already. Raises `GatewayError`, `JournalError`."""
         with self._ending:
-            if self.ledger.entry(guid) is not None:
+            entry = self.ledger.entry(guid)
+            if entry is not None and self._may_send(entry, end):
                 self._send(guid, end, job_guid)
+
+    def _may_send(self, entry: Entry, end: Mapping[str, object]) -> bool:
+        """Return whether an end cannot take a task from others.
+
+        One after which they may take it may have been sent before, without an answer, and they have it now.
+        """
+        if end.get("status") not in (NEW, POSTPONED):
+            return True
+        row = self.objects.task(entry.task)
+        return row is None or (row["status"] == IN_PROGRESS and _is_of(row, entry.job_id) is not False)
 
     def _send(self, guid: str, end: Mapping[str, object], job_guid: str) -> None:
         tags = end.get("tags")

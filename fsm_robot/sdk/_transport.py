@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from _thread import RLock  # `threading` is not loaded for it
 
 from fsm_robot.sdk._errors import NoRobotError, NotSupportedError, SdkError
 
@@ -25,6 +26,7 @@ DATA_VARIABLE = "FSM_ROBOT_DATA"
 JOB_VARIABLE = "FSM_ROBOT_JOB"
 _made: Transport | None = None
 _given: Transport | None = None
+_finding = RLock()
 
 
 def use(transport: Transport | None) -> None:
@@ -72,7 +74,9 @@ def _transport() -> Transport:
     if _given is not None:
         return _given
     if _made is None:
-        _made = _found()
+        with _finding:
+            if _made is None:
+                _made = _found()
     return _made
 
 
@@ -101,5 +105,12 @@ def _forget() -> None:
     _made = None
 
 
+def _forked() -> None:
+    _forget()
+    _finding.release()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    # A thread that imports what it has found holds the import's own lock: a child that was forked meanwhile would wait
+    # for a thread that it does not have. So a fork waits for it.
+    os.register_at_fork(before=_finding.acquire, after_in_parent=_finding.release, after_in_child=_forked)

@@ -110,7 +110,7 @@ def test_any_failure_of_a_call_leaves_one_end(robot_place: RobotPlace, endpoint:
     """Repeated where that changes nothing, and the task is neither lost nor taken twice."""
     place = robot_place
     place.queue("Q", [{"name": "1"}, {"name": "2"}])
-    for _ in range(3):
+    for _ in range(2):
         place.store.order_fault(Fault.parse(f"{endpoint}:{fault}*1"))
 
     place.run(f"{HEAD}\nfor task in queue('Q').tasks():\n    with task:\n        pass", code=None)
@@ -264,7 +264,7 @@ def test_the_ledger_knows_what_is_open_after_any_cut(tmp_path: Path) -> None:
 def test_the_ledger_is_emptied_when_nothing_is_open(tmp_path: Path) -> None:
     """It does not grow for years."""
     ledger = TaskLedger(tmp_path / "tasks.jsonl")
-    for number in range(1500):
+    for number in range(300):
         ledger.write(Entry(f"task-{number:036}", "taken", job="j" * 36))
         ledger.write(Entry(f"task-{number:036}", "ended"))
 
