@@ -82,7 +82,7 @@ def orchestrators_page(folder: Path) -> None:
                 driver.get("about:blank")  # else only the end of the address changes
                 driver.get(f"{server.url}/#/{tab}")
                 shown = f"return document.querySelector('#{tab} tbody tr, #{tab} a') !== null"
-                WebDriverWait(driver, 20).until(lambda one, shown=shown: one.execute_script(shown))
+                WebDriverWait(driver, 20).until(lambda one, shown=shown: one.execute_script(shown))  # type: ignore[misc]
                 driver.save_screenshot(str(PICTURES / f"orchestrator.tab.{tab}.png"))
         finally:
             driver.quit()
@@ -94,8 +94,8 @@ def write_all() -> None:
     drawn("states.svg", "--format", "svg", "--lang", "en")
     drawn("states.ru.svg", "--format", "svg", "--lang", "ru")
     drawn("states.names.svg", "--format", "svg")
-    with tempfile.TemporaryDirectory() as folder:
-        orchestrators_page(Path(folder) / "demo")
+    with tempfile.TemporaryDirectory() as name:
+        orchestrators_page(Path(name) / "demo")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_nights(folder / "journal", robot(), runs=8)
