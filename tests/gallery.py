@@ -65,8 +65,6 @@ def orchestrators_page(folder: Path) -> None:
     """Take a picture of each tab of the orchestrator's page, as the second demo leaves it."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.support.expected_conditions import presence_of_element_located
     from selenium.webdriver.support.wait import WebDriverWait
 
     if main(["demo", "--queue", "--folder", str(folder)]):
@@ -83,8 +81,8 @@ def orchestrators_page(folder: Path) -> None:
             for tab in TABS:
                 driver.get("about:blank")  # else only the end of the address changes
                 driver.get(f"{server.url}/#/{tab}")
-                shown = presence_of_element_located((By.CSS_SELECTOR, f"#{tab} tbody tr, #{tab} a"))
-                WebDriverWait(driver, 20).until(shown)
+                shown = f"return document.querySelector('#{tab} tbody tr, #{tab} a') !== null"
+                WebDriverWait(driver, 20).until(lambda one, shown=shown: one.execute_script(shown))  # type: ignore[misc]
                 driver.save_screenshot(str(PICTURES / f"orchestrator.tab.{tab}.png"))
         finally:
             driver.quit()

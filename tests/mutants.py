@@ -207,6 +207,7 @@ CALLBACKS, RUNNER, HEARTBEATS = (
 )
 TIMEOUTS = "fsm_robot/engine/timeouts.py"
 RETRIES, RETRY = "fsm_robot/robot/retries.py", "fsm_robot/engine/retry.py"
+REPEATED = "fsm_robot/robot/machine.py"
 LOOK_BACK = "fsm_robot/robot/look_back.py"
 FILE, LEDGER, UNSETTLED = (
     "fsm_robot/engine/journal/file.py",
@@ -374,6 +375,7 @@ CODE = [
         "            return self._missed(error)",
         "            self._missed(error)\n            return None",
     ),
+    Mutant("a claim waits for no disk", REPEATED, '"leave_session"})', '"leave_session", "claim_job"})'),
     Mutant("the journal is not synced", FILE, "            file.sync()\n", "            pass\n"),
     Mutant("a torn line is not mended", FILE, "            file.cut(self._whole_bytes)\n", "            pass\n"),
     Mutant("journals overwrite the order", FILE, "_number(names[-1]) + 1", "_number(names[-1]) + 0"),

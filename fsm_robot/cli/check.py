@@ -32,7 +32,12 @@ WITHOUT = {"title": "no title for", "describes": "no description of"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("file", nargs="?", help="a machine file; without it robot.toml and the machine it names")
+    parser.add_argument(
+        "file",
+        nargs="?",
+        metavar="FILE|FOLDER",
+        help="a machine file, or a robot's folder; without it robot.toml and the machine it names",
+    )
     add_config(parser)
     parser.set_defaults(config="")
     parser.add_argument("--json", action="store_true", help="print the machine as JSON")
@@ -44,7 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Check, and print what was found."""
     said: list[str] = []
-    if arguments.file:
+    if arguments.file and Path(arguments.file).is_dir():
+        definition, said = _check_settings(Path(arguments.file, USUAL_CONFIG), named=True)
+    elif arguments.file:
         path = Path(arguments.file)
         definition = machine_file.labelled(_machine_in(path, any_callbacks=arguments.any_callbacks), path)
     else:

@@ -16,7 +16,9 @@ from fsm_robot.engine import machine_file
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_journals(parser)
-    parser.add_argument("--machine", metavar="FILE", help=f"a machine file (default: {DEFAULT})")
+    parser.add_argument(
+        "--machine", metavar="FILE|FOLDER", help=f"a machine file, or a robot's folder (default: {DEFAULT})"
+    )
     parser.add_argument("--json", action="store_true", help="print the verdict of every run as JSON")
 
 

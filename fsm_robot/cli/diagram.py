@@ -84,7 +84,9 @@ COMPARISONS: Mapping[str, Callable[[Words, Comparison, Verdicts], str | bytes]] 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("file", nargs="?", help=f"a machine file (default: {DEFAULT})")
+    parser.add_argument(
+        "file", nargs="?", metavar="FILE|FOLDER", help=f"a machine file, or a robot's folder (default: {DEFAULT})"
+    )
     parser.add_argument("--format", choices=sorted(FORMATS), help="default: mermaid; with --diff: markdown")
     parser.add_argument("--diff", metavar=("OLD", "NEW"), nargs=2, help="show what one machine file changes in another")
     parser.add_argument("--lang", metavar="LANGUAGE", default="", help="titles instead of names, such as en or ru")
@@ -136,7 +138,7 @@ def _compared(arguments: argparse.Namespace) -> str | bytes:
         raise SettingsError(f"--diff can be {', '.join(COMPARISONS)}, not {arguments.format}")
     if arguments.runs and arguments.format not in WITH_VERDICTS:
         raise SettingsError(f"--diff with --runs can be {', '.join(WITH_VERDICTS)}, not {arguments.format}")
-    old, new = (machine_file.load_labelled(Path(name), None, ()) for name in arguments.diff)
+    old, new = (machine_file.load_labelled(machine_meant(name), None, ()) for name in arguments.diff)
     comparison = compare(old, new)
     shown = words(comparison.union, arguments.lang, arguments.diff[1])
     decisions = Decisions(new)

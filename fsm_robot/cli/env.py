@@ -60,6 +60,6 @@ def _all_built(settings: settings_module.Settings, found: list[environments.Run]
         except ScriptNotStartedError as error:
             streams.complain(shown(str(error)))
             good = False
-    if not wanted:
+    if not wanted and not environments.problems(found):
         streams.tell("no script has a lock file, so there is nothing to build")
     return good

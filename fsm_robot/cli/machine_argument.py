@@ -20,12 +20,23 @@ _FLOORS = 4
 def machine_meant(named: str | None, journals: Iterable[str] = ()) -> Path:
     """Return the machine file that somebody named, that of the robot whose journals are given, or of the one here.
 
+    Args:
+        named: A machine file, or a folder of a robot, which means the machine of its robot.toml.
+        journals: Journals, and folders of them.
+
     Raises:
         SettingsError: Nobody named one, and the robot.toml is wrong, or the journals are of robots with several
             machines: to take another machine in silence would mislead.
     """
-    if named:
+    if named and not Path(named).is_dir():
         return Path(named)
+    if named:
+        machine = _machine_of(Path(os.path.abspath(named)))
+        if machine is None:
+            raise SettingsError(
+                f"{named}: is a folder without a robot; name a machine file, or a folder with a robot.toml"
+            )
+        return machine
     found = {machine: None for journal in journals if (machine := _machine_of(Path(os.path.abspath(journal))))}
     if len(found) > 1:
         files = " and ".join(map(str, found))

@@ -25,7 +25,11 @@ from fsm_robot.robot.unsettled import told_of_job
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("journals", nargs="+", metavar="JOURNAL|FOLDER", help="a journal, or a folder of *.jsonl files")
-    parser.add_argument("--machine", metavar="FILE", help=f"the machine file to try (default: {DEFAULT})")
+    parser.add_argument(
+        "--machine",
+        metavar="FILE|FOLDER",
+        help=f"the machine file to try, or that of a robot's folder (default: {DEFAULT})",
+    )
     parser.add_argument("--json", action="store_true", help="print the verdicts as JSON")
     parser.add_argument("--junit", metavar="FILE", help="write the verdicts as JUnit XML too")
     parser.add_argument("--steps", action="store_true", help="tell each run step by step")

@@ -55,7 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--world", type=int, metavar="NUMBER", help="with --tasks: one world, with all that happened")
     parser.add_argument("--scenario", metavar="FILE", help="run the one scenario that a finding left behind")
-    parser.add_argument("--machine", metavar="FILE", help=f"a machine file (default: {DEFAULT})")
+    parser.add_argument(
+        "--machine", metavar="FILE|FOLDER", help=f"a machine file, or a robot's folder (default: {DEFAULT})"
+    )
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share it (default: 1)")
     parser.add_argument("--no-shrink", action="store_true", help="leave a finding as large as it was found")
     parser.add_argument("--out", default="simulated", metavar="DIR", help="where findings go (default: simulated)")

@@ -75,13 +75,21 @@ def load(name: str, path_of: Callable[[str], Path]) -> type:
     Raises:
         SettingsError: It cannot be imported, or has no such class.
     """
+    if name.endswith(".py") and not path_of(name).exists():
+        raise SettingsError(f"machine.callbacks: there is no file {path_of(name)}")
     try:
         module = _imported(path_of(name)) if name.endswith(".py") else importlib.import_module(name)
     except Exception as error:  # any code may stand in a user's module
         raise SettingsError(f"machine.callbacks: {name} cannot be imported: {type(error).__name__}: {error}") from error
     kind = getattr(module, "Callbacks", None)
-    if not isinstance(kind, type):
+    if kind is None:
         raise SettingsError(f"machine.callbacks: {name} has no class Callbacks")
+    if not isinstance(kind, type):
+        # What a function makes is known once it has run, and `check` runs nothing of the user's.
+        what = f"Callbacks in {name} is a {type(kind).__name__}"
+        raise SettingsError(
+            f"machine.callbacks: {what}; write a class, which is made with the Context or without arguments"
+        )
     return kind
 
 

@@ -38,7 +38,7 @@ class AppendedFile:
 
     def sync(self) -> None:
         """See `ports.AppendedFile.sync`."""
-        os.fsync(self._descriptor)
+        system.sync_data(self._descriptor)
 
     def close(self) -> None:
         """See `ports.AppendedFile.close`."""

@@ -216,7 +216,7 @@ class ObjectGateway:
 
     def _has_file(self, folder: str, name: str) -> bool:
         """Return whether a folder has a file; no call says it but the one that gives it."""
-        with tempfile.TemporaryFile() as sink:
+        with tempfile.TemporaryDirectory() as place, open(os.path.join(place, "file"), "wb") as sink:
             return self._fetched(folder, name, sink) is not None
 
     def _fetched(self, folder: str, name: str, sink: IO[bytes]) -> str | None:

@@ -11,6 +11,13 @@ from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.robot.callbacks import OUTCOMES, Callbacks, callback_names
 from fsm_robot.robot.settings import times
 
+REPEATABLE = frozenset({"settle_last_run", "announce", "leave_session"})
+"""Callbacks that do no harm when a run that the power ended has called them and the next one does not know it.
+
+What is left of the last job is looked for by its traces, a heartbeat is a heartbeat, and the session is over anyway. So
+their steps are written and not synced: among them that a report has arrived, for a final status sent twice is the same.
+"""
+
 
 def built_in() -> Path:
     """Return states.yaml: inside the package in a wheel, beside it in a checkout."""

@@ -29,7 +29,7 @@ from fsm_robot.robot.assemble import assemble
 from fsm_robot.robot.callbacks import Callbacks
 from fsm_robot.robot.ledger import JobLedger
 from fsm_robot.robot.look_back import find_outcome, find_unsettled, jobs_in
-from fsm_robot.robot.machine import built_in
+from fsm_robot.robot.machine import REPEATABLE, built_in
 from fsm_robot.robot.ports import Ending, Gateway, Job, Options, Ports, Unsettled
 from fsm_robot.robot.session import Session
 from fsm_robot.robot.settings import Settings, times
@@ -189,6 +189,7 @@ def _journal(
         redactor,
         make_room=lambda: machine_file.give_up_cache(settings.storage_directory),
         earlier=earlier,
+        repeatable=REPEATABLE,
     )
 
 

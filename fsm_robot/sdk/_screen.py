@@ -11,7 +11,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-    from typing import Any
 
 LONGEST_S = 10.0
 
@@ -48,7 +47,7 @@ def on_failure(label: str) -> None:
         _picture(how, label)
 
 
-def _how() -> Mapping[str, Any] | None:
+def _how() -> Mapping[str, object] | None:
     if not os.environ.get(_transport.JOB_VARIABLE) or should_stop():
         return None
     try:
@@ -58,7 +57,7 @@ def _how() -> Mapping[str, Any] | None:
     return how if isinstance(how, dict) else None
 
 
-def _picture(how: Mapping[str, Any], label: str) -> Path | None:
+def _picture(how: Mapping[str, object], label: str) -> Path | None:
     import subprocess
 
     folder, of = str(how.get("folder")), f" ({label})" if label else ""

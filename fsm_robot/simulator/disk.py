@@ -25,8 +25,8 @@ class Content:
 class SimulatedDisk:
     """The storage folder; it outlives the robot.
 
-    A file that was never synced is gone after a power loss; the first sync of a file keeps its name as well, as the
-    journalling file systems do it.
+    A file that was never synced is gone after a power loss, or an empty one where it was torn; the first sync of a file
+    keeps its name as well, as the journalling file systems do it.
 
     Attributes:
         full_at: Numbers of the writes that fail half way.
@@ -77,8 +77,8 @@ class SimulatedDisk:
                 if torn and loose:
                     kept = loose[: chance.randrange(len(loose) + 1)]
                     content.data += kept if chance.random() < 0.7 else bytes(len(kept))
-                if not content.ever_synced and not content.data:
-                    del folder[name]
+                if not content.ever_synced and not content.data and not (torn and chance.random() < 0.5):
+                    del folder[name]  # else its name is there, and nothing in it
                 content.synced_bytes = len(content.data)
 
     def files(self) -> dict[str, bytes]:

@@ -23,6 +23,7 @@ from fsm_robot.robot.assemble import assemble
 from fsm_robot.robot.callbacks import Callbacks
 from fsm_robot.robot.ledger import JobLedger
 from fsm_robot.robot.look_back import find_outcome, find_unsettled
+from fsm_robot.robot.machine import REPEATABLE
 from fsm_robot.robot.ports import Options, Ports, Unsettled
 from fsm_robot.robot.settings import times
 from fsm_robot.simulator.disk import LifeDisk, LifeIndex, SimulatedDisk
@@ -176,7 +177,9 @@ class World:
         timers = LifeTimers(self.schedule, life)
         worker = SimulatedWorker(self.processes, self.orchestrator.plans, effect, life.when_alive, self.limits.grace_s)
         header = {"format": 1, "machine": self.setup.definition.name, "seed": self.scenario.seed, "life": life.number}
-        written = JournalFile(STORAGE / "journal", header, self.schedule, self.setup.redactor, disk)
+        written = JournalFile(
+            STORAGE / "journal", header, self.schedule, self.setup.redactor, disk, repeatable=REPEATABLE
+        )
         ports = Ports(
             gateway=gateway,
             worker=worker,

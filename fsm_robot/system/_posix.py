@@ -179,6 +179,11 @@ def try_lock(descriptor: int) -> bool:
     return True
 
 
+def sync_data(descriptor: int) -> None:
+    """Return when what a file holds survives a power loss, its size included; not its times, which nobody needs."""
+    (getattr(os, "fdatasync", None) or os.fsync)(descriptor)
+
+
 def sync_directory(path: str) -> None:
     """Return when the names of the files in a folder survive a power loss."""
     try:

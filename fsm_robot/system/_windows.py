@@ -151,6 +151,11 @@ def try_lock(descriptor: int) -> bool:
     return True
 
 
+def sync_data(descriptor: int) -> None:
+    """Return when what a file holds survives a power loss."""
+    os.fsync(descriptor)
+
+
 def sync_directory(path: str) -> None:
     """Do nothing: Windows has no call for it, and NTFS writes names to its own journal with the file's first flush."""
 

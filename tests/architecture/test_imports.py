@@ -218,3 +218,20 @@ def test_catch_all_swallows_nothing() -> None:
         "system/threads.py",
         "worker/host.py",
     ]
+
+
+def test_every_thread_that_is_begun_stands_in_the_page_of_the_architecture() -> None:
+    """Who looks for what may change the state, or hang, finds all that runs beside the owner."""
+    begun = set()
+    for path in sources():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("threads.start", "self.start") and node.args:
+                name = node.args[0]
+                if isinstance(name, ast.Constant) and isinstance(name.value, str):
+                    begun.add(name.value)
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = page[page.index("| thread | does |") :].split("\n\n")[0].splitlines()[2:]
+    told = " ".join(row.split("|")[1] for row in rows)
+
+    assert len(begun) >= 10
+    assert {name for name in begun if name not in told} == set()

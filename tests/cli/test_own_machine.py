@@ -114,6 +114,77 @@ def test_machine_that_an_option_names_goes_before_that_of_robot_toml(
     assert "Over" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("machine.yaml", "on_enter: greet", "on_enter: gret", "did you mean 'greet'?"),
+        ("machine.yaml", "my.rest_s: rested", "30x: rested", "machine.yaml:5:29: after: '30x' is no time"),
+        ("machine.yaml", "my.rest_s: rested", "my.rest: rested", "did you mean 'my.rest_s'?"),
+        ("machine.yaml", "all_greeted]}", "all_greeted], errors: {ConectionError: greeted}}", "'ConnectionError'?"),
+        ("robot.toml", "rest_s = 5.0", 'rest_s = "five"', "[my] rest_s: must be a number, not 'five'"),
+        ("robot.toml", "rest_s = 5.0", "rests_s = 5.0", "[my] rests_s: unknown key; did you mean 'rest_s'?"),
+        ("callbacks.py", "class Callbacks", "def Callbacks", "cannot be imported: SyntaxError"),
+        ("callbacks.py", "def greet", "def great", "the program has no callback 'greet'; did you mean 'great'?"),
+        ("robot.toml", '"callbacks.py"', '"calbacks.py"', "there is no file"),
+        ("robot.toml", '"callbacks.py"', '"made.py"', "Callbacks in made.py is a function; write a class"),
+        ("robot.toml", '"machine.yaml"', '"machin.yaml"', "machin.yaml: cannot be read: No such file"),
+    ],
+)
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_mistake_of_a_newcomer_is_one_sentence_and_nothing_that_follows_from_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    file: str,
+    old: str,
+    new: str,
+    said: str,
+) -> None:
+    """In what `init --machine` writes: the place, and what to write instead."""
+    assert main(["init", "--machine", str(tmp_path)]) == 0
+    text = (tmp_path / file).read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / file).write_text(text.replace(old, new, 1), encoding="utf-8")
+    (tmp_path / "made.py").write_text("def Callbacks(context): ...\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+
+    assert main([command]) == 2
+
+    told = capsys.readouterr().err
+    assert said in told
+    assert len(told.splitlines()) <= (2 if "gret" in new else 1), "the misspelt name, and the one that nobody uses now"
+
+
+@pytest.mark.parametrize("below", [".", "state"])
+@pytest.mark.parametrize(
+    ("command", "code", "says"),
+    [
+        (["check"], 0, "Greeting"),
+        (["diagram"], 0, "Greeting"),
+        (["diagram", "--diff", "machine.yaml"], 0, "do the same"),
+        (["replay", "state", "--machine"], 0, "identical"),
+        (["conformance", "state", "--machine"], 0, "fitness of the log 1.0000"),
+        (["simulate", "--machine"], 2, "world of jobs"),
+    ],
+)
+def test_folder_of_a_robot_means_its_machine_wherever_a_machine_file_is_asked_for(
+    ran: Path, command: list[str], code: int, says: str, below: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One rule for all commands; and a folder that is none of a robot is told so."""
+    if command == ["check"] and below == "state":
+        pytest.skip("`check` looks at a robot.toml, and a storage folder has none")
+
+    assert main([*command, below]) == code
+    told = capsys.readouterr()
+    assert says in told.out + told.err
+
+    (ran.parent / "empty").mkdir()
+    assert main([*command, str(ran.parent / "empty")]) == 2
+    assert "empty" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("below", [".", "state", "state/journal"])
 @pytest.mark.parametrize("command", [["replay"], ["conformance"], ["diagram", "--format", "html", "--runs"]])
 def test_journals_of_a_robot_are_held_against_its_own_machine_wherever_somebody_stands(

@@ -20,6 +20,7 @@ from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import JournalError
 from fsm_robot.robot.ledger import JobLedger
 from fsm_robot.robot.look_back import find_unsettled
+from fsm_robot.robot.machine import REPEATABLE
 from fsm_robot.robot.ports import ConsumeAnswer, Ending
 from tests.fakes.world import GONE, JOB, JOB_FOUND, NO_JOB, FakeClock, FakeGateway, FakeWorker, World
 
@@ -85,7 +86,7 @@ class FillingDisk:
 
 
 def journal(folder: Path, disk: FillingDisk, make_room: Callable[[], bool] = lambda: False) -> JournalFile:
-    return JournalFile(folder / "journal", HEADER, FakeClock(), Redactor(), disk, make_room)
+    return JournalFile(folder / "journal", HEADER, FakeClock(), Redactor(), disk, make_room, repeatable=REPEATABLE)
 
 
 def world(folder: Path, disk: FillingDisk, make_room: Callable[[], bool] = lambda: False) -> World:
@@ -207,14 +208,16 @@ def test_use_of_the_reserve_is_said_and_the_step_is_on_disk(tmp_path: Path) -> N
     assert [record.values.get("seq") for record in read_run(path).records] == [None, 0, 1]
 
 
-def test_idle_run_syncs_once_per_step_and_no_folder(tmp_path: Path) -> None:
-    """A wake-up that finds no job pays for nothing else; the end record is not waited for."""
+def test_idle_run_waits_for_no_disk(tmp_path: Path) -> None:
+    """A wake-up that finds no job does nothing that could not be done once more; each step is written all the same."""
     disk = FillingDisk()
     robot = world(tmp_path, disk)
     robot.gateway.announces = [NO_JOB]
 
     assert robot.run() == 0
-    assert disk.synced == ["file"] * 3
+    assert disk.synced == []
+    (path,) = journals(tmp_path / "journal")
+    assert [record.kind for record in read_run(path).records] == ["header", "step", "step", "step", "end"]
 
 
 def test_folder_is_synced_once_before_a_job_is_claimed(tmp_path: Path) -> None:
@@ -225,7 +228,7 @@ def test_folder_is_synced_once_before_a_job_is_claimed(tmp_path: Path) -> None:
 
     folders = [name for name in disk.synced if name != "file"]
     assert folders == ["journal", tmp_path.name, tmp_path.parent.name]
-    assert disk.synced.index("journal") == 3  # right behind the third step, before a job is asked for
+    assert disk.synced.index("journal") == 1  # right behind the step that asks for a job
 
     disk.synced.clear()
     again = world(tmp_path, disk)

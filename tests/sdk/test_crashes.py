@@ -163,8 +163,9 @@ def lived(server: Server, path: Path, fate: Fate, script: list[str]) -> None:
     hands = Hands(server, TaskLedger(path, Disk(fate)), lambda *_, **__: None)  # type: ignore[arg-type]
     job = Job("job-1", "script", documents={"job": {"Id": "job-1"}})
     hands.begin(job)
+    lines = Lines(job, None)
     time = NoTime()
-    work = Operations(job, server, hands, Secrets(""), Lines(job, None), patience_s=5.0, clock=time.now, over=time)  # type: ignore[arg-type]
+    work = Operations(job, server, hands, Secrets(""), lines, patience_s=5.0, clock=time.now, over=time)  # type: ignore[arg-type]
     for word in script:
         try:
             row = work.call("task.take", {"queue": "Q"})["task"]

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from fsm_robot.jobapi import taking
-from fsm_robot.jobapi.taking import IN_PROGRESS, NEW, Step, Taking, Want, announced, naive, verified
+from fsm_robot.jobapi.taking import IN_PROGRESS, NEW, Step, Taking, Want, announced, naive, served, verified
 
 NOW_S = 1_000_000.0
 TASK = "t"
@@ -80,6 +80,11 @@ def done(state: State, taker: int, step: Step) -> tuple[State, Any]:
     match step.name:
         case "last_task":
             return state, row(state) if state.status == NEW else None
+        case "take":
+            if state.status != NEW:
+                return state, None
+            taken = attrs.evolve(state, status=IN_PROGRESS, owner=taker)
+            return taken, row(taken)
         case "tasks":
             return state, [row(state)] if state.status == NEW else []
         case "read":
@@ -112,7 +117,7 @@ def followers(state: State) -> Iterator[State]:
             if step is None or step.name in ("pause", "dropped"):
                 following = attrs.evolve(following, over=following.over | {taker})
                 break
-            visible = step.name in ("last_task", "tasks", "read", "add_tag", "remove_tag", "update")
+            visible = step.name in ("take", "last_task", "tasks", "read", "add_tag", "remove_tag", "update")
             if visible and seen:
                 break
             seen = seen or visible
@@ -136,6 +141,14 @@ def double_takes(way: Callable[[Want], Taking], takers: int) -> tuple[int, bool,
                 known.add(following)
                 waiting.append(following)
     return len(known), twice, nobody
+
+
+@pytest.mark.parametrize("takers", [2, 3, 4])
+def test_task_that_the_server_takes_is_taken_once(takers: int) -> None:
+    """One call of its own is one step there, so nobody comes in between, and somebody always gets it."""
+    _, twice, nobody = double_takes(served, takers)
+
+    assert (twice, nobody) == (False, False)
 
 
 SLOW = pytest.mark.skipif(sys.platform == "win32", reason="pure Python, the same everywhere, and minutes under Wine")

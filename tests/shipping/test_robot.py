@@ -18,7 +18,7 @@ from tests.fakes.robot_folder import RobotFolder
 from tests.fakes.waiting import until
 
 SETTLE_S = 5.0
-SOME_S = 3.0
+SOME_S = 6.0
 """What a loaded machine takes for all that is not waiting."""
 LOGS = """
 from fsm_robot.sdk import log
@@ -97,7 +97,8 @@ def test_the_final_status_is_never_later_than_said(robot_folder: RobotFolder, fa
     """Whatever the server does with lines: slow, refusing, failing, hanging up."""
     robot = robot_folder
     robot.server.fault(fault)
-    job_of(robot, FAILS, log_shipping={"exit_flush_s": 0})
+    # What is not to be waited for at all must show on a loaded machine.
+    job_of(robot, FAILS, log_shipping={"exit_flush_s": 0}, sdk={"settle_s": longest_s or 30})
     robot.run()
 
     assert robot.statuses() == {"работа": 5}

@@ -186,6 +186,19 @@ def test_script_that_lists_what_it_needs_wants_a_lock(scripts: Path) -> None:
     assert environments(scripts).of(scripts / "one.py").python == sys.executable
 
 
+def test_lock_of_uv_needs_uv(scripts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no list that pip could read; the sentence has both ways out."""
+    (scripts / "one.py.lock").write_text('version = 1\nrequires-python = ">=3.11"\n', encoding="utf-8")
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    kept = environments(scripts, how="built")
+    lock = kept.of(scripts / "one.py").lock
+    assert lock is not None
+    assert lock.script == str(scripts / "one.py")
+
+    with pytest.raises(ScriptNotStartedError, match=r"there is no uv on PATH: .*requirements\.lock"):
+        builder(kept).build(lock)
+
+
 def test_file_without_hashes_is_built_from_where_it_may_be(scripts: Path, tmp_path: Path) -> None:
     """By the setting alone."""
     text = lock_text(wheel(tmp_path / "wheels", "pinned_one"), hashed=False)

@@ -22,6 +22,8 @@ BORDER_GAP = 46.0
 """Between two events on one border."""
 INSET = 10.0
 """How far the highest and lowest event on a border may stand out above and below its task."""
+CORNER = EVENT / 2 + 6.0
+"""How much of the lower border the events on both sides may need."""
 LABEL_WIDTH, LABEL_SIZE, LABEL_LINE = 90.0, 12.0, 15.0
 """The tools of bpmn.io set labels in a column of this width, whatever the file says."""
 LABEL_GAP = 6.0
@@ -93,19 +95,38 @@ class _Planned:
     def guests(self, item: Item) -> list[Item]:
         return [other for other in self.process.items if other.host == item.id]
 
+    def returns(self, host: str) -> list[Flow]:
+        """Return the flows that leave an event on the border of a task and lead back to that task."""
+        return [flow for flow in self.process.flows if flow.target == host and self.items[flow.source].host == host]
+
+    def pitch(self, host: str) -> float:
+        """Return how far apart the events of `returns` stand."""
+        return max(label_size(self._label(flow))[0] + 2 * LABEL_GAP for flow in self.returns(host)) + EVENT
+
     def task_size(self, item: Item) -> tuple[float, float]:
-        guests = len(self.guests(item))
+        returns = self.returns(item.id)
+        guests = len(self.guests(item)) - len(returns)
         side = EVENT + 8 if guests else 16
         texts = item.name.split("\n")
         width = min(WIDEST_TASK, max(TASK_WIDTH, *(ceil(text_width(text, LABEL_SIZE)) + side for text in texts)))
+        if returns:
+            width = max(width, len(returns) * self.pitch(item.id) + 2 * CORNER)
         lines = [line for text in texts for line in broken(text, width - side)]
-        return width, max(TASK_HEIGHT, 18.0 * len(lines) + 20, guests * BORDER_GAP + 2 * INSET if guests else 0)
+        # All lines of a side have one gap, also those that end there without an event.
+        ports = guests + sum(item.id in (flow.source, flow.target) for flow in self.process.flows) - len(returns)
+        return width, max(TASK_HEIGHT, 18.0 * len(lines) + 20, (ports - 1) * BORDER_GAP if guests else 0)
 
     def edges(self) -> list[Edge]:
-        return [self._edge(flow) for flow in self.process.flows]
+        # Those that lead back stand in a row below their task: to the layout they are one loop with one wide label.
+        later = {flow.id for item in self.process.items for flow in self.returns(item.id)[1:]}
+        return [self._edge(flow) for flow in self.process.flows if flow.id not in later]
 
     def _edge(self, flow: Flow) -> Edge:
         source = self.items[flow.source]
+        if source.host == flow.target:
+            sizes = [label_size(self._label(other)) for other in self.returns(flow.target)]
+            width, _ = self.task_size(self.items[flow.target])
+            return Edge(flow.id, flow.target, flow.target, width, max(1.0, *(height for _, height in sizes)))
         return Edge(flow.id, source.host or flow.source, flow.target, *label_size(self._label(flow)))
 
     def _label(self, flow: Flow) -> str:
@@ -137,7 +158,11 @@ class _Planned:
             if item.kind == "endEvent":
                 labels[item.id] = _beside(shapes[item.id], label_size(item.name))
         lines: dict[str, tuple[Point, ...]] = {}
+        for item in self.process.items:
+            self._place_returns(item.id, drawing, shapes, lines, labels)
         for flow in self.process.flows:
+            if flow.id in lines:
+                continue
             line = drawing.lines[flow.id]
             points = list(line.points)
             if self.items[flow.source].host:
@@ -156,6 +181,32 @@ class _Planned:
         vertices = Vertices(joins, splits, [*shapes.values(), *labels.values()], lines)
         moved = {flow.id: vertices.moved(flow.id, flow.source, flow.target) for flow in self.process.flows}
         return shapes, moved, labels
+
+    def _place_returns(
+        self,
+        host: str,
+        drawing: Drawing,
+        shapes: dict[str, Box],
+        lines: dict[str, tuple[Point, ...]],
+        labels: dict[str, Box],
+    ) -> None:
+        """Put events whose flows lead back to their task on its lower border, each with its way round below it."""
+        returns = self.returns(host)
+        if not returns:
+            return
+        line, task = drawing.lines[returns[0].id], shapes[host]
+        turn = max(y for _, y in line.points)
+        width = (task.width - 2 * CORNER) / len(returns)
+        for number, flow in enumerate(returns):
+            middle = task.x + CORNER + (number + 0.5) * width
+            x = middle - EVENT / 2
+            shapes[flow.source] = Box(x - EVENT / 2, task.bottom - EVENT / 2, EVENT, EVENT)
+            back = x + EVENT
+            lines[flow.id] = ((x, task.bottom + EVENT / 2), (x, turn), (back, turn), (back, task.bottom))
+            size = label_size(self._label(flow))
+            _, owner = self.label_owner(flow)
+            if owner and line.label:
+                labels[owner] = Box(middle - size[0] / 2, line.label.y, *size)
 
     def _shape(self, item: Item, drawing: Drawing) -> Box:
         box = drawing.boxes[item.id]

@@ -1,1 +1,1 @@
-"""What did happen: one file of JSON lines per run, on disk before each callback acts."""
+"""What did happen: one file of JSON lines per run, written before each callback acts."""

@@ -46,6 +46,7 @@ class JournalFile:
     Attributes:
         make_room: Called when the disk is full; gives something up and returns True, or has nothing left to give.
         earlier: Names the journals that are there already, so that a wake-up lists ten thousand of them once.
+        repeatable: Callbacks that may be called once more if a power loss takes their step away: it is not synced.
     """
 
     directory: Path
@@ -55,6 +56,7 @@ class JournalFile:
     disk: Disk = SYSTEM_DISK
     make_room: Callable[[], bool] = lambda: False
     earlier: Callable[[], Sequence[str]] | None = None
+    repeatable: frozenset[str] = frozenset()
     path: Path | None = None
     _file: AppendedFile | None = None
     _whole_bytes: int = 0
@@ -66,7 +68,9 @@ class JournalFile:
     _first_of_folder: bool = False
 
     def append(self, step: Step) -> None:
-        """Write one step and return when it is on disk.
+        """Write one step, and return when it is on disk if what comes now cannot be taken back or asked again.
+
+        An event that another process has posted is on disk before that process is told so.
 
         What could not be written is kept, and written with the next step: a disk that has room again gets it all.
 
@@ -79,7 +83,7 @@ class JournalFile:
             self._waiting.append(
                 ("step", step_values(step, self.clock.utc_now(), now_s - self._started_s, self.redactor.text))
             )
-        self._flush(sync=True)
+        self._flush(sync=step.callback not in self.repeatable or step.came_from == "post")
         if step.callback == "consume_job" or "job" in step.event.data:
             self._keep_name()
 

@@ -495,8 +495,8 @@ class _Reader:
                     f"{key}: {span!r} is no time such as 500ms, 30s, 2m or 1h from 1ms to 366 days,"
                     f" nor a setting such as scripts.stop_grace_s{unit}",
                 )
-            else:
-                found.append(Timeout(event, seconds or 0.0, "" if seconds else span))
+                seconds = 1.0  # the event is there all the same, or its transition would be a mistake, too
+            found.append(Timeout(event, seconds or 0.0, "" if seconds else span))
         return found
 
     def whole_map(self, value: Value, shape: Shape, key: str) -> Any:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import attrs
@@ -9,16 +10,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fsm_robot.engine import machine_file
 from fsm_robot.engine.journal.file import JournalFile, journals, read_journal
 from fsm_robot.engine.journal.record import RecordedStep, line_of, read_lines, step_values
-from fsm_robot.engine.machine.core import Step
+from fsm_robot.engine.machine.core import CameFrom, Step
 from fsm_robot.engine.machine.events import Event
 from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import JournalError
 from fsm_robot.robot.ledger import JobLedger
 from fsm_robot.robot.look_back import find_outcome, find_unsettled
+from fsm_robot.robot.machine import REPEATABLE, built_in
 from tests.fakes.world import FakeClock
 
+if sys.platform == "win32":
+    from fsm_robot.system import _windows as system
+else:
+    from fsm_robot.system import _posix as system
+
+CALLBACKS = [spec.name for spec in machine_file.load(built_in(), None, ()).callbacks]
 GUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 HEADER = {"format": 1, "machine": "robot"}
 
@@ -66,13 +75,13 @@ def test_step_when_written_and_read_is_the_same_step(tmp_path: Path) -> None:
 def note_syncs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return the list that grows with every descriptor that is really synced from now on."""
     synced: list[int] = []
-    real = os.fsync
+    real = system.sync_data
 
     def noting(descriptor: int) -> None:
         synced.append(descriptor)
         real(descriptor)
 
-    monkeypatch.setattr(os, "fsync", noting)
+    monkeypatch.setattr(system, "sync_data", noting)
     return synced
 
 
@@ -84,6 +93,23 @@ def test_every_step_is_synced_before_append_returns(tmp_path: Path, monkeypatch:
     for seq in range(3):
         written.append(step(seq, "started"))
         assert len(synced) == seq + 1
+
+
+@pytest.mark.parametrize("callback", [*CALLBACKS, ""])
+@pytest.mark.parametrize("came_from", ["", "callback", "inbox", "post"])
+def test_step_is_synced_unless_its_callback_may_be_called_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, callback: str, came_from: CameFrom
+) -> None:
+    """Whatever cannot be taken back or asked again waits for the disk, and so does an event that was posted."""
+    synced = note_syncs(monkeypatch)
+    written = attrs.evolve(journal(tmp_path), repeatable=REPEATABLE)
+
+    written.append(Step(0, Event("began"), "taken", "A", "B", callback=callback, came_from=came_from))
+
+    assert len(synced) == (came_from == "post" or callback not in ("settle_last_run", "announce", "leave_session"))
+    assert written.path is not None
+    assert [record.kind for record in read_journal(written.path)[0]] == ["header", "step"]
+    written.close()
 
 
 @given(st.integers(0, 4000))
