@@ -12,6 +12,8 @@ import attrs
 FAILED_AGAIN_S = 0.02
 MOST_TRIES = 10
 LOOK_S = 0.05
+BEGIN_PATIENCE_S = 5.0
+"""How long a new thread gets to come to its first line."""
 STACK_BYTES = 1 << 20
 """Room for a thread's stack. The system's usual 8 MiB, times ten threads, do not fit into an account's memory limit."""
 RESERVE_BYTES = 4 << 20
@@ -68,6 +70,18 @@ class Flag:
         return True
 
 
+@attrs.define(eq=False, repr=False)
+class _Started(Flag):
+    """What `Thread.start` waits for: there without end, although a thread that has no memory dies before it says so."""
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """See `Flag.wait`."""
+        return super().wait(BEGIN_PATIENCE_S if timeout_s is None else timeout_s)
+
+    def _at_fork_reinit(self) -> None:
+        """Do what `threading` asks for in a forked child, where nobody waits."""
+
+
 def start(name: str, work: Callable[[], None], failed: Callable[[BaseException], bool]) -> None:
     """Run `work` in a thread of its own and return once it has begun.
 
@@ -80,9 +94,12 @@ def start(name: str, work: Callable[[], None], failed: Callable[[BaseException],
     Raises:
         OSError: The system has no thread left, or the thread ended before it had begun.
     """
-    begun = Flag()
+    begun, ticket = Flag(), SimpleQueue[None]()
+    ticket.put(None)
 
     def body() -> None:
+        if _is_gone(ticket):
+            return None  # it came so late that nobody counts on it any more
         while True:
             try:
                 begun.set()
@@ -94,6 +111,7 @@ def start(name: str, work: Callable[[], None], failed: Callable[[BaseException],
                     return None
 
     thread = threading.Thread(target=body, name=name, daemon=True)
+    thread._started = started = _Started()  # type: ignore[attr-defined]
     usual = threading.stack_size(STACK_BYTES)
     try:
         thread.start()
@@ -103,8 +121,20 @@ def start(name: str, work: Callable[[], None], failed: Callable[[BaseException],
         threading.stack_size(usual)  # threads of a user's callbacks have what they expect
     # A thread may be gone before its first line, for want of memory: whoever relies on it has to know that now.
     while not begun.wait(LOOK_S):
-        if not thread.is_alive() and not begun.is_set():
+        came = started.is_set()
+        is_dead = not thread.is_alive() and not begun.is_set()
+        # One that has not come yet must not come any more, once it is not counted on.
+        if is_dead and (came or not _is_gone(ticket)):
             raise OSError(f"the thread for {name} ended before it had begun")
+
+
+def _is_gone(ticket: SimpleQueue[None]) -> bool:
+    """Take the one ticket of a thread; return whether the other side was faster."""
+    try:
+        ticket.get_nowait()
+    except Empty:
+        return True
+    return False
 
 
 def _answer(failed: Callable[[BaseException], bool], error: BaseException) -> bool:

@@ -1,0 +1,83 @@
+"""A thread that cannot begin is told to whoever starts it, and never waited for without end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from fsm_robot.system import threads
+from tests.fakes.waiting import PATIENCE_S
+
+DIES_IN = ("_set_ident", "_set_native_id", "run")
+"""What the library calls in a new thread: before, and after it says that the thread is there."""
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "BEGIN_PATIENCE_S", 0.2)
+
+
+def started(name: str, work: Callable[[], None]) -> list[str]:
+    """Start it in a thread of its own, so that a start that hangs fails here; return what it raised."""
+    raised: list[str] = []
+
+    def start() -> None:
+        try:
+            threads.start(name, work, lambda _: False)
+        except OSError as error:
+            raised.append(str(error))
+
+    one = threading.Thread(target=start, daemon=True)
+    one.start()
+    one.join(PATIENCE_S)
+    assert not one.is_alive(), "the start of a thread that died is waited for, for ever"
+    return raised
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("method", DIES_IN)
+def test_thread_without_memory_for_its_first_step_is_an_error_of_its_start(
+    monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """CPython's own `Thread.start` waits for ever for one that died before it had said that it is there."""
+    usual = getattr(threading.Thread, method)
+
+    def without_memory(thread: threading.Thread) -> None:
+        if thread.name == "poor":
+            raise MemoryError
+        usual(thread)
+
+    monkeypatch.setattr(threading.Thread, method, without_memory)
+    done = threading.Event()
+
+    assert [text for text in started("poor", done.set) if "poor" in text]
+    assert not done.is_set()
+
+
+def test_thread_that_comes_too_late_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its caller has given it up, and has perhaps started another one."""
+    usual, go_on, ended, done = threading.Thread.run, threading.Event(), threading.Event(), threading.Event()
+
+    def late(thread: threading.Thread) -> None:
+        if thread.name != "late":
+            return usual(thread)
+        usual(thread)
+        ended.set()
+        return None
+
+    def held(thread: threading.Thread) -> None:
+        native(thread)
+        if thread.name == "late":
+            go_on.wait(PATIENCE_S)
+
+    native = threading.Thread._set_native_id  # type: ignore[attr-defined]
+    monkeypatch.setattr(threading.Thread, "_set_native_id", held)
+    monkeypatch.setattr(threading.Thread, "run", late)
+
+    assert started("late", done.set)
+    go_on.set()
+
+    assert ended.wait(PATIENCE_S)
+    assert not done.is_set()
