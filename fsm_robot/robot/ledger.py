@@ -1,7 +1,7 @@
 """Which jobs this robot has already had, so that none is ever run twice.
 
 Two files. `ledger.jsonl` takes what happens now, a line at a time through the disk port, and is never long: when it
-has `FOLD_AT` lines and no job is open, they are handed over to the index (`index.py`), and when that has them on disk
+has `FOLD_AT` lines and no job is open, they are handed over to the index (`job_index.py`), and when that has them on disk
 they are cut off here. Whatever stands in `ledger.jsonl` counts, also what an older version of this program wrote there.
 """
 
@@ -59,6 +59,7 @@ class JobLedger:
                     " the journals; a job that none of them tells of would be run twice if it were given again"
                 )
                 self.index.take_over(self.from_journals())
+            # Looked into for nothing: one that cannot be read must show itself while the job is the orchestrator's.
             self.index.outcome("")
             if content.count(b"\n") >= self.fold_at:
                 self._fold(content)
@@ -115,6 +116,7 @@ class JobLedger:
             return
         folded = content.startswith(FOLDED)
         self.index.take_over(entries)
+        # The index may be new: a power loss may take a file's name away although its content was synced.
         self.disk.sync_names(self.path.parent)
         self._sure_whole = False
         file = self.disk.append(self.path)
@@ -131,6 +133,7 @@ class JobLedger:
         return self._sure_whole or self._content()[-1:] in (b"", b"\n")
 
     def _outcomes(self, job_guid: str) -> list[str]:
+        # A GUID is the same in any case; `key_of` of the index holds it alike.
         wanted = job_guid.lower()
         return [outcome for job, outcome in self._told() if job.lower() == wanted]
 

@@ -139,6 +139,7 @@ def _walked(folder: Path, without: Sequence[str]) -> Iterator[tuple[str, str]]:
             name = f"{above}{entry.name}"
             if entry.name.startswith(".") or entry.name == COMPILED or name == NAME:
                 continue
+            # Not `fnmatch`, which under Windows turns `/` into `\` and ignores case: a lock says the same everywhere.
             if any(fnmatch.fnmatchcase(name, pattern) for pattern in without):
                 continue
             if entry.is_dir(follow_symlinks=False):
@@ -152,6 +153,7 @@ def _walked(folder: Path, without: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def _leads_out(path: str, root: str) -> bool:
     real = os.path.realpath(path)
+    # With a separator behind it: a neighbour of the folder may have a name that begins with the folder's.
     return not (real == root or real.startswith(os.path.join(root, "")))
 
 

@@ -207,6 +207,7 @@ class _Replay:
             return self._diverges(machine, recorded, line, None, sentence)
         else:
             event = self._event(recorded.event.name)
+            # Which job was in hand the machine never knows, so that an event came too late is taken from the journal.
             if recorded.kind == "late" and recorded.event.job_run is not None:
                 step = machine.late(event)
             else:
