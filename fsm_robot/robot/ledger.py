@@ -1,8 +1,9 @@
 """Which jobs this robot has already had, so that none is ever run twice.
 
 Two files. `ledger.jsonl` takes what happens now, a line at a time through the disk port, and is never long: when it
-has `FOLD_AT` lines and no job is open, they are handed over to the index (`job_index.py`), and when that has them on disk
-they are cut off here. Whatever stands in `ledger.jsonl` counts, also what an older version of this program wrote there.
+has `FOLD_AT` lines and no job is open, they are handed over to the index (`job_index.py`), and when that has them on
+disk they are cut off here. Whatever stands in `ledger.jsonl` counts, also what an older version of this program wrote
+there.
 """
 
 from __future__ import annotations

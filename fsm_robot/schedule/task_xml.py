@@ -43,8 +43,8 @@ OURS_ALONE = ("Triggers/", "Actions/")
 
 def task_xml(plan: Plan) -> str:
     """Return the task: both triggers of the account's session, run only while it is logged on, never twice at once."""
-    # Within triggers and actions the published schema wants this order; the scheduler may store a task out of order and
-    # never run it. What an element would mean if it were absent (`DEFAULTS`) is mostly not what a robot needs.
+    # Within triggers the schema wants this order: the scheduler stores a broken task, only to never run it.
+    # Settings are all said, for by `DEFAULTS` a battery or the 72nd hour would end the robot.
     return f"""<?xml version="1.0" encoding="UTF-16"?>
 <Task version="1.2" xmlns="{NAMESPACE}">
   <RegistrationInfo>

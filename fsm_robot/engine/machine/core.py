@@ -103,7 +103,7 @@ def engine_for(definition: Definition) -> Engine:
             {
                 "trigger": _trigger(number),
                 "source": edge.source,
-                # The library takes an edge for internal where it has no `dest`; one to its own source leaves and enters.
+                # An edge without `dest` is internal for the library; one to its own source leaves and enters.
                 "dest": None if edge.kind == "internal" else edge.dest,
             }
             for number, edge in enumerate(definition.transitions)
