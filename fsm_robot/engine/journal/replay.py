@@ -337,6 +337,7 @@ _RECORD_ANEW = "if the change is meant: this journal tells of the old machine; r
 
 
 def _same(step: Step, recorded: Step) -> bool:
+    # Not whole steps: what an event tells, and where it came from, is what happened and not what was decided.
     return (
         step.dest == recorded.dest
         and step.kind == recorded.kind
