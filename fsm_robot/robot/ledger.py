@@ -95,6 +95,7 @@ class JobLedger:
         line = json.dumps(entry).encode("ascii") + b"\n"
         try:
             start = b"" if self._ends_whole() else b"\n"
+            # Not to be believed again before this one is whole: a write that fails may leave half a line.
             self._sure_whole = False
             file = self.disk.append(self.path)
             try:

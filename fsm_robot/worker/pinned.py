@@ -142,6 +142,7 @@ def _walked(folder: Path, without: Sequence[str]) -> Iterator[tuple[str, str]]:
             # Not `fnmatch`, which under Windows turns `/` into `\` and ignores case: a lock says the same everywhere.
             if any(fnmatch.fnmatchcase(name, pattern) for pattern in without):
                 continue
+            # A folder that is a link is not gone into: it may lead in a circle.
             if entry.is_dir(follow_symlinks=False):
                 waiting.append((entry.path, f"{name}/"))
                 continue
