@@ -115,6 +115,7 @@ def _as(value: Any, kind: Any, base: Path) -> tuple[Any, str]:
         return base / Path(value).expanduser(), ""
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value), ""
+    # Not `isinstance`: a bool would be a whole number.
     if kind in _KINDS and (type(value) is not kind):
         return value, f"must be {_KINDS[kind]}, not {value!r}"
     return value, ""

@@ -61,6 +61,7 @@ class Asked:
             steps.append((step, problem))
             written.set()
 
+        # Before it is asked whether all is over: whoever waits is woken by `end`, or sees that it came first.
         self._waiting.append(written)
         self.inbox.post(Posted(event, data, written=remember))
         in_time = self._over or written.wait(WRITTEN_WITHIN_S)

@@ -123,6 +123,7 @@ class Robot:
         """
         with only_instance(f"machine {self.folder}", self.folder, self._clock.utc_now()):
             try:
+                # Python installs a signal's handler in the main thread only; elsewhere it raises.
                 if threading.current_thread() is threading.main_thread():
                     system.listen(self._told_to_leave())
                 return self._runner().run()

@@ -121,6 +121,7 @@ class Runner(Generic[Called]):
                 step.event.written(step, "")
         self.log.debug(step.kind, event=step.event.name, source=step.source, dest=step.dest, callback=step.callback)
         self.owner.note(step)
+        # What is ignored, late or internal enters no state, and must not begin its time anew.
         if step.kind in ("started", "taken"):
             self.timeouts.enter(self.machine.entered)
         return self._call(step) if step.callback else None
@@ -155,6 +156,7 @@ class Runner(Generic[Called]):
         if isinstance(answer, Event) and (
             answer.name in spec.answers or as_spelled(answer.name, spec.answers) in spec.answers
         ):
+            # An answer speaks of now. With the number of another job it would be late, and the machine wait for ever.
             return attrs.evolve(answer, job_run=None) if answer.job_run is not None else answer
         problem = f"it answers {self.log.redact(_answered(answer))}; {_allowed(spec.answers, waits=spec.waits)}"
         raise CallbackError(step.callback, step.dest, problem)
@@ -187,6 +189,7 @@ class Runner(Generic[Called]):
         crash = {"state": self.machine.state, "error": self.log.redact(_told(error))}
         if isinstance(error, CallbackError):
             crash |= {"callback": error.callback, "error": error.problem}
+        # Of a callback's error its own traceback, and not that of the loop which has wrapped it.
         self.log.crash(error.__cause__ or error, "the run crashed", **crash)
         try:
             self.journal.end(CRASHED, crash)

@@ -113,6 +113,7 @@ def _redirect(answer: Answer) -> str:
 def retry_after_s(header: str) -> float | None:
     """Return the seconds that a `Retry-After` header asks for, as number or HTTP date; None where it says nothing."""
     text = header.strip()
+    # `isdigit` alone takes `²`, which `float` does not read.
     if text.isascii() and text.isdigit():
         return float(text[:9])
     moment = moment_of(text)

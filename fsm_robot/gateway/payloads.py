@@ -235,6 +235,7 @@ def _integer(value: Any) -> int | None:
             value = float(value)
         except ValueError:
             return None
+    # `not … <`, because NaN is neither smaller nor larger, and `int` raises with it.
     if not isinstance(value, (int, float)) or not abs(value) < _LARGEST_CODE or value != int(value):
         return None
     return int(value)

@@ -90,6 +90,7 @@ def now_from(seen: Seen) -> Now:
     steps = list(steps_in(seen.records))
     end = next((record for record in seen.records if record.kind == "end"), None)
     last = next((step for step in reversed(steps) if step.kind in ("taken", "started")), None)
+    # The end record is not synced: after a power loss the last step says how the run ended.
     ended_with = end.exit_code if end is not None else last.exit_code if last is not None else None
     runs = seen.pid is not None
     finished = ended_with is not None

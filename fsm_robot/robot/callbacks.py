@@ -252,6 +252,7 @@ class Callbacks:
     def claim_job(self, step: Step) -> Event:
         """Tell the orchestrator that this robot works on the job."""
         now = self._in_hand()
+        # Before the claim, as a second witness: where a journal was changed, this keeps the job from being run twice.
         self._write_ledger("")
         now.outcome = "not_started"
         if self.ports.inbox.leaving():

@@ -1,8 +1,9 @@
 """Which jobs this robot has already had, so that none is ever run twice.
 
 Two files. `ledger.jsonl` takes what happens now, a line at a time through the disk port, and is never long: when it
-has `FOLD_AT` lines and no job is open, they are handed over to the index (`index.py`), and when that has them on disk
-they are cut off here. Whatever stands in `ledger.jsonl` counts, also what an older version of this program wrote there.
+has `FOLD_AT` lines and no job is open, they are handed over to the index (`job_index.py`), and when that has them on
+disk they are cut off here. Whatever stands in `ledger.jsonl` counts, also what an older version of this program wrote
+there.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ class JobLedger:
                     " the journals; a job that none of them tells of would be run twice if it were given again"
                 )
                 self.index.take_over(self.from_journals())
+            # Looked into for nothing: one that cannot be read must show itself while the job is the orchestrator's.
             self.index.outcome("")
             if content.count(b"\n") >= self.fold_at:
                 self._fold(content)
@@ -93,6 +95,7 @@ class JobLedger:
         line = json.dumps(entry).encode("ascii") + b"\n"
         try:
             start = b"" if self._ends_whole() else b"\n"
+            # Not to be believed again before this one is whole: a write that fails may leave half a line.
             self._sure_whole = False
             file = self.disk.append(self.path)
             try:
@@ -115,6 +118,7 @@ class JobLedger:
             return
         folded = content.startswith(FOLDED)
         self.index.take_over(entries)
+        # The index may be new: a power loss may take a file's name away although its content was synced.
         self.disk.sync_names(self.path.parent)
         self._sure_whole = False
         file = self.disk.append(self.path)
@@ -131,6 +135,7 @@ class JobLedger:
         return self._sure_whole or self._content()[-1:] in (b"", b"\n")
 
     def _outcomes(self, job_guid: str) -> list[str]:
+        # A GUID is the same in any case; `key_of` of the index holds it alike.
         wanted = job_guid.lower()
         return [outcome for job, outcome in self._told() if job.lower() == wanted]
 

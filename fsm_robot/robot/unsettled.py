@@ -24,6 +24,7 @@ def unsettled_in(records: Sequence[Record]) -> Unsettled | None:
             found = _opened(step) or found
         elif step.event.name in CLOSING:
             found = None
+        # An event that came too late stands there, too, and speaks of another job.
         elif found is not None and isinstance(outcome, str) and step.kind == "taken":
             found = attrs.evolve(found, outcome=outcome)
         last_state = step.dest

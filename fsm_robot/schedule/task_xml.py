@@ -43,6 +43,8 @@ OURS_ALONE = ("Triggers/", "Actions/")
 
 def task_xml(plan: Plan) -> str:
     """Return the task: both triggers of the account's session, run only while it is logged on, never twice at once."""
+    # Within triggers the schema wants this order: the scheduler stores a broken task, only to never run it.
+    # What has a default is said all the same: by `DEFAULTS` a battery or the 72nd hour would end the robot.
     return f"""<?xml version="1.0" encoding="UTF-16"?>
 <Task version="1.2" xmlns="{NAMESPACE}">
   <RegistrationInfo>

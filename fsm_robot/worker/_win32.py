@@ -28,6 +28,7 @@ _SNAPSHOT_PROCESSES = 0x2
 _CTRL_BREAK_EVENT = 1
 _LONGEST_PATH = 32768
 
+# With a copy of the error of each call: between the call and a look at it the interpreter makes calls of its own.
 _kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
 _ntdll = ctypes.WinDLL("ntdll")
 
@@ -83,6 +84,7 @@ class _ProcessEntry(ctypes.Structure):
 
 
 def _declare(name: str, result: type, *arguments: object) -> None:
+    # A handle is as wide as a pointer, and what is not declared ctypes takes for an int of 32 bits.
     function = getattr(_kernel32, name)
     function.restype, function.argtypes = result, arguments
 
@@ -197,6 +199,7 @@ class Entry:
 def process_list() -> list[Entry]:
     """Return every process of the system; a parent's number may belong to a younger process by now."""
     snapshot = _kernel32.CreateToolhelp32Snapshot(_SNAPSHOT_PROCESSES, 0)
+    # This call says -1 where it fails, and not 0 as those above.
     if snapshot in (None, wintypes.HANDLE(-1).value):
         return []
     found = []
@@ -217,6 +220,7 @@ def opened(pid: int) -> Iterator[int]:
 
     While the handle is open nobody else gets the process's number.
     """
+    # One that we may not end, such as another account's, may still be looked at.
     handle = (
         _kernel32.OpenProcess(_QUERY | _SYNCHRONIZE | _TERMINATE, False, pid)
         or _kernel32.OpenProcess(_QUERY | _SYNCHRONIZE, False, pid)
@@ -231,6 +235,7 @@ def opened(pid: int) -> Iterator[int]:
 
 def is_alive(process: int) -> bool:
     """Return whether the process behind a handle has not ended."""
+    # Not by its exit code: 259 says that it still runs, and a process may end with that, too.
     return bool(_kernel32.WaitForSingleObject(process, 0) == _STILL_WAITING)
 
 

@@ -67,6 +67,7 @@ class Builder:
         try:
             with self._alone(deadline_s):
                 if not (python := self.environments.ready(key)):
+                    # Here only: while the lock is held, a folder that no pointer names is nobody's work in progress.
                     self._clear()
                     python = self._made(lock, key, deadline_s)
         except OSError as error:

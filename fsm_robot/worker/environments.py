@@ -112,6 +112,7 @@ class Environments:
             return self._built(lock)
         if self.how != "off":
             for folder in self._folders(script):
+                # A link that leads nowhere counts: that is a broken environment, and not the absence of one.
                 if os.path.lexists(found := folder / FOUND_NAME):
                     return Environment(_python_of(found), str(found))
         return Environment(self.python, self.python)

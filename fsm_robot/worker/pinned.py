@@ -139,8 +139,10 @@ def _walked(folder: Path, without: Sequence[str]) -> Iterator[tuple[str, str]]:
             name = f"{above}{entry.name}"
             if entry.name.startswith(".") or entry.name == COMPILED or name == NAME:
                 continue
+            # Not `fnmatch`, which under Windows turns `/` into `\` and ignores case: a lock says the same everywhere.
             if any(fnmatch.fnmatchcase(name, pattern) for pattern in without):
                 continue
+            # A folder that is a link is not gone into: it may lead in a circle.
             if entry.is_dir(follow_symlinks=False):
                 waiting.append((entry.path, f"{name}/"))
                 continue
@@ -152,6 +154,7 @@ def _walked(folder: Path, without: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def _leads_out(path: str, root: str) -> bool:
     real = os.path.realpath(path)
+    # With a separator behind it: a neighbour of the folder may have a name that begins with the folder's.
     return not (real == root or real.startswith(os.path.join(root, "")))
 
 

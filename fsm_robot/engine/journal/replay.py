@@ -207,6 +207,7 @@ class _Replay:
             return self._diverges(machine, recorded, line, None, sentence)
         else:
             event = self._event(recorded.event.name)
+            # Which job was in hand the machine never knows, so that an event came too late is taken from the journal.
             if recorded.kind == "late" and recorded.event.job_run is not None:
                 step = machine.late(event)
             else:
@@ -336,6 +337,7 @@ _RECORD_ANEW = "if the change is meant: this journal tells of the old machine; r
 
 
 def _same(step: Step, recorded: Step) -> bool:
+    # Not whole steps: what an event tells, and where it came from, is what happened and not what was decided.
     return (
         step.dest == recorded.dest
         and step.kind == recorded.kind

@@ -186,6 +186,7 @@ def _events_answered(definition: Definition) -> Iterator[Problem]:
         for event in handled.intersection(state.ignores):
             yield _at(state, f"{state.name} both handles and ignores {event!r}")
         spec = callbacks.get(state.on_enter)
+        # That it is not declared is a mistake of its own; what it would answer nobody knows.
         if state.on_enter and spec is None:
             continue
         yield from _without_use(definition, state, spec)

@@ -447,6 +447,7 @@ class _Reader:
             return self._refuse(value, f"{key} must be a list in brackets, such as [one, two]")
         names = [self.text(item, shape, key) for item in value.content]
         for item, name in zip(value.content, names, strict=True):
+            # A `Value` knows its place, so two equal words are two values: `index` finds this one.
             if name is not _BAD and names.count(name) > 1 and names.index(name) != value.content.index(item):
                 self.complain(item.place, f"{key} names {name!r} twice")
         return [name for name in names if name is not _BAD]
@@ -463,6 +464,7 @@ class _Reader:
         return value.content if isinstance(value.content, bool) else self._refuse(value, f"{key} must be true or false")
 
     def whole(self, value: Value, shape: Shape, key: str) -> Any:
+        # For Python `true` is the number 1.
         if not isinstance(value.content, int) or isinstance(value.content, bool):
             return self._refuse(value, f"{key} must be a whole number, not {_shown(value)}")
         return self._in_range(value, shape, key)
@@ -491,6 +493,7 @@ class _Reader:
             if seconds is None and not is_setting(span):
                 unit = f"; {span} of what? Write {span}s for seconds" if span.isdecimal() else ""
                 self.complain(
+                    # A bare `30` is a number in the document and a text by now.
                     next(place for name, place in value.key_places.items() if str(name) == span),
                     f"{key}: {span!r} is no time such as 500ms, 30s, 2m or 1h from 1ms to 366 days,"
                     f" nor a setting such as scripts.stop_grace_s{unit}",
@@ -552,6 +555,7 @@ class _Reader:
         return _BAD
 
 
+# None, 0, false and an empty text are values that a file may hold, so none of them can stand for a mistake.
 _BAD = object()
 _KINDS: Mapping[str, Callable[[_Reader, Value, Shape, str], Any]] = {
     "text": _Reader.text,

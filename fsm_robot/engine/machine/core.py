@@ -103,10 +103,12 @@ def engine_for(definition: Definition) -> Engine:
             {
                 "trigger": _trigger(number),
                 "source": edge.source,
+                # An edge without `dest` is internal for the library; one to its own source leaves and enters.
                 "dest": None if edge.kind == "internal" else edge.dest,
             }
             for number, edge in enumerate(definition.transitions)
         ],
+        # Else the library adds a `to_STATE` trigger from everywhere to each state, and none stands in the machine file.
         auto_transitions=False,
         send_event=False,
     )
@@ -190,6 +192,7 @@ class RobotMachine:
         way = self._engine.ways.get((source, event.name))
         if way is None:
             return self._not_handled(event)
+        # Counted here and not by a condition of `transitions`: a replay counts alike, and the checks can prove a bound.
         if way.counts and not self._budgets.allow(way.edge):
             way = self._engine.spent[source, event.name]
         try:

@@ -255,9 +255,9 @@ class Definition:
         del values["labels"], values["renamed"]
         for entry in [*values["states"], *values["transitions"], *values["callbacks"]]:
             del entry["line"], entry["column"]
+        # What came with a later version is left out where a machine has none of it: older journals name it so.
         if not values["posted"]:
             del values["posted"]
-        # What came with a later version is left out where a machine has none of it: older journals name it so.
         for edge in values["transitions"]:
             if not edge["outcome"]:
                 del edge["outcome"]

@@ -139,6 +139,7 @@ def _added(texts: dict[Key, Text], definition: Definition, machine_name: str, fi
         document, problems = read(file.text, file.name, expected, spellings)
     except DefinitionError as error:
         return list(error.problems)
+    # What is no mapping is complained about by `read_entry` below, and once is enough.
     keys = set(document.content) if isinstance(document.content, dict) else set(KINDS)
     if "transitions" in keys:
         return []
