@@ -151,6 +151,7 @@ def _kill_and_start_again(store: Store, robot: _Robot, console: IO[bytes]) -> No
     robot.process.kill()
     robot.process.wait()
     print(f"  {CRASH}  {robot.name} is killed while it works on this one, and started again", flush=True)
+    # Its next life reports the job that it had as Failed, so the rest of the queue needs another one.
     store.enqueue(SCRIPT, robot=robot.guid)
     robot.start(console)
 

@@ -65,6 +65,7 @@ def update(asked: Asked) -> Answer:
         retries=("retries", lambda name: asked.number(name, 0, 0, 100)),
         parameters=("parameters", lambda _: _parameters(asked)),
     )
+    # Without a GUID the name says which task is meant, so it cannot be a new one.
     if asked.has("guid"):
         given |= asked.reader(name=("name", asked.name))
     if asked.has("queueguid"):
