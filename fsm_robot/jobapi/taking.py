@@ -114,6 +114,7 @@ def announced(want: Want) -> Taking:
             if is_free and mark in seen["tags"] and clock_s - began_s < LONGEST_ROUND_S:
                 yield Step("update", guid)
                 again = yield Step("read", guid)
+                # The tags have decided: a server that does not say whose a task is will do here, but not in `verified`.
                 if again is not None and want.is_ours(again) is not False:
                     yield Step("taken", guid)
                     yield Step("remove_tag", guid, mark)

@@ -69,6 +69,7 @@ class FaultTable:
         if row["times_left"] is None:
             return True
         with self.file.transaction() as db:
+            # Asked and used up at once: two calls must not share the last time.
             query = "UPDATE faults SET times_left = times_left - 1 WHERE row_id = ? AND times_left > 0"
             used = db.execute(query, (row["row_id"],)).rowcount > 0
             db.execute("DELETE FROM faults WHERE times_left <= 0")
