@@ -69,6 +69,7 @@ class _Robot:
     def is_at(self, task: str) -> bool:
         """Return whether its script has said that it works on a task: so the robot has it in its list."""
         outputs = (self.folder / "state" / "jobs").glob("*/output.log")
+        # The script prints this line before it asks the ERP.
         return any(f"{task} is at the ERP".encode() in output.read_bytes() for output in outputs)
 
 

@@ -119,6 +119,7 @@ def announced(want: Want) -> Taking:
                     yield Step("taken", guid)
                     yield Step("remove_tag", guid, mark)
                     return {**candidate, "status": IN_PROGRESS, "tags": without_claims(candidate["tags"])}
+            # In this order: who dies in between has the tag in the ledger, and takes it off at the next start.
             yield Step("remove_tag", guid, mark)
             yield Step("dropped", guid)
         yield Step("pause", seconds=0.2 + min(1.8, 0.2 * 2**round_) * want.fraction())

@@ -199,6 +199,7 @@ class FakeGateway:
         return [call[2] for call in self.calls if call[0] == "update"]
 
     def _answer(self, answers: list[Any], *call: Any) -> Any:
+        # Marked where Working heartbeats may still leave: the final status must be no such call.
         self.calls.append((*call, "beating") if self.beating else call)
         return _next(answers)
 

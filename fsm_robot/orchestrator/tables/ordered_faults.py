@@ -18,6 +18,7 @@ class FaultTable:
 
     def add(self, fault: Fault) -> None:
         """Let the orchestrator misbehave from now on."""
+        # The system's clock, for the moment is read by other processes and by the next start.
         until_s = None if fault.for_s is None else time.time() + fault.for_s
         self.file.insert("faults", {"text": fault.text, "times_left": fault.times, "until_s": until_s})
 
