@@ -81,7 +81,6 @@ def _made(svg: str, kind: str, flags: list[str]) -> bytes:
         # Light, whatever the machine likes: this goes on paper.
         light = svg.replace("@media screen and (prefers-color-scheme: dark)", "@media not all")
         page.write_text(PAGE.format(width=width, height=height, svg=light.partition("?>")[2]), encoding="utf-8")
-        # A profile of its own: a Chromium that runs already would be handed the command, and nothing be made here.
         command = [browser, *FLAGS, *_platform.browser_flags(), f"--user-data-dir={folder / 'profile'}"]
         command += [flag.replace("{out}", str(out)) for flag in flags]
         return _run([*command, page.as_uri()], out, kind)

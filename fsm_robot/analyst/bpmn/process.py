@@ -174,8 +174,8 @@ def _item(process: Process, item: Item) -> str:
         **item.own,
     }
     content = [element("documentation", {}, escaped(item.about))] if item.about else []
-    # A flow names its ends as well, but a node that lists no flows is cut off to bpmnlint; the schema has them in this
-    # order, before what triggers an event.
+    # A flow names its ends as well, but bpmnlint takes a node that lists no flows for one that is not connected. The
+    # schema has them in this order, before what triggers an event.
     content += [element("incoming", {}, flow.id) for flow in process.flows if flow.target == item.id]
     content += [element("outgoing", {}, flow.id) for flow in process.flows if flow.source == item.id]
     if item.trigger:
