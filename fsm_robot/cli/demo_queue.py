@@ -69,6 +69,7 @@ class _Robot:
     def is_at(self, task: str) -> bool:
         """Return whether its script has said that it works on a task: so the robot has it in its list."""
         outputs = (self.folder / "state" / "jobs").glob("*/output.log")
+        # The script prints this line before it asks the ERP.
         return any(f"{task} is at the ERP".encode() in output.read_bytes() for output in outputs)
 
 
@@ -151,6 +152,7 @@ def _kill_and_start_again(store: Store, robot: _Robot, console: IO[bytes]) -> No
     robot.process.kill()
     robot.process.wait()
     print(f"  {CRASH}  {robot.name} is killed while it works on this one, and started again", flush=True)
+    # Its next life reports the job that it had as Failed, so the rest of the queue needs another one.
     store.enqueue(SCRIPT, robot=robot.guid)
     robot.start(console)
 

@@ -158,6 +158,7 @@ def read_runs(names: Sequence[str], youngest: int | None = None) -> list[Run]:
     Raises:
         SettingsError: There is no such file, a folder holds no journal, or a file is none.
     """
+    # `[-0:]` is the whole list.
     return [_run(path) for name in names for path in _journals(name)[-(youngest or 0) :]]
 
 

@@ -154,6 +154,7 @@ def _definition(root: Element) -> Definition:
 def _read(path: Path) -> Element:
     try:
         with path.open("rb") as stream:
+            # One byte more than is allowed, so that `parse` sees it without the whole file being read.
             data = stream.read(LARGEST_BYTES + 1)
     except OSError as error:
         raise DefinitionError([f"{path}: cannot be read: {error.strerror or error}"]) from error

@@ -66,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Simulate; 0 where every promise was kept, 1 where one was broken."""
+    # The command line has turned the collector off for its start; here millions of objects follow.
     gc.enable()
     if arguments.jobs < 1:
         raise SettingsError("--jobs must be at least 1")

@@ -66,6 +66,7 @@ class JobServer:
         """Answer one request; None where no answer is waited for."""
         one_way = bool(request.get("one_way"))
         given, token = request.get("token"), self._token or (self._last_token if one_way else "")
+        # As bytes, for `compare_digest` refuses texts that are not ASCII.
         if not (token and isinstance(given, str) and hmac.compare_digest(given.encode(), token.encode())):
             return _refused("the job of this script is over, or it is no script of this robot", closed=True)
         op, fields = request.get("op"), request.get("with", {})

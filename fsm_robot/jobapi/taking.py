@@ -114,10 +114,12 @@ def announced(want: Want) -> Taking:
             if is_free and mark in seen["tags"] and clock_s - began_s < LONGEST_ROUND_S:
                 yield Step("update", guid)
                 again = yield Step("read", guid)
+                # The tags have decided: a server that does not say whose a task is will do here, but not in `verified`.
                 if again is not None and want.is_ours(again) is not False:
                     yield Step("taken", guid)
                     yield Step("remove_tag", guid, mark)
                     return {**candidate, "status": IN_PROGRESS, "tags": without_claims(candidate["tags"])}
+            # In this order: who dies in between has the tag in the ledger, and takes it off at the next start.
             yield Step("remove_tag", guid, mark)
             yield Step("dropped", guid)
         yield Step("pause", seconds=0.2 + min(1.8, 0.2 * 2**round_) * want.fraction())

@@ -128,6 +128,7 @@ def _file(name: str, content_type: str, _look: Look) -> tuple[str, bytes]:
 
 
 def _document(make: Callable[[Look], object], look: Look) -> tuple[str, bytes]:
+    # Half a surrogate pair has no UTF-8 form; the escape that Python writes for it is one of JSON, too.
     return _JSON, json.dumps(make(look), ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 

@@ -65,6 +65,7 @@ def _multipart(content_type: str, body: IO[bytes], size: int) -> tuple[dict[str,
     content: Content | None = None
     if size == 0:
         raise GarbledRequestError("the body is not readable as multipart/form-data")
+    # The map reads the file, not what Python still holds back of it.
     body.flush()
     with mmap.mmap(body.fileno(), size, access=mmap.ACCESS_READ) as data:
         for start, end in _parts(data, marker):

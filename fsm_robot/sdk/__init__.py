@@ -11,6 +11,7 @@ Standard library only, for Python 3.8 and later. Importing it reads and opens no
 
 from __future__ import annotations
 
+# Not the one of `typing`, which is slow to load: type checkers take any name like this for true.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from fsm_robot.sdk import jobs, log

@@ -396,6 +396,7 @@ class Folder:
         if len(text) >= SHORTEST_HIDDEN and text not in self._hidden:
             self._hidden.append(text)
             self.also_hide(text)
+            # The longest first: one that holds another would be left in two halves.
             self._hidden.sort(key=len, reverse=True)
 
     def _clean(self, value: Any) -> Any:

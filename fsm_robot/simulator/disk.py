@@ -75,6 +75,7 @@ class SimulatedDisk:
                 loose = bytes(content.data[content.synced_bytes :])
                 del content.data[content.synced_bytes :]
                 if torn and loose:
+                    # A file system may have the new length on disk before the bytes: they are zeros then.
                     kept = loose[: chance.randrange(len(loose) + 1)]
                     content.data += kept if chance.random() < 0.7 else bytes(len(kept))
                 if not content.ever_synced and not content.data and not (torn and chance.random() < 0.5):
@@ -135,6 +136,7 @@ class LifeIndex:
     def take_over(self, entries: Iterable[tuple[str, str]]) -> None:
         """See `ports.JobIndex.take_over`."""
         self.owner.effect("index")
+        # Nothing is written here, but it counts as a write: so a full disk may strike before the commit.
         self.owner.disk.write(Content(), b"")
         held = self.owner.disk.index = dict(self.owner.disk.index or {})
         for job_guid, outcome in entries:

@@ -185,6 +185,7 @@ def _by_workers(plan: Plan, executor: Executor) -> Iterator[Counted]:
 
 def run_some(plan: Plan, first: int) -> list[Counted]:
     """Run some worlds of a plan, in a worker."""
+    # As text it is a key of the cache below: a worker makes its machine once, not for every few worlds.
     machine = json.dumps(plan.definition.to_values())
     setup = _setup_of(machine, plan.callbacks_class)  # type: ignore[arg-type]  # a class can be hashed, whatever its objects
     return [plan.run(number, setup) for number in range(first, min(first + WORLDS_AT_ONCE, plan.worlds))]

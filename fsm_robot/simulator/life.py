@@ -131,6 +131,7 @@ class LifeTimers:
                 wait(again_s)
 
         def cancel() -> None:
+            # The entry alone is not enough: an action that waits for its answer would enter itself anew after it.
             cancelled.append(True)
             waiting[0].cancel()
 

@@ -39,6 +39,7 @@ def forms_of(guid: str) -> SecretForms:
 
 def _wide(text: str) -> bytes:
     """Return what UTF-16 of either byte order holds."""
+    # Without its last zero, text of the one byte order stands in that of the other, too.
     return text.encode("utf-16-le")[:-1]
 
 

@@ -367,6 +367,7 @@ class TaskWorld:
 
     def effect(self, robot: TaskRobot, what: str) -> None:
         """Let a robot die before what it is about to do, or let another one act first."""
+        # What a `finally` of the dying code still wants to do does not happen: the process is gone.
         if not robot.alive:
             raise CrashError
         self.effects += 1

@@ -210,6 +210,7 @@ class World:
 
     def _effect_for(self, life: Life) -> Callable[[str], None]:
         def effect(what: str) -> None:
+            # Whatever a `finally` of the robot still wants to do: its process is gone.
             if life.dead:
                 raise CrashError
             self.effects.append(what)

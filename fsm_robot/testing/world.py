@@ -55,6 +55,7 @@ class FakeClock:
 
     def utc_now(self) -> str:
         """See `ports.Clock.utc_now`."""
+        # Always the same day: the recorded journals are made with these fakes, and have to be equal to the byte.
         moment = datetime(2026, 11, 23, tzinfo=UTC) + timedelta(seconds=self.now_s)
         return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
@@ -198,6 +199,7 @@ class FakeGateway:
         return [call[2] for call in self.calls if call[0] == "update"]
 
     def _answer(self, answers: list[Any], *call: Any) -> Any:
+        # Marked where Working heartbeats may still leave: the final status must be no such call.
         self.calls.append((*call, "beating") if self.beating else call)
         return _next(answers)
 
@@ -236,6 +238,7 @@ class FakeWorker:
         self.ended = ended
         if self.takes_s and self.timers is not None:
             ending = self.on_start
+            # A script that was ended before its time does not end once more, nor in the place of the next one.
             self.timers.after(self.takes_s, lambda: self._end(ending) if self.ended is ended else None)
         else:
             self._end(self.on_start)

@@ -69,6 +69,7 @@ def _number(found: Element, key: str) -> float:
         value = float(text)
     except ValueError:
         value = float("nan")
+    # Not turned into `>=`, which would let through what is no number: nothing is larger or smaller than nan.
     if not abs(value) < 1e7:
         raise found.wrong(f"{key} must be a coordinate, not {text[:40]!r}")
     return value

@@ -83,6 +83,7 @@ class _Planned:
         if item.kind in TASKS:
             width, height = self.task_size(item)
             if self.guests(item):
+                # Events stand half outside of the border, so the box of the layout is wider by two halves of one.
                 return Node(item.id, width + EVENT, height + 2 * INSET, BORDER_GAP)
             return Node(item.id, width, height)
         if item.kind == "exclusiveGateway":
@@ -168,6 +169,8 @@ class _Planned:
             if self.items[flow.source].host:
                 x = _side(shapes[self.items[flow.source].host], points[0])
                 shapes[flow.source] = Box(x - EVENT / 2, points[0][1] - EVENT / 2, EVENT, EVENT)
+            # The layout ends lines at the sides of its own boxes. bpmn-js draws way points as they are and cuts nothing
+            # off, so they have to end on the round or slanted outline itself.
             points[0] = touching(self.items[flow.source].kind, shapes[flow.source], points[0], points[1])
             points[-1] = touching(self.items[flow.target].kind, shapes[flow.target], points[-1], points[-2])
             lines[flow.id] = tuple(points)

@@ -152,6 +152,7 @@ def _collaboration(process: Process) -> Iterator[str]:
 
 def _process(process: Process) -> str:
     executable = "false" if process.pools else "true"
+    # OMG's schema is a sequence: documentation, our extension, nodes and flows, and only then notes and their ties.
     parts = [element("documentation", {}, escaped(process.about))] if process.about else []
     if process.extension:
         parts.append(element("extensionElements", {}, process.extension))
@@ -173,6 +174,8 @@ def _item(process: Process, item: Item) -> str:
         **item.own,
     }
     content = [element("documentation", {}, escaped(item.about))] if item.about else []
+    # A flow names its ends as well, but bpmnlint takes a node that lists no flows for one that is not connected. The
+    # schema has them in this order, before what triggers an event.
     content += [element("incoming", {}, flow.id) for flow in process.flows if flow.target == item.id]
     content += [element("outgoing", {}, flow.id) for flow in process.flows if flow.source == item.id]
     if item.trigger:
@@ -182,6 +185,7 @@ def _item(process: Process, item: Item) -> str:
 
 def _lasting(item: Item) -> Iterator[str]:
     if item.lasts_s is not None:
+        # A duration has no exponent, which `g` alone would write from a million seconds on (twelve days).
         yield element("timeDuration", {"xsi:type": "tFormalExpression"}, f"PT{item.lasts_s:.15g}S")
 
 
@@ -205,6 +209,7 @@ def _diagram(process: Process, plan: Plan, plane: str) -> str:
         pools = (ROBOT_POOL, OTHER_POOL)[: len(process.pools)]
         parts += [_shape(pool, plan, {"isHorizontal": "true"}) for pool in pools]
     for item in process.items:
+        # Without it an exclusive gateway is drawn as an empty diamond: by the standard its cross is hidden.
         parts.append(_shape(item.id, plan, {"isMarkerVisible": "true"} if item.kind == "exclusiveGateway" else {}))
     parts += [_shape(note.id, plan, {}) for note in process.notes]
     flows, messages = [line.id for line in process.flows], [line.id for line in process.messages]

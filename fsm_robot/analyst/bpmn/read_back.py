@@ -27,6 +27,7 @@ from fsm_robot.engine.machine.definition import Definition, State, Timeout
 
 STATES = ("userTask", "task", "manualTask", "endEvent")
 KNOWN = (*STATES, "serviceTask", "exclusiveGateway", "startEvent", "sequenceFlow", "boundaryEvent")
+# No years and no months: they have no fixed length.
 DURATION = re.compile(r"P(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,9}(?:\.\d{1,9})?)S)?)?")
 WITHOUT_MEANING = ("documentation", "extensionElements", "textAnnotation", "association", "laneSet", "group")
 
@@ -165,6 +166,7 @@ class _Read:
         source, dest = self.origin(flow), self.goal(flow)
         order, edge = transition_from(flow, flow.attributes.get("name", ""), states[source].name, states[dest].name)
         past_callback = source == dest and self.target(flow).name != "serviceTask" and states[dest].on_enter
+        # A flow that somebody drew has no attributes of ours: where it leads says whether the state is entered again.
         if not has_kind(flow) and past_callback:
             edge = attrs.evolve(edge, kind="internal")
         if edge.kind == "internal" and (source != dest or self.target(flow).name == "serviceTask"):

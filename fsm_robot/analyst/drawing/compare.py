@@ -163,6 +163,7 @@ def _drawn(old: Definition, new: Definition, differences: Sequence[Difference]) 
     """Draw the new machine, with what only the old one had beside it."""
     new_states, new_edges = _by_name(new.states), _edges(new)
     gone_states = [state for state in old.states if state.name not in new_states]
+    # A transition that leads elsewhere now is drawn twice: its old way as removed, beside the new one as changed.
     gone_edges = [edge for edge in old.transitions if not _same_way(edge, new_edges.get(_key(edge)))]
     names = {spec.name for spec in new.callbacks}
     callbacks = (*new.callbacks, *(spec for spec in old.callbacks if spec.name not in names))

@@ -125,6 +125,7 @@ def _set_tracks(links: list[Link]) -> int:
     for a, first in enumerate(links):
         for b in range(a + 1, len(links)):
             second = links[b]
+            # They are in the order of their left ends, so all that follow are further away still.
             if second.low > first.high + NEAR:
                 break
             meets[a].append(b)

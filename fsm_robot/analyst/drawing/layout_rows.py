@@ -126,6 +126,7 @@ def _depth_first(names: Sequence[str], pairs: Sequence[tuple[str, str]], start: 
         if root in seen:
             continue
         seen.add(root)
+        # No recursion: a machine may have a chain of states longer than Python's stack.
         stack = [(root, iter(after[root]))]
         while stack:
             name, ways = stack[-1]
@@ -283,6 +284,7 @@ def crossings(made: Grid) -> int:
         place = {item: position for position, item in enumerate(below)}
         seen: list[int] = []
         for item in above:
+            # Two loops over the ends: lines that leave the same item do not cross each other.
             ends = sorted(place[near] for near in made.down[item])
             for end in ends:
                 total += len(seen) - bisect_left(seen, end + 1)

@@ -174,6 +174,7 @@ def _routes(rows: Sequence[Row], heat: Heat | None) -> tuple[Route, ...]:
 
 
 def _traffic(rows: Sequence[Row], heat: Heat | None) -> float | None:
+    # Several that share a line may together be busier than the busiest one.
     return None if heat is None else min(1.0, sum(heat.traffic.get(row.edge.key, 0.0) for row in rows))
 
 
@@ -214,6 +215,7 @@ def _figure(words: Words, state: State, rows: Sequence[Row], heat: Heat | None) 
     about = wrapped(described, SMALL_SIZE, width, ABOUT_LINES) if described else [state.on_enter]
     return Figure(
         state,
+        # As wide as bold letters, which `shortened` does not know.
         shortened(words.state(state.name), TITLE_SIZE * 1.16, LONGEST_LABEL),
         tuple(line for line in about if line),
         not described,

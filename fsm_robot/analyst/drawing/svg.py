@@ -40,6 +40,7 @@ SAFE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 FONTS = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
 MONOSPACE_FONTS = "ui-monospace, 'Cascadia Mono', Consolas, 'DejaVu Sans Mono', monospace"
 # One table of colours, light and dark, so that no class is forgotten in one of them.
+# The blank behind some selectors is for a second colour of the same one: keys of a table differ, CSS does not care.
 COLOURS: Mapping[str, tuple[str, str, str]] = {
     ".ground": ("fill", "#ffffff", "#0f141b"),
     ".box": ("fill", "#f3f6fc", "#1a2330"),
@@ -107,6 +108,7 @@ def standalone(drawn: Scene, marks: Marks) -> str:
 
 def style() -> str:
     """Return the style sheet: shapes, colours for light, and colours for dark."""
+    # `screen`, so that paper stays light; `browser` looks for this very condition, to make light pixels.
     light = "\n".join(f"{name} {{ {what}: {colour}; }}" for name, (what, colour, _) in COLOURS.items())
     dark = "\n".join(f"{name} {{ {what}: {colour}; }}" for name, (what, _, colour) in COLOURS.items())
     return f"{SHAPES_STYLE}{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n"

@@ -122,6 +122,8 @@ class _Replay:
             self._ignore(step)
         deviates = len(self.deviations) > before
         self.wrong += deviates
+        # A deviation counts as a move even where the event was ignored: else more could be wrong than was moved, and
+        # fitness would fall below 0.
         self.moved += deviates or kind in ("taken", "stayed")
         self._last = step
 
@@ -191,6 +193,7 @@ class _Replay:
         edge = self._edges.get((self.state, event, False))
         if edge is None or self._budgets.allow(edge):
             return edge
+        # A machine with a budget and no way on from it does not pass the checks.
         return self._edges[self.state, event, True]
 
     def _allowed(self) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ EVENT_ATTRIBUTES: Mapping[str, str] = {
 }
 OF_JOBS = ("job", "script", "outcome")
 REMEMBERED_TEXTS = 1024
+# OCEL gives each value of an object a moment; what holds from the beginning has the epoch in its specification.
 _EPOCH = "1970-01-01T00:00:00.000+00:00"
 
 
@@ -114,6 +115,7 @@ def _event_writer() -> Callable[[Activity, int], str]:
     told = lru_cache(REMEMBERED_TEXTS)(_attributes_behind)
 
     def write(activity: Activity, number: int) -> str:
+        # The id is a number within the run, not that of the step: a step may give two events, and an id is unique.
         run = quoted(activity.run)[:-1]
         started = f'{{"name":"started","value":"{activity.started}"}},' if activity.started else ""
         return (

@@ -110,6 +110,7 @@ class _Tally:
     def add(self, records: Sequence[Record]) -> None:
         """Count one run."""
         self.runs += 1
+        # A run that crashed has an end as well, which tells of the crash.
         self.cut_runs += not any(record.kind == "end" and not record.values.get("crash") for record in records)
         entered_s: float | None = None
         job: _JobSeen | None = None

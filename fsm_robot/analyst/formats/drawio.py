@@ -35,6 +35,7 @@ COLOURS: Mapping[str, tuple[str, str]] = {
     "good": ("#effaf2", "#2f8a50"),
     "bad": ("#fdf3f1", "#b5493b"),
 }
+# `html=0` throughout: with 1 draw.io reads labels as markup, and names of a machine file may look like some.
 LINE = "edgeStyle=orthogonalEdgeStyle;rounded=1;html=0;endArrow=block;endFill=1;endSize=6;strokeColor=#5b6678;"
 PLAIN_TEXT = "text;html=0;align=left;verticalAlign=middle;resizable=0;points=[];"
 
@@ -44,6 +45,7 @@ def drawio(words: Words) -> str:
     drawn = scene(words)
     page = {"dx": 0, "dy": 0, "grid": 1, "gridSize": 10, "guides": 1, "tooltips": 1, "connect": 1, "arrows": 1}
     size = {"page": 1, "pageWidth": drawn.drawing.width, "pageHeight": drawn.drawing.height, "math": 0, "shadow": 0}
+    # draw.io wants these two before all others: the root, and the layer on which everything lies.
     cells = [element("mxCell", {"id": "0"}), element("mxCell", {"id": "1", "parent": "0"}), *_cells(drawn)]
     root = element("root", {}, *(f"\n{cell}" for cell in cells), "\n")
     diagram = element(
@@ -167,6 +169,7 @@ def _line(identity: str, source: str, target: str, line: Line, ends: tuple[Box, 
 def _port(end: str, point: Point, box: Box) -> str:
     """Return where a line meets its box, as shares of the width and the height of the box."""
     x, y = (point[0] - box.x) / box.width, (point[1] - box.y) / box.height
+    # With a perimeter draw.io would move the end along the outline, and the way points would not fit it any more.
     return f"{end}X={round(x, 4):g};{end}Y={round(y, 4):g};{end}Dx=0;{end}Dy=0;{end}Perimeter=0;"
 
 

@@ -122,6 +122,7 @@ def _text(text: str) -> str:
     if PLAIN.fullmatch(text) and text.lower() not in NOT_PLAIN:
         return text
     quoted = json.dumps(text, ensure_ascii=False)
+    # YAML takes the quotes of JSON, but makes a blank of U+0085 in them, and refuses other characters that JSON leaves.
     return "".join(char if char.isprintable() else _code(ord(char)) for char in quoted)
 
 

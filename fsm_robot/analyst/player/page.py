@@ -124,6 +124,7 @@ def document(
     script: bool = True,
 ) -> str:
     """Return a whole page that nothing can be added to."""
+    # The hashes are over all that stands between the tags, the first line break included.
     sheet = f"\n{assets.style}\n{style()}"
     code = f"\n{assets.script}"
     policy = (
@@ -134,6 +135,7 @@ def document(
         '<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        # A browser that is named no icon asks the server for one.
         '<link rel="icon" href="data:,">',
         f"<title>{escaped(title)}</title>",
         f"<style>{sheet}</style>",

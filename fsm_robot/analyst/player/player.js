@@ -9,6 +9,7 @@
   const HUES = [212, 28, 140, 330, 265, 180, 0, 50, 100, 300, 240, 160];
   let run = null, shown = [], place = 0, playing = 0, lit = [], scale = 1;
 
+  // A state may be called `constructor`, which every object has.
   const own = (table, key) => (Object.prototype.hasOwnProperty.call(table, key) ? table[key] : undefined);
   const stateOf = (name) => own(data.states, name) || { id: "", title: name, about: "", callback: "", answers: [] };
   const eventOf = (name) => own(data.events, name) || { title: name === "started" ? t.started : name, about: "" };
@@ -166,6 +167,7 @@
 
   const colour = (name) => {
     const at = Object.keys(data.states).indexOf(name);
+    // -1 for a state of another machine.
     return `hsl(${HUES[(at + HUES.length) % HUES.length]} 55% ${at % 2 ? 62 : 52}%)`;
   };
 

@@ -90,6 +90,7 @@ class Asked:
         text = self.text(name).strip()
         if not text:
             return default
+        # `isdigit` alone takes `²`, which `int` does not; nor does `int` take thousands of digits.
         if not (text.isascii() and text.isdigit() and len(text) <= 10 and lowest <= int(text) <= highest):
             raise GarbledRequestError(f"{name} must be a number from {lowest} to {highest}")
         return int(text)

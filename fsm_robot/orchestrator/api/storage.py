@@ -65,6 +65,7 @@ def update_file(asked: Asked) -> Answer:
     """Change a file; without a new content it keeps the one that it has."""
     file = _file(asked, asked.name("guid", "name"))
     values: dict[str, object] = {}
+    # Without a GUID the name says which file is meant, so it cannot be a new one.
     if asked.has("guid") and asked.has("name"):
         values["name"] = asked.name("name")
     if asked.text("folderguid") and asked.has("guid"):

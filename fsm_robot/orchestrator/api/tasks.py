@@ -65,6 +65,7 @@ def update(asked: Asked) -> Answer:
         retries=("retries", lambda name: asked.number(name, 0, 0, 100)),
         parameters=("parameters", lambda _: _parameters(asked)),
     )
+    # Without a GUID the name says which task is meant, so it cannot be a new one.
     if asked.has("guid"):
         given |= asked.reader(name=("name", asked.name))
     if asked.has("queueguid"):
@@ -157,6 +158,7 @@ def _filter(asked: Asked, name: str = "") -> TaskFilter:
         return TaskFilter(queue.row_id)
     in_path = {fold(key): value for key, value in parse_qsl(asked.rest, keep_blank_values=True)}
     wanted = Asked(asked.store, asked.form, asked.quirks, {**asked.fields, **in_path})
+    # 99 stands for all of them, since 0 is a status and a priority.
     status, priority = (wanted.number(key, 99, 0, 99) for key in ("status", "priority"))
     return TaskFilter(
         queue.row_id,

@@ -42,6 +42,7 @@ class AssetTable:
         asset = self.find(name, by_name=by_name)
         mine = [each for each in self.all() if each.name == name and each.is_for(robot_id, group_id)] if by_name else []
         if asset.name == name and mine:
+            # Reversed, because of several with one name the youngest is meant, as everywhere.
             return min(reversed(mine), key=lambda each: each.robot_type)
         if not asset.is_for(robot_id, group_id):
             raise NoSuchError(f"{self.file.path}: there is no asset {name!r} for this robot")

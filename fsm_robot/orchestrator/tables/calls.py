@@ -29,5 +29,6 @@ class CallTable:
 
     def after(self, seq: int) -> list[CallRow]:
         """Return the calls with a number above `seq`."""
+        # By arrival: the number is that of the answer, for only then a call is written down.
         rows = self.file.rows("SELECT * FROM calls WHERE seq > ? ORDER BY at, seq", seq)
         return [CallRow(**{**dict(row), "fields": json.loads(row["fields"])}) for row in rows]

@@ -18,6 +18,7 @@ class FaultTable:
 
     def add(self, fault: Fault) -> None:
         """Let the orchestrator misbehave from now on."""
+        # The system's clock, for the moment is read by other processes and by the next start.
         until_s = None if fault.for_s is None else time.time() + fault.for_s
         self.file.insert("faults", {"text": fault.text, "times_left": fault.times, "until_s": until_s})
 
@@ -69,6 +70,7 @@ class FaultTable:
         if row["times_left"] is None:
             return True
         with self.file.transaction() as db:
+            # Asked and used up at once: two calls must not share the last time.
             query = "UPDATE faults SET times_left = times_left - 1 WHERE row_id = ? AND times_left > 0"
             used = db.execute(query, (row["row_id"],)).rowcount > 0
             db.execute("DELETE FROM faults WHERE times_left <= 0")

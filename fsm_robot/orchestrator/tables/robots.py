@@ -98,6 +98,7 @@ class RobotTable:
         digest = self.file.digest(guid)
         with self.file.transaction() as db:
             db.execute(
+                # The first two calls of a robot may come at once.
                 "INSERT OR IGNORE INTO robots (digest, label, created) VALUES (?, ?, ?)",
                 (digest, f"robot-{digest[:8]}", self.file.now()),
             )

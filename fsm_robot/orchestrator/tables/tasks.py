@@ -236,6 +236,8 @@ class TaskTable:
 
     def evaluate(self) -> None:
         """Do what time has made due."""
+        # Looked at twice: who only reads must not ask for the file's lock, and who has it may find that another process
+        # has done it meanwhile.
         if not self._due():
             return
         with self.file.transaction():
