@@ -193,7 +193,9 @@ class Channel:
 
     def _answered(self, request: Mapping[str, object]) -> Mapping[str, object]:
         token = request.get("token")
-        if not (isinstance(token, str) and hmac.compare_digest(token.encode(), self._token.encode())):
+        if not (
+            isinstance(token, str) and hmac.compare_digest(token.encode(errors="surrogatepass"), self._token.encode())
+        ):
             return {"error": "the token is not the one of this run"}
         try:
             return self.answer({key: value for key, value in request.items() if key != "token"})

@@ -67,7 +67,11 @@ class JobServer:
         one_way = bool(request.get("one_way"))
         given, token = request.get("token"), self._token or (self._last_token if one_way else "")
         # As bytes, for `compare_digest` refuses texts that are not ASCII.
-        if not (token and isinstance(given, str) and hmac.compare_digest(given.encode(), token.encode())):
+        if not (
+            token
+            and isinstance(given, str)
+            and hmac.compare_digest(given.encode(errors="surrogatepass"), token.encode())
+        ):
             return _refused("the job of this script is over, or it is no script of this robot", closed=True)
         op, fields = request.get("op"), request.get("with", {})
         if request.get("protocol") != PROTOCOL:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from fsm_robot.engine import channel
 from fsm_robot.engine.instance import holder
-from fsm_robot.engine.journal.file import journals, read_journal, run_name
+from fsm_robot.engine.journal.file import journals, read_journal, read_run, run_name
 from fsm_robot.engine.journal.parsing import quickest
-from fsm_robot.engine.journal.record import Record
+from fsm_robot.engine.journal.record import Reading, Record
 from fsm_robot.errors import ChannelError, JournalError, NoRobotError, SettingsError
 from fsm_robot.operations.now import Seen, last_trouble_in
 from fsm_robot.operations.past_jobs import PastJob, newest_jobs
@@ -75,10 +75,11 @@ def seen_in(storage: Path) -> Seen:
 def _seen_in(storage: Path) -> Seen:
     held = holder(storage)
     newest = journals(storage / "journal")[-1:]
-    records, wrong = read_journal(newest[0]) if newest else ([], "")
+    reading = read_run(newest[0]) if newest else Reading([])
+    damage = reading.wrong if reading.damage == "changed" else ""
     unsettled = find_unsettled(storage / "journal", ledger=JobLedger(storage / "jobs" / "ledger.jsonl"))
     said, silent = _asked(storage) if held is not None else ({}, "")
-    return Seen(held, records, wrong, unsettled, last_trouble_in(_tail(storage / "robot.log")), said, silent)
+    return Seen(held, reading.records, damage, unsettled, last_trouble_in(_tail(storage / "robot.log")), said, silent)
 
 
 def _asked(storage: Path) -> tuple[Mapping[str, object], str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
@@ -20,6 +21,7 @@ ANSWERS = frozenset(
 )
 """Events that the orchestrator caused: at their moment it was there."""
 FINE_EXITS = (0, 6)
+_TROUBLE = re.compile(r"\d{4}-\d\d-\d\dT\S+ (WARNING|ERROR) ")
 
 
 @attrs.frozen
@@ -29,7 +31,7 @@ class Seen:
     Attributes:
         pid: The process that holds the lock; None where nobody does.
         records: Those of the newest journal; empty where there is none.
-        wrong: What is wrong behind them.
+        damage: What is wrong behind them, empty where nothing is or only the power went.
         unsettled: The job whose final status was not delivered, from all journals.
         last_trouble: The last warning or error of robot.log.
         said: What the robot itself says it does: `state`, `job`, `script`, `progress`, `lines_waiting`; empty where it
@@ -39,7 +41,7 @@ class Seen:
 
     pid: int | None = None
     records: Sequence[Record] = ()
-    wrong: str = ""
+    damage: str = ""
     unsettled: Unsettled | None = None
     last_trouble: str = ""
     said: Mapping[str, object] = attrs.field(factory=dict)
@@ -130,8 +132,7 @@ def for_how_long(since: str, now: str) -> str:
 
 def last_trouble_in(log_tail: str) -> str:
     """Return the last line of a robot.log that is a warning or an error."""
-    lines = (line for line in reversed(log_tail.splitlines()) if line[25:33].strip() in ("WARNING", "ERROR"))
-    return next(lines, "")
+    return next((line for line in reversed(log_tail.splitlines()) if _TROUBLE.match(line)), "")
 
 
 def _doing(runs: bool, finished: bool, last: Step | None, crash: str) -> str:
@@ -151,8 +152,8 @@ def _error(step: Step) -> str:
 
 
 def _reasons(seen: Seen, runs: bool, finished: bool, exit_code: int | None, steps: Sequence[Step]) -> Iterator[str]:
-    if "changed" in seen.wrong:
-        yield f"the newest journal is damaged: {seen.wrong}"
+    if seen.damage:
+        yield f"the newest journal is damaged: {seen.damage}"
     if runs:
         if seen.silent:
             yield f"it runs and does not say what it does, its process may hang: {seen.silent}"

@@ -106,11 +106,12 @@ def differences(folder: Path) -> list[str]:
 def _parsed(path: Path, text: str) -> Pinned:
     files: dict[str, str] = {}
     without = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    # Names may end in a blank, and hold what only `splitlines` takes for an end of a line.
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
         if line.startswith(EXCEPT):
             without.append(line.removeprefix(EXCEPT).strip())
         elif line.strip() and not line.startswith("#"):
-            match = _LINE.fullmatch(line.rstrip())
+            match = _LINE.fullmatch(line)
             if match is None or _is_outside(match[2]):
                 raise SettingsError(f"{path}:{number}: is no line of a lock; `fsm-robot scripts lock` writes it anew")
             if match[2] in files:

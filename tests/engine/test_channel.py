@@ -136,7 +136,7 @@ def test_wrong_token_is_refused(robot: OwnRobot) -> None:
     robot.start_and_wait_for("Waiting")
     file = robot.path / "state" / NAME
     content = json.loads(file.read_text(encoding="utf-8"))
-    for token in ("", "0" * 32, None, 5, "й" * 32):
+    for token in ("", "0" * 32, None, 5, "й" * 32, "\ud800"):
         file.write_text(json.dumps(content | {"token": token}), encoding="utf-8")
 
         with pytest.raises(ChannelError, match="token"):

@@ -134,18 +134,20 @@ def test_the_token_of_the_channel_is_no_token_of_a_job(served: Served, tmp_path:
         b'{"ask": "job"}\n',
         b'{"ask": "job", "token": 5}\n',
         '{"ask": "job", "token": "т"}\n'.encode(),
+        b'{"ask": "job", "token": "\\ud800"}\n',
         b'{"ask": "job", "token": "' + b"x" * 100_000 + b'"}\n',
         b"x" * (2 << 20),
         b"GET / HTTP/1.1\r\n\r\n",
         b"[" * 100_000 + b"\n",
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_nonsense_without_a_token_changes_nothing(served: Served, nonsense: bytes) -> None:
     """It is refused or cut off, and the next one is served."""
     answer = served.raw(nonsense)
 
     assert b"result" not in answer
+    assert b"Traceback" not in answer
     assert served.api().call("task.take", {"queue": "Q"})["task"]["name"] == "0"
 
 

@@ -142,6 +142,19 @@ def test_bad_lock_is_one_sentence(folder: Path, data: bytes | None, says: str) -
 
 
 @pytest.mark.skipif(sys.platform == "win32" or shutil.which("sha256sum") is None, reason="there is no sha256sum")
+@pytest.mark.parametrize("name", ["конец ", " начало", "\u00a0", "a  b", "#", "#  "])
+def test_name_with_blanks_is_the_same_when_it_is_read(folder: Path, name: str) -> None:
+    """A lock that was just written has no difference."""
+    (folder / name).write_text("x", encoding="utf-8")
+    try:
+        (folder / pinned.NAME).write_text(pinned.lock_text(pinned.of(folder)), encoding="utf-8")
+    except SettingsError as error:
+        assert "cannot be written into a line" in str(error)
+        return
+
+    assert pinned.differences(folder) == []
+
+
 def test_form_is_that_of_sha256sum(folder: Path) -> None:
     """Who has no robot checks it all the same."""
     done = subprocess.run(["sha256sum", "-c", "--strict", pinned.NAME], cwd=folder, capture_output=True, check=False)
