@@ -148,8 +148,8 @@ class Shipper:
         """Return whether every line was sent in so many seconds; at once where the orchestrator cannot be reached."""
         deadline_s = time.monotonic() + within_s
         with self._changed:
-            self._changed.wait_for(lambda: not self._waiting or self._is_vain(deadline_s), within_s)
-            return not self._waiting
+            self._changed.wait_for(lambda: self._is_done() or self._is_vain(deadline_s), within_s)
+            return self._is_done()
 
     def close(self, within_s: float) -> None:
         """Send for so long what can be sent, then stop; what is left is sent by the next run of the robot."""
@@ -159,7 +159,7 @@ class Shipper:
             return
         with self._changed:
             deadline_s = time.monotonic() + within_s
-            self._changed.wait_for(lambda: not self._waiting or self._is_vain(deadline_s), within_s)
+            self._changed.wait_for(lambda: self._is_done() or self._is_vain(deadline_s), within_s)
             # Its answer is a moment away, and without it the next run would send it once more.
             self._changed.wait_for(lambda: not self._in_flight, DISK_S)
             self._leave_word()
@@ -182,6 +182,10 @@ class Shipper:
             if line.kept and 0 < line.number <= self._done:
                 line.number, line.kept = 0, False  # a word of this run that has not gone out
                 self._new.append(line)
+
+    def _is_done(self) -> bool:
+        # Before the spool was read nobody knows what an earlier life has left in it.
+        return not self._waiting and (self._loaded or "lines file" not in self._threads)
 
     def _is_vain(self, deadline_s: float) -> bool:
         return not self._may_send or self._trouble == "no_connection" or self._next_try_s > deadline_s

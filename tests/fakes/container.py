@@ -56,14 +56,15 @@ def command(folder: Path, robot: Path, state: Path, *arguments: str) -> list[str
     """
     shared = ["/usr", "/etc", "/lib", "/lib64", "/bin", "/dev", sys.base_prefix, str(ROOT)]
     lines = ["set -e", "mount --make-rprivate /", f"cd {shlex.quote(str(folder))}", "mount -t tmpfs robot ."]
+    # First, for what is shared may stand in /tmp itself.
+    lines += ["mkdir state tmp proc", "mount -t tmpfs -o mode=1777 tmp tmp"]
     for place in dict.fromkeys(shared):
         if os.path.islink(place):
             lines.append(f"ln -s {shlex.quote(os.readlink(place))} .{shlex.quote(place)}")
         elif os.path.isdir(place):
             lines += _mounted(place, place)
     lines += [*_mounted(sys.prefix, "/opt/robot"), *_mounted(str(robot), "/robot")]
-    lines += ["mkdir state tmp proc", f"mount --bind {shlex.quote(str(state))} state"]
-    lines += ["mount -t tmpfs -o mode=1777 tmp tmp", "mount -t proc proc proc", "mount -o remount,ro ."]
+    lines += [f"mount --bind {shlex.quote(str(state))} state", "mount -t proc proc proc", "mount -o remount,ro ."]
     variables = shlex.join(f"{name}={value}" for name, value in environment().items())
     become = f"setpriv --reuid={ACCOUNT} --regid={ACCOUNT} --clear-groups --no-new-privs --bounding-set=-all"
     chroot = shutil.which("chroot")  # a variable PATH is set before it is looked for

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,6 +90,26 @@ def lines_of(messages: list[str]) -> list[str]:
 
 
 # ---- as it should be
+
+
+def test_a_run_that_leaves_at_once_still_sends_what_an_earlier_one_has_left(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading the spool takes longer here than everything else that the run does."""
+    before = place.life(announced=False)
+    add(before, *texts(5))
+    before.close(0)
+    usual = Spool.load
+
+    def late(spool: Spool) -> tuple[list[Line], int]:
+        threading.Event().wait(0.3)
+        return usual(spool)
+
+    monkeypatch.setattr(Spool, "load", late)
+
+    place.life().close(20)
+
+    assert lines_of(place.kept()) == texts(5)
 
 
 def test_lines_arrive_in_order_each_by_itself_while_there_is_no_backlog(place: Place) -> None:

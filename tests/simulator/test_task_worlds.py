@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from fsm_robot.cli import main
-from fsm_robot.jobapi import taking
+from fsm_robot.jobapi import operations, taking
 from fsm_robot.jobapi.hands import Hands
 from fsm_robot.jobapi.ledger import Entry, TaskLedger
 from fsm_robot.jobapi.operations import Operations
@@ -125,7 +125,7 @@ def forgets_what_it_could_not_write(patch: Patch) -> None:
 
 def takes_without_announcing(patch: Patch) -> None:
     """Reading and writing, as one does who thinks that he is alone."""
-    patch.setattr(taking, "announced", taking.naive)
+    patch.setitem(operations.WAYS, "announce", taking.naive)
 
 
 def does_not_read_before_it_settles(patch: Patch) -> None:
