@@ -104,11 +104,26 @@ ZOO = {
     "child": "subprocess.Popen([*SLEEPER])",
     "child in a session of its own": "subprocess.Popen([*SLEEPER], start_new_session=True)",
     "child without environment": "subprocess.Popen([*SLEEPER], env={})",
-    "daemon": "if not os.fork():\n    os.setsid()\n    if not os.fork():\n        stay_for_ever()\n    os._exit(0)",
+    "daemon": dedent("""\
+        if not os.fork():
+            os.setsid()
+            if not os.fork():
+                stay_for_ever()
+            os._exit(0)
+    """),
     "daemon without environment": "subprocess.run(['setsid', 'sh', '-c', f'env -i {shlex.join(SLEEPER)} &'])",
     "stopped": "child = subprocess.Popen([*SLEEPER]); os.kill(child.pid, signal.SIGSTOP)",
-    "deaf": "if not os.fork():\n    for n in set(signal.Signals) - {9, 19}: signal.signal(n, signal.SIG_IGN)\n    stay_for_ever()",
-    "deep": "for _ in range(12):\n    if os.fork(): break\nelse: stay_for_ever()\nif os.getpid() != SELF: stay_for_ever()",
+    "deaf": dedent("""\
+        if not os.fork():
+            for n in set(signal.Signals) - {9, 19}: signal.signal(n, signal.SIG_IGN)
+            stay_for_ever()
+    """),
+    "deep": dedent("""\
+        for _ in range(12):
+            if os.fork(): break
+        else: stay_for_ever()
+        if os.getpid() != SELF: stay_for_ever()
+    """),
     "wide": "for _ in range(60):\n    if not os.fork(): stay_for_ever()",
     "threads": "if not os.fork():\n    for _ in range(20): threading.Thread(target=stay_for_ever).start()",
     "chain": "chain(0.005)",
@@ -491,12 +506,15 @@ def _param(request: pytest.FixtureRequest) -> str:
 def test_what_remains_is_never_the_robot_itself(runs: Runs) -> None:
     """A robot that a script of its own last life has started carries that life's mark, and so do its children."""
     token = uuid.uuid4().hex
-    text = (
-        "import json, os, subprocess, sys\nfrom fsm_robot.worker import _posix\nfrom fsm_robot.worker.process import Note\n"
-        "child = subprocess.Popen(['sleep', '60'])\n"
-        "found = [each.pid for each in _posix.remains(Note(sys.argv[1]))]\n"
-        "print(json.dumps([found, os.getpid(), child.pid]))\nchild.kill()"
-    )
+    text = dedent("""\
+            import json, os, subprocess, sys
+            from fsm_robot.worker import _posix
+            from fsm_robot.worker.process import Note
+            child = subprocess.Popen(['sleep', '60'])
+            found = [each.pid for each in _posix.remains(Note(sys.argv[1]))]
+            print(json.dumps([found, os.getpid(), child.pid]))
+            child.kill()
+        """)
     environment = {**os.environ, _posix.RUN_TOKEN: token}
     sleeper = subprocess.Popen(["sleep", "60"], env=environment)
 

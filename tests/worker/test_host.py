@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import attrs
 import pytest
@@ -28,18 +29,62 @@ GIVEN = ("FSM_ROBOT_JOB", "PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONIOENCODING")
 
 SCRIPTS = {
     "names": "import sys\nprint(__name__, __file__, __doc__, __package__, __spec__, __loader__.__class__, sys.argv, sys.orig_argv if hasattr(sys, 'orig_argv') else '')\nprint(sorted(k for k in globals() if k != 'sys'))",
-    "main module": "import sys, pickle\nclass C: pass\nassert sys.modules['__main__'].C is C\nprint(type(pickle.loads(pickle.dumps(C()))).__module__)",
-    "path": "import sys\nprint(sys.path, sys.flags, sys.warnoptions, sys._xoptions, sorted(map(str, sys.path_importer_cache)))\nprint([f for f in map(str, sys.meta_path) if '_JobModule' not in f and ' at ' not in f])",
+    "main module": dedent("""\
+        import sys, pickle
+        class C: pass
+        assert sys.modules['__main__'].C is C
+        print(type(pickle.loads(pickle.dumps(C()))).__module__)
+    """),
+    "path": dedent("""\
+        import sys
+        print(sys.path, sys.flags, sys.warnoptions, sys._xoptions, sorted(map(str, sys.path_importer_cache)))
+        print([f for f in map(str, sys.meta_path) if '_JobModule' not in f and ' at ' not in f])
+    """),
     "modules": "import sys\nprint(sorted(set(sys.modules) - {'atexit'}))",
     "environment": f"import os\nprint(sorted((k, v) for k, v in os.environ.items() if k not in {GIVEN}))",
     "hooks": "import sys, threading\nprint(sys.excepthook is sys.__excepthook__, sys.stdout is sys.__stdout__, sys.gettrace(), sys.getprofile(), sys.displayhook is sys.__displayhook__)",
-    "traceback": "def f():\n    return {}['iban']\n\ntry:\n    f()\nfinally:\n    print('cleaned')",
+    "traceback": dedent("""\
+        def f():
+            return {}['iban']
+
+        try:
+            f()
+        finally:
+            print('cleaned')
+    """),
     "chained": "try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    raise RuntimeError('no') from e",
-    "group": "import sys\nif sys.version_info < (3, 11): raise SystemExit\ne = ExceptionGroup('many', [ValueError(1), KeyError('x')]); e.add_note('a note'); raise e",
-    "stack": "import traceback, inspect, sys\nprint(sys._getframe().f_back)\ntraceback.print_stack()\ndef f(): print(inspect.stack()[-1].filename == __file__, len(inspect.stack()))\nf()",
-    "depth": "import sys\ndef f(n):\n    global deepest\n    deepest = n\n    f(n + 1)\ntry: f(1)\nexcept RecursionError: print(deepest, sys.getrecursionlimit())",
-    "warning": "import warnings\nwarnings.warn('here')\nwarnings.warn('above', stacklevel=2)\ndef f(): warnings.warn('caller', stacklevel=2); warnings.warn('out', stacklevel=9)\nf()",
-    "syntax error": "print('a'\nx = = 2\n",
+    "group": dedent("""\
+        import sys
+        if sys.version_info < (3, 11): raise SystemExit
+        e = ExceptionGroup('many', [ValueError(1), KeyError('x')]); e.add_note('a note'); raise e
+    """),
+    "stack": dedent("""\
+        import traceback, inspect, sys
+        print(sys._getframe().f_back)
+        traceback.print_stack()
+        def f(): print(inspect.stack()[-1].filename == __file__, len(inspect.stack()))
+        f()
+    """),
+    "depth": dedent("""\
+        import sys
+        def f(n):
+            global deepest
+            deepest = n
+            f(n + 1)
+        try: f(1)
+        except RecursionError: print(deepest, sys.getrecursionlimit())
+    """),
+    "warning": dedent("""\
+        import warnings
+        warnings.warn('here')
+        warnings.warn('above', stacklevel=2)
+        def f(): warnings.warn('caller', stacklevel=2); warnings.warn('out', stacklevel=9)
+        f()
+    """),
+    "syntax error": dedent("""\
+        print('a'
+        x = = 2
+    """),
     "no text": "\ufeffprint(1)\0",
     "exit text": "import sys; sys.exit('конец: плохо')",
     "exit code": "import sys; sys.exit(42)",
@@ -49,30 +94,106 @@ SCRIPTS = {
     "hard exit": "import os, sys; print('x', flush=True); os._exit(7)",
     "atexit": "import atexit; atexit.register(print, 'first'); atexit.register(print, 'second'); print('main')",
     "atexit fails": "import atexit; atexit.register(lambda: 1 / 0); print('main')",
-    "last exception": "import atexit, sys\natexit.register(lambda: print(sys.last_type, sys.last_value, sys.last_traceback.tb_frame.f_code.co_name))\nopen('nowhere')",
+    "last exception": dedent("""\
+        import atexit, sys
+        atexit.register(lambda: print(sys.last_type, sys.last_value, sys.last_traceback.tb_frame.f_code.co_name))
+        open('nowhere')
+    """),
     "interrupt": "import atexit; atexit.register(print, 'at exit')\nraise KeyboardInterrupt",
-    "interrupt sent": "import signal, time, sys\nif sys.platform == 'win32': signal.raise_signal(signal.SIGINT)\nelse: import os; os.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)",
-    "terminated": "import atexit, os, signal, time\natexit.register(print, 'at exit')\ntry:\n    os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)\nfinally: print('finally')",
+    "interrupt sent": dedent("""\
+        import signal, time, sys
+        if sys.platform == 'win32': signal.raise_signal(signal.SIGINT)
+        else: import os; os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+    """),
+    "terminated": dedent("""\
+        import atexit, os, signal, time
+        atexit.register(print, 'at exit')
+        try:
+            os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)
+        finally: print('finally')
+    """),
     "terminated by another": "import os, subprocess, time\nsubprocess.Popen(['kill', str(os.getpid())]); time.sleep(60)",
     "signals": "import signal\nprint([(s, signal.getsignal(s)) for s in signal.Signals if s != signal.SIGTERM], signal.pthread_sigmask(signal.SIG_BLOCK, []))",
-    "thread": "import threading, time\ndef late():\n    time.sleep(0.2); print('late')\nthreading.Thread(target=late).start(); print('main over', threading.active_count())",
+    "thread": dedent("""\
+        import threading, time
+        def late():
+            time.sleep(0.2); print('late')
+        threading.Thread(target=late).start(); print('main over', threading.active_count())
+    """),
     "failing thread": "import threading\nthreading.Thread(target=lambda: 1 / 0, name='t').start()",
     "excepthook": "import sys\nsys.excepthook = lambda *a: print('hook', a[0].__name__, a[2].tb_frame.f_code.co_filename.endswith('script.py'))\n1 / 0",
-    "spawn": "import multiprocessing as m\ndef square(x): return x * x\nif __name__ == '__main__':\n    with m.get_context('spawn').Pool(2) as pool: print(pool.map(square, [1, 2, 3]))",
-    "executor": "from concurrent.futures import ProcessPoolExecutor as P\ndef f(x): return -x\nif __name__ == '__main__':\n    with P(2) as p: print(list(p.map(f, [1, 2])))",
+    "spawn": dedent("""\
+        import multiprocessing as m
+        def square(x): return x * x
+        if __name__ == '__main__':
+            with m.get_context('spawn').Pool(2) as pool: print(pool.map(square, [1, 2, 3]))
+    """),
+    "executor": dedent("""\
+        from concurrent.futures import ProcessPoolExecutor as P
+        def f(x): return -x
+        if __name__ == '__main__':
+            with P(2) as p: print(list(p.map(f, [1, 2])))
+    """),
     "child": "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'import sys; print(sys.path, sorted(set(sys.modules) - {\"atexit\"}))'], check=True)\nsubprocess.run([sys.executable, '-c', 'import traceback; traceback.print_stack(); 1 / 0'])",
-    "forked child": "import multiprocessing as m, time\nfor _ in range(20):\n    c = m.get_context('fork').Process(target=time.sleep, args=(30,))\n    c.start(); c.terminate(); c.join(); print(c.exitcode)",
-    "fork warns": "import os, warnings\nwarnings.simplefilter('always')\npid = os.fork()\nif pid == 0: raise KeyError('child')\nprint(os.waitpid(pid, 0)[1])",
+    "forked child": dedent("""\
+        import multiprocessing as m, time
+        for _ in range(20):
+            c = m.get_context('fork').Process(target=time.sleep, args=(30,))
+            c.start(); c.terminate(); c.join(); print(c.exitcode)
+    """),
+    "fork warns": dedent("""\
+        import os, warnings
+        warnings.simplefilter('always')
+        pid = os.fork()
+        if pid == 0: raise KeyError('child')
+        print(os.waitpid(pid, 0)[1])
+    """),
     "neighbour": "import neighbour; print(neighbour.VALUE)",
     "encoding": "# -*- coding: cp1251 -*-\nprint('привет')",
     "future": "def f(x: 'Missing'): pass\nprint(f.__annotations__)",
-    "inspect": "import inspect, sys\ndef f(): return 1\nprint(inspect.getsource(f)); print(inspect.getfile(sys.modules['__main__']))",
+    "inspect": dedent("""\
+        import inspect, sys
+        def f(): return 1
+        print(inspect.getsource(f)); print(inspect.getfile(sys.modules['__main__']))
+    """),
     "stdin": "import sys; print(repr(sys.stdin.read()))",
-    "typed": "try: input('имя? ')\nexcept EOFError: print('nobody')\nimport io, sys\nsys.stdin = io.StringIO('Анна\\n')\nprint(input('имя? '))\ntry: input()\nexcept EOFError as e: print(e)\ntry: input(1, 2)\nexcept TypeError as e: print(e)",
-    "debugger": "import io, os, sys\nos.environ['PYTHONBREAKPOINT'] = '0'\nbreakpoint()\nos.environ['PYTHONBREAKPOINT'] = 'builtins.print'\nprint(breakpoint('own'))\ndel os.environ['PYTHONBREAKPOINT']\nsys.stdin = io.StringIO('p x + 1\\nc\\n')\nx = 1\nbreakpoint()\nprint(x)",
+    "typed": dedent("""\
+        try: input('имя? ')
+        except EOFError: print('nobody')
+        import io, sys
+        sys.stdin = io.StringIO('Анна\\n')
+        print(input('имя? '))
+        try: input()
+        except EOFError as e: print(e)
+        try: input(1, 2)
+        except TypeError as e: print(e)
+    """),
+    "debugger": dedent("""\
+        import io, os, sys
+        os.environ['PYTHONBREAKPOINT'] = '0'
+        breakpoint()
+        os.environ['PYTHONBREAKPOINT'] = 'builtins.print'
+        print(breakpoint('own'))
+        del os.environ['PYTHONBREAKPOINT']
+        sys.stdin = io.StringIO('p x + 1\\nc\\n')
+        x = 1
+        breakpoint()
+        print(x)
+    """),
     "annotations": "x: int = 3\nprint(__annotations__)",
-    "dataclass": "from dataclasses import dataclass\n@dataclass\nclass P:\n    x: int\nprint(P(1))",
-    "unraisable": "class C:\n    def __del__(self): 1 / 0\nC()",
+    "dataclass": dedent("""\
+        from dataclasses import dataclass
+        @dataclass
+        class P:
+            x: int
+        print(P(1))
+    """),
+    "unraisable": dedent("""\
+        class C:
+            def __del__(self): 1 / 0
+        C()
+    """),
 }
 
 
@@ -190,7 +311,14 @@ def test_page_names_a_comparison_for_each_promise() -> None:
 
 def test_folder_with_a_main_runs_with_its_own_modules(both: Both) -> None:
     """`folder/__main__.py` sees what lies beside it, as with `python folder`."""
-    both.write("import sys, beside\nprint(beside.X, __name__, sys.argv, sys.path[0])\n1 / 0", "robot/__main__.py")
+    both.write(
+        dedent("""\
+        import sys, beside
+        print(beside.X, __name__, sys.argv, sys.path[0])
+        1 / 0
+    """),
+        "robot/__main__.py",
+    )
     folder = both.write("X = 1", "robot/beside.py").parent
 
     by_hand, hosted = both.by_hand(folder), both.hosted(folder)
@@ -235,7 +363,13 @@ def test_name_of_a_file_that_is_no_text_can_be_printed(
 ) -> None:
     """Where it can by hand: a listing of a folder is no reason to fail."""
     both = Both(tmp_path, python(version) if version else sys.executable, {**variables, "PYTHONIOENCODING": ""})
-    script = both.write("import os\nprint(os.listdir('names'))\nprint(*os.listdir('names'))")
+    script = both.write(
+        dedent("""\
+        import os
+        print(os.listdir('names'))
+        print(*os.listdir('names'))
+    """)
+    )
     names = script.parent / "names"
     names.mkdir()
     (names / os.fsdecode(b"\xf1\xf7\xe5\xf2.csv")).touch()
@@ -305,8 +439,16 @@ def test_no_module_beside_the_script_is_executed_by_a_stop(both: Both) -> None:
 def test_stop_ends_a_script_with_an_interrupt_that_shows_no_frame_of_ours(both: Both) -> None:
     """What Ctrl-C gives by hand: `finally` runs, the traceback has the script's frames only."""
     script = both.write(
-        "import threading, time\ndef work():\n    time.sleep(60)\n"
-        "threading.Timer(0.3, print, ['ready']).start()\ntry:\n    work()\nfinally:\n    print('cleaned')"
+        dedent("""\
+            import threading, time
+            def work():
+                time.sleep(60)
+            threading.Timer(0.3, print, ['ready']).start()
+            try:
+                work()
+            finally:
+                print('cleaned')
+        """)
     )
     results = []
     for hosted in (False, True):
@@ -362,9 +504,28 @@ STARTS = {
     "itself": CHILD,
     "subprocess": f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {CHILD!r}], check=True)",
     "grandchild": f"import subprocess, sys\nc = {CHILD!r}\nsubprocess.run([sys.executable, '-c', f'import subprocess, sys; subprocess.run([sys.executable, \"-c\", {{c!r}}], check=True)'], check=True)",
-    "spawn": "import multiprocessing as m\nfrom fsm_robot import job\ndef f(x): return job.guid()\nif __name__ == '__main__':\n    with m.get_context('spawn').Pool(2) as pool: print(pool.map(f, [1])[0])",
-    "forkserver": "import multiprocessing as m\nfrom fsm_robot import job\ndef f(x): return job.guid()\nif __name__ == '__main__':\n    with m.get_context('forkserver').Pool(2) as pool: print(pool.map(f, [1])[0])",
-    "executor": "import multiprocessing as m\nfrom concurrent.futures import ProcessPoolExecutor as P\nfrom fsm_robot import job\ndef f(x): return job.guid()\nif __name__ == '__main__':\n    with P(2, mp_context=m.get_context('spawn')) as p: print(next(p.map(f, [1])))",
+    "spawn": dedent("""\
+        import multiprocessing as m
+        from fsm_robot import job
+        def f(x): return job.guid()
+        if __name__ == '__main__':
+            with m.get_context('spawn').Pool(2) as pool: print(pool.map(f, [1])[0])
+    """),
+    "forkserver": dedent("""\
+        import multiprocessing as m
+        from fsm_robot import job
+        def f(x): return job.guid()
+        if __name__ == '__main__':
+            with m.get_context('forkserver').Pool(2) as pool: print(pool.map(f, [1])[0])
+    """),
+    "executor": dedent("""\
+        import multiprocessing as m
+        from concurrent.futures import ProcessPoolExecutor as P
+        from fsm_robot import job
+        def f(x): return job.guid()
+        if __name__ == '__main__':
+            with P(2, mp_context=m.get_context('spawn')) as p: print(next(p.map(f, [1])))
+    """),
 }
 
 
@@ -381,7 +542,12 @@ def test_children_have_the_job_module_in_an_interpreter_without_the_package(both
     both.job.job_file.write_text(json.dumps({"job": {"GUID": "of this job"}}))
     script = both.write(STARTS[how])
     only = both.write(
-        "import fsm_robot.job\ntry:\n    import fsm_robot.engine.runner\nexcept ImportError: print('only job')",
+        dedent("""\
+            import fsm_robot.job
+            try:
+                import fsm_robot.engine.runner
+            except ImportError: print('only job')
+        """),
         "only.py",
     )
 
@@ -402,7 +568,13 @@ def test_folder_on_the_path_holds_nothing_that_could_hide_a_module() -> None:
 def test_child_in_a_python_too_old_for_the_host_is_left_alone(tmp_path: Path, version: str) -> None:
     """A script may start an old tool: nothing is printed, nothing is on its path."""
     both = Both(tmp_path, python(version))
-    script = both.write("import sys\nprint(sorted(sys.path), 'sitecustomize' in sys.modules)\n1 / 0")
+    script = both.write(
+        dedent("""\
+        import sys
+        print(sorted(sys.path), 'sitecustomize' in sys.modules)
+        1 / 0
+    """)
+    )
 
     assert both.hosted(script) == both.by_hand(script)
 
