@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -29,6 +30,8 @@ left = [each for each in process_list() if each.name.lower().startswith("python"
 sys.exit(None if len(left) == 1 else f"the demo left processes: {left}")
 """
 RELAY_PATIENCE_S = 10.0
+LOOK_S = 5.0
+WINE_DIED = 75
 DEMO = ["-I", "-m", "fsm_robot", "demo"]
 
 
@@ -42,6 +45,16 @@ def main(arguments: list[str]) -> int:
     problems = [] if arguments else log_off.main()
     if problems:
         print("log-off: " + "; ".join(problems), file=sys.stderr)
+    exit_code = on_a_desktop(arguments)
+    if exit_code == WINE_DIED:
+        # Seen once in ten runs, in different tests: Wine's own server is gone, and everybody waits for it without end.
+        print("Wine's server has ended under the tests; they run once more", file=sys.stderr)
+        exit_code = on_a_desktop(arguments)
+    return exit_code or len(problems)
+
+
+def on_a_desktop(arguments: list[str]) -> int:
+    """Run these, or the demo and the suite, with Wine's desktop there."""
     desktop = start_python(["-c", DESKTOP])
     assert desktop.stdout is not None
     desktop.stdout.readline()
@@ -49,9 +62,10 @@ def main(arguments: list[str]) -> int:
         if arguments:
             return windows_python(arguments)
         shown = windows_python(DEMO) or windows_python(["-c", NOTHING_LEFT])
-        return windows_python(SUITE) or shown or len(problems)
+        return windows_python(SUITE) or shown
     finally:
         setup.stop_wine()
+        setup.kill_what_is_left()
         desktop.wait()
 
 
@@ -64,11 +78,32 @@ def windows_python(arguments: list[str]) -> int:
     ]
     for relay in relays:
         relay.start()
-    exit_code = process.wait()
+    exit_code = _waited(process)
     # Something of Wine's own may keep the streams open for ever: what the process itself said is there by now.
     for relay in relays:
         relay.join(RELAY_PATIENCE_S)
     return exit_code
+
+
+def _waited(process: subprocess.Popen[bytes]) -> int:
+    """Return the exit code of a process, or `WINE_DIED` where Wine's server ends before it does."""
+    server = setup.wait_for_server()
+    exit_code = None
+    try:
+        while exit_code is None and server.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                exit_code = process.wait(LOOK_S)
+        # A process that its server leaves alone may also end, with exit code 0. The desktop keeps the server there.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(1 if exit_code is not None else 0)
+            setup.kill_what_is_left()
+            process.wait()
+            return WINE_DIED
+        assert exit_code is not None
+        return exit_code
+    finally:
+        server.kill()
+        server.wait()
 
 
 def start_python(arguments: list[str]) -> subprocess.Popen[bytes]:

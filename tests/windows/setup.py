@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -189,10 +190,30 @@ def in_wine(*words: str) -> None:
 
 def stop_wine() -> None:
     """End every process of our own Windows, and wait for that; others have another prefix."""
-    server = Path(wine()).with_name("wineserver64")
-    command = [str(server if server.exists() else shutil.which("wineserver") or "wineserver")]
     for option in ("-k", "-w"):
-        subprocess.run([*command, option], env=environment(), check=False, timeout=60)
+        subprocess.run([*_server(), option], env=environment(), check=False, timeout=60)
+
+
+def wait_for_server() -> subprocess.Popen[bytes]:
+    """Return a process that lives as long as the server of our own Windows."""
+    return subprocess.Popen([*_server(), "-w"], env=environment())
+
+
+def kill_what_is_left() -> None:
+    """Kill what a server that died has left behind: it waits for an answer, for ever."""
+    mark = f"WINEPREFIX={environment()['WINEPREFIX']}".encode()
+    # By thread: where the first one is over, the process itself shows no variables any more.
+    for path in Path("/proc").glob("[0-9]*/task/[0-9]*/environ"):
+        try:
+            if mark in path.read_bytes().split(b"\0"):
+                os.kill(int(path.parts[2]), signal.SIGKILL)
+        except OSError:
+            continue  # it is gone, or another account's
+
+
+def _server() -> list[str]:
+    server = Path(wine()).with_name("wineserver64")
+    return [str(server if server.exists() else shutil.which("wineserver") or "wineserver")]
 
 
 def unpack_python() -> None:
