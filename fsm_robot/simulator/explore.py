@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor
-from functools import lru_cache
-from itertools import islice
+from functools import lru_cache, partial
 
 import attrs
 
@@ -18,6 +17,7 @@ from fsm_robot.simulator.chance import JOBS_PER_WORLD, scenario_by, with_raised,
 from fsm_robot.simulator.history import History
 from fsm_robot.simulator.invariants import Violation, violations
 from fsm_robot.simulator.scenario import ALL_FAULTS, NETWORK_FAULTS, Fault, JobPlan, Order, Scenario, Script
+from fsm_robot.simulator.workers import in_order
 from fsm_robot.simulator.world import Setup, World
 
 HOUR_S = 3600.0
@@ -170,17 +170,9 @@ class Plan:
 
 def _by_workers(plan: Plan, executor: Executor) -> Iterator[Counted]:
     """Yield what the worlds came to in their order; few enough are under way that a finding ends the rest soon."""
-    firsts = iter(range(0, plan.worlds, WORLDS_AT_ONCE))
-    under_way = deque(executor.submit(run_some, plan, first) for first in islice(firsts, MOST_UNDER_WAY))
-    try:
-        while under_way:
-            done = under_way.popleft().result()
-            if (first := next(firsts, None)) is not None:
-                under_way.append(executor.submit(run_some, plan, first))
-            yield from done
-    finally:
-        for future in under_way:
-            future.cancel()
+    firsts = range(0, plan.worlds, WORLDS_AT_ONCE)
+    for some in in_order(executor, partial(run_some, plan), firsts, MOST_UNDER_WAY):
+        yield from some
 
 
 def run_some(plan: Plan, first: int) -> list[Counted]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
-from itertools import islice
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Executor
 from random import Random
 
 import attrs
 
 from fsm_robot.simulator.chance import world_seed
 from fsm_robot.simulator.task_world import TaskScenario, TaskWorld
+from fsm_robot.simulator.workers import in_order
 
 TASKS_PER_WORLD = 24
 WORLDS_AT_ONCE = 20
@@ -112,23 +112,12 @@ def tasks_by_seed(seed: int, tasks: int, watch: Watch, executor: Executor | None
     worlds = -(-tasks // TASKS_PER_WORLD)
     firsts = range(0, worlds, WORLDS_AT_ONCE)
     plans = ((seed, first, min(WORLDS_AT_ONCE, worlds - first)) for first in firsts)
-    for one in map(_some, plans) if executor is None else _by_workers(plans, executor):
+    for one in map(_some, plans) if executor is None else in_order(executor, _some, plans, MOST_UNDER_WAY):
         tally.join(one)
         watch(tally)
         if tally.findings:
             break
     return tally
-
-
-def _by_workers(plans: Iterator[tuple[int, int, int]], executor: Executor) -> Iterator[TaskTally]:
-    under_way: deque[Future[TaskTally]] = deque(executor.submit(_some, plan) for plan in islice(plans, MOST_UNDER_WAY))
-    try:
-        while under_way:
-            yield under_way.popleft().result()
-            under_way.extend(executor.submit(_some, plan) for plan in islice(plans, 1))
-    finally:
-        for future in under_way:
-            future.cancel()
 
 
 def _some(plan: tuple[int, int, int]) -> TaskTally:

@@ -174,13 +174,15 @@ class Children:
             _reap(pid)
             tree._has_been_reaped()
             return True
-        if self._has_session(_session(pid)) or any(tree._marks(pid) for tree in self._trees):
+        if self._has(pid):
             _reap(pid)
             return True
         return False
 
-    def _has_session(self, session: int) -> bool:
-        return any(session in tree._sessions for tree in self._trees)
+    def _has(self, pid: int) -> bool:
+        """Return whether an ended child is surely a script's: by its session, or by the mark."""
+        session = _session(pid)
+        return any(session in tree._sessions or tree._marks(pid) for tree in self._trees)
 
     def _ours_of(self, ended: Iterable[Process]) -> list[Process]:
         """Return those ended children that are scripts, or were adopted from a job."""
@@ -189,12 +191,12 @@ class Children:
         return [each for each in ended if each.pid in scripts or self._is_adopted(each, held)]
 
     def _is_adopted(self, process: Process, held: _Held) -> bool:
-        session, known = _session(process.pid), (process.pid, process.created)
-        if self._has_session(session) or any(tree._marks(process.pid) for tree in self._trees):
+        known = (process.pid, process.created)
+        if self._has(process.pid):
             return True
         if not self._trees or known in self._anothers or any(known in tree._strangers for tree in self._trees):
             return False
-        if session in (0, os.getsid(0)) or all(tree._is_marked for tree in self._trees):
+        if _session(process.pid) in (0, os.getsid(0)) or all(tree._is_marked for tree in self._trees):
             # A callback's child, which is the callback's to wait for, or what that has left, which is nobody's. It may
             # have ended before `subprocess` has got its number, so `held` is asked late.
             since_s = self._seen.setdefault(known, time.monotonic())
@@ -411,18 +413,18 @@ class Tree:
         with self._children._lock:  # nobody is reaped, so a child's number is its own, and the signal meets no other
             for youngest in (*([True] * _YOUNGEST_ROUNDS), False):
                 for each in _youngest() if youngest else _direct():
-                    if (each.pid, each.created) in found:
-                        continue
-                    if each.parent != os.getpid():
-                        if not self._marks(each.pid):
-                            continue
-                        _send((each,), signal.SIGSTOP)
-                    elif self._is_mine(each, held):
-                        _signal(each.pid, signal.SIGSTOP)
-                    else:
-                        continue
-                    found[each.pid, each.created] = each
+                    if (each.pid, each.created) not in found and self._stopped(each, held):
+                        found[each.pid, each.created] = each
         return list(found.values())
+
+    def _stopped(self, process: Process, held: _Held) -> bool:
+        """Stop a process if it belongs to this tree; return whether it does."""
+        if process.parent == os.getpid():
+            if is_mine := self._is_mine(process, held):
+                _signal(process.pid, signal.SIGSTOP)
+        elif is_mine := self._marks(process.pid):
+            _send((process,), signal.SIGSTOP)
+        return is_mine
 
     def _members(self) -> list[Process]:
         processes, held = _processes(), _Held()
