@@ -14,7 +14,7 @@ import pytest
 from fsm_robot.cli import main
 from tests.fakes.processes import alive
 from tests.fakes.robot_folder import RobotFolder, until
-from tests.fakes.wheels import lock_text, wheel
+from tests.fakes.wheels import BUILDS, lock_text, wheel
 
 if sys.platform == "win32":
     from fsm_robot.system import _windows as system
@@ -89,6 +89,7 @@ def test_broken_environment_fails_the_job_with_its_sentence(robot_folder: RobotF
     assert diagnoses(robot_folder, capsys)["environment"]["verdict"] == "wrong"
 
 
+@BUILDS
 def test_job_builds_its_environment_first(robot_folder: RobotFolder, capsys: Any) -> None:
     """After the claim, with heartbeats; the script is the same process of the same job, and the next job is not slower."""
     locked(robot_folder)
@@ -109,6 +110,7 @@ def test_job_builds_its_environment_first(robot_folder: RobotFolder, capsys: Any
     assert diagnoses(robot_folder, capsys)["environment"]["verdict"] == "ok"
 
 
+@BUILDS
 def test_environment_that_cannot_be_built_fails_the_job(robot_folder: RobotFolder) -> None:
     """The tool's last line is the reason; the outcome is that nothing was started."""
     lock = locked(robot_folder)
@@ -124,6 +126,7 @@ def test_environment_that_cannot_be_built_fails_the_job(robot_folder: RobotFolde
     assert "not_started" in robot_folder.log()
 
 
+@BUILDS
 def test_job_builds_nothing_where_it_may_not(robot_folder: RobotFolder, capsys: Any) -> None:
     """Nothing is downloaded in a job then; `env sync` does it before, and says what it did."""
     locked(robot_folder)
@@ -146,6 +149,7 @@ def test_job_builds_nothing_where_it_may_not(robot_folder: RobotFolder, capsys: 
     assert [job.status for job in robot_folder.store.jobs()] == [5, 4]
 
 
+@BUILDS
 @pytest.mark.parametrize(("order", "status"), [("order_stop", 7), ("order_abort", 3)])
 def test_stop_and_abort_reach_a_build(robot_folder: RobotFolder, order: str, status: int) -> None:
     """As they reach a script; nothing of the tools is left, and nothing half-built is used."""
@@ -181,6 +185,7 @@ def test_stop_and_abort_reach_a_build(robot_folder: RobotFolder, order: str, sta
     assert [each.name for each in built.glob("*.json")] == []
 
 
+@BUILDS
 def test_sync_tells_what_it_cannot_do(robot_folder: RobotFolder, capsys: Any) -> None:
     """Nothing to build, nothing that may be built, a wrong lock, no folder: one sentence each."""
     robot_folder.script("one", "")

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import base64
+import ensurepip
 import hashlib
+import sys
 import zipfile
 from pathlib import Path
+
+import pytest
+
+BUILDS = pytest.mark.skipif(
+    sys.platform == "win32" and not list((Path(ensurepip.__file__).parent / "_bundled").glob("*.whl")),
+    reason="this Python (the one under Wine) brings no pip, so it makes no whole environment",
+)
+"""For a test that builds one."""
 
 
 def wheel(folder: Path, name: str, version: str = "1.0", text: str = "WORD = 'here'\n") -> Path:

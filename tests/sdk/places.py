@@ -113,6 +113,8 @@ class RobotPlace(Place):
     scripts: dict[str, Any] = attrs.field(factory=dict)
     # As the other places have it, which keep every line.
     log_shipping: dict[str, Any] = attrs.field(factory=lambda: {"level": "DEBUG"})
+    # A Windows without a screen says so once more for each failure, as a line of the log.
+    screenshots: dict[str, Any] = attrs.field(factory=lambda: {"on_failure": False})
     environment_of_robot: dict[str, str] = attrs.field(factory=dict)
 
     @property
@@ -154,7 +156,10 @@ class RobotPlace(Place):
     def run(self, script: str, *options: str, code: int | None = 0) -> str:
         self.robot.script("script", dedent(script))
         self.robot.settings(
-            sdk=self.sdk, log_shipping=self.log_shipping, scripts={"python": self.python, **self.scripts}
+            sdk=self.sdk,
+            log_shipping=self.log_shipping,
+            screenshots=self.screenshots,
+            scripts={"python": self.python, **self.scripts},
         )
         guid = self.store.enqueue("script", self.task_of_job)
         done = self.robot.run(**self.environment_of_robot)

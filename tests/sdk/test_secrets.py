@@ -90,6 +90,7 @@ def test_one_password_and_the_guid_through_every_path(robot_place: RobotPlace, s
     place.queue("Q", [{"name": str(number)} for number in range(4)])
     place.assets(ERP={"login": "robot", "password": PASSWORD})
     place.log_shipping = {"send": send, "level": "DEBUG", "exit_flush_s": 0}
+    place.screenshots = {"on_failure": True}
     place.environment_of_robot = {"DISPLAY": ":98765"}
     place.robot.server.fault("log:status:429/60*99")
     script = HEAD + EVERY_PATH.replace("SECRET", 'credential("ERP").password', 1)

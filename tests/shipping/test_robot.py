@@ -60,7 +60,7 @@ def job_of(robot: RobotFolder, text: str, **settings: dict[str, Any]) -> str:
 def test_a_failed_job_tells_its_traceback_without_being_asked(robot_folder: RobotFolder) -> None:
     """With the exceptions that led to it, as an Error of that job; a script that succeeds says nothing by itself."""
     robot = robot_folder
-    failed = job_of(robot, FAILS)
+    failed = job_of(robot, FAILS, screenshots={"on_failure": False})
     robot.store.enqueue(robot.script("fine", "print(1)"))
     robot.run()
 

@@ -15,7 +15,7 @@ import pytest
 from fsm_robot.errors import ScriptNotStartedError
 from fsm_robot.worker.building import Builder
 from fsm_robot.worker.environments import Environments, requirements
-from tests.fakes.wheels import lock_text, wheel
+from tests.fakes.wheels import BUILDS, lock_text, wheel
 
 if sys.platform == "win32":
     from fsm_robot.system import _windows as system
@@ -103,6 +103,7 @@ def test_environment_that_is_off_is_not_looked_at(scripts: Path) -> None:
 # ---- built
 
 
+@BUILDS
 def test_environment_is_built_from_its_lock_once(scripts: Path, tmp_path: Path) -> None:
     """Scripts with the same lock share it, programs of it know where they are, and another lock is another one."""
     (scripts / "requirements.lock").write_text(lock_text(wheel(tmp_path / "wheels", "pinned_one")), encoding="utf-8")
@@ -186,6 +187,7 @@ def test_script_that_lists_what_it_needs_wants_a_lock(scripts: Path) -> None:
     assert environments(scripts).of(scripts / "one.py").python == sys.executable
 
 
+@BUILDS
 def test_lock_of_uv_needs_uv(scripts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is no list that pip could read; the sentence has both ways out."""
     (scripts / "one.py.lock").write_text('version = 1\nrequires-python = ">=3.11"\n', encoding="utf-8")
@@ -199,6 +201,7 @@ def test_lock_of_uv_needs_uv(scripts: Path, monkeypatch: pytest.MonkeyPatch) -> 
         builder(kept).build(lock)
 
 
+@BUILDS
 def test_file_without_hashes_is_built_from_where_it_may_be(scripts: Path, tmp_path: Path) -> None:
     """By the setting alone."""
     text = lock_text(wheel(tmp_path / "wheels", "pinned_one"), hashed=False)
@@ -226,6 +229,7 @@ def test_what_is_not_what_was_locked_is_never_used(scripts: Path, tmp_path: Path
     assert [each.name for each in kept.built.iterdir()] == ["build.lock"]
 
 
+@BUILDS
 @pytest.mark.parametrize("damage", ["no python", "no folder", "torn", "elsewhere"])
 def test_damaged_environment_is_built_anew(scripts: Path, tmp_path: Path, damage: str) -> None:
     """It does not count as ready, and what is left of it goes."""
@@ -254,6 +258,7 @@ def test_damaged_environment_is_built_anew(scripts: Path, tmp_path: Path, damage
     assert not (kept.built / "gone").exists()
 
 
+@BUILDS
 def test_one_builds_at_a_time(scripts: Path, tmp_path: Path) -> None:
     """Two who come together have one environment; who waits too long says for whom."""
     (scripts / "requirements.lock").write_text(lock_text(wheel(tmp_path / "wheels", "pinned_one")), encoding="utf-8")
@@ -292,6 +297,7 @@ def test_build_that_takes_too_long_is_ended(scripts: Path, tmp_path: Path) -> No
     assert [each.name for each in kept.built.iterdir()] == ["build.lock"]
 
 
+@BUILDS
 def test_tools_are_not_given_what_is_the_robots(scripts: Path, tmp_path: Path, monkeypatch: Any) -> None:
     """One of its variables may be its credential; and what changes the robot's Python changes no other."""
     monkeypatch.setenv("FSM_ROBOT_ORCHESTRATOR_ROBOT_GUID", "11111111-2222-4333-8444-555555555555")

@@ -40,6 +40,8 @@ def linked(path: Path, target: Path) -> None:
         path.symlink_to(target)
     except OSError:
         pytest.skip("making links needs a right here")
+    if not path.is_symlink():
+        pytest.skip("links are no links here: Wine makes none, and says that it did")
 
 
 def _replaced_by_a_link(root: Path) -> None:
@@ -155,6 +157,7 @@ def test_name_with_blanks_is_the_same_when_it_is_read(folder: Path, name: str) -
     assert pinned.differences(folder) == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no sha256sum")
 def test_form_is_that_of_sha256sum(folder: Path) -> None:
     """Who has no robot checks it all the same."""
     done = subprocess.run(["sha256sum", "-c", "--strict", pinned.NAME], cwd=folder, capture_output=True, check=False)
