@@ -229,7 +229,7 @@ def test_every_thread_that_is_begun_stands_in_the_page_of_the_architecture() -> 
                 name = node.args[0]
                 if isinstance(name, ast.Constant) and isinstance(name.value, str):
                     begun.add(name.value)
-    page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text(encoding="utf-8")
     rows = page[page.index("| thread | does |") :].split("\n\n")[0].splitlines()[2:]
     told = " ".join(row.split("|")[1] for row in rows)
 
