@@ -62,9 +62,9 @@ def read_runs(found: Sequence[JournalPath]) -> Iterator[Run]:
         JournalError: A journal cannot be read.
     """
     names: set[str] = set()
-    parse = quickest()
+    make = quickest()
     for journal in found:
-        records, wrong = read_journal(journal.path, parse=parse)
+        records, wrong = read_journal(journal.path, make=make)
         run = Run(run_name(journal.path), journal.robot, records)
         if run.id in names:
             complain(f"{journal.path}: is a copy of another run that was given; it is left out")
