@@ -187,9 +187,7 @@ class _RunReader:
         """Return the lines that one step gives."""
         kind, view, at = step.kind, self.view, utc_stamp(step.at)
         # A clock that is set back must not make a tool, which sorts by it, tell another story.
-        if at <= self.last_at:
-            at = self.last_at
-        self.last_at = at = at or NO_STAMP
+        self.last_at = at = max(self.last_at, at) or NO_STAMP
         if kind == "taken":
             event = step.event
             if event.data:

@@ -119,7 +119,7 @@ def _event_writer() -> Callable[[Activity, int], str]:
     def write(activity: Activity, number: int) -> str:
         started = f'{{"name":"started","value":"{activity.started}"}},' if activity.started else ""
         return (
-            f"{begun(activity.run)}{number}\",\"type\":{quoted(activity.name)},\"time\":\"{activity.at}\",\"attributes\":["
+            f'{begun(activity.run)}{number}","type":{quoted(activity.name)},"time":"{activity.at}","attributes":['
             f'{{"name":"kind","value":{quoted(activity.kind)}}},'
             f'{{"name":"lifecycle","value":"{activity.lifecycle}"}},{started}'
             f'{{"name":"seconds","value":{activity.seconds}}},{{"name":"step","value":{activity.step}}}'

@@ -59,14 +59,13 @@ class Record:
     """
 
     kind: str
-    _told: Mapping[str, Any] | RecordedStep = attrs.field(alias="values")
+    _told: Mapping[str, Any] | RecordedStep = attrs.field(alias="values", eq=lambda told: _as_values(told))
     chain: str
 
     @property
     def values(self) -> Mapping[str, Any]:
         """What stands in the line, by its keys; made anew where the line was read as a step."""
-        told = self._told
-        return _values_of(told) if isinstance(told, RecordedStep) else told
+        return _as_values(self._told)
 
     @property
     def step(self) -> RecordedStep:
@@ -163,8 +162,8 @@ def step_values(step: Step, at: str, monotonic_s: float, clean: Callable[[str], 
     return _told_by(step, at, round(monotonic_s, 6), bounded(dict(step.event.data), clean))
 
 
-def _values_of(step: RecordedStep) -> dict[str, Any]:
-    return _told_by(step, step.at, step.mono, step.event.data)
+def _as_values(told: Mapping[str, Any] | RecordedStep) -> Mapping[str, Any]:
+    return _told_by(told, told.at, told.mono, told.event.data) if isinstance(told, RecordedStep) else told
 
 
 def _told_by(step: Step, at: str, mono: float | None, data: Mapping[str, Any]) -> dict[str, Any]:
