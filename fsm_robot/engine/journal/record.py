@@ -48,6 +48,32 @@ class RecordedStep(Step):
     mono: float | None = None
 
 
+def _as_values(told: Mapping[str, Any] | RecordedStep) -> Mapping[str, Any]:
+    return _told_by(told, told.at, told.mono, told.event.data) if isinstance(told, RecordedStep) else told
+
+
+def _told_by(step: Step, at: str, mono: float | None, data: Mapping[str, Any]) -> dict[str, Any]:
+    event: dict[str, Any] = {"name": step.event.name}
+    if data:
+        event["data"] = data
+    if step.event.job_run is not None:
+        event["job_run"] = step.event.job_run
+    values = {
+        "seq": step.seq,
+        "at": at,
+        "mono": mono,
+        "from": step.came_from,
+        "event": event,
+        "kind": step.kind,
+        "source": step.source,
+        "dest": step.dest,
+        "transition": step.transition,
+        "callback": step.callback,
+        "exit_code": step.exit_code,
+    }
+    return {key: value for key, value in values.items() if value not in ("", None)}
+
+
 @attrs.frozen
 class Record:
     """One line of a journal.
@@ -59,7 +85,7 @@ class Record:
     """
 
     kind: str
-    _told: Mapping[str, Any] | RecordedStep = attrs.field(alias="values", eq=lambda told: _as_values(told))
+    _told: Mapping[str, Any] | RecordedStep = attrs.field(alias="values", eq=_as_values)
     chain: str
 
     @property
@@ -160,32 +186,6 @@ def step_values(step: Step, at: str, monotonic_s: float, clean: Callable[[str], 
     `clean` takes secrets out of a text, before it is cut to what a line may hold.
     """
     return _told_by(step, at, round(monotonic_s, 6), bounded(dict(step.event.data), clean))
-
-
-def _as_values(told: Mapping[str, Any] | RecordedStep) -> Mapping[str, Any]:
-    return _told_by(told, told.at, told.mono, told.event.data) if isinstance(told, RecordedStep) else told
-
-
-def _told_by(step: Step, at: str, mono: float | None, data: Mapping[str, Any]) -> dict[str, Any]:
-    event: dict[str, Any] = {"name": step.event.name}
-    if data:
-        event["data"] = data
-    if step.event.job_run is not None:
-        event["job_run"] = step.event.job_run
-    values = {
-        "seq": step.seq,
-        "at": at,
-        "mono": mono,
-        "from": step.came_from,
-        "event": event,
-        "kind": step.kind,
-        "source": step.source,
-        "dest": step.dest,
-        "transition": step.transition,
-        "callback": step.callback,
-        "exit_code": step.exit_code,
-    }
-    return {key: value for key, value in values.items() if value not in ("", None)}
 
 
 def steps_in(records: Iterable[Record]) -> Iterator[RecordedStep]:
