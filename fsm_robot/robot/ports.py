@@ -198,7 +198,7 @@ class Tasks(Protocol):
         """Send lines from now on, also those of an earlier life: the orchestrator has answered this one."""
 
     def leaving(self, *, in_a_hurry: bool) -> None:
-        """Send what lines can be sent before the session ends; in a hurry nothing is waited for."""
+        """Give tasks their end and send lines, as far as that takes some seconds; in a hurry nothing is waited for."""
 
 
 class JobIndex(Protocol):
