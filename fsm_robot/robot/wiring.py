@@ -112,7 +112,9 @@ def own_settings_of(settings: Settings, kind: type) -> object:
 
     own, problems = own_settings.read(declared, settings.my, settings.base)
     if problems:
-        raise SettingsError([f"[my]{f' {key}' if key else ''}: {text}" for key, text in problems])
+        places = settings.my_places
+        where = {key: places.get(key) or places.get("", "") for key, _ in problems}
+        raise SettingsError([f"{where[key]}: [my]{f' {key}' if key else ''}: {text}" for key, text in problems])
     return own
 
 
