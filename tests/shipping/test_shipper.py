@@ -258,7 +258,7 @@ def test_a_line_of_a_job_that_has_ended_goes_once_more_without_its_guid(place: P
     assert until(lambda: not shipper.waiting)
 
     until(lambda: len(place.kept()) == 3)
-    kept = [line for line in place.server.store.logs.newest() if "are missing" not in line.message]
+    kept = [line for line in place.server.store.logs.newest() if "missing here" not in line.message]
     unnamed = [f"[job {JOB}] {text}" for text in texts(3)]
     assert [line.message for line in kept] == (unnamed if times == 1 else texts(3)[1:])
     assert {line.job_guid for line in kept} == ({""} if times == 1 else {JOB})
