@@ -218,6 +218,13 @@ class SdkSettings:
     """`[sdk]`: what scripts may ask of the robot: tasks, assets, files, jobs, lines of the log."""
 
     enabled: bool = _key(True, "let scripts ask; fsm_robot.sdk needs it")
+    transport: str = _key(
+        "auto",
+        "by what scripts, `post` and `status` reach the robot: auto (a socket in the storage folder, or a named pipe),"
+        " loopback (a port of 127.0.0.1, where those cannot be had; every account of the machine can connect to it, and"
+        " needs the token)",
+        _one_of("auto", "loopback"),
+    )
     allow: tuple[str, ...] = _key(
         ["*"], "what they may ask for: queue:NAME, asset:NAME, file:FOLDER/NAME, job:PROCESS, with * for any text"
     )

@@ -100,7 +100,8 @@ def own_robot(settings: Settings, kind: type, *, console: bool) -> OwnRobot:
     own = own_settings_of(settings, kind)
     log = Log(settings.storage_directory / "robot.log", settings.logging.level, str, console)
     known = times(settings) | times_in(own)
-    return OwnRobot.of(definition, kind, log, folder=settings.storage_directory, settings=own, times=known)
+    folder, loopback = settings.storage_directory, settings.sdk.transport == "loopback"
+    return OwnRobot.of(definition, kind, log, folder=folder, settings=own, times=known, loopback=loopback)
 
 
 def own_settings_of(settings: Settings, kind: type) -> object:
@@ -174,7 +175,9 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
         )
     machine = RobotMachine(definition)
     asked = Asked(definition, inbox, lambda: _now(runner, scripts))
-    channel = Channel(settings.storage_directory, asked, log.warning, asked.end)
+    channel = Channel(
+        settings.storage_directory, asked, log.warning, asked.end, loopback=settings.sdk.transport == "loopback"
+    )
     scripts.channel = channel
     runner = assemble(machine, kind, ports, options, channel)
     return Robot(runner, runner.callbacks, inbox, gateway, journal, scripts)
