@@ -225,6 +225,7 @@ class Ports:
     Attributes:
         leave: Logs the account off, or only ends.
         tasks: The tasks of queues that scripts have in hand, None where scripts cannot take any.
+        paused: Says why no job may be asked for now, empty where one may.
         new_token: Makes the mark of the processes of a job.
         fraction: Gives numbers from 0 to 1, which spread the robots of a fleet.
     """
@@ -240,6 +241,7 @@ class Ports:
     past: Past
     leave: Callable[[], None]
     tasks: Tasks | None = None
+    paused: Callable[[], str] = str
     new_token: Callable[[], str] = _random_token
     fraction: Callable[[], float] = random.random
 

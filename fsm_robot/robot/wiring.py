@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 SHORTEST_USUAL_INTERVAL_S = 10.0
 TASKS_NAME = "tasks.jsonl"
 LINES_NAME = "lines"
+PAUSED_NAME = "paused.json"
+"""See `robot.pause`, which only a paused robot imports."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -226,7 +229,18 @@ def _ports(
         past=_Past(directory, journal, ledger, log, settings.scripts.keep_job_files),
         leave=Session(log, when_idle, settings.session.log_off_command, worker.is_idle).leave,
         tasks=scripts,
+        paused=partial(_paused, settings.storage_directory),
     )
+
+
+def _paused(storage: Path) -> str:
+    """Return why no job may be asked for now: each wake-up looks for a file, and reads none where none is."""
+    if not os.path.lexists(storage / PAUSED_NAME):
+        return ""
+    from fsm_robot.robot import pause
+
+    found = pause.in_force(storage, SystemClock().utc_now())
+    return "" if found is None else str(found)
 
 
 def _options(settings: Settings, my: object) -> Options:
