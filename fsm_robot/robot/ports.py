@@ -89,6 +89,7 @@ class Ending:
         leftovers: Processes that the script left running and that were ended, same form.
         output_path: The job's own log file, or None where nothing was started.
         last_words: The traceback that a failed script has printed, or else its last lines; without secrets.
+        pictures: Of the screen, that were taken for the job: their paths.
     """
 
     outcome: str
@@ -98,6 +99,7 @@ class Ending:
     leftovers: tuple[str, ...] = ()
     output_path: Path | None = None
     last_words: str = attrs.field(default="", repr=False)
+    pictures: tuple[str, ...] = ()
 
 
 class Worker(Protocol):

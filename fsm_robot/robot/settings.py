@@ -285,6 +285,7 @@ class ScreenshotsSettings:
 
     on_failure: bool = _key(True, "take one when a script or a task fails, into the folder of the job")
     keep: int = _key(20, "most that a job may have; 0 takes none", _whole_between(0, 1000))
+    upload: str = _key("", "the folder of the Orchestrator's storage that gets them; empty: they stay on this machine")
 
 
 @attrs.frozen(eq=False, repr=False)

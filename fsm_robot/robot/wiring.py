@@ -373,6 +373,11 @@ def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: L
             gateway, zone_of(settings.sdk.server_time), profile=profile or Profile(), take_call=settings.sdk.take_call
         )
 
+    def pictures_of(job: Job) -> Path:
+        from fsm_robot.worker.job_folder import JobFolder, folder_name
+
+        return JobFolder(settings.storage_directory / "jobs" / folder_name(job.guid)).screenshots
+
     def made(late: _LateScripts) -> ScriptsOfRobot:
         from fsm_robot.jobapi.of_robot import ScriptsOfRobot
 
@@ -390,6 +395,8 @@ def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: L
             patience_s=settings.sdk.patience_s,
             settle_s=settings.sdk.settle_s,
             shipping=_shipping(settings),
+            pictures_to=settings.screenshots.upload,
+            pictures_of=pictures_of,
         )
 
     return _LateScripts(
@@ -398,6 +405,7 @@ def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: L
         made,
         asks=settings.sdk.enabled,
         lines=settings.log_shipping.send,
+        uploads=bool(settings.screenshots.upload),
     )
 
 
@@ -428,6 +436,7 @@ class _LateScripts:
     make: Callable[[_LateScripts], ScriptsOfRobot]
     asks: bool = True
     lines: str = "records"
+    uploads: bool = False
     contact: bool = False
     channel: Channel | None = None
     _made: ScriptsOfRobot | None = None
@@ -448,7 +457,8 @@ class _LateScripts:
 
     def job_ended(self, job: Job, outcome: str, ending: Ending | None, *, in_a_hurry: bool) -> None:
         """See `ports.Tasks.job_ended`."""
-        if self._made is not None or (self.lines != "none" and outcome != "succeeded"):
+        has_pictures = self.uploads and ending is not None and bool(ending.pictures)
+        if self._made is not None or has_pictures or (self.lines != "none" and outcome != "succeeded"):
             self._built().job_ended(job, outcome, ending, in_a_hurry=in_a_hurry)
 
     def announced(self) -> None:
