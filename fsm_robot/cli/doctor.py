@@ -28,6 +28,7 @@ LOCAL_CHECKS: tuple[Callable[[Settings], Diagnosis], ...] = (
     environments.lock_diagnosis,
     checks.storage_diagnosis,
     checks.lock_diagnosis,
+    checks.lines_diagnosis,
     checks.session_diagnosis,
 )
 

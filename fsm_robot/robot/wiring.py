@@ -33,7 +33,7 @@ from fsm_robot.robot.look_back import find_outcome, find_unsettled, jobs_in
 from fsm_robot.robot.machine import REPEATABLE, built_in
 from fsm_robot.robot.ports import Ending, Gateway, Job, Options, Ports, Unsettled
 from fsm_robot.robot.session import Session
-from fsm_robot.robot.settings import Settings, times
+from fsm_robot.robot.settings import LINES_NAME, Settings, times
 
 if TYPE_CHECKING:
     from fsm_robot.engine.robot import Robot as OwnRobot
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
 SHORTEST_USUAL_INTERVAL_S = 10.0
 TASKS_NAME = "tasks.jsonl"
-LINES_NAME = "lines"
 PAUSED_NAME = "paused.json"
 """See `robot.pause`, which only a paused robot imports."""
 
