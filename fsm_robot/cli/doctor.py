@@ -23,6 +23,7 @@ from fsm_robot.robot.settings import Settings
 
 LOCAL_CHECKS: tuple[Callable[[Settings], Diagnosis], ...] = (
     checks.scripts_diagnosis,
+    checks.limits_diagnosis,
     checks.interpreter_diagnosis,
     environments.diagnosis,
     environments.lock_diagnosis,
