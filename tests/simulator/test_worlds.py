@@ -17,8 +17,8 @@ from fsm_robot.cli import main
 from fsm_robot.engine.machine.core import Step
 from fsm_robot.engine.machine.events import Event
 from fsm_robot.robot.callbacks import Callbacks
+from fsm_robot.robot.machine import REPEATABLE
 from fsm_robot.simulator import explore
-from fsm_robot.simulator import world as world_module
 from fsm_robot.simulator.chance import scenario_by
 from fsm_robot.simulator.explore import Tally
 from fsm_robot.simulator.invariants import Violation, violations
@@ -92,7 +92,7 @@ def test_step_that_is_not_synced_before_its_act_is_found(
 
     assert broken() == []
 
-    monkeypatch.setattr(world_module, "REPEATABLE", world_module.REPEATABLE | {callback})
+    monkeypatch.setattr("fsm_robot.simulator.world.REPEATABLE", REPEATABLE | {callback})
 
     assert broken()
 
