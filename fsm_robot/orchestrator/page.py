@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Protocol
 
@@ -68,13 +68,12 @@ class Look:
         return int(text)
 
 
-def _state(look: Look) -> object:
+def _state(look: Look) -> tuple[str, bytes]:
     """Return what every tab needs: every robot, and the youngest jobs first."""
     store, now = look.store, look.store.clock()
-    return {
+    state = {
         "now": iso(now),
         "robots": [robot.to_json(now) for robot in store.robots()],
-        "jobs": [job.to_json() for job in store.newest_jobs(SHOWN_JOBS)],
         "all_jobs": store.job_count(),
         "faults": [fault.text for fault, _ in store.faults()],
         "held": store.held.held(),
@@ -82,6 +81,14 @@ def _state(look: Look) -> object:
         "token": look.token,
         "windows": sys.platform == "win32",
     }
+    jobs = ", ".join(map(_job_text, store.newest_jobs(SHOWN_JOBS)))
+    return _JSON, _utf8(f'{{"jobs": [{jobs}], {json.dumps(state, ensure_ascii=False)[1:]}')
+
+
+# It is asked for every second, and most jobs are what they were the second before.
+@lru_cache(maxsize=4 * SHOWN_JOBS)
+def _job_text(job: JobRow) -> str:
+    return json.dumps(job.to_json(), ensure_ascii=False)
 
 
 def _job(look: Look) -> object:
@@ -154,8 +161,12 @@ def _file(name: str, content_type: str, _look: Look) -> tuple[str, bytes]:
 
 
 def _document(make: Callable[[Look], object], look: Look) -> tuple[str, bytes]:
+    return _JSON, _utf8(json.dumps(make(look), ensure_ascii=False))
+
+
+def _utf8(text: str) -> bytes:
     # Half a surrogate pair has no UTF-8 form; the escape that Python writes for it is one of JSON, too.
-    return _JSON, json.dumps(make(look), ensure_ascii=False).encode("utf-8", "backslashreplace")
+    return text.encode("utf-8", "backslashreplace")
 
 
 FILES: Mapping[str, Callable[[Look], tuple[str, bytes]]] = {
@@ -167,7 +178,7 @@ FILES: Mapping[str, Callable[[Look], tuple[str, bytes]]] = {
         f"/{name}": partial(_file, name, "text/javascript; charset=utf-8")
         for name in ("page.js", "tables.js", "actions.js", "dialogs.js")
     },
-    "/state.json": partial(_document, _state),
+    "/state.json": _state,
     "/job.json": partial(_document, _job),
     "/queues.json": partial(_document, _queues),
     "/tasks.json": partial(_document, _tasks),

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from fsm_robot.cli import served_runs
 from fsm_robot.cli.diagram import player
 from fsm_robot.cli.served_runs import ServedRuns
+from fsm_robot.engine.journal.file import read_journal
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
 from fsm_robot.robot.machine import built_in
@@ -42,13 +42,13 @@ def folder(tmp_path: Path) -> Path:
 def test_page_reads_no_journal_and_a_look_reads_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It lists the youngest, and what it says of a run is what the page in one file says of it."""
     looked_at: list[str] = []
-    real = served_runs.read_journal
+    real = read_journal
 
     def noted(path: Path, **more: Any) -> Any:
         looked_at.append(path.name)
         return real(path, **more)
 
-    monkeypatch.setattr(served_runs, "read_journal", noted)
+    monkeypatch.setattr("fsm_robot.cli.served_runs.read_journal", noted)
     runs = ServedRuns([str(folder)], MANY - 1, built_in())
 
     page = runs.page("/run.json")
