@@ -5,6 +5,10 @@ Large databases and journals are made by bulk load. What stands against what is 
 
 from __future__ import annotations
 
+import sys
+
+assert sys.platform != "win32", "what it measures by is in /proc"
+
 import argparse
 import base64
 import http.client
@@ -13,7 +17,6 @@ import os
 import platform
 import statistics
 import subprocess
-import sys
 import threading
 import time
 import uuid

@@ -83,7 +83,7 @@ class Orchestrator:
     def start(self) -> None:
         """Listen from now on, in threads of its own. Raises `AddressInUseError`."""
         try:
-            self._server = Server.listening(self.host, self.port, _Office(self), self.limits)
+            self._server = Server.listening(self.host, self.port, Office(self), self.limits)
         except (OSError, OverflowError, TypeError, UnicodeError) as error:  # a name that is none is any of them
             reason = getattr(error, "strerror", None) or error
             raise AddressInUseError(
@@ -109,7 +109,7 @@ class Orchestrator:
 
 
 @attrs.frozen
-class _Office:
+class Office:
     """Answers robots, whoever calls the object API, and the page."""
 
     orchestrator: Orchestrator
