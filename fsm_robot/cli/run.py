@@ -122,7 +122,8 @@ def _run(settings: Settings, kind: type | None, log: Log, *, when_idle: str) -> 
         if not robot.callbacks.storage_broken:
             wiring.prune(settings, log, robot)
     jobs = robot.callbacks.jobs_done
-    streams.tell(f"{robot.runner.machine.state}: {counted(jobs, 'job')} done, exit code {exit_code}")
+    paused = f"; {robot.callbacks.paused}" if robot.callbacks.paused else ""
+    streams.tell(f"{robot.runner.machine.state}: {counted(jobs, 'job')} done, exit code {exit_code}{paused}")
     return exit_code
 
 

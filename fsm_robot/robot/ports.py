@@ -89,6 +89,7 @@ class Ending:
         leftovers: Processes that the script left running and that were ended, same form.
         output_path: The job's own log file, or None where nothing was started.
         last_words: The traceback that a failed script has printed, or else its last lines; without secrets.
+        pictures: Of the screen, that were taken for the job: their paths.
     """
 
     outcome: str
@@ -98,6 +99,7 @@ class Ending:
     leftovers: tuple[str, ...] = ()
     output_path: Path | None = None
     last_words: str = attrs.field(default="", repr=False)
+    pictures: tuple[str, ...] = ()
 
 
 class Worker(Protocol):
@@ -198,7 +200,7 @@ class Tasks(Protocol):
         """Send lines from now on, also those of an earlier life: the orchestrator has answered this one."""
 
     def leaving(self, *, in_a_hurry: bool) -> None:
-        """Send what lines can be sent before the session ends; in a hurry nothing is waited for."""
+        """Give tasks their end and send lines, as far as that takes some seconds; in a hurry nothing is waited for."""
 
 
 class JobIndex(Protocol):
@@ -225,6 +227,7 @@ class Ports:
     Attributes:
         leave: Logs the account off, or only ends.
         tasks: The tasks of queues that scripts have in hand, None where scripts cannot take any.
+        paused: Says why no job may be asked for now, empty where one may.
         new_token: Makes the mark of the processes of a job.
         fraction: Gives numbers from 0 to 1, which spread the robots of a fleet.
     """
@@ -240,6 +243,7 @@ class Ports:
     past: Past
     leave: Callable[[], None]
     tasks: Tasks | None = None
+    paused: Callable[[], str] = str
     new_token: Callable[[], str] = _random_token
     fraction: Callable[[], float] = random.random
 
