@@ -372,10 +372,15 @@ def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: L
             gateway, zone_of(settings.sdk.server_time), profile=profile or Profile(), take_call=settings.sdk.take_call
         )
 
-    def pictures_of(job: Job) -> Path:
-        from fsm_robot.worker.job_folder import JobFolder, folder_name
+    def folder_of(job_guid: str) -> Path:
+        from fsm_robot.worker.job_folder import folder_name
 
-        return JobFolder(settings.storage_directory / "jobs" / folder_name(job.guid)).screenshots
+        return settings.storage_directory / "jobs" / folder_name(job_guid)
+
+    def pictures_of(job: Job) -> Path:
+        from fsm_robot.worker.job_folder import JobFolder
+
+        return JobFolder(folder_of(job.guid)).screenshots
 
     def made(late: _LateScripts) -> ScriptsOfRobot:
         from fsm_robot.jobapi.of_robot import ScriptsOfRobot
@@ -396,6 +401,7 @@ def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: L
             shipping=_shipping(settings),
             pictures_to=settings.screenshots.upload,
             pictures_of=pictures_of,
+            folder_of=folder_of,
         )
 
     return _LateScripts(
