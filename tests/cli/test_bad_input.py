@@ -106,6 +106,7 @@ BY_NAME = [
     ["schedule", "show", "--config", "{}"],
     ["schedule", "check", "--config", "{}"],
     ["schedule", "show", "--name", "{}"],
+    ["support-bundle", "{}", "--list"],
     ["pause", "{}"],
     ["pause", "--until", "{}"],
     ["pause", "--config", "{}"],
