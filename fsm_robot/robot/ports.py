@@ -105,6 +105,7 @@ class Ending:
         output_path: The job's own log file, or None where nothing was started.
         limit: What it has used too much of, such as "time limit of 30 min"; empty where nothing.
         last_words: The traceback that a failed script has printed, or else its last lines; without secrets.
+        pictures: Of the screen, that were taken for the job: their paths.
     """
 
     outcome: str
@@ -114,6 +115,7 @@ class Ending:
     leftovers: tuple[str, ...] = ()
     output_path: Path | None = None
     last_words: str = attrs.field(default="", repr=False)
+    pictures: tuple[str, ...] = ()
     limit: str = ""
 
 
@@ -215,7 +217,7 @@ class Tasks(Protocol):
         """Send lines from now on, also those of an earlier life: the orchestrator has answered this one."""
 
     def leaving(self, *, in_a_hurry: bool) -> None:
-        """Send what lines can be sent before the session ends; in a hurry nothing is waited for."""
+        """Give tasks their end and send lines, as far as that takes some seconds; in a hurry nothing is waited for."""
 
 
 class JobIndex(Protocol):

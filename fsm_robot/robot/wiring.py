@@ -103,7 +103,8 @@ def own_robot(settings: Settings, kind: type, *, console: bool) -> OwnRobot:
     own = own_settings_of(settings, kind)
     log = Log(settings.storage_directory / "robot.log", settings.logging.level, str, console)
     known = times(settings) | times_in(own)
-    return OwnRobot.of(definition, kind, log, folder=settings.storage_directory, settings=own, times=known)
+    folder, loopback = settings.storage_directory, settings.sdk.transport == "loopback"
+    return OwnRobot.of(definition, kind, log, folder=folder, settings=own, times=known, loopback=loopback)
 
 
 def own_settings_of(settings: Settings, kind: type) -> object:
@@ -115,7 +116,9 @@ def own_settings_of(settings: Settings, kind: type) -> object:
 
     own, problems = own_settings.read(declared, settings.my, settings.base)
     if problems:
-        raise SettingsError([f"[my]{f' {key}' if key else ''}: {text}" for key, text in problems])
+        places = settings.my_places
+        where = {key: places.get(key) or places.get("", "") for key, _ in problems}
+        raise SettingsError([f"{where[key]}: [my]{f' {key}' if key else ''}: {text}" for key, text in problems])
     return own
 
 
@@ -175,7 +178,9 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
         )
     machine = RobotMachine(definition)
     asked = Asked(definition, inbox, lambda: _now(runner, scripts))
-    channel = Channel(settings.storage_directory, asked, log.warning, asked.end)
+    channel = Channel(
+        settings.storage_directory, asked, log.warning, asked.end, loopback=settings.sdk.transport == "loopback"
+    )
     scripts.channel = channel
     runner = assemble(machine, kind, ports, options, channel)
     return Robot(runner, runner.callbacks, inbox, gateway, journal, scripts)
@@ -368,6 +373,11 @@ def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: L
             gateway, zone_of(settings.sdk.server_time), profile=profile or Profile(), take_call=settings.sdk.take_call
         )
 
+    def pictures_of(job: Job) -> Path:
+        from fsm_robot.worker.job_folder import JobFolder, folder_name
+
+        return JobFolder(settings.storage_directory / "jobs" / folder_name(job.guid)).screenshots
+
     def made(late: _LateScripts) -> ScriptsOfRobot:
         from fsm_robot.jobapi.of_robot import ScriptsOfRobot
 
@@ -385,6 +395,8 @@ def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: L
             patience_s=settings.sdk.patience_s,
             settle_s=settings.sdk.settle_s,
             shipping=_shipping(settings),
+            pictures_to=settings.screenshots.upload,
+            pictures_of=pictures_of,
         )
 
     return _LateScripts(
@@ -393,6 +405,7 @@ def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: L
         made,
         asks=settings.sdk.enabled,
         lines=settings.log_shipping.send,
+        uploads=bool(settings.screenshots.upload),
     )
 
 
@@ -423,6 +436,7 @@ class _LateScripts:
     make: Callable[[_LateScripts], ScriptsOfRobot]
     asks: bool = True
     lines: str = "records"
+    uploads: bool = False
     contact: bool = False
     channel: Channel | None = None
     _made: ScriptsOfRobot | None = None
@@ -443,7 +457,8 @@ class _LateScripts:
 
     def job_ended(self, job: Job, outcome: str, ending: Ending | None, *, in_a_hurry: bool) -> None:
         """See `ports.Tasks.job_ended`."""
-        if self._made is not None or (self.lines != "none" and outcome != "succeeded"):
+        has_pictures = self.uploads and ending is not None and bool(ending.pictures)
+        if self._made is not None or has_pictures or (self.lines != "none" and outcome != "succeeded"):
             self._built().job_ended(job, outcome, ending, in_a_hurry=in_a_hurry)
 
     def announced(self) -> None:

@@ -495,12 +495,15 @@ class _Running:
         if not self.withdrawn:
             code = self.tree.exit_code
             words = "" if code == 0 else last_words(self.output.last_words(LAST_WORDS_BYTES), LAST_LINES)
-            if pictures := self._pictures():
+            pictures = self._pictures()
+            if pictures:
                 self.log("info", "pictures of the screen were kept", files=pictures)
                 words += f"\npicture of the screen: {pictures[-1]}" if code != 0 else ""
             if why_not := self._why_no_picture():
                 self.log("info", "no picture of the screen was taken", reason=why_not)
-            self.ended(Ending(outcome, reason, code, survivors, self.left, self.folder.output, words, self.limit))
+            self.ended(
+                Ending(outcome, reason, code, survivors, self.left, self.folder.output, words, pictures, self.limit)
+            )
         self.over.set()
 
     def _complete(self, survivors: tuple[str, ...]) -> None:
