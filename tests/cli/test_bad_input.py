@@ -107,6 +107,8 @@ BY_NAME = [
     ["schedule", "check", "--config", "{}"],
     ["schedule", "show", "--name", "{}"],
     ["support-bundle", "{}", "--list"],
+    ["guid", "replace", "{}"],
+    ["guid", "{}"],
     ["pause", "{}"],
     ["pause", "--until", "{}"],
     ["pause", "--config", "{}"],
