@@ -22,6 +22,7 @@ from fsm_robot.robot import wiring
 from fsm_robot.robot.settings import Settings
 
 LOCAL_CHECKS: tuple[Callable[[Settings], Diagnosis], ...] = (
+    checks.guid_diagnosis,
     checks.scripts_diagnosis,
     checks.limits_diagnosis,
     checks.interpreter_diagnosis,
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what was found and what to do; 1 where something keeps the robot from working."""
-    diagnoses = list(_examine(_config(arguments)))
+    diagnoses = list(examine(config_of(arguments)))
     if arguments.json:
         print_json([attrs.asdict(diagnosis) for diagnosis in diagnoses])
     else:
@@ -51,7 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
     return int(any(diagnosis.verdict == "wrong" for diagnosis in diagnoses))
 
 
-def _config(arguments: argparse.Namespace) -> Path:
+def config_of(arguments: argparse.Namespace) -> Path:
+    """Return the robot.toml that is meant. Raises `SettingsError`."""
     config = Path(arguments.folder or arguments.config).absolute()
     if arguments.folder and config.is_dir():
         config /= USUAL_CONFIG
@@ -60,7 +62,8 @@ def _config(arguments: argparse.Namespace) -> Path:
     return config
 
 
-def _examine(config: Path) -> Iterator[Diagnosis]:
+def examine(config: Path) -> Iterator[Diagnosis]:
+    """Yield what was found, each in one of its words; nothing is announced."""
     try:
         settings = settings_module.load(config)
     except RobotError as error:

@@ -167,7 +167,7 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
     # One listing serves the whole run: the lock is held, so nobody adds a journal.
     earlier = cache(lambda: tuple(journal_names(directory)))
     inbox, journal = QueueInbox(), _journal(settings, definition, earlier, secrets)
-    gateway = gateway_for(settings, secrets, log.warning)
+    gateway = gateway_for(settings, secrets, log.warning, partial(_renewed, settings, secrets))
     scripts = _scripts(settings, gateway, secrets, log)
     ports = _ports(settings, inbox, journal, log, when_idle, gateway=gateway, redactor=secrets, scripts=scripts)
     if settings.heartbeat.interval_s < SHORTEST_USUAL_INTERVAL_S:
@@ -628,7 +628,24 @@ def environments_for(settings: Settings) -> Environments:
     )
 
 
-def gateway_for(settings: Settings, redactor: Redactor, warn: Callable[[str], None]) -> HttpGateway:
+def _renewed(settings: Settings, secrets: Secrets) -> str:
+    """Return the GUID that the settings give now, which is kept out of everything from now on; empty: none."""
+    from fsm_robot.robot import settings as settings_module
+
+    try:
+        guid = settings_module.load(settings.file, need_credential=False).orchestrator.robot_guid
+    except SettingsError:
+        return ""  # somebody is just editing it
+    if guid.lower() != settings.orchestrator.robot_guid.lower():
+        for form in (guid.lower(), guid.upper()):
+            secrets.hide(form)
+            secrets.hide(form.replace("-", ""))
+    return guid
+
+
+def gateway_for(
+    settings: Settings, redactor: Redactor, warn: Callable[[str], None], renewed: Callable[[], str] = str
+) -> HttpGateway:
     """Return the gateway that the settings describe; nothing is sent yet."""
     orchestrator = settings.orchestrator
     verify = orchestrator.verify
@@ -640,4 +657,5 @@ def gateway_for(settings: Settings, redactor: Redactor, warn: Callable[[str], No
         timeout_s=orchestrator.timeout_s,
         redactor=redactor,
         warn=warn,
+        renewed=renewed,
     )

@@ -63,7 +63,11 @@ PURE_FILES = [
     *(ENGINE / f"{name}.py" for name in ("retry", "wording")),
     ROBOT / "unsettled.py",
     *(path for path in (PACKAGE / "analyst").rglob("*.py") if path.name not in ("assets.py", "browser.py")),
-    *(path for path in (PACKAGE / "operations").glob("*.py") if path.name not in ("checks.py", "folders.py")),
+    *(
+        path
+        for path in (PACKAGE / "operations").glob("*.py")
+        if path.name not in ("bundle.py", "checks.py", "folders.py")
+    ),
     *(PACKAGE / "schedule" / name for name in ("plan.py", "task_xml.py", "units.py", "clusters.py")),
     PACKAGE / "errors.py",
     *(PACKAGE / "gateway" / f"{name}.py" for name in ("payloads", "reading", "tls_failures")),
