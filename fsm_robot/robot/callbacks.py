@@ -213,6 +213,8 @@ class Callbacks:
         if self.ports.inbox.leaving():
             return Event("interrupted")
         spec = self._spec(step)
+        if self.options.idle_wait_s and self.ports.status is not None:
+            self.ports.status.waits(step.dest)
         try:
             answer = self.retries.linger(
                 lambda: self.retries.ask(spec, lambda: self._announced(spec), "until_told"),
@@ -324,6 +326,9 @@ class Callbacks:
             self.log.error(
                 "the orchestrator does not know this robot any more; the script goes on, no new job after it"
             )
+        if self.ports.status is not None:
+            job = self.job
+            self.ports.status.note(taken, job.guid if job else "", job.script_name if job else "", self.outcome)
 
     # ---- reporting
 

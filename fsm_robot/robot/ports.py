@@ -11,6 +11,7 @@ from typing import Protocol
 import attrs
 
 from fsm_robot.engine.logs import Log
+from fsm_robot.engine.machine.core import Step
 from fsm_robot.engine.ports import Clock, Inbox, Journal, Timers
 
 
@@ -201,6 +202,16 @@ class Tasks(Protocol):
         """Send what lines can be sent before the session ends; in a hurry nothing is waited for."""
 
 
+class Status(Protocol):
+    """What others may read of what the robot does."""
+
+    def note(self, step: Step, job: str, script: str, outcome: str) -> None:
+        """Take in a step, with the job in hand or the last one; never raises."""
+
+    def waits(self, state: str) -> None:
+        """Say that the robot waits for a job."""
+
+
 class JobIndex(Protocol):
     """Every job of the list of jobs but the newest ones. Every method may raise `OSError`."""
 
@@ -225,6 +236,7 @@ class Ports:
     Attributes:
         leave: Logs the account off, or only ends.
         tasks: The tasks of queues that scripts have in hand, None where scripts cannot take any.
+        status: What others may read of what the robot does, None where nobody keeps it.
         new_token: Makes the mark of the processes of a job.
         fraction: Gives numbers from 0 to 1, which spread the robots of a fleet.
     """
@@ -240,6 +252,7 @@ class Ports:
     past: Past
     leave: Callable[[], None]
     tasks: Tasks | None = None
+    status: Status | None = None
     new_token: Callable[[], str] = _random_token
     fraction: Callable[[], float] = random.random
 

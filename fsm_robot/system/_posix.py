@@ -170,6 +170,40 @@ def make_private_folder(path: str) -> None:
             raise
 
 
+def let_read(path: str, groups: Sequence[str], *, within: bool) -> None:
+    """Let the accounts of some groups read a file, or list a folder; nobody may write more than before.
+
+    A file has one group here, so it is the first one's. What is made `within` the folder later has its group too, and
+    is read by it as far as its own mode says so.
+
+    Raises:
+        OSError: The group is unknown, or this account is no member of it.
+    """
+    import grp
+
+    try:
+        group = grp.getgrnam(groups[0]).gr_gid
+    except KeyError:
+        raise OSError(f"there is no group {groups[0]!r} on this machine") from None
+    found = os.lstat(path)
+    folder = 0o2050 if within else 0o050
+    wanted = found.st_mode | (folder if stat.S_ISDIR(found.st_mode) else 0o040)
+    if stat.S_ISLNK(found.st_mode) or (found.st_gid == group and found.st_mode == wanted):
+        return
+    if found.st_gid != group:
+        # What another group could do before is not given to this one.
+        wanted &= ~(0o027 if stat.S_ISDIR(found.st_mode) else 0o037)
+        os.chown(path, -1, group)
+    os.chmod(path, stat.S_IMODE(wanted))
+
+
+def let_nobody_read(path: str) -> None:
+    """Take back what `let_read` has given. Raises `OSError`."""
+    found = os.lstat(path)
+    if not stat.S_ISLNK(found.st_mode) and found.st_mode & 0o2077:
+        os.chmod(path, stat.S_IMODE(found.st_mode) & 0o0700)
+
+
 def try_lock(descriptor: int) -> bool:
     """Take the lock of an open file if nobody has it; the system frees it when the process dies."""
     try:

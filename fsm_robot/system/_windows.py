@@ -139,6 +139,20 @@ def make_private_folder(path: str) -> None:
             raise
 
 
+def let_read(path: str, groups: Sequence[str], *, within: bool) -> None:
+    """Let the accounts of some groups read a file, or list a folder, and what will lie `within` it; see the twin."""
+    from fsm_robot.system import _private_file
+
+    _private_file.let_read(path, groups, is_folder=os.path.isdir(path), within=within)
+
+
+def let_nobody_read(path: str) -> None:
+    """Take back what `let_read` has given. Raises `OSError`."""
+    from fsm_robot.system import _private_file
+
+    _private_file.let_read(path, (), is_folder=os.path.isdir(path), within=False)
+
+
 def try_lock(descriptor: int) -> bool:
     """Take the lock of an open file if nobody has it; the system frees it when the process dies."""
     os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
