@@ -210,11 +210,11 @@ class Callbacks:
             return Event("robot_unknown", {"code": 101, "text": "said so while the last job was working"})
         if self._unsupervised:
             raise UnsupervisedError
+        if self.options.idle_wait_s and self.ports.status is not None:
+            self.ports.status.waits(step.dest)
         if self.ports.inbox.leaving():
             return Event("interrupted")
         spec = self._spec(step)
-        if self.options.idle_wait_s and self.ports.status is not None:
-            self.ports.status.waits(step.dest)
         try:
             answer = self.retries.linger(
                 lambda: self.retries.ask(spec, lambda: self._announced(spec), "until_told"),

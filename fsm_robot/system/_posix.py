@@ -146,6 +146,11 @@ def browser_flags() -> list[str]:
     return ["--no-sandbox"] if os.getuid() == 0 else []
 
 
+def child_flags() -> int:
+    """Return how a program is started that nobody is to see: here there is no window to hide."""
+    return 0
+
+
 def open_lock_file(path: str) -> int:
     """Open or create the file behind a lock, for this account only, never through a link; return the descriptor."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

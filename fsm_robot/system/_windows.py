@@ -106,6 +106,11 @@ def browser_flags() -> list[str]:
     return []
 
 
+def child_flags() -> int:
+    """Return how a program is started that nobody is to see: from pythonw each would open a console window."""
+    return subprocess.CREATE_NO_WINDOW
+
+
 def open_lock_file(path: str) -> int:
     """Open or create the file behind a lock, not inherited by children; return the descriptor."""
     os.makedirs(os.path.dirname(path), exist_ok=True)

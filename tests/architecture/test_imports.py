@@ -23,7 +23,14 @@ ALLOWED: dict[str, tuple[str, ...] | None] = {
     "engine.wording": (),
     "engine.machine": ("engine.wording",),
     "engine.ports": ("engine.machine",),
-    "engine.journal": ("engine.machine", "engine.ports", "engine.redact", "engine.disk", "engine.wording"),
+    "engine.journal": (
+        "engine.machine",
+        "engine.ports",
+        "engine.redact",
+        "engine.disk",
+        "engine.wording",
+        "system.readers",
+    ),
     "robot": ("engine", "system"),
     "gateway": ("robot.ports", "engine.redact", "system"),
     "worker": ("robot.ports", "engine.redact", "engine.wording", "system"),
@@ -36,6 +43,11 @@ ALLOWED: dict[str, tuple[str, ...] | None] = {
     "analyst": ("engine.machine", "engine.journal", "engine.wording", "robot.settings", "robot.unsettled"),
     "analyst.browser": ("system",),
     "operations": ("analyst.eventlog", "engine", "robot", "gateway", "worker", "system"),
+    # Many robots side by side, on this machine and on others.
+    "fleet": (
+        *("operations", "engine", "robot", "worker", "analyst", "schedule", "system"),
+        "orchestrator.connections",  # a server that no client can hurt
+    ),
     "simulator": (
         *("engine", "robot", "gateway.payloads", "gateway.reading", "gateway.failures"),
         *("orchestrator.moves", "orchestrator.rows", "jobapi", "sdk"),
