@@ -24,7 +24,7 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
         "initial": "initial state",
         "calls": "calls {0}",
         "ignores": "ignores {0}",
-        "counts": "{0} states, {1} transitions",
+        "counts": "{0:state|states}, {1:transition|transitions}",
         "result": "Result?",
         "begin": "Start",
         "noted": "noted",
@@ -38,7 +38,7 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
         "times": "median {0}, 95 % within {1}",
         "share": "{0}×, {1} %",
         "failed": "{0} % of its jobs failed",
-        "runs": "{0} runs, {1} jobs, {2} failed",
+        "runs": "{0:run|runs}, {1:job|jobs}, {2} failed",
         "millisecond": "{0} ms",
         "second": "{0} s",
         "minute": "{0} min {1} s",
@@ -88,10 +88,20 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
 }
 
 
+class _Said(str):
+    """A value of a phrase; `{0:run|runs}` in it says one or many behind the number."""
+
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> str:
+        one, _, many = spec.partition("|")
+        return f"{self!s} {one if self == '1' else many}" if spec else str(self)
+
+
 def phrase(language: str, key: str, *values: object) -> str:
     """Return a phrase in `language`, or in English where there is none."""
     table = PHRASES.get(language.partition("-")[0], PHRASES["en"])
-    return table[key].format(*values)
+    return table[key].format(*(_Said(value) for value in values))
 
 
 def span(timeout: Timeout) -> str:

@@ -11,6 +11,7 @@ from fsm_robot.cli.journal_arguments import add_journals, find_journals, read_ru
 from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
 from fsm_robot.cli.streams import print_json
 from fsm_robot.engine import machine_file
+from fsm_robot.engine.wording import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,18 +32,25 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(_as_json(fits), indent=2)
     else:
         for fit in deviating:
-            print("\n".join(_report(fit)))
+            print("\n".join(_report(fit, definition.name)))
         print(
-            f"{len(fits) - len(deviating)} of {len(fits)} runs fit the machine {definition.name},"
+            f"{len(fits) - len(deviating)} of {counted(len(fits), 'run')} {'fits' if len(fits) == 1 else 'fit'}"
+            f" the machine {definition.name},"
             f" fitness of the log {fitness(fits):.4f}"
         )
         others = sum(fit.other_machine for fit in fits)
         if others:
-            print(f"{others} of them were recorded with another version of the machine file")
+            were = "1 of them was" if others == 1 else f"{others} of them were"
+            print(f"{were} recorded with another version of the machine file")
     return 1 if deviating else 0
 
 
-def _report(fit: Fit) -> list[str]:
+def _report(fit: Fit, machine: str) -> list[str]:
+    if fit.is_of_wrong_machine:
+        first = fit.deviations[0]
+        of = f"of the machine {fit.made_with}" if fit.made_with else "of a machine that is quite different"
+        rest = f", and {counted(len(fit.deviations) - 1, 'deviation')} more" if fit.deviations[1:] else ""
+        return [f"{fit.case}: is a run {of}, not of {machine}: step {first.step}: {first.message}{rest}"]
     lines = [f"{fit.case}: fitness {fit.fitness:.4f}"]
     return lines + [f"  step {found.step}, {found.at}: {found.message}." for found in fit.deviations]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import sys
@@ -17,8 +18,10 @@ from fsm_robot.schedule.plan import Container, Plan
 
 if sys.platform == "win32":
     from fsm_robot.schedule import _windows as system
+    from fsm_robot.system import _windows as files
 else:
     from fsm_robot.schedule import _posix as system
+    from fsm_robot.system import _posix as files
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}")
@@ -89,7 +92,29 @@ def run(arguments: argparse.Namespace) -> int:
         print("\n".join(found) if found else f"{plan.name} is installed as it should be")
         return SettingsError.exit_code if found else 0
     print("\n".join(system.install(plan) if arguments.action == "install" else system.remove(plan)))
+    if told := _written_down(plan, arguments):
+        print(told)
     return 0
+
+
+def _written_down(plan: Plan, arguments: argparse.Namespace) -> str:
+    """Keep when the robot should wake beside its journals, for whoever notices that it did not; return what hinders."""
+    from fsm_robot.fleet.looking import SCHEDULE_NAME, utc_now
+
+    storage = settings_module.load(Path(plan.config), need_credential=False).storage_directory
+    path = storage / SCHEDULE_NAME
+    try:
+        if arguments.action == "remove":
+            path.unlink(missing_ok=True)
+            return ""
+        if not storage.is_dir() and not arguments.account:
+            storage.parent.mkdir(parents=True, exist_ok=True)
+            files.make_private_folder(str(storage))
+        told = {"schema": 1, "name": plan.name, "every_min": system.every_min(plan), "installed_at": utc_now()}
+        path.write_text(json.dumps(told) + "\n", encoding="ascii")
+    except OSError as error:
+        return f"{path}: cannot be written, so nobody notices when it does not start: {error.strerror or error}"
+    return ""
 
 
 def _show(text: str, encoding: str) -> None:

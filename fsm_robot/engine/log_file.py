@@ -9,6 +9,7 @@ from pathlib import Path
 
 import attrs
 
+from fsm_robot.engine.wording import counted
 from fsm_robot.system.readers import NOBODY_ELSE, Readers
 
 if sys.platform == "win32":
@@ -60,7 +61,8 @@ class LogFile:
             if self._size + len(data) > self._turn_at:
                 self._turn()
             if self._lost:
-                data = f"{self._lost} lines are missing here, they could not be written\n".encode() + data
+                lost = f"{counted(self._lost, 'line')} missing here, could not be written\n"
+                data = lost.encode() + data
             self._add(data)
             self._lost = 0
         except OSError as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -159,6 +160,16 @@ def _pictures(storage: Path, job: str) -> list[str]:
         return []
 
 
+def _doctor(question: Question, base: Path) -> Answer:
+    from fsm_robot.operations.examination import examine
+
+    folder = Path(base, str(question.get("folder") or "."))
+    config = folder if folder.is_file() else folder / "robot.toml"
+    if not os.path.lexists(config):
+        raise SettingsError(f"{config}: there is no such file; the doctor needs the robot's settings")
+    return {"diagnoses": [attrs.asdict(diagnosis) for diagnosis in examine(config.absolute())]}
+
+
 ASKED: Mapping[str, Callable[[Question, Path], Answer]] = {
     "status": _status,
     "history": _history,
@@ -166,6 +177,7 @@ ASKED: Mapping[str, Callable[[Question, Path], Answer]] = {
     "log": _log,
     "journal": _journal,
     "picture": _picture,
+    "doctor": _doctor,
 }
 
 
@@ -185,9 +197,7 @@ def _rules(told: object) -> Rules:
     if not isinstance(told, Mapping):
         return Rules()
     usual = attrs.asdict(Rules())
-    asked = {
-        key: told[key] for key, value in usual.items() if type(told.get(key)) in (int, float) and value is not None
-    }
+    asked = {key: told[key] for key in usual if type(told.get(key)) in (int, float)}
     return attrs.evolve(Rules(), **asked)
 
 

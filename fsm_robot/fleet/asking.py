@@ -55,9 +55,8 @@ def ask_each(fleet: Fleet, sights: Sequence[Sight], question: Question) -> list[
         except RobotError as error:
             return told_error(error)
 
-    found = at_once(
-        [partial(asking, sight) for sight in sights], fleet.wait_s, first=[bool(each.host) for each in sights]
-    )
+    work = [partial(asking, sight) for sight in sights]
+    found = at_once(work, fleet.wait_s, first=[bool(sight.host) for sight in sights])
     return [{"error": f"no answer within {fleet.wait_s:g} s"} if each is None else each for each in found]
 
 

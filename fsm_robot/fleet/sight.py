@@ -132,7 +132,7 @@ def sight_of(name: str, folder: str, now: Now, status: Mapping[str, object], sch
         disk_free_mib=_number(status, "disk_free_mib"),
         certificate_ends=_text(status, "certificate_ends"),
         clock_off_s=_number(status, "clock_off_s"),
-        paused=_text(status, "paused"),
+        paused=now.paused,
         version=_text(status, "version"),
         problems=tuple(Problem(kind, text) for kind, text in zip(now.kinds, now.look, strict=True)),
     )

@@ -162,7 +162,12 @@ class ScriptsOfRobot:
 
     def leaving(self, *, in_a_hurry: bool) -> None:
         """See `robot.ports.Tasks.leaving`."""
-        if self._shipper is not None and self.shipping is not None and not in_a_hurry:
+        if in_a_hurry:
+            return
+        if self._hands is not None:
+            # The end of an aborted job waits for nothing. A drained robot may not come back for hours.
+            self._hands.settle_rest(self.settle_s)
+        if self._shipper is not None and self.shipping is not None:
             self._shipper.flush(self.shipping.exit_s)
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import attrs
 
 from fsm_robot.engine.clock import SystemClock
+from fsm_robot.engine.wording import counted
 from fsm_robot.errors import RobotError
 from fsm_robot.operations import checks, environments
 from fsm_robot.operations.diagnosis import Diagnosis
@@ -40,7 +41,7 @@ def examine(config: Path) -> Iterator[Diagnosis]:
         definition = wiring.machine_for(settings, kind, cached=False)
         if not wiring.takes_jobs(kind):
             wiring.own_settings_of(settings, kind)
-        yield Diagnosis("machine", "ok", f"{definition.name}, {len(definition.states)} states, no mistake")
+        yield Diagnosis("machine", "ok", f"{definition.name}, {counted(len(definition.states), 'state')}, no mistake")
     except RobotError as error:
         yield Diagnosis("machine", "wrong", str(error).replace("\n", "; "), "`fsm-robot check` names every mistake")
     if not settings.is_of_jobs:

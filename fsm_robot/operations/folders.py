@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fsm_robot.engine import channel
+from fsm_robot.engine.clock import SystemClock
 from fsm_robot.engine.instance import holder
 from fsm_robot.engine.journal.file import journals, read_journal, read_run, run_name
 from fsm_robot.engine.journal.parsing import quickest
@@ -18,6 +19,7 @@ from fsm_robot.operations.past_jobs import PastJob, newest_jobs
 from fsm_robot.robot import settings as settings_module
 from fsm_robot.robot.ledger import JobLedger
 from fsm_robot.robot.look_back import find_unsettled
+from fsm_robot.robot.pause import PAUSED_NAME, in_force
 from fsm_robot.robot.ports import Unsettled
 from fsm_robot.robot.status_file import NAME, read_document
 from fsm_robot.worker.job_folder import OUTPUT_NAME, folder_name
@@ -30,7 +32,7 @@ else:
 LOG_TAIL_BYTES = 64 * 1024
 SAYS_WITHIN_S = 2.0
 """How long a robot that listens may take to say what it does: who answers waits for no call and no script."""
-MARKS = ("journal", "robot.lock", "jobs", "robot.log", NAME)
+MARKS = ("journal", "robot.lock", "jobs", "robot.log", NAME, PAUSED_NAME)
 NOT_FOR_YOU = (
     "not readable for this account; let the robot's robot.toml say [storage] readers = [a group that you are in],"
     " and its folder be one that the group may pass through"
@@ -119,10 +121,18 @@ def _seen_in(storage: Path) -> Seen:
         if not isinstance(error.__cause__, PermissionError):
             raise
         held, unsettled = _runs_by_journal(reading.records), _unsettled_by_status(storage)
-        tail = last_trouble_in(_tail(storage / "robot.log"))
-        return Seen(held, reading.records, damage, unsettled, tail)
+        return Seen(held, reading.records, damage, unsettled, _trouble_in(storage), paused=_paused(storage))
     said, silent = _asked(storage) if held is not None else ({}, "")
-    return Seen(held, reading.records, damage, unsettled, last_trouble_in(_tail(storage / "robot.log")), said, silent)
+    return Seen(held, reading.records, damage, unsettled, _trouble_in(storage), said, silent, _paused(storage))
+
+
+def _paused(storage: Path) -> str:
+    paused = in_force(storage, SystemClock().utc_now())
+    return "" if paused is None else str(paused)
+
+
+def _trouble_in(storage: Path) -> str:
+    return last_trouble_in(_tail(storage / "robot.log"))
 
 
 def _runs_by_journal(records: Sequence[Record]) -> int | None:

@@ -36,7 +36,7 @@ def open_all(storage: Path, readers: Readers, warn: Callable[[str], None]) -> No
 def _passed(storage: Path) -> Iterator[Path]:
     yield from (path for path in (storage, storage / "jobs", storage / "journal") if path.is_dir())
     yield from storage.glob("robot*.log")
-    yield from (path for path in (storage / NAME,) if path.exists())
+    yield from (path for path in (storage / NAME, storage / "schedule.json") if path.exists())
 
 
 def _listed(storage: Path) -> Iterator[Path]:

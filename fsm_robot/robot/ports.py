@@ -199,7 +199,7 @@ class Tasks(Protocol):
         """Send lines from now on, also those of an earlier life: the orchestrator has answered this one."""
 
     def leaving(self, *, in_a_hurry: bool) -> None:
-        """Send what lines can be sent before the session ends; in a hurry nothing is waited for."""
+        """Give tasks their end and send lines, as far as that takes some seconds; in a hurry nothing is waited for."""
 
 
 class Status(Protocol):
@@ -237,6 +237,7 @@ class Ports:
         leave: Logs the account off, or only ends.
         tasks: The tasks of queues that scripts have in hand, None where scripts cannot take any.
         status: What others may read of what the robot does, None where nobody keeps it.
+        paused: Says why no job may be asked for now, empty where one may.
         new_token: Makes the mark of the processes of a job.
         fraction: Gives numbers from 0 to 1, which spread the robots of a fleet.
     """
@@ -253,6 +254,7 @@ class Ports:
     leave: Callable[[], None]
     tasks: Tasks | None = None
     status: Status | None = None
+    paused: Callable[[], str] = str
     new_token: Callable[[], str] = _random_token
     fraction: Callable[[], float] = random.random
 

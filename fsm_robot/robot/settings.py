@@ -222,6 +222,13 @@ class SdkSettings:
     """`[sdk]`: what scripts may ask of the robot: tasks, assets, files, jobs, lines of the log."""
 
     enabled: bool = _key(True, "let scripts ask; fsm_robot.sdk needs it")
+    transport: str = _key(
+        "auto",
+        "by what scripts, `post` and `status` reach the robot: auto (a socket in the storage folder, or a named pipe),"
+        " loopback (a port of 127.0.0.1, where those cannot be had; every account of the machine can connect to it, and"
+        " needs the token)",
+        _one_of("auto", "loopback"),
+    )
     allow: tuple[str, ...] = _key(
         ["*"], "what they may ask for: queue:NAME, asset:NAME, file:FOLDER/NAME, job:PROCESS, with * for any text"
     )
@@ -314,6 +321,8 @@ class Settings:
     logging: LoggingSettings = LoggingSettings()
     machine: MachineSettings = MachineSettings()
     my: Mapping[str, Any] = attrs.field(factory=dict)
+    my_places: Mapping[str, str] = attrs.field(factory=dict)
+    """Where each key of `my` was said, for messages: file and line, or variable; the section's own for an empty key."""
     base: Path = Path()
     is_of_jobs: bool = True
 
@@ -394,7 +403,13 @@ def check_text(
     sections = reader.from_file()
     reader.from_environment(sections, environment or {})
     built = {name: SECTIONS[name](**values) for name, values in sections.items()}
-    settings = Settings(**built, my=reader.own, base=path.parent, is_of_jobs=reader.is_of_jobs(sections))
+    settings = Settings(
+        **built,
+        my=reader.own,
+        my_places=reader.own_places,
+        base=path.parent,
+        is_of_jobs=reader.is_of_jobs(sections),
+    )
     settings = reader.with_guid_from_file(settings)
     if need_credential and settings.is_of_jobs:
         reader.require_credential(settings)
@@ -429,6 +444,7 @@ class _Reader:
     text: str
     problems: list[str] = attrs.field(factory=list)
     own: dict[str, Any] = attrs.field(factory=dict)
+    own_places: dict[str, str] = attrs.field(factory=dict)
     _mentions_orchestrator: bool = False
 
     def is_of_jobs(self, sections: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -448,9 +464,11 @@ class _Reader:
         except RecursionError as error:
             raise SettingsError(f"{self.path}: is nested too deeply") from error
         self._mentions_orchestrator = "orchestrator" in document
+        self.own_places[""] = self._where(OWN_SECTION, None)
         for section, values in document.items():
             if section == OWN_SECTION and isinstance(values, dict):
                 self.own |= values  # checked by who knows the class that declares it
+                self.own_places |= {key: self._where(section, key) for key in values}
             elif section not in SECTIONS:
                 self._complain(section, None, f"unknown section{did_you_mean(section, SECTIONS)}")
             elif not isinstance(values, dict):
@@ -471,7 +489,8 @@ class _Reader:
                 continue
             own = f"{ENVIRONMENT_PREFIX}{OWN_SECTION}_".upper()
             if variable.startswith(own):
-                self.own[variable.removeprefix(own).lower()] = _own_from_text(text)
+                key = variable.removeprefix(own).lower()
+                self.own[key], self.own_places[key] = _own_from_text(text), f"environment: {variable}"
                 continue
             if variable not in known:
                 self.problems.append(f"environment: {variable}: unknown{did_you_mean(variable, known)}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from shutil import disk_usage
 from typing import TYPE_CHECKING
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 SHORTEST_USUAL_INTERVAL_S = 10.0
 TASKS_NAME = "tasks.jsonl"
 LINES_NAME = "lines"
+PAUSED_NAME = "paused.json"
+"""See `robot.pause`, which only a paused robot imports."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -104,7 +107,8 @@ def own_robot(settings: Settings, kind: type, *, console: bool) -> OwnRobot:
     own = own_settings_of(settings, kind)
     log = Log(settings.storage_directory / "robot.log", settings.logging.level, str, console)
     known = times(settings) | times_in(own)
-    return OwnRobot.of(definition, kind, log, folder=settings.storage_directory, settings=own, times=known)
+    folder, loopback = settings.storage_directory, settings.sdk.transport == "loopback"
+    return OwnRobot.of(definition, kind, log, folder=folder, settings=own, times=known, loopback=loopback)
 
 
 def own_settings_of(settings: Settings, kind: type) -> object:
@@ -116,7 +120,9 @@ def own_settings_of(settings: Settings, kind: type) -> object:
 
     own, problems = own_settings.read(declared, settings.my, settings.base)
     if problems:
-        raise SettingsError([f"[my]{f' {key}' if key else ''}: {text}" for key, text in problems])
+        places = settings.my_places
+        where = {key: places.get(key) or places.get("", "") for key, _ in problems}
+        raise SettingsError([f"{where[key]}: [my]{f' {key}' if key else ''}: {text}" for key, text in problems])
     return own
 
 
@@ -187,7 +193,9 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
         )
     machine = RobotMachine(definition)
     asked = Asked(definition, inbox, lambda: _now(runner, scripts))
-    channel = Channel(settings.storage_directory, asked, log.warning, asked.end)
+    channel = Channel(
+        settings.storage_directory, asked, log.warning, asked.end, loopback=settings.sdk.transport == "loopback"
+    )
     scripts.channel = channel
     runner = assemble(machine, kind, ports, options, channel)
     return Robot(runner, runner.callbacks, inbox, gateway, journal, scripts, status)
@@ -253,7 +261,18 @@ def _ports(
         leave=Session(log, when_idle, settings.session.log_off_command, worker.is_idle).leave,
         tasks=scripts,
         status=status,
+        paused=partial(_paused, settings.storage_directory),
     )
+
+
+def _paused(storage: Path) -> str:
+    """Return why no job may be asked for now: each wake-up looks for a file, and reads none where none is."""
+    if not os.path.lexists(storage / PAUSED_NAME):
+        return ""
+    from fsm_robot.robot import pause
+
+    found = pause.in_force(storage, SystemClock().utc_now())
+    return "" if found is None else str(found)
 
 
 def _options(settings: Settings, my: object) -> Options:

@@ -32,7 +32,7 @@ ALLOWED: dict[str, tuple[str, ...] | None] = {
         "system.readers",
     ),
     "robot": ("engine", "system"),
-    "gateway": ("robot.ports", "engine.redact", "system"),
+    "gateway": ("robot.ports", "engine.redact", "engine.wording", "system"),
     "worker": ("robot.ports", "engine.redact", "engine.wording", "system"),
     # The one module of that room that knows the edges: it builds them.
     "robot.wiring": ("engine", "gateway", "worker", "robot", "jobapi"),

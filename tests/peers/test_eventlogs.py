@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fsm_robot.cli import main
+from fsm_robot.engine.machine.compiler import compile_text
 from tests.fakes.journals import JournalMaker, Told, done, job
 from tests.fakes.world import definition_of_the_robot
 
@@ -48,6 +50,10 @@ MUTANTS = {
     "000006-reports-by-claiming": (report_swapped, 5, 6),
     "000007-ends-in-ready": (end_dropped, 11, 11),
 }
+
+
+NAMELESS = ("NA", "None", "null", "nan", "N/A", "<NA>", "NULL")
+"""States that a table tool takes for missing ones."""
 
 
 def peer_python() -> str:
@@ -88,6 +94,31 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     theirs: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return theirs | {"ours": _our_verdicts(folder)}
+
+
+def test_states_called_like_missing_values_are_read_as_the_docs_say(tmp_path: Path) -> None:
+    """The call of docs/event-logs.md gives pandas every name; without its option they would be gone."""
+    states = [*NAMELESS, "End"]
+    machine = compile_text(
+        "machine: nameless\nstates:\n"
+        + "".join(f"  - {{name: {json.dumps(name)}, on_enter: go}}\n" for name in NAMELESS)
+        + "  - {name: End, final: true}\ntransitions:\n"
+        + "".join(f"  - {{trigger: on, source: {json.dumps(a)}, dest: {json.dumps(b)}}}\n" for a, b in pairwise(states))
+        + "callbacks: {go: {answers: [on]}}\n",
+        "nameless.yaml",
+    )
+    JournalMaker(definition=machine).write(tmp_path / "000001.jsonl", ["on"] * len(NAMELESS))
+    assert main(["export", str(tmp_path), "--format", "csv", "-o", str(tmp_path / "robot.csv")]) == 0
+    (call,) = (
+        line for line in (ROOT / "docs/event-logs.md").read_text(encoding="utf-8").splitlines() if "read_csv(" in line
+    )
+    code = f"import pandas, json\n{call}\nprint(json.dumps([list(log.activity), int(pandas.read_csv('robot.csv').activity.isna().sum())]))"
+
+    done = subprocess.run(
+        [peer_python(), "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True
+    )
+
+    assert json.loads(done.stdout) == [states, len(NAMELESS)]
 
 
 def _our_verdicts(folder: Path) -> dict[str, Any]:
