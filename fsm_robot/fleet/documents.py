@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from fsm_robot.errors import SettingsError
+from fsm_robot.fleet.changes import Known
 from fsm_robot.fleet.sight import SCHEMA, Problem, Sight
 
 _TYPES = {
@@ -55,6 +56,11 @@ def sights_in(told: Mapping[str, Any], host: str) -> list[Sight]:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SettingsError(f"{host}: answers something that is no list of robots: {error!r}") from error
     return sights
+
+
+def known_in(data: bytes) -> dict[str, Known]:
+    """Return the troubles that a watcher knew. Raises `ValueError` or `TypeError` where it is something else."""
+    return {str(key): Known(**value) for key, value in parsed(data).items()}
 
 
 def parsed(data: bytes) -> dict[str, Any]:

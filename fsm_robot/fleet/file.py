@@ -15,7 +15,7 @@ from fsm_robot.fleet.health import Rules
 
 USUAL_NAME = "fleet.toml"
 LARGEST_BYTES = 1 << 20
-SECTIONS = ("fleet", "health", "robots", "shared")
+SECTIONS = ("fleet", "health", "metrics", "robots", "shared")
 ROBOT_KEYS = ("folder", "name", "host", "command", "settings")
 LONGEST_WAIT_S, LONGEST_EVERY_MIN = 600.0, 7 * 24 * 60.0
 
@@ -119,7 +119,9 @@ class _Reader:
         self._unknown("", document, SECTIONS)
         own = self._section(document, "fleet")
         health = self._section(document, "health")
-        self._unknown("fleet.", own, ("wait_s", "notify_command", "notify_every_min", "metrics"))
+        self._unknown("fleet.", own, ("wait_s", "notify_command", "notify_every_min"))
+        metrics = self._section(document, "metrics")
+        self._unknown("metrics.", metrics, ("textfile",))
         shared = self._tables("shared", document.get("shared", {}))
         robots = document.get("robots", [])
         if not isinstance(robots, list) or not all(isinstance(each, dict) for each in robots):
@@ -134,7 +136,7 @@ class _Reader:
             notify_every_min=self._number(
                 "fleet.notify_every_min", own.get("notify_every_min", 60.0), 0, LONGEST_EVERY_MIN
             ),
-            metrics=self._text("fleet.metrics", own.get("metrics", "")),
+            metrics=self._text("metrics.textfile", metrics.get("textfile", "")),
             shared=shared,
         )
 
