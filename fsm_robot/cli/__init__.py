@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, str] = {
     "history": "the jobs that a robot has had: when, what, how it ended",
     "logs": "what a job's script printed; -f follows it",
     "fleet": "many robots side by side: watch",
+    "dashboard": "a page on this machine over all robots of a fleet",
     "doctor": "could the robot work here? settings, network, credential, clock, folders, session",
     "simulate": "break everything around the robot, thousands of times, and check that its promises hold",
     "orchestrator": "the embedded orchestrator: serve, enqueue, jobs, queues, tasks, assets, logs; probe a real one",

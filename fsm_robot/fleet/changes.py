@@ -127,7 +127,8 @@ def _of(trouble: Trouble) -> str:
 
 def _what(problem: Problem) -> str:
     """Return what tells two troubles of one kind of one robot apart: two scripts may fail."""
-    return problem.text.split(" failed ")[0] if problem.kind == "failing" else ""
+    script, known, _ = problem.text.partition(" failed ")
+    return script if known and problem.kind == "failing" else ""
 
 
 def _words(key: str) -> str:

@@ -133,7 +133,7 @@ class Watch:
             "sick": sick,
             "problem": problem,
         }
-        self._put("heartbeat.json", json.dumps(beat), for_all=True)
+        self._put("heartbeat.json", json.dumps({**beat, "problem": problem}), for_all=True)
 
     def _put(self, name: str, text: str, *, for_all: bool = False) -> None:
         path = self.folder / name
