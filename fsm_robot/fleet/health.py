@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import attrs
 
+from fsm_robot.engine.wording import counted
 from fsm_robot.fleet.sight import Problem, Sight
 
 KINDS = (
@@ -53,7 +54,10 @@ def next_start(sight: Sight) -> str:
     last = max((moment for moment in (_moment(sight.seen_at), _moment(sight.scheduled_at)) if moment), default=None)
     if sight.every_min is None or last is None or sight.doing not in DOING_NOTHING:
         return ""
-    return (last + timedelta(minutes=sight.every_min)).isoformat().replace("+00:00", "Z")
+    try:
+        return (last + timedelta(minutes=sight.every_min)).isoformat().replace("+00:00", "Z")
+    except OverflowError:
+        return ""  # beyond every calendar
 
 
 def _rules_broken(sight: Sight, rules: Rules, now: datetime | None) -> Iterator[Problem]:
@@ -62,7 +66,7 @@ def _rules_broken(sight: Sight, rules: Rules, now: datetime | None) -> Iterator[
     yield from _late(sight, rules, now)
     for script, times in sight.failing:
         if times >= rules.failures:
-            yield Problem("failing", f"script {script} failed {times} times in a row", "")
+            yield Problem("failing", f"script {script} failed {counted(times, 'time')} in a row", "")
     waits_s = _seconds(sight.undelivered_since, now)
     if sight.undelivered and waits_s is not None and waits_s >= rules.undelivered_min * 60:
         text = f"the result of job {sight.undelivered} was not delivered for {_span(waits_s)}"
@@ -72,7 +76,7 @@ def _rules_broken(sight: Sight, rules: Rules, now: datetime | None) -> Iterator[
         yield Problem("refused", text, sight.refused_at)
     ends = _moment(sight.certificate_ends)
     if ends is not None and ends - now < timedelta(days=rules.certificate_days):
-        when = f"ends in {max(0, (ends - now).days)} days" if ends > now else "has ended"
+        when = f"ends in {counted(max(0, (ends - now).days), 'day')}" if ends > now else "has ended"
         yield Problem("certificate", f"the server's certificate {when}, on {sight.certificate_ends[:10]}", "")
     if sight.disk_free_mib is not None and sight.disk_free_mib < rules.disk_reserve_mib:
         yield Problem(

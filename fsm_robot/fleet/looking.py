@@ -19,6 +19,8 @@ from fsm_robot.operations.folders import seen_in, storage_of
 from fsm_robot.operations.now import now_from
 from fsm_robot.robot.status_file import read_document
 
+SAYS_WITHIN_S = 1.0
+"""How long a robot may take to say what it does: one that hangs must not hold up the page of forty."""
 SCHEDULE_NAME = "schedule.json"
 """When a robot should start: written by `schedule install` into its storage folder."""
 
@@ -44,7 +46,7 @@ def look_at(folder: Path, name: str, rules: Rules) -> Sight:
     called = name or (folder.parent.name if folder.name == "robot.toml" else folder.name) or str(folder)
     try:
         storage = storage_of(folder)
-        now = now_from(seen_in(storage))
+        now = now_from(seen_in(storage, SAYS_WITHIN_S))
     except (RobotError, OSError) as error:
         return unseen(called, str(folder), "", "unreadable", str(error).replace("\n", "; "))
     sight = sight_of(called, str(folder), now, read_document(storage), read_schedule(storage))

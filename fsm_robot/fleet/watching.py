@@ -83,6 +83,7 @@ class Watch:
     def look(self) -> Sequence[Sight]:
         """Look once, and tell of what has changed; what goes wrong with that stands in the log."""
         now = utc_now()
+        self.folder.mkdir(parents=True, exist_ok=True)
         try:
             fleet = read(self.path)
             sights = look_at_all(fleet)

@@ -89,8 +89,10 @@ def has_jobs(folder: Path) -> bool:
     return not config.is_file() or settings_module.load(config.absolute(), {}, need_credential=False).is_of_jobs
 
 
-def seen_in(storage: Path) -> Seen:
+def seen_in(storage: Path, says_within_s: float = SAYS_WITHIN_S) -> Seen:
     """Return what is found in a storage folder now; nothing in it is changed.
+
+    A robot that listens is given `says_within_s` to say what it does.
 
     Another account's robot is seen by what `[storage] readers` opens: its journals and its status.json.
 
@@ -98,14 +100,15 @@ def seen_in(storage: Path) -> Seen:
         JournalError: Something of it cannot be read, or nothing may be read by this account.
     """
     try:
-        return _seen_in(storage)
+        return _seen_in(storage, says_within_s)
     except JournalError as error:
         if not isinstance(error.__cause__, FileNotFoundError):
             raise
-        return _seen_in(storage)  # a run without a job has ended since it was listed, and got its other name
+        # A run without a job has ended since it was listed, and got its other name.
+        return _seen_in(storage, says_within_s)
 
 
-def _seen_in(storage: Path) -> Seen:
+def _seen_in(storage: Path, says_within_s: float) -> Seen:
     try:
         newest = journals(storage / "journal")[-1:]
         reading = read_run(newest[0]) if newest else Reading([])
@@ -122,7 +125,7 @@ def _seen_in(storage: Path) -> Seen:
             raise
         held, unsettled = _runs_by_journal(reading.records), _unsettled_by_status(storage)
         return Seen(held, reading.records, damage, unsettled, _trouble_in(storage), paused=_paused(storage))
-    said, silent = _asked(storage) if held is not None else ({}, "")
+    said, silent = _asked(storage, says_within_s) if held is not None else ({}, "")
     return Seen(held, reading.records, damage, unsettled, _trouble_in(storage), said, silent, _paused(storage))
 
 
@@ -153,10 +156,10 @@ def _unsettled_by_status(storage: Path) -> Unsettled | None:
     return Unsettled(job, script, "", outcome)
 
 
-def _asked(storage: Path) -> tuple[Mapping[str, object], str]:
+def _asked(storage: Path, within_s: float) -> tuple[Mapping[str, object], str]:
     """Return what a robot that runs says it does, or why it says nothing though it listens."""
     try:
-        return channel.ask(storage, {"ask": "status"}, SAYS_WITHIN_S), ""
+        return channel.ask(storage, {"ask": "status"}, within_s), ""
     except NoRobotError:
         return {}, ""  # it has not waited yet, or ends at this moment: its journal tells
     except ChannelError as error:

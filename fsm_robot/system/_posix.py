@@ -313,6 +313,15 @@ def put_in_place(new: str, path: str) -> None:
         os.unlink(new)
 
 
+def put_in_the_place_of(new: str, path: str) -> None:
+    """Replace a file by a new one with the owner and the rights of the old one. Raises `OSError`."""
+    found = os.stat(path)
+    if (found.st_uid, found.st_gid) != (os.geteuid(), os.stat(new).st_gid):
+        os.chown(new, found.st_uid, found.st_gid)
+    os.chmod(new, stat.S_IMODE(found.st_mode))
+    os.replace(new, os.path.realpath(path))
+
+
 def environment_python(folder: str) -> str:
     """Return where a virtual environment has its Python."""
     return os.path.join(folder, "bin", "python")

@@ -287,6 +287,14 @@ def put_in_place(new: str, path: str) -> None:
         os.unlink(new)  # another process was first
 
 
+def put_in_the_place_of(new: str, path: str) -> None:
+    """Replace a file by a new one with the owner and the rights of the old one. Raises `OSError`."""
+    kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+    kernel32.ReplaceFileW.argtypes = [wintypes.LPCWSTR] * 3 + [wintypes.DWORD, ctypes.c_void_p, ctypes.c_void_p]
+    if not kernel32.ReplaceFileW(path, new, None, 0, None, None):
+        raise ctypes.WinError(ctypes.get_last_error())
+
+
 def environment_python(folder: str) -> str:
     """Return where a virtual environment has its Python."""
     return os.path.join(folder, "Scripts", "python.exe")
