@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from fsm_robot.cli import main
 from fsm_robot.errors import SettingsError
 from fsm_robot.fleet import answers
+from fsm_robot.fleet import schema as schema_module
 from fsm_robot.fleet.asking import look_at_all
 from fsm_robot.fleet.documents import document_of, schema, sights_in
 from fsm_robot.fleet.file import from_text, read
@@ -179,6 +180,13 @@ def test_question_that_is_none_is_refused_in_a_sentence(word: str, capsys: pytes
     assert main(["fleet", "tell", word]) == 1
 
     assert "question" in json.loads(capsys.readouterr().out)["error"]
+
+
+def test_schema_beside_the_package_is_what_the_code_says() -> None:
+    """`make schema` writes it."""
+    file = Path(schema_module.__file__).parents[1] / "fleet.schema.json"
+
+    assert file.read_text(encoding="utf-8") == schema_module.text()
 
 
 def test_what_another_machine_says_is_checked(tmp_path: Path) -> None:
