@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC
 from pathlib import Path
 
 from fsm_robot.engine import channel
@@ -21,7 +22,10 @@ from fsm_robot.robot.ledger import JobLedger
 from fsm_robot.robot.look_back import find_unsettled
 from fsm_robot.robot.pause import PAUSED_NAME, in_force
 from fsm_robot.robot.ports import Unsettled
+from fsm_robot.robot.settings import LINES_NAME
 from fsm_robot.robot.status_file import NAME, read_document
+from fsm_robot.shipping.line import moment
+from fsm_robot.shipping.spool import left_in
 from fsm_robot.worker.job_folder import OUTPUT_NAME, folder_name
 
 if sys.platform == "win32":
@@ -126,7 +130,9 @@ def _seen_in(storage: Path, says_within_s: float) -> Seen:
         held, unsettled = _runs_by_journal(reading.records), _unsettled_by_status(storage)
         return Seen(held, reading.records, damage, unsettled, _trouble_in(storage), paused=_paused(storage))
     said, silent = _asked(storage, says_within_s) if held is not None else ({}, "")
-    return Seen(held, reading.records, damage, unsettled, _trouble_in(storage), said, silent, _paused(storage))
+    left, since = (0, "") if said else lines_left(storage)
+    paused = _paused(storage)
+    return Seen(held, reading.records, damage, unsettled, _trouble_in(storage), said, silent, paused, left, since)
 
 
 def _paused(storage: Path) -> str:
@@ -154,6 +160,21 @@ def _unsettled_by_status(storage: Path) -> Unsettled | None:
         return None
     job, script, outcome = (str(waiting.get(key) or "") for key in ("job", "script", "outcome"))
     return Unsettled(job, script, "", outcome)
+
+
+def lines_left(storage: Path) -> tuple[int, str]:
+    """Return how many lines for the orchestrator's log lie there, and when the first was written.
+
+    Raises:
+        JournalError: They cannot be read.
+    """
+    try:
+        left = left_in(storage / LINES_NAME)
+    except FileNotFoundError:
+        return 0, ""  # they have just been sent
+    except OSError as error:
+        raise JournalError(f"{storage / LINES_NAME}: cannot be read: {error.strerror or error}") from error
+    return len(left), moment(left[0].at_s, UTC) if left else ""
 
 
 def _asked(storage: Path, within_s: float) -> tuple[Mapping[str, object], str]:

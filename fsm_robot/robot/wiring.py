@@ -32,9 +32,9 @@ from fsm_robot.robot.callbacks import Callbacks
 from fsm_robot.robot.ledger import JobLedger
 from fsm_robot.robot.look_back import find_outcome, find_unsettled, jobs_in
 from fsm_robot.robot.machine import REPEATABLE, built_in
-from fsm_robot.robot.ports import Ending, Gateway, Job, Options, Ports, Unsettled
+from fsm_robot.robot.ports import Ending, Gateway, Job, Limits, Options, Ports, Unsettled
 from fsm_robot.robot.session import Session
-from fsm_robot.robot.settings import Settings, times
+from fsm_robot.robot.settings import LINES_NAME, Settings, times
 from fsm_robot.robot.status_file import StatusFile
 from fsm_robot.system.readers import NOBODY_ELSE, Readers
 
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 
 SHORTEST_USUAL_INTERVAL_S = 10.0
 TASKS_NAME = "tasks.jsonl"
-LINES_NAME = "lines"
 PAUSED_NAME = "paused.json"
 """See `robot.pause`, which only a paused robot imports."""
 
@@ -415,6 +414,11 @@ def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: L
             gateway, zone_of(settings.sdk.server_time), profile=profile or Profile(), take_call=settings.sdk.take_call
         )
 
+    def pictures_of(job: Job) -> Path:
+        from fsm_robot.worker.job_folder import JobFolder, folder_name
+
+        return JobFolder(settings.storage_directory / "jobs" / folder_name(job.guid)).screenshots
+
     def made(late: _LateScripts) -> ScriptsOfRobot:
         from fsm_robot.jobapi.of_robot import ScriptsOfRobot
 
@@ -432,6 +436,8 @@ def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: L
             patience_s=settings.sdk.patience_s,
             settle_s=settings.sdk.settle_s,
             shipping=_shipping(settings),
+            pictures_to=settings.screenshots.upload,
+            pictures_of=pictures_of,
         )
 
     return _LateScripts(
@@ -440,6 +446,7 @@ def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: L
         made,
         asks=settings.sdk.enabled,
         lines=settings.log_shipping.send,
+        uploads=bool(settings.screenshots.upload),
     )
 
 
@@ -470,6 +477,7 @@ class _LateScripts:
     make: Callable[[_LateScripts], ScriptsOfRobot]
     asks: bool = True
     lines: str = "records"
+    uploads: bool = False
     contact: bool = False
     channel: Channel | None = None
     _made: ScriptsOfRobot | None = None
@@ -490,7 +498,8 @@ class _LateScripts:
 
     def job_ended(self, job: Job, outcome: str, ending: Ending | None, *, in_a_hurry: bool) -> None:
         """See `ports.Tasks.job_ended`."""
-        if self._made is not None or (self.lines != "none" and outcome != "succeeded"):
+        has_pictures = self.uploads and ending is not None and bool(ending.pictures)
+        if self._made is not None or has_pictures or (self.lines != "none" and outcome != "succeeded"):
             self._built().job_ended(job, outcome, ending, in_a_hurry=in_a_hurry)
 
     def announced(self) -> None:
@@ -594,6 +603,14 @@ class _LateWorker:
 
         return [legacy.argument(job.process_version_guid, job.guid, legacy.settings_file())]
 
+    def _limits(self, job: Job) -> Limits:
+        from fsm_robot.robot.script_limits import first
+
+        found = first(self.settings.limits, job.script_name)
+        if found is None:
+            return Limits()
+        return Limits(found.time_limit_s, int(found.memory_mib * 1024 * 1024), found.cpu_priority)
+
     def _offer(self, job: Job) -> Mapping[str, object] | None:
         return self.scripts.offer(job)
 
@@ -627,6 +644,8 @@ class _LateWorker:
                 screenshots=self.settings.screenshots.keep,
                 on_failure=self.settings.screenshots.on_failure,
                 readers=readers_for(self.settings),
+                limits=self._limits,
+                stop_grace_s=self.settings.scripts.stop_grace_s,
             )
         return self._worker
 
