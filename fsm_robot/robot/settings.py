@@ -226,6 +226,10 @@ class StorageSettings:
     )
     keep_runs_days: float = _key(90.0, "days after which they are deleted anyway", _between(1, 36500))
     keep_idle_runs: int = _key(100, "journals of runs without a job that are kept", _whole_between(10, 100_000))
+    readers: tuple[str, ...] = _key(
+        [],
+        "who may read journals, robot.log, outputs and status.json: DOMAIN\\\\rpa-operators, on Linux one group",
+    )
     keep_task: bool = _key(False, "write the Task into the journal; by default only its SHA-256 is there")
 
 
