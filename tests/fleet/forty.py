@@ -104,7 +104,8 @@ class Maker:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
-        process.send_signal(signal.SIGCONT)
+        if sys.platform != "win32":
+            process.send_signal(signal.SIGCONT)
         process.kill()
         process.wait()
 
@@ -149,6 +150,8 @@ def _silent(maker: Maker) -> None:
     server = maker.server("silent")
     server.store.enqueue("stays")
     process = maker.until_working(maker.robot("silent", server.url, kinds=["silent"]))
+    if sys.platform == "win32":
+        raise SystemExit("no signal of Windows stops a process")
     process.send_signal(signal.SIGSTOP)
 
 
