@@ -75,6 +75,7 @@ def _details(now: Now, moment: str) -> list[str]:
         "process": f"pid {now.pid}" if now.pid else "does not run",
         "job": f"{now.job}  {now.script}" if now.job else "",
         "progress": now.progress,
+        "paused": now.paused,
         "log lines": _lines(now),
         "undelivered": now.undelivered and f"outcome {now.undelivered}, sent again by the next run",
         "last answer": now.last_answer_at and f"{now.last_answer_at}, from the orchestrator",

@@ -14,6 +14,7 @@ from typing import IO, TypeVar
 
 import attrs
 
+from fsm_robot.engine.wording import counted
 from fsm_robot.errors import GatewayError, GatewayGarbledError, GatewayRejectedError, GatewayUnreachableError
 from fsm_robot.gateway import object_rows as read
 from fsm_robot.gateway.failures import moment_of
@@ -292,7 +293,7 @@ class ObjectGateway:
             self._logged_s.popleft()
         if len(self._logged_s) >= limit:
             wait_s = MINUTE_S - (now_s - self._logged_s[0])
-            detail = f"the server takes {limit} lines a minute, by orchestrator.profile"
+            detail = f"the server takes {counted(limit, 'line')} a minute, by orchestrator.profile"
             raise GatewayUnreachableError(path, "throttled", detail, wait_s)
         self._logged_s.append(now_s)
 

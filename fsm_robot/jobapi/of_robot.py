@@ -174,6 +174,9 @@ class ScriptsOfRobot:
         """See `robot.ports.Tasks.leaving`."""
         if in_a_hurry:
             return
+        if self._hands is not None:
+            # The end of an aborted job waits for nothing. A drained robot may not come back for hours.
+            self._hands.settle_rest(self.settle_s)
         deadline_s = time.monotonic() + (self.shipping.exit_s if self.shipping is not None else self.settle_s)
         if self._pictures is not None:
             self._pictures.flush(_left_s(deadline_s))

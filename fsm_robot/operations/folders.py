@@ -7,6 +7,7 @@ from datetime import UTC
 from pathlib import Path
 
 from fsm_robot.engine import channel
+from fsm_robot.engine.clock import SystemClock
 from fsm_robot.engine.instance import holder
 from fsm_robot.engine.journal.file import journals, read_journal, read_run, run_name
 from fsm_robot.engine.journal.parsing import quickest
@@ -17,6 +18,7 @@ from fsm_robot.operations.past_jobs import PastJob, newest_jobs
 from fsm_robot.robot import settings as settings_module
 from fsm_robot.robot.ledger import JobLedger
 from fsm_robot.robot.look_back import find_unsettled
+from fsm_robot.robot.pause import PAUSED_NAME, in_force
 from fsm_robot.robot.settings import LINES_NAME
 from fsm_robot.shipping.line import moment
 from fsm_robot.shipping.spool import left_in
@@ -25,7 +27,7 @@ from fsm_robot.worker.job_folder import OUTPUT_NAME, folder_name
 LOG_TAIL_BYTES = 64 * 1024
 SAYS_WITHIN_S = 2.0
 """How long a robot that listens may take to say what it does: who answers waits for no call and no script."""
-MARKS = ("journal", "robot.lock", "jobs", "robot.log")
+MARKS = ("journal", "robot.lock", "jobs", "robot.log", PAUSED_NAME)
 
 
 def storage_of(folder: Path) -> Path:
@@ -83,8 +85,20 @@ def _seen_in(storage: Path) -> Seen:
     damage = reading.wrong if reading.damage == "changed" else ""
     unsettled = find_unsettled(storage / "journal", ledger=JobLedger(storage / "jobs" / "ledger.jsonl"))
     said, silent = _asked(storage) if held is not None else ({}, "")
-    trouble, (left, since) = last_trouble_in(_tail(storage / "robot.log")), (0, "") if said else lines_left(storage)
-    return Seen(held, reading.records, damage, unsettled, trouble, said, silent, left, since)
+    paused = in_force(storage, SystemClock().utc_now())
+    left, since = (0, "") if said else lines_left(storage)
+    return Seen(
+        held,
+        reading.records,
+        damage,
+        unsettled,
+        last_trouble_in(_tail(storage / "robot.log")),
+        said,
+        silent,
+        "" if paused is None else str(paused),
+        left,
+        since,
+    )
 
 
 def lines_left(storage: Path) -> tuple[int, str]:

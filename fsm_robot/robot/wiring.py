@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ from fsm_robot.robot.callbacks import Callbacks
 from fsm_robot.robot.ledger import JobLedger
 from fsm_robot.robot.look_back import find_outcome, find_unsettled, jobs_in
 from fsm_robot.robot.machine import REPEATABLE, built_in
-from fsm_robot.robot.ports import Ending, Gateway, Job, Options, Ports, Unsettled
+from fsm_robot.robot.ports import Ending, Gateway, Job, Limits, Options, Ports, Unsettled
 from fsm_robot.robot.session import Session
 from fsm_robot.robot.settings import LINES_NAME, Settings, times
 
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 
 SHORTEST_USUAL_INTERVAL_S = 10.0
 TASKS_NAME = "tasks.jsonl"
+PAUSED_NAME = "paused.json"
+"""See `robot.pause`, which only a paused robot imports."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -112,7 +115,9 @@ def own_settings_of(settings: Settings, kind: type) -> object:
 
     own, problems = own_settings.read(declared, settings.my, settings.base)
     if problems:
-        raise SettingsError([f"[my]{f' {key}' if key else ''}: {text}" for key, text in problems])
+        places = settings.my_places
+        where = {key: places.get(key) or places.get("", "") for key, _ in problems}
+        raise SettingsError([f"{where[key]}: [my]{f' {key}' if key else ''}: {text}" for key, text in problems])
     return own
 
 
@@ -223,7 +228,18 @@ def _ports(
         past=_Past(directory, journal, ledger, log, settings.scripts.keep_job_files),
         leave=Session(log, when_idle, settings.session.log_off_command, worker.is_idle).leave,
         tasks=scripts,
+        paused=partial(_paused, settings.storage_directory),
     )
+
+
+def _paused(storage: Path) -> str:
+    """Return why no job may be asked for now: each wake-up looks for a file, and reads none where none is."""
+    if not os.path.lexists(storage / PAUSED_NAME):
+        return ""
+    from fsm_robot.robot import pause
+
+    found = pause.in_force(storage, SystemClock().utc_now())
+    return "" if found is None else str(found)
 
 
 def _options(settings: Settings, my: object) -> Options:
@@ -545,6 +561,14 @@ class _LateWorker:
 
         return [legacy.argument(job.process_version_guid, job.guid, legacy.settings_file())]
 
+    def _limits(self, job: Job) -> Limits:
+        from fsm_robot.robot.script_limits import first
+
+        found = first(self.settings.limits, job.script_name)
+        if found is None:
+            return Limits()
+        return Limits(found.time_limit_s, int(found.memory_mib * 1024 * 1024), found.cpu_priority)
+
     def _offer(self, job: Job) -> Mapping[str, object] | None:
         return self.scripts.offer(job)
 
@@ -577,6 +601,8 @@ class _LateWorker:
                 printed=self.scripts.printed,
                 screenshots=self.settings.screenshots.keep,
                 on_failure=self.settings.screenshots.on_failure,
+                limits=self._limits,
+                stop_grace_s=self.settings.scripts.stop_grace_s,
             )
         return self._worker
 

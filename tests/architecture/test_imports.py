@@ -25,7 +25,7 @@ ALLOWED: dict[str, tuple[str, ...] | None] = {
     "engine.ports": ("engine.machine",),
     "engine.journal": ("engine.machine", "engine.ports", "engine.redact", "engine.disk", "engine.wording"),
     "robot": ("engine", "system"),
-    "gateway": ("robot.ports", "engine.redact", "system"),
+    "gateway": ("robot.ports", "engine.redact", "engine.wording", "system"),
     "worker": ("robot.ports", "engine.redact", "engine.wording", "system"),
     # The one module of that room that knows the edges: it builds them.
     "robot.wiring": ("engine", "gateway", "worker", "robot", "jobapi"),
