@@ -23,11 +23,13 @@ from fsm_robot.robot.settings import Settings
 
 LOCAL_CHECKS: tuple[Callable[[Settings], Diagnosis], ...] = (
     checks.scripts_diagnosis,
+    checks.limits_diagnosis,
     checks.interpreter_diagnosis,
     environments.diagnosis,
     environments.lock_diagnosis,
     checks.storage_diagnosis,
     checks.lock_diagnosis,
+    checks.lines_diagnosis,
     checks.session_diagnosis,
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC
 from pathlib import Path
 
 from fsm_robot.engine import channel
@@ -18,6 +19,9 @@ from fsm_robot.robot import settings as settings_module
 from fsm_robot.robot.ledger import JobLedger
 from fsm_robot.robot.look_back import find_unsettled
 from fsm_robot.robot.pause import PAUSED_NAME, in_force
+from fsm_robot.robot.settings import LINES_NAME
+from fsm_robot.shipping.line import moment
+from fsm_robot.shipping.spool import left_in
 from fsm_robot.worker.job_folder import OUTPUT_NAME, folder_name
 
 LOG_TAIL_BYTES = 64 * 1024
@@ -82,6 +86,7 @@ def _seen_in(storage: Path) -> Seen:
     unsettled = find_unsettled(storage / "journal", ledger=JobLedger(storage / "jobs" / "ledger.jsonl"))
     said, silent = _asked(storage) if held is not None else ({}, "")
     paused = in_force(storage, SystemClock().utc_now())
+    left, since = (0, "") if said else lines_left(storage)
     return Seen(
         held,
         reading.records,
@@ -91,7 +96,24 @@ def _seen_in(storage: Path) -> Seen:
         said,
         silent,
         "" if paused is None else str(paused),
+        left,
+        since,
     )
+
+
+def lines_left(storage: Path) -> tuple[int, str]:
+    """Return how many lines for the orchestrator's log lie there, and when the first was written.
+
+    Raises:
+        JournalError: They cannot be read.
+    """
+    try:
+        left = left_in(storage / LINES_NAME)
+    except FileNotFoundError:
+        return 0, ""  # they have just been sent
+    except OSError as error:
+        raise JournalError(f"{storage / LINES_NAME}: cannot be read: {error.strerror or error}") from error
+    return len(left), moment(left[0].at_s, UTC) if left else ""
 
 
 def _asked(storage: Path) -> tuple[Mapping[str, object], str]:

@@ -38,6 +38,8 @@ class Seen:
             does not run, or not listen.
         silent: Why it says nothing though it listens.
         paused: Since when and until when it may not ask for jobs; empty where it may.
+        lines_left: How many lines for the orchestrator's log lie there, for the next run to send.
+        lines_since: When the first of them was written, empty where there is none.
     """
 
     pid: int | None = None
@@ -48,6 +50,8 @@ class Seen:
     said: Mapping[str, object] = attrs.field(factory=dict)
     silent: str = ""
     paused: str = ""
+    lines_left: int = 0
+    lines_since: str = ""
 
 
 @attrs.frozen
@@ -62,7 +66,8 @@ class Now:
         job: The job in hand, or the one that is not settled; empty where there is none.
         script: What that job runs.
         progress: How far the script says it is.
-        lines_waiting: How many lines wait for the orchestrator's log.
+        lines_waiting: How many lines wait for the orchestrator's log; where no robot runs, for the next run.
+        lines_since: Since when, as far as that is known.
         exit_code: How the last run ended; None while one runs, and where it died.
         last_answer_at: When the orchestrator last answered anything that the journal keeps. Heartbeats of a running
             script are not kept; that they fail stands in robot.log.
@@ -81,6 +86,7 @@ class Now:
     script: str = ""
     progress: str = ""
     lines_waiting: int = 0
+    lines_since: str = ""
     exit_code: int | None = None
     last_answer_at: str = ""
     last_error: str = ""
@@ -111,7 +117,8 @@ def now_from(seen: Seen) -> Now:
         job=str(said.get("job") or (job.job_guid if job else "")),
         script=str(said.get("script") or (job.script_name if job else "")),
         progress=progress_text(told) if isinstance(told := said.get("progress"), Mapping) else "",
-        lines_waiting=waiting if isinstance(waiting := said.get("lines_waiting"), int) else 0,
+        lines_waiting=waiting if isinstance(waiting := said.get("lines_waiting"), int) else seen.lines_left,
+        lines_since=seen.lines_since,
         exit_code=exit_code,
         last_answer_at=next((step.at for step in reversed(steps) if _is_answer(step)), ""),
         last_error=crash or next((text for step in reversed(steps) if (text := _error(step))), ""),

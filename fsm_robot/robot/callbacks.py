@@ -542,6 +542,8 @@ class Callbacks:
 
 def _ended(ending: Ending, job_run: int) -> Event:
     data: dict[str, object] = {"outcome": ending.outcome, "exit_code": ending.exit_code}
+    if ending.limit:
+        data["limit"] = ending.limit
     data.update({key: list(names) for key in ("survivors", "leftovers") if (names := getattr(ending, key))})
     return Event("script_ended", data, job_run)
 

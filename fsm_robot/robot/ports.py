@@ -76,6 +76,21 @@ class Gateway(Protocol):
 
 
 @attrs.frozen
+class Limits:
+    """What a script may use.
+
+    Attributes:
+        time_s: How long it may run, 0 for as long as it likes.
+        memory_bytes: How much memory it may use with all that it starts, 0 for as much as there is.
+        cpu_priority: `normal`, `below_normal` or `idle`.
+    """
+
+    time_s: float = 0.0
+    memory_bytes: int = 0
+    cpu_priority: str = "normal"
+
+
+@attrs.frozen
 class Ending:
     """How a script ended, settled once.
 
@@ -88,6 +103,7 @@ class Ending:
         survivors: Processes that were still there after the kill, as "pid 12 (name)".
         leftovers: Processes that the script left running and that were ended, same form.
         output_path: The job's own log file, or None where nothing was started.
+        limit: What it has used too much of, such as "time limit of 30 min"; empty where nothing.
         last_words: The traceback that a failed script has printed, or else its last lines; without secrets.
         pictures: Of the screen, that were taken for the job: their paths.
     """
@@ -100,6 +116,7 @@ class Ending:
     output_path: Path | None = None
     last_words: str = attrs.field(default="", repr=False)
     pictures: tuple[str, ...] = ()
+    limit: str = ""
 
 
 class Worker(Protocol):

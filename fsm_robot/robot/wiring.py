@@ -31,9 +31,9 @@ from fsm_robot.robot.callbacks import Callbacks
 from fsm_robot.robot.ledger import JobLedger
 from fsm_robot.robot.look_back import find_outcome, find_unsettled, jobs_in
 from fsm_robot.robot.machine import REPEATABLE, built_in
-from fsm_robot.robot.ports import Ending, Gateway, Job, Options, Ports, Unsettled
+from fsm_robot.robot.ports import Ending, Gateway, Job, Limits, Options, Ports, Unsettled
 from fsm_robot.robot.session import Session
-from fsm_robot.robot.settings import Settings, times
+from fsm_robot.robot.settings import LINES_NAME, Settings, times
 
 if TYPE_CHECKING:
     from fsm_robot.engine.robot import Robot as OwnRobot
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
 SHORTEST_USUAL_INTERVAL_S = 10.0
 TASKS_NAME = "tasks.jsonl"
-LINES_NAME = "lines"
 PAUSED_NAME = "paused.json"
 """See `robot.pause`, which only a paused robot imports."""
 
@@ -562,6 +561,14 @@ class _LateWorker:
 
         return [legacy.argument(job.process_version_guid, job.guid, legacy.settings_file())]
 
+    def _limits(self, job: Job) -> Limits:
+        from fsm_robot.robot.script_limits import first
+
+        found = first(self.settings.limits, job.script_name)
+        if found is None:
+            return Limits()
+        return Limits(found.time_limit_s, int(found.memory_mib * 1024 * 1024), found.cpu_priority)
+
     def _offer(self, job: Job) -> Mapping[str, object] | None:
         return self.scripts.offer(job)
 
@@ -594,6 +601,8 @@ class _LateWorker:
                 printed=self.scripts.printed,
                 screenshots=self.settings.screenshots.keep,
                 on_failure=self.settings.screenshots.on_failure,
+                limits=self._limits,
+                stop_grace_s=self.settings.scripts.stop_grace_s,
             )
         return self._worker
 

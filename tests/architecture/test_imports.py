@@ -35,7 +35,7 @@ ALLOWED: dict[str, tuple[str, ...] | None] = {
     "schedule": (),
     "analyst": ("engine.machine", "engine.journal", "engine.wording", "robot.settings", "robot.unsettled"),
     "analyst.browser": ("system",),
-    "operations": ("analyst.eventlog", "engine", "robot", "gateway", "worker", "system"),
+    "operations": ("analyst.eventlog", "engine", "robot", "gateway", "worker", "shipping", "system"),
     "simulator": (
         *("engine", "robot", "gateway.payloads", "gateway.reading", "gateway.failures"),
         *("orchestrator.moves", "orchestrator.rows", "jobapi", "sdk"),

@@ -233,7 +233,7 @@ def orders_are_followed(seen: Seen) -> Iterator[str]:
             script.cleans
             and not seen.case.has("disk")  # the word that it is a stop is a file
             and "waiting" in notes
-            and plan.values.get("waits", True)  # one that does not is asked when it is at its end
+            and plan.parameters.get("waits", True)  # one that does not is asked when it is at its end
             and "cleaned" not in notes
             and any(f.number == STOPPED for f in reports)
             and not _had_its_time(seen, guid, reports[0])

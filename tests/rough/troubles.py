@@ -156,7 +156,13 @@ def _born_before(stage: Stage, values: Values, launch: Launch) -> None:
     It ignores SIGHUP: the system sends that to all in the foreground when a terminal hangs up.
     """
     file = stage.folder / "stranger"
-    launch.command = ["sh", "-c", '(trap "" HUP; exec sleep 300) & echo $! > "$0"; exec "$@"', str(file), *launch.command]
+    launch.command = [
+        "sh",
+        "-c",
+        '(trap "" HUP; exec sleep 300) & echo $! > "$0"; exec "$@"',
+        str(file),
+        *launch.command,
+    ]
 
     def remember() -> None:
         deadline_s = time.monotonic() + 5
