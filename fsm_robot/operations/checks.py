@@ -31,6 +31,7 @@ from fsm_robot.operations.diagnosis import (
 from fsm_robot.robot import kept_secret
 from fsm_robot.robot.script_limits import first
 from fsm_robot.robot.settings import Settings
+from fsm_robot.robot.wiring import client_certificate_for
 from fsm_robot.worker.interpreter import look_at
 from fsm_robot.worker.names import script_names
 
@@ -214,7 +215,8 @@ def _certificate(place: Place, settings: Settings, now: datetime, _proxy: Proxy 
         do = "set orchestrator.verify to true, or to the PEM file of the company's authority"
         return Diagnosis("certificate", "warning", "is not checked (orchestrator.verify = false)", do)
     try:
-        context = context_for(str(settings.path(verify)) if isinstance(verify, str) else True)
+        trusted = str(settings.path(verify)) if isinstance(verify, str) else True
+        context = context_for(trusted, client_certificate_for(settings))
         with (
             socket.create_connection((place.host, place.port), LONGEST_WAIT_S) as connection,
             context.wrap_socket(connection, server_hostname=place.host) as wrapped,

@@ -152,6 +152,11 @@ class OrchestratorSettings:
     verify: bool | str = _key(
         True, "true: the system's certificate store; false: no check; or a PEM file", _path, FLAG_OR_PATH
     )
+    client_certificate: str = _key("", "PEM file that is shown to a server that wants a certificate", _path)
+    client_key: str = _key("", "PEM file of its key; empty: it is in the same file", _path)
+    client_key_password_file: str = _key(
+        "", "a file that holds the password of that key, as it is or protected, like robot_guid_file", _path
+    )
     timeout_s: float = _key(30.0, "longest wait for an answer", _between(0.1, 600))
     profile: str = _key(
         "",

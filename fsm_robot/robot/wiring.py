@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from fsm_robot.engine.robot import Robot as OwnRobot
     from fsm_robot.gateway.objects import ObjectGateway
     from fsm_robot.gateway.profile import Profile
+    from fsm_robot.gateway.tls import ClientCertificate
     from fsm_robot.jobapi.of_robot import ScriptsOfRobot, Shipping
     from fsm_robot.worker.environments import Environments
     from fsm_robot.worker.supervisor import ScriptWorker
@@ -653,4 +654,23 @@ def gateway_for(
         redactor=redactor,
         warn=warn,
         renewed=renewed,
+        client=client_certificate_for(settings),
     )
+
+
+def client_certificate_for(settings: Settings) -> ClientCertificate | None:
+    """Return what is shown to a server that wants a certificate, None where the settings name none."""
+    how = settings.orchestrator
+    if not how.client_certificate:
+        return None
+    from fsm_robot.gateway.tls import ClientCertificate
+    from fsm_robot.robot import kept_secret
+
+    def password() -> str:
+        if not how.client_key_password_file:
+            return ""
+        text = settings.path(how.client_key_password_file).read_text("utf-8-sig")
+        return kept_secret.opened(text).removesuffix("\n").removesuffix("\r")
+
+    key = str(settings.path(how.client_key)) if how.client_key else ""
+    return ClientCertificate(str(settings.path(how.client_certificate)), key, password)
