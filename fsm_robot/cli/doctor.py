@@ -31,6 +31,7 @@ LOCAL_CHECKS: tuple[Callable[[Settings], Diagnosis], ...] = (
     checks.storage_diagnosis,
     checks.lock_diagnosis,
     checks.session_diagnosis,
+    checks.desktop_diagnosis,
 )
 
 

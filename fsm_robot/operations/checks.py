@@ -126,6 +126,16 @@ def guid_diagnosis(settings: Settings) -> Diagnosis:
     return Diagnosis("guid", "ok", f"is in {path}, which this account and administrators can read")
 
 
+def desktop_diagnosis(settings: Settings) -> Diagnosis:
+    """Tell whether scripts that ask for a desktop would have one now."""
+    if not any(entry.desktop for entry in settings.limits):
+        return Diagnosis("desktop", "skipped", "no script asks for one (limits.desktop)")
+    if hindrance := system.desktop_hindrance():
+        do = "unlock the session, or leave it connected; see also session.without_desktop"
+        return Diagnosis("desktop", "warning", hindrance, do)
+    return Diagnosis("desktop", "ok", "is there")
+
+
 def limits_diagnosis(settings: Settings) -> Diagnosis:
     """Tell by which means limits of scripts are kept here, and which of them fit no script."""
     if not settings.limits:

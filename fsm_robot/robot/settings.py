@@ -213,6 +213,12 @@ class SessionSettings:
         " is no console, else exit",
         _one_of("auto", "log_off", "disconnect", "exit"),
     )
+    without_desktop: str = _key(
+        "say",
+        "when limits ask for a desktop and it is not there or locked: say (in the log, before each job is asked for),"
+        " or wait: ask for no job",
+        _one_of("say", "wait"),
+    )
     idle_wait_s: float = _key(
         0.0, "how long to go on asking for a job before that; the vendor's visual robots wait 90", _between(0, 86400)
     )

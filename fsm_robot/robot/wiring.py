@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -34,6 +35,11 @@ from fsm_robot.robot.machine import REPEATABLE, built_in
 from fsm_robot.robot.ports import Ending, Gateway, Job, Limits, Options, Ports, Unsettled
 from fsm_robot.robot.session import Session
 from fsm_robot.robot.settings import Settings, times
+
+if sys.platform == "win32":
+    from fsm_robot.system import _windows as system
+else:
+    from fsm_robot.system import _posix as system
 
 if TYPE_CHECKING:
     from fsm_robot.engine.robot import Robot as OwnRobot
@@ -230,8 +236,29 @@ def _ports(
         past=_Past(directory, journal, ledger, log, settings.scripts.keep_job_files),
         leave=Session(log, when_idle, settings.session.log_off_command, worker.is_idle).leave,
         tasks=scripts,
-        paused=partial(_paused, settings.storage_directory),
+        paused=_without_desktop(settings, log) or partial(_paused, settings.storage_directory),
     )
+
+
+def _without_desktop(settings: Settings, log: Log) -> Callable[[], str] | None:
+    """Return what looks for the desktop before a job is asked for; None where no script asks for one."""
+    asking = ", ".join(entry.script for entry in settings.limits if entry.desktop)
+    if not asking:
+        return None
+    said: set[str] = set()
+
+    def paused() -> str:
+        hindrance = system.desktop_hindrance()
+        waits = settings.session.without_desktop == "wait"
+        if hindrance and hindrance not in said:
+            said.add(hindrance)
+            sentence = "no job is asked for, there is no desktop" if waits else "scripts that need a desktop have none"
+            log.warning(sentence, scripts=asking, reason=hindrance)
+        return _paused(settings.storage_directory) or (
+            f"waiting for a desktop: {hindrance}" if hindrance and waits else ""
+        )
+
+    return paused
 
 
 def _paused(storage: Path) -> str:
