@@ -143,6 +143,9 @@ class _Edits:
         before, now = ({spec.name: callback_values(spec) for spec in each.callbacks} for each in (self.old, self.new))
         self._map("callbacks", before, now)
         self._map("inbox", self.old.inbox, self.new.inbox)
+        events = {str(name.value): str(name.value) for name, _ in self.entries_of("events")}
+        known = {*self.new.events()}
+        self._map("events", events, {name: name for name in events if name in known})
         if self.renamed:
             earlier = {before: self.renamed.get(after, after) for before, after in self.old.renamed.items()}
             self._map("renamed", self.old.renamed, {**earlier, **self.renamed})
@@ -243,8 +246,17 @@ class _Edits:
 
     # ---- callbacks and other maps
 
+    def entries_of(self, key: str) -> tuple[tuple[Part, Part], ...]:
+        """Return the entries of a map at the top of the file, none where it has no such key."""
+        part = self.root.get(key)
+        return () if part is None else part.entries
+
     def _map(self, key: str, old: Mapping[str, object], new: Mapping[str, object]) -> None:
         part = self.root.get(key)
+        if part is not None and part.entries and not new and not part.is_flow:
+            name = next(name for name, _ in self.root.entries if name.value == key)
+            self.drop(self.root, attrs.evolve(part, start=name.start))
+            return
         for name_part, value in part.entries if part is not None else ():
             name = name_part.value
             if name in old and name not in new and part is not None:
