@@ -18,6 +18,7 @@ from fsm_robot.engine.wording import counted
 from fsm_robot.errors import SettingsError
 from fsm_robot.gateway.tls import context_for
 from fsm_robot.operations import environments
+from fsm_robot.operations.checks import limits_without_script
 from fsm_robot.robot import machine as robot_machine
 from fsm_robot.robot import settings as settings_module
 from fsm_robot.robot import wiring
@@ -141,6 +142,7 @@ def _places(settings: Settings) -> list[str]:
         raise SettingsError(problems)
     warnings = surroundings.warnings(str(scripts), settings.scripts_python)
     warnings += [text] if (text := wiring.taking_warning(settings, profile)) else []
+    warnings += [f"limits.script: no script fits {each}" for each in limits_without_script(settings)]
     warnings += [pinned.said] if pinned.verdict == "warning" else []
     warnings += [
         f"the environment {told} is not built; `{environments.SYNC}` builds it" for told in environments.missing(runs)

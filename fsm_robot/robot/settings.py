@@ -22,6 +22,8 @@ from fsm_robot.robot.setting_kinds import BY_DEFAULT, FLAG_OR_PATH, Kind
 from fsm_robot.system.held import PATIENCE
 
 ENVIRONMENT_PREFIX = "FSM_ROBOT_"
+PROTECTED = "dpapi:"
+"""See `robot.kept_secret`, which only such a file makes anybody import."""
 OWN_SECTION = "my"
 """The section of a user's own callbacks; see `engine.own_settings`."""
 # Written by the robot itself into the environment of scripts and of the demo: not settings.
@@ -37,6 +39,8 @@ OWN_VARIABLES = frozenset(
 )
 GUID_PATTERN = re.compile(r"\{?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
 LARGEST_FILE_BYTES = 64 * 1024
+LINES_NAME = "lines"
+"""Folder in the storage folder with the lines that wait for the Orchestrator's log."""
 SMART_QUOTES = "“”„«»‘’‚‹›″′`´"
 
 
@@ -100,6 +104,14 @@ def _call(value: str) -> str | None:
     return None
 
 
+def _pattern(value: str) -> str | None:
+    if not value:
+        return "is empty; * fits every script"
+    if value.replace("\\", "/").startswith("/") or "?" in value or "[" in value:
+        return f"must be a name below the scripts folder, in which only * has a meaning, not {value!r}"
+    return None
+
+
 def _readable(value: str) -> str | None:
     """Say what a text must not hold anywhere: what no file name, address or word has."""
     if value.isprintable():
@@ -133,7 +145,11 @@ class OrchestratorSettings:
 
     url: str = _key("", "where the Orchestrator listens, http or https", _url)
     robot_guid: str = _key("", "the robot's GUID: this is its password", _guid, secret=True)
-    robot_guid_file: str = _key("", "a file that holds the GUID, instead of robot_guid", _path)
+    robot_guid_file: str = _key(
+        "",
+        "a file that holds the GUID, instead of robot_guid: as it is, or protected as `fsm-robot init` does on Windows",
+        _path,
+    )
     auth_scheme: str = _key("basic", "basic or bearer", _one_of("basic", "bearer"))
     verify: bool | str = _key(
         True, "true: the system's certificate store; false: no check; or a PEM file", _path, FLAG_OR_PATH
@@ -210,6 +226,10 @@ class StorageSettings:
     )
     keep_runs_days: float = _key(90.0, "days after which they are deleted anyway", _between(1, 36500))
     keep_idle_runs: int = _key(100, "journals of runs without a job that are kept", _whole_between(10, 100_000))
+    readers: tuple[str, ...] = _key(
+        [],
+        "who may read journals, robot.log, outputs and status.json: DOMAIN\\\\rpa-operators, on Linux one group",
+    )
     keep_task: bool = _key(False, "write the Task into the journal; by default only its SHA-256 is there")
 
 
@@ -304,6 +324,24 @@ class MachineSettings:
 
 
 @attrs.frozen(eq=False, repr=False)
+class LimitsSettings:
+    """An entry of `[[limits]]`: what scripts may use. The first entry that fits a script counts, and no other."""
+
+    script: str = _key(
+        "", "whose limits these are: the script's name as the Orchestrator gives it, with * for any text", _pattern
+    )
+    time_limit_s: float = _key(
+        0.0, "how long it may run; then it is asked to stop, and killed after scripts.stop_grace_s; 0: no limit",
+        _between(0, 30 * 86400),
+    )  # fmt: skip
+    memory_mib: float = _key(
+        0.0, "how much memory it may use with all that it starts; then it is killed; 0: no limit", _between(0, 1 << 24)
+    )
+    cpu_priority: str = _key("normal", "normal, below_normal or idle", _one_of("normal", "below_normal", "idle"))
+    desktop: bool = _key(False, "it needs a desktop that is there and not locked")
+
+
+@attrs.frozen(eq=False, repr=False)
 class Settings:
     """Everything that robot.toml and the environment say. Relative paths start at `base`."""
 
@@ -317,10 +355,14 @@ class Settings:
     screenshots: ScreenshotsSettings = ScreenshotsSettings()
     logging: LoggingSettings = LoggingSettings()
     machine: MachineSettings = MachineSettings()
+    limits: tuple[LimitsSettings, ...] = ()
     my: Mapping[str, Any] = attrs.field(factory=dict)
     my_places: Mapping[str, str] = attrs.field(factory=dict)
     """Where each key of `my` was said, for messages: file and line, or variable; the section's own for an empty key."""
     base: Path = Path()
+    file: Path = Path()
+    guid_source: str = ""
+    """`key`, `file` or `environment`; empty where there is no GUID."""
     is_of_jobs: bool = True
 
     def path(self, text: str) -> Path:
@@ -349,6 +391,8 @@ class Settings:
         return os.path.join(folder, "python.exe") if name.lower() == "pythonw.exe" else sys.executable
 
 
+LIMITS = "limits"
+"""The tables that may be there many times; no variable of the environment stands for them."""
 SECTIONS: Mapping[str, type] = {
     "orchestrator": OrchestratorSettings,
     "heartbeat": HeartbeatSettings,
@@ -402,9 +446,12 @@ def check_text(
     built = {name: SECTIONS[name](**values) for name, values in sections.items()}
     settings = Settings(
         **built,
+        limits=tuple(reader.limits),
         my=reader.own,
         my_places=reader.own_places,
         base=path.parent,
+        file=path,
+        guid_source=reader.guid_source(sections, environment or {}),
         is_of_jobs=reader.is_of_jobs(sections),
     )
     settings = reader.with_guid_from_file(settings)
@@ -442,6 +489,7 @@ class _Reader:
     problems: list[str] = attrs.field(factory=list)
     own: dict[str, Any] = attrs.field(factory=dict)
     own_places: dict[str, str] = attrs.field(factory=dict)
+    limits: list[LimitsSettings] = attrs.field(factory=list)
     _mentions_orchestrator: bool = False
 
     def is_of_jobs(self, sections: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -466,8 +514,11 @@ class _Reader:
             if section == OWN_SECTION and isinstance(values, dict):
                 self.own |= values  # checked by who knows the class that declares it
                 self.own_places |= {key: self._where(section, key) for key in values}
+            elif section == LIMITS:
+                self._take_limits(values)
             elif section not in SECTIONS:
-                self._complain(section, None, f"unknown section{did_you_mean(section, SECTIONS)}")
+                known = (*SECTIONS, LIMITS)
+                self._complain(section, None, f"unknown section{did_you_mean(section, known)}")
             elif not isinstance(values, dict):
                 self._complain(section, None, f"must be a section: [{section}]")
             else:
@@ -504,6 +555,10 @@ class _Reader:
         where = self._where("orchestrator", "robot_guid_file")
         try:
             guid = settings.path(name).read_text("utf-8-sig").strip()
+            if guid.startswith(PROTECTED):
+                from fsm_robot.robot import kept_secret
+
+                guid = kept_secret.opened(guid).strip()
         except OSError as error:
             said = f"{settings.path(name)}: {error.strerror or error}"
             self.problems.append(f"{where}: orchestrator.robot_guid_file: cannot be read: {said}")
@@ -515,7 +570,15 @@ class _Reader:
         if problem:
             self.problems.append(f"{where}: orchestrator.robot_guid_file: its content {problem}")
             return settings
-        return attrs.evolve(settings, orchestrator=attrs.evolve(settings.orchestrator, robot_guid=guid.strip("{}")))
+        found = attrs.evolve(settings.orchestrator, robot_guid=guid.strip("{}"))
+        return attrs.evolve(settings, orchestrator=found, guid_source="file")
+
+    def guid_source(self, sections: Mapping[str, Mapping[str, Any]], environment: Mapping[str, str]) -> str:
+        """Return where the GUID comes from that is not in a file of its own."""
+        if not sections["orchestrator"].get("robot_guid"):
+            return ""
+        given = f"{ENVIRONMENT_PREFIX}ORCHESTRATOR_ROBOT_GUID" in environment
+        return "environment" if given else "key"
 
     def require_credential(self, settings: Settings) -> None:
         where = f"{self.path}:{self._line('orchestrator', None)}"
@@ -528,7 +591,8 @@ class _Reader:
             )
 
     def _take(self, sections: dict[str, dict[str, Any]], section: str, key: str, value: Any, where: str) -> None:
-        fields = {field.name: field for field in attrs.fields(SECTIONS[section])}
+        kind = LimitsSettings if section == LIMITS else SECTIONS[section]
+        fields = {field.name: field for field in attrs.fields(kind)}
         field = fields.get(key)
         if field is None:
             self.problems.append(f"{where}: {section}.{key}: unknown key{did_you_mean(key, fields)}")
@@ -542,6 +606,42 @@ class _Reader:
             self.problems.append(f"{where}: {section}.{key}: {problem}")
         else:
             sections[section][key] = value.strip("{}") if key == "robot_guid" else value
+
+    def _take_limits(self, entries: Any) -> None:
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            return self._complain(LIMITS, None, "must be written as [[limits]], once for each pattern of scripts")
+        for number, entry in enumerate(entries):
+            taken: dict[str, dict[str, Any]] = {LIMITS: {}}
+            for key, value in entry.items():
+                self._take(taken, LIMITS, key, value, self._where_in_entry(number, key))
+            if "script" not in entry:
+                self.problems.append(f"{self._where_in_entry(number)}: limits.script: is missing; * fits every script")
+            self.limits.append(LimitsSettings(**taken[LIMITS]))
+        from fsm_robot.robot.script_limits import never_counts
+
+        for number, before in never_counts(self.limits):
+            if self.limits[number].script:
+                said = (
+                    f"never counts, the entry in line {self._entry_line(before, None)} fits all of it and comes first"
+                )
+                self.problems.append(f"{self._where_in_entry(number, 'script')}: limits.script: {said}")
+        return None
+
+    def _where_in_entry(self, number: int, key: str | None = None) -> str:
+        return f"{self.path}:{self._entry_line(number, key)}"
+
+    def _entry_line(self, number: int, key: str | None) -> int:
+        """Return the line of a key in the entry of this number, from 0, or of its header, or 1."""
+        header = re.compile(rf"\s*\[\[\s*[\"']?{LIMITS}[\"']?\s*\]\]")
+        entry = re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=") if key else None
+        found, seen = 1, -1
+        for line_number, line in enumerate(self.text.splitlines(), start=1):
+            if header.match(line):
+                seen += 1
+                found = line_number if seen == number else found
+            elif seen == number and entry and entry.match(line):
+                return line_number
+        return found
 
     def _complain(self, section: str, key: str | None, problem: str) -> None:
         name = section if key is None else f"{section}.{key}"

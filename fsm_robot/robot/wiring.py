@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
+from shutil import disk_usage
 from typing import TYPE_CHECKING
 
 import attrs
@@ -31,9 +32,11 @@ from fsm_robot.robot.callbacks import Callbacks
 from fsm_robot.robot.ledger import JobLedger
 from fsm_robot.robot.look_back import find_outcome, find_unsettled, jobs_in
 from fsm_robot.robot.machine import REPEATABLE, built_in
-from fsm_robot.robot.ports import Ending, Gateway, Job, Options, Ports, Unsettled
+from fsm_robot.robot.ports import Ending, Gateway, Job, Limits, Options, Ports, Unsettled
 from fsm_robot.robot.session import Session
-from fsm_robot.robot.settings import Settings, times
+from fsm_robot.robot.settings import LINES_NAME, Settings, times
+from fsm_robot.robot.status_file import StatusFile
+from fsm_robot.system.readers import NOBODY_ELSE, Readers
 
 if TYPE_CHECKING:
     from fsm_robot.engine.robot import Robot as OwnRobot
@@ -45,7 +48,6 @@ if TYPE_CHECKING:
 
 SHORTEST_USUAL_INTERVAL_S = 10.0
 TASKS_NAME = "tasks.jsonl"
-LINES_NAME = "lines"
 PAUSED_NAME = "paused.json"
 """See `robot.pause`, which only a paused robot imports."""
 
@@ -60,6 +62,7 @@ class Robot:
     gateway: Gateway
     journal: JournalFile
     scripts: _LateScripts
+    status: StatusFile
 
     def close(self) -> None:
         """Stop what still talks to the orchestrator."""
@@ -130,7 +133,15 @@ def redactor_for(settings: Settings) -> Secrets:
 def log_for(settings: Settings, *, console: bool = True) -> Log:
     """Return the robot's log; its file appears with the first line."""
     path = settings.storage_directory / "robot.log"
-    return Log(path, settings.logging.level, redactor_for(settings).text, console)
+    log = Log(path, settings.logging.level, redactor_for(settings).text, console)
+    if settings.storage.readers:
+        log.readers = readers_for(settings)
+    return log
+
+
+def readers_for(settings: Settings) -> Readers:
+    """Return who else may read what the robot writes; what keeps them from it is told once, by `open_to_readers`."""
+    return Readers(settings.storage.readers) if settings.storage.readers else NOBODY_ELSE
 
 
 def machine_path(settings: Settings) -> Path:
@@ -168,9 +179,12 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
     # One listing serves the whole run: the lock is held, so nobody adds a journal.
     earlier = cache(lambda: tuple(journal_names(directory)))
     inbox, journal = QueueInbox(), _journal(settings, definition, earlier, secrets)
-    gateway = gateway_for(settings, secrets, log.warning)
+    gateway = gateway_for(settings, secrets, log.warning, partial(_renewed, settings, secrets))
     scripts = _scripts(settings, gateway, secrets, log)
-    ports = _ports(settings, inbox, journal, log, when_idle, gateway=gateway, redactor=secrets, scripts=scripts)
+    status = _status(settings, gateway, scripts, log)
+    ports = _ports(
+        settings, inbox, journal, log, when_idle, gateway=gateway, redactor=secrets, scripts=scripts, status=status
+    )
     if settings.heartbeat.interval_s < SHORTEST_USUAL_INTERVAL_S:
         log.warning(
             "heartbeat.interval_s is below 10 s, which the orchestrator asks for",
@@ -183,7 +197,7 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
     )
     scripts.channel = channel
     runner = assemble(machine, kind, ports, options, channel)
-    return Robot(runner, runner.callbacks, inbox, gateway, journal, scripts)
+    return Robot(runner, runner.callbacks, inbox, gateway, journal, scripts, status)
 
 
 def _journal(
@@ -198,7 +212,22 @@ def _journal(
         make_room=lambda: machine_file.give_up_cache(settings.storage_directory),
         earlier=earlier,
         repeatable=REPEATABLE,
+        readers=readers_for(settings),
     )
+
+
+def _status(settings: Settings, gateway: HttpGateway, scripts: _LateScripts, log: Log) -> StatusFile:
+    storage = settings.storage_directory
+
+    def facts() -> dict[str, object]:
+        told = {**gateway.told_of_server(), "lines": scripts.lines_waiting}
+        try:
+            return {**told, "disk_free_mib": disk_usage(storage).free >> 20}
+        except OSError as error:
+            log.warning("the room on the disk cannot be told", error=str(error))
+            return told
+
+    return StatusFile(storage, SystemClock(), log.redact, readers_for(settings), facts, log.warning)
 
 
 def _ports(
@@ -211,6 +240,7 @@ def _ports(
     gateway: HttpGateway,
     redactor: Redactor,
     scripts: _LateScripts,
+    status: StatusFile,
 ) -> Ports:
     worker = _LateWorker(settings, redactor, log, scripts)
     directory = settings.storage_directory / "journal"
@@ -229,6 +259,7 @@ def _ports(
         past=_Past(directory, journal, ledger, log, settings.scripts.keep_job_files),
         leave=Session(log, when_idle, settings.session.log_off_command, worker.is_idle).leave,
         tasks=scripts,
+        status=status,
         paused=partial(_paused, settings.storage_directory),
     )
 
@@ -305,6 +336,16 @@ def prune(settings: Settings, log: Log, robot: Robot) -> None:
     )
     if deleted:
         log.info("old runs were deleted", runs=deleted)
+
+
+def open_to_readers(settings: Settings, log: Log, robot: Robot) -> None:
+    """Let readers see what was there before they were named; take it back once they are not named any more."""
+    storage, readers = settings.storage_directory, readers_for(settings)
+    Readers(readers.groups, log.warning).let(storage)
+    if robot.status.readers_before != list(readers.groups):
+        from fsm_robot.robot.opening import open_all
+
+        open_all(storage, readers, log.warning)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -568,6 +609,14 @@ class _LateWorker:
 
         return [legacy.argument(job.process_version_guid, job.guid, legacy.settings_file())]
 
+    def _limits(self, job: Job) -> Limits:
+        from fsm_robot.robot.script_limits import first
+
+        found = first(self.settings.limits, job.script_name)
+        if found is None:
+            return Limits()
+        return Limits(found.time_limit_s, int(found.memory_mib * 1024 * 1024), found.cpu_priority)
+
     def _offer(self, job: Job) -> Mapping[str, object] | None:
         return self.scripts.offer(job)
 
@@ -600,6 +649,9 @@ class _LateWorker:
                 printed=self.scripts.printed,
                 screenshots=self.settings.screenshots.keep,
                 on_failure=self.settings.screenshots.on_failure,
+                readers=readers_for(self.settings),
+                limits=self._limits,
+                stop_grace_s=self.settings.scripts.stop_grace_s,
             )
         return self._worker
 
@@ -619,7 +671,24 @@ def environments_for(settings: Settings) -> Environments:
     )
 
 
-def gateway_for(settings: Settings, redactor: Redactor, warn: Callable[[str], None]) -> HttpGateway:
+def _renewed(settings: Settings, secrets: Secrets) -> str:
+    """Return the GUID that the settings give now, which is kept out of everything from now on; empty: none."""
+    from fsm_robot.robot import settings as settings_module
+
+    try:
+        guid = settings_module.load(settings.file, need_credential=False).orchestrator.robot_guid
+    except SettingsError:
+        return ""  # somebody is just editing it
+    if guid.lower() != settings.orchestrator.robot_guid.lower():
+        for form in (guid.lower(), guid.upper()):
+            secrets.hide(form)
+            secrets.hide(form.replace("-", ""))
+    return guid
+
+
+def gateway_for(
+    settings: Settings, redactor: Redactor, warn: Callable[[str], None], renewed: Callable[[], str] = str
+) -> HttpGateway:
     """Return the gateway that the settings describe; nothing is sent yet."""
     orchestrator = settings.orchestrator
     verify = orchestrator.verify
@@ -631,4 +700,5 @@ def gateway_for(settings: Settings, redactor: Redactor, warn: Callable[[str], No
         timeout_s=orchestrator.timeout_s,
         redactor=redactor,
         warn=warn,
+        renewed=renewed,
     )
