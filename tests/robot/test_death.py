@@ -61,7 +61,7 @@ def test_next_start_says_that_the_robot_was_killed(robot_folder: RobotFolder) ->
 def test_system_log_gets_severity_name_and_number(tmp_path: Path) -> None:
     """As syslog and journald read it; who is not there is said by the caller."""
     address = str(tmp_path / "log")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+    with socket.socket(socket.AddressFamily["AF_UNIX"], socket.SOCK_DGRAM) as end:
         end.bind(address)
         end.settimeout(30)
         put = system.system_log("fsm_robot", address)
