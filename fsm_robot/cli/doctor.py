@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what was found and what to do; 1 where something keeps the robot from working."""
     if arguments.fleet:
         return _run_fleet(arguments)
-    diagnoses = list(examine(_config(arguments)))
+    diagnoses = list(examine(config_of(arguments)))
     if arguments.json:
         print_json([attrs.asdict(diagnosis) for diagnosis in diagnoses])
     else:
@@ -67,7 +67,8 @@ def _run_fleet(arguments: argparse.Namespace) -> int:
     return int(sick)
 
 
-def _config(arguments: argparse.Namespace) -> Path:
+def config_of(arguments: argparse.Namespace) -> Path:
+    """Return the robot.toml that is meant. Raises `SettingsError`."""
     config = Path(arguments.folder or arguments.config).absolute()
     if arguments.folder and config.is_dir():
         config /= USUAL_CONFIG

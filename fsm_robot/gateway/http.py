@@ -16,7 +16,7 @@ import attrs
 
 from fsm_robot import __version__
 from fsm_robot.engine.redact import Redactor
-from fsm_robot.errors import BeatsEndedError, GatewayError
+from fsm_robot.errors import BeatsEndedError, GatewayError, GatewayUnreachableError
 from fsm_robot.gateway import failures, payloads
 from fsm_robot.gateway.adapter import LARGEST_ANSWER_BYTES, Adapter, say_nothing_of_unchecked_certificates
 from fsm_robot.gateway.beats import BeatGate, FileBody, FormBody
@@ -48,6 +48,7 @@ class HttpGateway:
         verify: True for the system's certificate store, a PEM file, or False.
         timeout_s: Longest wait for the connection, and again for the whole answer.
         redactor: Keeps the credential out of every error.
+        renewed: Returns the credential as it stands now: an operator may have replaced it.
         warn: Tells a person, once per gateway, what is less safe than it should be.
     """
 
@@ -58,6 +59,7 @@ class HttpGateway:
     timeout_s: float = 30.0
     redactor: Redactor = attrs.field(factory=Redactor)
     warn: Callable[[str], None] = attrs.field(default=warnings.warn, repr=False)
+    renewed: Callable[[], str] = attrs.field(default=str, repr=False)
     _reading: Reading = attrs.field(init=False, repr=False)
     _proxy: Proxy | None = attrs.field(default=None, init=False)
     _calls: Adapter = attrs.field(init=False, repr=False)
@@ -282,9 +284,16 @@ class HttpGateway:
         answer_s: float | None = None,
         sink: IO[bytes] | None = None,
     ) -> Answer:
+        sent_with = self.robot_guid
         received = adapter.exchange(
             method, self.url + path, headers or self._headers(), body, self.timeout_s, answer_s=answer_s, sink=sink
         )
+        if received.status in failures.CREDENTIAL_REFUSED and self._has_another_credential(sent_with):
+            # Refused, it did nothing; every policy asks again where the server asks for patience.
+            detail = (
+                "the server refuses the credential, which was replaced meanwhile: it is asked again with the new one"
+            )
+            raise GatewayUnreachableError(path, "throttled", detail, 0.0)
         told = tuple(received.headers.get(name, "") for name in ("Content-Type", "Location", "Retry-After"))
         answer = self._reading.answer(received.status, received.data, *told)
         answer = attrs.evolve(answer, date=received.headers.get("Date", ""), content_type=told[0])
@@ -296,6 +305,13 @@ class HttpGateway:
         return answer
 
     # ---- pieces
+
+    def _has_another_credential(self, sent_with: str) -> bool:
+        """Return whether there is another one than that which was refused, from now on or already."""
+        found = self.renewed()
+        if found:
+            self.robot_guid = found
+        return self.robot_guid.lower() != sent_with.lower()
 
     @property
     def _speaks_tls(self) -> bool:

@@ -30,6 +30,7 @@ from fsm_robot.operations.diagnosis import (
     space_diagnosis,
 )
 from fsm_robot.operations.folders import lines_left
+from fsm_robot.robot import kept_secret
 from fsm_robot.robot.script_limits import first
 from fsm_robot.robot.settings import Settings
 from fsm_robot.worker.interpreter import look_at
@@ -102,6 +103,28 @@ def scripts_diagnosis(settings: Settings) -> Diagnosis:
         return Diagnosis("scripts", "warning", f"{folder} holds no script", "put .py files there")
     shown = ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
     return Diagnosis("scripts", "ok", f"{len(names)} in {folder}: {shown}")
+
+
+def guid_diagnosis(settings: Settings) -> Diagnosis:
+    """Tell where the GUID is kept, and who else can read it there."""
+    if settings.guid_source == "environment":
+        said = "comes from the environment: whoever may look at this account's processes can read it"
+        return Diagnosis("guid", "ok", said)
+    if not settings.guid_source:
+        return Diagnosis("guid", "skipped", "there is none")
+    in_file = settings.guid_source == "file"
+    path = settings.path(settings.orchestrator.robot_guid_file) if in_file else settings.file
+    kept = kept_secret.how_it_is_kept(path) if in_file else ""
+    if kept:
+        return Diagnosis("guid", "ok", f"is in {path}, {kept}")
+    try:
+        others = kept_secret.other_readers(path)
+    except OSError as error:
+        return Diagnosis("guid", "skipped", f"is in {path}; who can read that is not told: {error.strerror or error}")
+    if others:
+        do = "let this account alone read the file: chmod 600, or its access list under Windows"
+        return Diagnosis("guid", "warning", f"is in {path}, which can be read by {others}", do)
+    return Diagnosis("guid", "ok", f"is in {path}, which this account and administrators can read")
 
 
 def limits_diagnosis(settings: Settings) -> Diagnosis:

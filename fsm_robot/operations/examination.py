@@ -18,6 +18,7 @@ from fsm_robot.robot import wiring
 from fsm_robot.robot.settings import Settings
 
 LOCAL_CHECKS: tuple[Callable[[Settings], Diagnosis], ...] = (
+    checks.guid_diagnosis,
     checks.scripts_diagnosis,
     checks.limits_diagnosis,
     checks.interpreter_diagnosis,

@@ -22,6 +22,8 @@ from fsm_robot.robot.setting_kinds import BY_DEFAULT, FLAG_OR_PATH, Kind
 from fsm_robot.system.held import PATIENCE
 
 ENVIRONMENT_PREFIX = "FSM_ROBOT_"
+PROTECTED = "dpapi:"
+"""See `robot.kept_secret`, which only such a file makes anybody import."""
 OWN_SECTION = "my"
 """The section of a user's own callbacks; see `engine.own_settings`."""
 # Written by the robot itself into the environment of scripts and of the demo: not settings.
@@ -143,7 +145,11 @@ class OrchestratorSettings:
 
     url: str = _key("", "where the Orchestrator listens, http or https", _url)
     robot_guid: str = _key("", "the robot's GUID: this is its password", _guid, secret=True)
-    robot_guid_file: str = _key("", "a file that holds the GUID, instead of robot_guid", _path)
+    robot_guid_file: str = _key(
+        "",
+        "a file that holds the GUID, instead of robot_guid: as it is, or protected as `fsm-robot init` does on Windows",
+        _path,
+    )
     auth_scheme: str = _key("basic", "basic or bearer", _one_of("basic", "bearer"))
     verify: bool | str = _key(
         True, "true: the system's certificate store; false: no check; or a PEM file", _path, FLAG_OR_PATH
@@ -355,6 +361,9 @@ class Settings:
     my_places: Mapping[str, str] = attrs.field(factory=dict)
     """Where each key of `my` was said, for messages: file and line, or variable; the section's own for an empty key."""
     base: Path = Path()
+    file: Path = Path()
+    guid_source: str = ""
+    """`key`, `file` or `environment`; empty where there is no GUID."""
     is_of_jobs: bool = True
 
     def path(self, text: str) -> Path:
@@ -442,6 +451,8 @@ def check_text(
         my=reader.own,
         my_places=reader.own_places,
         base=path.parent,
+        file=path,
+        guid_source=reader.guid_source(sections, environment or {}),
         is_of_jobs=reader.is_of_jobs(sections),
     )
     settings = reader.with_guid_from_file(settings)
@@ -545,6 +556,10 @@ class _Reader:
         where = self._where("orchestrator", "robot_guid_file")
         try:
             guid = settings.path(name).read_text("utf-8-sig").strip()
+            if guid.startswith(PROTECTED):
+                from fsm_robot.robot import kept_secret
+
+                guid = kept_secret.opened(guid).strip()
         except OSError as error:
             said = f"{settings.path(name)}: {error.strerror or error}"
             self.problems.append(f"{where}: orchestrator.robot_guid_file: cannot be read: {said}")
@@ -556,7 +571,15 @@ class _Reader:
         if problem:
             self.problems.append(f"{where}: orchestrator.robot_guid_file: its content {problem}")
             return settings
-        return attrs.evolve(settings, orchestrator=attrs.evolve(settings.orchestrator, robot_guid=guid.strip("{}")))
+        found = attrs.evolve(settings.orchestrator, robot_guid=guid.strip("{}"))
+        return attrs.evolve(settings, orchestrator=found, guid_source="file")
+
+    def guid_source(self, sections: Mapping[str, Mapping[str, Any]], environment: Mapping[str, str]) -> str:
+        """Return where the GUID comes from that is not in a file of its own."""
+        if not sections["orchestrator"].get("robot_guid"):
+            return ""
+        given = f"{ENVIRONMENT_PREFIX}ORCHESTRATOR_ROBOT_GUID" in environment
+        return "environment" if given else "key"
 
     def require_credential(self, settings: Settings) -> None:
         where = f"{self.path}:{self._line('orchestrator', None)}"

@@ -190,7 +190,7 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
     # One listing serves the whole run: the lock is held, so nobody adds a journal.
     earlier = cache(lambda: tuple(journal_names(directory)))
     inbox, journal = QueueInbox(), _journal(settings, definition, earlier, secrets)
-    gateway = gateway_for(settings, secrets, log.warning)
+    gateway = gateway_for(settings, secrets, log.warning, partial(_renewed, settings, secrets))
     scripts = _scripts(settings, gateway, secrets, log)
     status = _status(settings, gateway, scripts, log)
     ports = _ports(
@@ -432,10 +432,15 @@ def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: L
             gateway, zone_of(settings.sdk.server_time), profile=profile or Profile(), take_call=settings.sdk.take_call
         )
 
-    def pictures_of(job: Job) -> Path:
-        from fsm_robot.worker.job_folder import JobFolder, folder_name
+    def folder_of(job_guid: str) -> Path:
+        from fsm_robot.worker.job_folder import folder_name
 
-        return JobFolder(settings.storage_directory / "jobs" / folder_name(job.guid)).screenshots
+        return settings.storage_directory / "jobs" / folder_name(job_guid)
+
+    def pictures_of(job: Job) -> Path:
+        from fsm_robot.worker.job_folder import JobFolder
+
+        return JobFolder(folder_of(job.guid)).screenshots
 
     def made(late: _LateScripts) -> ScriptsOfRobot:
         from fsm_robot.jobapi.of_robot import ScriptsOfRobot
@@ -456,6 +461,7 @@ def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: L
             shipping=_shipping(settings),
             pictures_to=settings.screenshots.upload,
             pictures_of=pictures_of,
+            folder_of=folder_of,
         )
 
     return _LateScripts(
@@ -683,7 +689,24 @@ def environments_for(settings: Settings) -> Environments:
     )
 
 
-def gateway_for(settings: Settings, redactor: Redactor, warn: Callable[[str], None]) -> HttpGateway:
+def _renewed(settings: Settings, secrets: Secrets) -> str:
+    """Return the GUID that the settings give now, which is kept out of everything from now on; empty: none."""
+    from fsm_robot.robot import settings as settings_module
+
+    try:
+        guid = settings_module.load(settings.file, need_credential=False).orchestrator.robot_guid
+    except SettingsError:
+        return ""  # somebody is just editing it
+    if guid.lower() != settings.orchestrator.robot_guid.lower():
+        for form in (guid.lower(), guid.upper()):
+            secrets.hide(form)
+            secrets.hide(form.replace("-", ""))
+    return guid
+
+
+def gateway_for(
+    settings: Settings, redactor: Redactor, warn: Callable[[str], None], renewed: Callable[[], str] = str
+) -> HttpGateway:
     """Return the gateway that the settings describe; nothing is sent yet."""
     orchestrator = settings.orchestrator
     verify = orchestrator.verify
@@ -695,4 +718,5 @@ def gateway_for(settings: Settings, redactor: Redactor, warn: Callable[[str], No
         timeout_s=orchestrator.timeout_s,
         redactor=redactor,
         warn=warn,
+        renewed=renewed,
     )

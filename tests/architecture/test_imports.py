@@ -46,7 +46,7 @@ ALLOWED: dict[str, tuple[str, ...] | None] = {
     # Many robots side by side, on this machine and on others.
     "fleet": (
         *("operations", "engine", "robot", "worker", "analyst", "schedule", "system"),
-        "orchestrator.connections",  # a server that no client can hurt
+        *("orchestrator.connections", "orchestrator.heads"),  # a server that no client can hurt
     ),
     "simulator": (
         *("engine", "robot", "gateway.payloads", "gateway.reading", "gateway.failures"),
@@ -78,7 +78,7 @@ PURE_FILES = [
     *(
         path
         for path in (PACKAGE / "operations").glob("*.py")
-        if path.name not in ("checks.py", "folders.py", "examination.py")
+        if path.name not in ("bundle.py", "checks.py", "folders.py", "examination.py")
     ),
     *(PACKAGE / "schedule" / name for name in ("plan.py", "task_xml.py", "units.py", "clusters.py")),
     *(PACKAGE / "fleet" / f"{name}.py" for name in ("sight", "health", "documents", "changes", "metrics", "toml_text")),
