@@ -146,7 +146,7 @@ class Dashboard:
     def __enter__(self) -> Dashboard:
         try:
             self._server = Server.listening(self.host, self.port, _Office(self.board), Limits(connections=64))
-        except (OSError, OverflowError) as error:
+        except (OSError, OverflowError, TypeError) as error:
             reason = getattr(error, "strerror", None) or error
             raise AddressTakenError(
                 f"cannot listen at {self.host}:{self.port}: {reason}; another --port may be free, 0 takes one that is"
@@ -163,52 +163,51 @@ class Dashboard:
             self._server.close()
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class _Office:
-    """Answers the page; nothing here changes anything."""
+    """Answers what browsers ask; see `connections.Office`."""
 
     board: Board
 
     def refusal(self, head: Head) -> Reply | None:
-        """Return why a request is not even read, or None."""
-        if head.verb not in ("GET", "HEAD"):
-            return _error(405, "this page is for looking only")
+        """Turn away a name that leads here only because its owner says so, and every verb that could act."""
         try:
             name = urlsplit(f"//{head.get('host')}").hostname
         except ValueError:
-            name = ""
+            name = "no name"
         if name is not None and name not in LOOPBACK:
             return _error(421, "this page answers under the address of this machine, and under no other name")
-        return None
+        return None if head.verb in ("GET", "HEAD") else _error(405, "this page only shows")
 
     def largest_body(self, head: Head) -> tuple[int, bool]:
-        """Return how many bytes a body may have, and whether it is kept on disk."""
+        """Take none."""
+        del head
         return 0, False
 
     def is_quick(self, head: Head) -> bool:
-        """Return whether it is answered at once: other machines are asked, so nothing is."""
-        return False
+        """Return whether it is a file: all else asks robots, maybe on other machines."""
+        return head.path in FILES
 
     def answer(self, request: Arrival) -> Outcome:
         """Show the page, or a part of it."""
-        path, query = request.head.path, request.head.query
+        path, query = request.head.path, parse_qs(request.head.query)
         if path in FILES:
             name, kind = FILES[path]
-            return Outcome(_reply(kind, (_FOLDER / name).read_bytes()))
+            return Outcome(Reply(200, kind, (_FOLDER / name).read_bytes(), HEADERS))
         show = SHOWN.get(path)
         if show is None:
             return Outcome(_error(404, "there is no such page"))
         try:
-            return Outcome(show(self.board, {key: values[-1] for key, values in parse_qs(query).items()}))
+            return Outcome(show(self.board, {key: values[-1] for key, values in query.items()}))
         except RobotError as error:
             return Outcome(_error(404, str(error)))
 
     def answer_together(self, requests: Sequence[Arrival]) -> list[Outcome]:
-        """See `answer`; there are none that are quick."""
+        """Show files."""
         return [self.answer(request) for request in requests]
 
     def refused(self, status: int, text: str) -> Reply:
-        """Return the answer to what is no request."""
+        """Answer what is no request."""
         return _error(status, text)
 
 
@@ -238,14 +237,14 @@ def _log(board: Board, query: Mapping[str, str]) -> Reply:
 def _run(board: Board, query: Mapping[str, str]) -> Reply:
     told = board.ask(query.get("robot", ""), {"ask": "journal", "run": query.get("run", "")})
     page = board.player(str(told.get("name")), str(told.get("data")).encode("utf-8", "replace"))
-    return _reply("text/html; charset=utf-8", page.encode("utf-8", "replace"), RUN_HEADERS)
+    return Reply(200, "text/html; charset=utf-8", page.encode("utf-8", "replace"), RUN_HEADERS)
 
 
 def _picture(board: Board, query: Mapping[str, str]) -> Reply:
     question = {"ask": "picture", "job": query.get("job", ""), "name": query.get("name", "")}
     told = board.ask(query.get("robot", ""), question)
     try:
-        return _reply("image/png", base64.b64decode(str(told.get("data")), validate=True))
+        return Reply(200, "image/png", base64.b64decode(str(told.get("data")), validate=True), HEADERS)
     except binascii.Error as error:
         raise SettingsError("the picture did not arrive whole") from error
 
@@ -262,12 +261,8 @@ SHOWN: Mapping[str, Callable[[Board, Mapping[str, str]], Reply]] = {
 
 def _json(document: Mapping[str, object]) -> Reply:
     # Half a surrogate pair has no UTF-8 form; the escape that Python writes for it is one of JSON, too.
-    return _reply(_JSON, json.dumps(document).encode("ascii"))
+    return Reply(200, _JSON, json.dumps(document).encode("ascii"), HEADERS)
 
 
 def _error(status: int, text: str) -> Reply:
     return Reply(status, _JSON, json.dumps({"error": text}).encode("ascii"), HEADERS)
-
-
-def _reply(content_type: str, data: bytes, headers: Mapping[str, str] = HEADERS) -> Reply:
-    return Reply(200, content_type, data, headers)

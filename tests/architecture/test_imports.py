@@ -46,7 +46,7 @@ ALLOWED: dict[str, tuple[str, ...] | None] = {
     # Many robots side by side, on this machine and on others.
     "fleet": (
         *("operations", "engine", "robot", "worker", "analyst", "schedule", "system"),
-        "orchestrator.connections",  # a server that no client can hurt
+        *("orchestrator.connections", "orchestrator.heads"),  # a server that no client can hurt
     ),
     "simulator": (
         *("engine", "robot", "gateway.payloads", "gateway.reading", "gateway.failures"),
