@@ -14,6 +14,7 @@ CONVERTERS = {
     "engine/machine/definition.py",
     # Lines of a journal.
     "engine/journal/record.py",
+    "engine/journal/parsing.py",
     # TOML of robot.toml, and the class that a user's callbacks declare for their section.
     "robot/settings.py",
     "engine/own_settings.py",
