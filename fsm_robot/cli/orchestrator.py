@@ -76,6 +76,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     serve.add_argument("--known-only", action="store_true", help="answer 101 to robots that were never seen")
     serve.add_argument("--lax", action="store_true", help="let a robot set any status of any job")
     serve.add_argument(
+        "--give-again",
+        action="store_true",
+        help="give a robot once more what it was given and has not claimed: the answer may have been lost",
+    )
+    serve.add_argument(
         "--task-key", choices=["Task", " Task "], default="Task", help="how the key is spelt on the wire"
     )
     serve.add_argument("--nested", choices=["string", "object"], default="string", help="how documents are put")
@@ -162,6 +167,7 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
         schemes=SCHEMES if arguments.auth == "both" else {arguments.auth},
         known_only=arguments.known_only,
         lax=arguments.lax,
+        gives_again=arguments.give_again,
         verbs=("PUT", "POST") if arguments.update_verb == "both" else (arguments.update_verb,),
         quirks=Quirks.parse([*like, *arguments.quirk]),
     )

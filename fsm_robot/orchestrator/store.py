@@ -169,11 +169,16 @@ class Store:
         """Stop and abort the jobs whose time for it has come."""
         self._jobs.order_overdue()
 
-    def take(self, robot_id: int) -> JobRow | None:
-        """Give the next job to a robot, its task In progress with it; None where there is none."""
+    def take(self, robot_id: int, *, again: bool = False) -> JobRow | None:
+        """Give the next job to a robot, its task In progress with it; None where there is none.
+
+        Args:
+            robot_id: Row of the robot.
+            again: Whether it is given once more what it was given last and has not claimed.
+        """
         self.order_overdue()
         with self.file.transaction(alone=False):
-            job = self._jobs.take(robot_id)
+            job = (self.unclaimed(robot_id) if again else None) or self._jobs.take(robot_id)
             task = None if job is None else self.task_of(job)
             if job is not None and task is not None:
                 self.tasks.change(task, {"status": BUSY}, Author(robot_id, job.row_id, "its job was taken"))
@@ -182,6 +187,11 @@ class Store:
     def task_of(self, job: JobRow) -> TaskRow | None:
         """Return the task of a job, or None."""
         return None if job.task_id is None else self.tasks.by_row(job.task_id)
+
+    def unclaimed(self, robot_id: int) -> JobRow | None:
+        """Return the job that a robot was given last, where it has not claimed it: the answer may have been lost."""
+        job = self._jobs.taken_last(robot_id)
+        return job if job is not None and job.started_at is None and not job.ended else None
 
     def taken_last(self, robot_id: int) -> JobRow | None:
         """Return the job that a robot was given last, or None."""

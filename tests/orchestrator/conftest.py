@@ -17,7 +17,6 @@ from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
 from fsm_robot.robot.ports import Job
 from tests.conftest import need
-from tests.fakes import postgres
 from tests.fakes.waiting import GUID, PATIENCE_S
 
 FLAGS = (
@@ -34,14 +33,6 @@ def parameters_of(job: Job) -> Any:
     task = job.documents["task"]
     assert isinstance(task, dict)
     return json.loads(task["Parameters"])
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[postgres.Cluster]:
-    """A PostgreSQL for all tests of this process; each gets a schema of its own."""
-    postgres.programs()
-    with postgres.running() as running:
-        yield running
 
 
 Place = str | Path

@@ -15,6 +15,7 @@ import pytest
 from fsm_robot.orchestrator.faults import Fault
 from fsm_robot.orchestrator.rows import CallRow
 from fsm_robot.orchestrator.store import Store, StoreError
+from fsm_robot.orchestrator.tables.tasks import TaskFilter
 from tests.fakes.waiting import GUID
 from tests.orchestrator.conftest import Place, kept_in
 
@@ -316,6 +317,24 @@ def test_calls_are_kept_up_to_their_number_and_in_the_order_of_arrival(
     kept = [int(call.fields["n"]) for call in store.calls()]
     assert kept == list(range(1500, 2000))
     assert [call.fields["n"] for call in store.calls(after=store.calls()[-2].seq)] == ["1999"]
+
+
+@pytest.mark.parametrize("name", ["a[1]", "100%", "a_b", "back\\slash", "nul\x00here", "строка"])
+def test_a_name_is_found_by_itself_and_by_a_part_of_it(store: Store, name: str) -> None:
+    """`*` and `?` stand for others, and nothing else does, whatever the database thinks of it."""
+    queue = store.queues.add("q")
+    for each in (name, "other", name.replace("_", "x").replace("[1]", "1")):
+        store.tasks.add(queue, each)
+
+    found = {
+        wanted: {task.name for task in store.tasks.fitting(TaskFilter(name=wanted))}
+        for wanted in (name, f"{name[:2]}*")
+    }
+
+    kept = store.tasks.find("1").name
+    assert found[name] == {kept}
+    assert kept in found[f"{name[:2]}*"]
+    assert "other" not in found[f"{name[:2]}*"]
 
 
 def test_newest_jobs_are_the_newest(store: Store) -> None:
