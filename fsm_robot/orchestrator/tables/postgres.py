@@ -296,7 +296,9 @@ class PostgresServer:
                 return None
             row = None
         else:
-            row = session.execute("SELECT value FROM meta WHERE key = 'form'").fetchone()
+            # By way of JSON: a table of somebody else has other columns.
+            found = "SELECT to_jsonb(meta) ->> 'value' AS value FROM meta WHERE to_jsonb(meta) ->> 'key' = 'form'"
+            row = session.execute(found).fetchone()
         form = int(row["value"]) if row and str(row["value"]).isdigit() else 0
         if form != FORM and form not in MIGRATIONS:
             raise StoreError(
