@@ -10,7 +10,6 @@ import asyncio
 import base64
 import json
 import random
-import resource
 import sys
 import time
 import uuid
@@ -192,10 +191,9 @@ class Fleet:
 
     def to_json(self) -> dict[str, object]:
         """Return what became of it."""
-        used = resource.getrusage(resource.RUSAGE_SELF)
         return {
             "given": dict(self.given), "ended": dict(self.ended), "answered": dict(self.answered),
-            "failed": dict(self.failed), "took_s": sorted(self.took_s), "cpu_s": used.ru_utime + used.ru_stime,
+            "failed": dict(self.failed), "took_s": sorted(self.took_s), "cpu_s": time.process_time(),
         }  # fmt: skip
 
 

@@ -32,6 +32,8 @@ COMMANDS: Mapping[str, str] = {
     "export": "write journals as an event log for process mining: XES, OCEL or CSV",
     "conformance": "replay journals against the machine and name what does not fit",
     "post": "bring an event to a robot that runs and waits for it",
+    "pause": "keep robots from asking for jobs, until a moment or until resume",
+    "resume": "let paused robots ask for jobs again",
     "status": "what the robots of some folders do now, and whether somebody should look",
     "history": "the jobs that a robot has had: when, what, how it ended",
     "logs": "what a job's script printed; -f follows it",

@@ -26,7 +26,7 @@ from fsm_robot.analyst.words import Words, words
 from fsm_robot.analyst.xml_in import Element
 from fsm_robot.cli import interchange
 from fsm_robot.cli.interchange import Beside
-from fsm_robot.cli.journal_arguments import journals_below
+from fsm_robot.cli.journal_arguments import each_run_once, journals_below
 from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
 from fsm_robot.cli.streams import complain
 from fsm_robot.cli.target import target
@@ -36,6 +36,7 @@ from fsm_robot.engine.journal.record import Reading
 from fsm_robot.engine.journal.replay import Decisions, Divergence, replay
 from fsm_robot.engine.journal.taken import Taken, taken_in
 from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.engine.wording import counted
 from fsm_robot.errors import SettingsError
 
 
@@ -127,7 +128,8 @@ def _tell_strangers(runs: Sequence[Run], definition: Definition) -> None:
     """Say on stderr how many runs followed another machine: a drawing has no place for what it does not know."""
     others = sum(run.header.get("machine_sha256") != definition.digest() for run in runs)
     if others:
-        sentence = f"{others} of {len(runs)} runs followed another machine; what this one does not know is not drawn"
+        followed = f"{others} of {counted(len(runs), 'run')} followed another machine"
+        sentence = f"{followed}; what this one does not know is not drawn"
         complain(sentence)
 
 
@@ -159,7 +161,14 @@ def read_runs(names: Sequence[str], youngest: int | None = None) -> list[Run]:
         SettingsError: There is no such file, a folder holds no journal, or a file is none.
     """
     # `[-0:]` is the whole list.
-    return [_run(path) for name in names for path in _journals(name)[-(youngest or 0) :]]
+    found = [(path, _run(path)) for name in names for path in _journals(name)[-(youngest or 0) :]]
+    once = each_run_once(
+        found,
+        path=lambda each: each[0],
+        begins=lambda each: each[1].records[0].chain,
+        records=lambda each: each[1].records,
+    )
+    return [run for _, run in once]
 
 
 def player(names: Sequence[str], youngest: int, machine: Path) -> str:

@@ -13,6 +13,7 @@ import attrs
 from fsm_robot.cli.run import USUAL_CONFIG, add_config
 from fsm_robot.cli.streams import print_json
 from fsm_robot.engine.clock import SystemClock
+from fsm_robot.engine.wording import counted
 from fsm_robot.errors import RobotError, SettingsError
 from fsm_robot.operations import checks, environments
 from fsm_robot.operations.diagnosis import Diagnosis, report
@@ -22,11 +23,13 @@ from fsm_robot.robot.settings import Settings
 
 LOCAL_CHECKS: tuple[Callable[[Settings], Diagnosis], ...] = (
     checks.scripts_diagnosis,
+    checks.limits_diagnosis,
     checks.interpreter_diagnosis,
     environments.diagnosis,
     environments.lock_diagnosis,
     checks.storage_diagnosis,
     checks.lock_diagnosis,
+    checks.lines_diagnosis,
     checks.session_diagnosis,
 )
 
@@ -69,7 +72,7 @@ def _examine(config: Path) -> Iterator[Diagnosis]:
         definition = wiring.machine_for(settings, kind, cached=False)
         if not wiring.takes_jobs(kind):
             wiring.own_settings_of(settings, kind)
-        yield Diagnosis("machine", "ok", f"{definition.name}, {len(definition.states)} states, no mistake")
+        yield Diagnosis("machine", "ok", f"{definition.name}, {counted(len(definition.states), 'state')}, no mistake")
     except RobotError as error:
         yield Diagnosis("machine", "wrong", str(error).replace("\n", "; "), "`fsm-robot check` names every mistake")
     if not settings.is_of_jobs:

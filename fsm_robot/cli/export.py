@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from fsm_robot.analyst.eventlog.activities import CASES, Case, View, cases
+import attrs
+
+from fsm_robot.analyst.eventlog.activities import CASES, Case, Run, View, cases
 from fsm_robot.analyst.eventlog.event_table import event_table
+from fsm_robot.analyst.eventlog.moments import on_one_clock
 from fsm_robot.analyst.eventlog.ocel import ocel
 from fsm_robot.analyst.eventlog.xes import xes
 from fsm_robot.cli.journal_arguments import JournalPath, add_journals, find_journals, read_runs
 from fsm_robot.cli.streams import complain
 from fsm_robot.cli.target import target
+from fsm_robot.engine.wording import counted
 
 LOG_NAME = "fsm_robot"
 CHUNK_CHARACTERS = 1 << 16
@@ -51,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _pieces(arguments: argparse.Namespace, found: Sequence[JournalPath], view: View) -> Iterator[str]:
-    runs = read_runs(found)
+    runs = _on_one_clock(read_runs(found))
     if arguments.format == "ocel":
         return ocel(runs, view)
     grouped = cases(runs, arguments.case, view)
@@ -60,6 +64,18 @@ def _pieces(arguments: argparse.Namespace, found: Sequence[JournalPath], view: V
     if arguments.format == "csv":
         return event_table(grouped, byte_order_mark=arguments.bom)
     return xes(grouped, LOG_NAME)
+
+
+def _on_one_clock(runs: Iterable[Run]) -> Iterator[Run]:
+    """Repair the stamps of runs whose clock was set, and say so."""
+    for run in runs:
+        records, repaired = on_one_clock(run.records)
+        if repaired:
+            complain(
+                f"{run.id}: the clock went back; {counted(repaired, 'stamp')} of it"
+                f" {'is' if repaired == 1 else 'are'} worked out from the time since its start"
+            )
+        yield attrs.evolve(run, records=records) if repaired else run
 
 
 def _told_where_none(grouped: Iterator[Case]) -> Iterator[Case]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from fsm_robot.cli import streams
 from fsm_robot.engine.clock import SystemClock
 from fsm_robot.engine.instance import only_instance
+from fsm_robot.engine.wording import counted
 from fsm_robot.errors import RobotError, RunError, SettingsError
 from fsm_robot.robot import settings as settings_module
 
@@ -121,7 +122,8 @@ def _run(settings: Settings, kind: type | None, log: Log, *, when_idle: str) -> 
         if not robot.callbacks.storage_broken:
             wiring.prune(settings, log, robot)
     jobs = robot.callbacks.jobs_done
-    streams.tell(f"{robot.runner.machine.state}: {jobs} job{'' if jobs == 1 else 's'} done, exit code {exit_code}")
+    paused = f"; {robot.callbacks.paused}" if robot.callbacks.paused else ""
+    streams.tell(f"{robot.runner.machine.state}: {counted(jobs, 'job')} done, exit code {exit_code}{paused}")
     return exit_code
 
 

@@ -75,7 +75,8 @@ def _details(now: Now, moment: str) -> list[str]:
         "process": f"pid {now.pid}" if now.pid else "does not run",
         "job": f"{now.job}  {now.script}" if now.job else "",
         "progress": now.progress,
-        "log lines": f"{now.lines_waiting} wait for the orchestrator's log" if now.lines_waiting else "",
+        "paused": now.paused,
+        "log lines": _lines(now),
         "undelivered": now.undelivered and f"outcome {now.undelivered}, sent again by the next run",
         "last answer": now.last_answer_at and f"{now.last_answer_at}, from the orchestrator",
         "last error": now.last_error,
@@ -84,6 +85,13 @@ def _details(now: Now, moment: str) -> list[str]:
         "look": "; ".join(now.look),
     }
     return [f"{name:<13}{shown(text)}" for name, text in known.items() if text]
+
+
+def _lines(now: Now) -> str:
+    if not now.lines_waiting:
+        return ""
+    since = f" since {now.lines_since}, the next run sends them" if now.lines_since and not now.pid else ""
+    return f"{now.lines_waiting} wait for the orchestrator's log{since}"
 
 
 def table(rows: Iterable[tuple[str, ...]]) -> list[str]:

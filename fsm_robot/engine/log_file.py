@@ -9,6 +9,8 @@ from pathlib import Path
 
 import attrs
 
+from fsm_robot.engine.wording import counted
+
 if sys.platform == "win32":
     from fsm_robot.system import _windows as system
 else:
@@ -55,7 +57,8 @@ class LogFile:
             if self._size + len(data) > self._turn_at:
                 self._turn()
             if self._lost:
-                data = f"{self._lost} lines are missing here, they could not be written\n".encode() + data
+                lost = f"{counted(self._lost, 'line')} missing here, could not be written\n"
+                data = lost.encode() + data
             self._add(data)
             self._lost = 0
         except OSError as error:

@@ -79,6 +79,7 @@ class Operations:
         clock: Seconds that never go back.
         fraction: Gives a random number from 0 to 1.
         over: Set when the script has ended; every pause waits for it.
+        picture: Is told the name of a picture of the screen that the script has had taken.
     """
 
     job: Job
@@ -94,6 +95,7 @@ class Operations:
     fraction: Callable[[], float] = random.random
     progress: Mapping[str, object] = attrs.field(factory=dict)
     over: Over = attrs.field(factory=threading.Event)
+    picture: Callable[[str], None] = lambda _: None
     _progress_told: str = ""
     _progress_due_s: float = 0.0
     _taking: threading.Lock = attrs.field(factory=threading.Lock)
@@ -447,6 +449,9 @@ class Operations:
             self._progress_told, self._progress_due_s = told, self.clock() + PROGRESS_EVERY_S
             self.lines.add("INFO", told)
 
+    def _pictured(self, name: str) -> None:
+        self.picture(str(name))
+
     def _hidden(self, text: str) -> None:
         self._hide(text, "a text that the script wants hidden")
 
@@ -531,4 +536,5 @@ _OPERATIONS: Mapping[str, Callable[..., Row | None]] = {
     "log": Operations._log,
     "progress": Operations._progress,
     "hide": Operations._hidden,
+    "picture": Operations._pictured,
 }

@@ -25,17 +25,22 @@ from fsm_robot.operations.diagnosis import (
     Diagnosis,
     certificate_diagnosis,
     clock_diagnosis,
+    lines_judged,
     server_diagnoses,
     space_diagnosis,
 )
+from fsm_robot.operations.folders import lines_left
+from fsm_robot.robot.script_limits import first
 from fsm_robot.robot.settings import Settings
 from fsm_robot.worker.interpreter import look_at
 from fsm_robot.worker.names import script_names
 
 if sys.platform == "win32":
     from fsm_robot.system import _windows as system
+    from fsm_robot.worker import _windows as processes
 else:
     from fsm_robot.system import _posix as system
+    from fsm_robot.worker import _posix as processes
 
 # The one documented question that changes nothing and has no GUID in its address, where servers and proxies log it.
 HARMLESS_PATH = "/api/folders/list"
@@ -99,6 +104,23 @@ def scripts_diagnosis(settings: Settings) -> Diagnosis:
     return Diagnosis("scripts", "ok", f"{len(names)} in {folder}: {shown}")
 
 
+def limits_diagnosis(settings: Settings) -> Diagnosis:
+    """Tell by which means limits of scripts are kept here, and which of them fit no script."""
+    if not settings.limits:
+        return Diagnosis("limits", "ok", "no script has any")
+    said = f"{len(settings.limits)} in robot.toml; kept here: {processes.limit_means()}"
+    if idle := limits_without_script(settings):
+        do = "mend limits.script, or add the script"
+        return Diagnosis("limits", "warning", f"{said}; no script fits {', '.join(idle)}", do)
+    return Diagnosis("limits", "ok", said)
+
+
+def limits_without_script(settings: Settings) -> list[str]:
+    """Return the patterns of limits that fit no script of the folder, or none that an earlier one leaves them."""
+    counting = {first(settings.limits, name) for name in script_names(settings.scripts_directory)}
+    return [entry.script for entry in settings.limits if entry not in counting]
+
+
 def interpreter_diagnosis(settings: Settings) -> Diagnosis:
     """Start the interpreter of the scripts once, as for a script."""
     python = settings.scripts_python
@@ -122,6 +144,15 @@ def storage_diagnosis(settings: Settings) -> Diagnosis:
         said = f"{nearest} cannot be written: {error.strerror or error}"
         return Diagnosis("storage", "wrong", said, "let this account write there, or mend storage.directory")
     return space_diagnosis(str(storage), free_bytes)
+
+
+def lines_diagnosis(settings: Settings) -> Diagnosis:
+    """Tell how many lines wait for the orchestrator's log."""
+    try:
+        count, since = lines_left(settings.storage_directory)
+    except RobotError as error:
+        return Diagnosis("log lines", "warning", str(error), "let the account of the robot own its storage folder")
+    return lines_judged(count, since, datetime.now(UTC))
 
 
 def session_diagnosis(settings: Settings) -> Diagnosis:

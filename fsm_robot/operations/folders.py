@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC
 from pathlib import Path
 
 from fsm_robot.engine import channel
+from fsm_robot.engine.clock import SystemClock
 from fsm_robot.engine.instance import holder
 from fsm_robot.engine.journal.file import journals, read_journal, read_run, run_name
 from fsm_robot.engine.journal.parsing import quickest
@@ -16,12 +18,16 @@ from fsm_robot.operations.past_jobs import PastJob, newest_jobs
 from fsm_robot.robot import settings as settings_module
 from fsm_robot.robot.ledger import JobLedger
 from fsm_robot.robot.look_back import find_unsettled
+from fsm_robot.robot.pause import PAUSED_NAME, in_force
+from fsm_robot.robot.settings import LINES_NAME
+from fsm_robot.shipping.line import moment
+from fsm_robot.shipping.spool import left_in
 from fsm_robot.worker.job_folder import OUTPUT_NAME, folder_name
 
 LOG_TAIL_BYTES = 64 * 1024
 SAYS_WITHIN_S = 2.0
 """How long a robot that listens may take to say what it does: who answers waits for no call and no script."""
-MARKS = ("journal", "robot.lock", "jobs", "robot.log")
+MARKS = ("journal", "robot.lock", "jobs", "robot.log", PAUSED_NAME)
 
 
 def storage_of(folder: Path) -> Path:
@@ -79,7 +85,35 @@ def _seen_in(storage: Path) -> Seen:
     damage = reading.wrong if reading.damage == "changed" else ""
     unsettled = find_unsettled(storage / "journal", ledger=JobLedger(storage / "jobs" / "ledger.jsonl"))
     said, silent = _asked(storage) if held is not None else ({}, "")
-    return Seen(held, reading.records, damage, unsettled, last_trouble_in(_tail(storage / "robot.log")), said, silent)
+    paused = in_force(storage, SystemClock().utc_now())
+    left, since = (0, "") if said else lines_left(storage)
+    return Seen(
+        held,
+        reading.records,
+        damage,
+        unsettled,
+        last_trouble_in(_tail(storage / "robot.log")),
+        said,
+        silent,
+        "" if paused is None else str(paused),
+        left,
+        since,
+    )
+
+
+def lines_left(storage: Path) -> tuple[int, str]:
+    """Return how many lines for the orchestrator's log lie there, and when the first was written.
+
+    Raises:
+        JournalError: They cannot be read.
+    """
+    try:
+        left = left_in(storage / LINES_NAME)
+    except FileNotFoundError:
+        return 0, ""  # they have just been sent
+    except OSError as error:
+        raise JournalError(f"{storage / LINES_NAME}: cannot be read: {error.strerror or error}") from error
+    return len(left), moment(left[0].at_s, UTC) if left else ""
 
 
 def _asked(storage: Path) -> tuple[Mapping[str, object], str]:

@@ -37,6 +37,9 @@ class Seen:
         said: What the robot itself says it does: `state`, `job`, `script`, `progress`, `lines_waiting`; empty where it
             does not run, or not listen.
         silent: Why it says nothing though it listens.
+        paused: Since when and until when it may not ask for jobs; empty where it may.
+        lines_left: How many lines for the orchestrator's log lie there, for the next run to send.
+        lines_since: When the first of them was written, empty where there is none.
     """
 
     pid: int | None = None
@@ -46,6 +49,9 @@ class Seen:
     last_trouble: str = ""
     said: Mapping[str, object] = attrs.field(factory=dict)
     silent: str = ""
+    paused: str = ""
+    lines_left: int = 0
+    lines_since: str = ""
 
 
 @attrs.frozen
@@ -53,20 +59,22 @@ class Now:
     """What a robot does.
 
     Attributes:
-        doing: The state while it runs, else `idle`, `crashed` (an error ended its last run), `died` (in the middle of a
-            run: killed, or the power went) or `never ran`.
+        doing: The state while it runs, else `idle`, `paused`, `crashed` (an error ended its last run), `died` (in
+            the middle of a run: killed, or the power went) or `never ran`.
         since: When it entered the state, or when its last run ended.
         pid: Its process, None where it does not run.
         job: The job in hand, or the one that is not settled; empty where there is none.
         script: What that job runs.
         progress: How far the script says it is.
-        lines_waiting: How many lines wait for the orchestrator's log.
+        lines_waiting: How many lines wait for the orchestrator's log; where no robot runs, for the next run.
+        lines_since: Since when, as far as that is known.
         exit_code: How the last run ended; None while one runs, and where it died.
         last_answer_at: When the orchestrator last answered anything that the journal keeps. Heartbeats of a running
             script are not kept; that they fail stands in robot.log.
         last_error: The last failure that the newest journal tells, a crash before all.
         last_trouble: The last warning or error of robot.log.
         answers: Whether the robot itself has said what it does; else its lock and its journal tell.
+        paused: Since when and until when it may not ask for jobs; empty where it may.
         undelivered: The outcome that waits to be sent; empty where none does, `unknown` where it is not known yet.
         look: Why a person should look; empty where nobody has to.
     """
@@ -78,11 +86,13 @@ class Now:
     script: str = ""
     progress: str = ""
     lines_waiting: int = 0
+    lines_since: str = ""
     exit_code: int | None = None
     last_answer_at: str = ""
     last_error: str = ""
     last_trouble: str = ""
     answers: bool = False
+    paused: str = ""
     undelivered: str = ""
     look: tuple[str, ...] = ()
 
@@ -101,18 +111,20 @@ def now_from(seen: Seen) -> Now:
     job = unsettled_in(seen.records) if runs else seen.unsettled
     said = seen.said if runs else {}
     return Now(
-        doing=str(said.get("state") or _doing(runs, finished, last, crash)),
+        doing=str(said.get("state") or _doing(seen, finished, last, crash)),
         since=end.at if end is not None else last.at if last is not None else "",
         pid=seen.pid,
         job=str(said.get("job") or (job.job_guid if job else "")),
         script=str(said.get("script") or (job.script_name if job else "")),
         progress=progress_text(told) if isinstance(told := said.get("progress"), Mapping) else "",
-        lines_waiting=waiting if isinstance(waiting := said.get("lines_waiting"), int) else 0,
+        lines_waiting=waiting if isinstance(waiting := said.get("lines_waiting"), int) else seen.lines_left,
+        lines_since=seen.lines_since,
         exit_code=exit_code,
-        last_answer_at=next((step.at for step in reversed(steps) if step.event.name in ANSWERS), ""),
+        last_answer_at=next((step.at for step in reversed(steps) if _is_answer(step)), ""),
         last_error=crash or next((text for step in reversed(steps) if (text := _error(step))), ""),
         last_trouble=seen.last_trouble,
         answers=bool(said),
+        paused=seen.paused,
         undelivered="" if runs or seen.unsettled is None else seen.unsettled.outcome or "unknown",
         look=tuple(_reasons(seen, runs, finished, exit_code, steps)),
     )
@@ -135,15 +147,21 @@ def last_trouble_in(log_tail: str) -> str:
     return next((line for line in reversed(log_tail.splitlines()) if _TROUBLE.match(line)), "")
 
 
-def _doing(runs: bool, finished: bool, last: Step | None, crash: str) -> str:
-    if runs:
+def _is_answer(step: Step) -> bool:
+    return step.event.name in ANSWERS and "paused" not in step.event.data  # of which the orchestrator knows nothing
+
+
+def _doing(seen: Seen, finished: bool, last: Step | None, crash: str) -> str:
+    if seen.pid is not None:
         # Between the lock and the first step a robot reads its settings and its past.
         return "starting" if finished or last is None else last.dest
     if last is None:
         return "never ran"
     if crash:
         return "crashed"
-    return "idle" if finished else "died"
+    if not finished:
+        return "died"
+    return "paused" if seen.paused else "idle"
 
 
 def _error(step: Step) -> str:

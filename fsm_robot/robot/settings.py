@@ -37,6 +37,8 @@ OWN_VARIABLES = frozenset(
 )
 GUID_PATTERN = re.compile(r"\{?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
 LARGEST_FILE_BYTES = 64 * 1024
+LINES_NAME = "lines"
+"""Folder in the storage folder with the lines that wait for the Orchestrator's log."""
 SMART_QUOTES = "“”„«»‘’‚‹›″′`´"
 
 
@@ -97,6 +99,14 @@ def _call(value: str) -> str | None:
     word = r"[A-Za-z0-9_]+=[A-Za-z0-9_{}.:-]*"
     if value and not re.fullmatch(rf"(GET|POST|PUT|DELETE) [A-Za-z]+(/[A-Za-z{{}}]+)+( {word})*", value):
         return f"must be VERB PATH FIELD=VALUE …, such as 'PUT queue/take/{{queue}} job_guid={{job}}', not {value!r}"
+    return None
+
+
+def _pattern(value: str) -> str | None:
+    if not value:
+        return "is empty; * fits every script"
+    if value.replace("\\", "/").startswith("/") or "?" in value or "[" in value:
+        return f"must be a name below the scripts folder, in which only * has a meaning, not {value!r}"
     return None
 
 
@@ -218,6 +228,13 @@ class SdkSettings:
     """`[sdk]`: what scripts may ask of the robot: tasks, assets, files, jobs, lines of the log."""
 
     enabled: bool = _key(True, "let scripts ask; fsm_robot.sdk needs it")
+    transport: str = _key(
+        "auto",
+        "by what scripts, `post` and `status` reach the robot: auto (a socket in the storage folder, or a named pipe),"
+        " loopback (a port of 127.0.0.1, where those cannot be had; every account of the machine can connect to it, and"
+        " needs the token)",
+        _one_of("auto", "loopback"),
+    )
     allow: tuple[str, ...] = _key(
         ["*"], "what they may ask for: queue:NAME, asset:NAME, file:FOLDER/NAME, job:PROCESS, with * for any text"
     )
@@ -278,6 +295,7 @@ class ScreenshotsSettings:
 
     on_failure: bool = _key(True, "take one when a script or a task fails, into the folder of the job")
     keep: int = _key(20, "most that a job may have; 0 takes none", _whole_between(0, 1000))
+    upload: str = _key("", "the folder of the Orchestrator's storage that gets them; empty: they stay on this machine")
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -296,6 +314,24 @@ class MachineSettings:
 
 
 @attrs.frozen(eq=False, repr=False)
+class LimitsSettings:
+    """An entry of `[[limits]]`: what scripts may use. The first entry that fits a script counts, and no other."""
+
+    script: str = _key(
+        "", "whose limits these are: the script's name as the Orchestrator gives it, with * for any text", _pattern
+    )
+    time_limit_s: float = _key(
+        0.0, "how long it may run; then it is asked to stop, and killed after scripts.stop_grace_s; 0: no limit",
+        _between(0, 30 * 86400),
+    )  # fmt: skip
+    memory_mib: float = _key(
+        0.0, "how much memory it may use with all that it starts; then it is killed; 0: no limit", _between(0, 1 << 24)
+    )
+    cpu_priority: str = _key("normal", "normal, below_normal or idle", _one_of("normal", "below_normal", "idle"))
+    desktop: bool = _key(False, "it needs a desktop that is there and not locked")
+
+
+@attrs.frozen(eq=False, repr=False)
 class Settings:
     """Everything that robot.toml and the environment say. Relative paths start at `base`."""
 
@@ -309,7 +345,10 @@ class Settings:
     screenshots: ScreenshotsSettings = ScreenshotsSettings()
     logging: LoggingSettings = LoggingSettings()
     machine: MachineSettings = MachineSettings()
+    limits: tuple[LimitsSettings, ...] = ()
     my: Mapping[str, Any] = attrs.field(factory=dict)
+    my_places: Mapping[str, str] = attrs.field(factory=dict)
+    """Where each key of `my` was said, for messages: file and line, or variable; the section's own for an empty key."""
     base: Path = Path()
     is_of_jobs: bool = True
 
@@ -339,6 +378,8 @@ class Settings:
         return os.path.join(folder, "python.exe") if name.lower() == "pythonw.exe" else sys.executable
 
 
+LIMITS = "limits"
+"""The tables that may be there many times; no variable of the environment stands for them."""
 SECTIONS: Mapping[str, type] = {
     "orchestrator": OrchestratorSettings,
     "heartbeat": HeartbeatSettings,
@@ -390,7 +431,14 @@ def check_text(
     sections = reader.from_file()
     reader.from_environment(sections, environment or {})
     built = {name: SECTIONS[name](**values) for name, values in sections.items()}
-    settings = Settings(**built, my=reader.own, base=path.parent, is_of_jobs=reader.is_of_jobs(sections))
+    settings = Settings(
+        **built,
+        limits=tuple(reader.limits),
+        my=reader.own,
+        my_places=reader.own_places,
+        base=path.parent,
+        is_of_jobs=reader.is_of_jobs(sections),
+    )
     settings = reader.with_guid_from_file(settings)
     if need_credential and settings.is_of_jobs:
         reader.require_credential(settings)
@@ -425,6 +473,8 @@ class _Reader:
     text: str
     problems: list[str] = attrs.field(factory=list)
     own: dict[str, Any] = attrs.field(factory=dict)
+    own_places: dict[str, str] = attrs.field(factory=dict)
+    limits: list[LimitsSettings] = attrs.field(factory=list)
     _mentions_orchestrator: bool = False
 
     def is_of_jobs(self, sections: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -444,11 +494,16 @@ class _Reader:
         except RecursionError as error:
             raise SettingsError(f"{self.path}: is nested too deeply") from error
         self._mentions_orchestrator = "orchestrator" in document
+        self.own_places[""] = self._where(OWN_SECTION, None)
         for section, values in document.items():
             if section == OWN_SECTION and isinstance(values, dict):
                 self.own |= values  # checked by who knows the class that declares it
+                self.own_places |= {key: self._where(section, key) for key in values}
+            elif section == LIMITS:
+                self._take_limits(values)
             elif section not in SECTIONS:
-                self._complain(section, None, f"unknown section{did_you_mean(section, SECTIONS)}")
+                known = (*SECTIONS, LIMITS)
+                self._complain(section, None, f"unknown section{did_you_mean(section, known)}")
             elif not isinstance(values, dict):
                 self._complain(section, None, f"must be a section: [{section}]")
             else:
@@ -467,7 +522,8 @@ class _Reader:
                 continue
             own = f"{ENVIRONMENT_PREFIX}{OWN_SECTION}_".upper()
             if variable.startswith(own):
-                self.own[variable.removeprefix(own).lower()] = _own_from_text(text)
+                key = variable.removeprefix(own).lower()
+                self.own[key], self.own_places[key] = _own_from_text(text), f"environment: {variable}"
                 continue
             if variable not in known:
                 self.problems.append(f"environment: {variable}: unknown{did_you_mean(variable, known)}")
@@ -508,7 +564,8 @@ class _Reader:
             )
 
     def _take(self, sections: dict[str, dict[str, Any]], section: str, key: str, value: Any, where: str) -> None:
-        fields = {field.name: field for field in attrs.fields(SECTIONS[section])}
+        kind = LimitsSettings if section == LIMITS else SECTIONS[section]
+        fields = {field.name: field for field in attrs.fields(kind)}
         field = fields.get(key)
         if field is None:
             self.problems.append(f"{where}: {section}.{key}: unknown key{did_you_mean(key, fields)}")
@@ -522,6 +579,42 @@ class _Reader:
             self.problems.append(f"{where}: {section}.{key}: {problem}")
         else:
             sections[section][key] = value.strip("{}") if key == "robot_guid" else value
+
+    def _take_limits(self, entries: Any) -> None:
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            return self._complain(LIMITS, None, "must be written as [[limits]], once for each pattern of scripts")
+        for number, entry in enumerate(entries):
+            taken: dict[str, dict[str, Any]] = {LIMITS: {}}
+            for key, value in entry.items():
+                self._take(taken, LIMITS, key, value, self._where_in_entry(number, key))
+            if "script" not in entry:
+                self.problems.append(f"{self._where_in_entry(number)}: limits.script: is missing; * fits every script")
+            self.limits.append(LimitsSettings(**taken[LIMITS]))
+        from fsm_robot.robot.script_limits import never_counts
+
+        for number, before in never_counts(self.limits):
+            if self.limits[number].script:
+                said = (
+                    f"never counts, the entry in line {self._entry_line(before, None)} fits all of it and comes first"
+                )
+                self.problems.append(f"{self._where_in_entry(number, 'script')}: limits.script: {said}")
+        return None
+
+    def _where_in_entry(self, number: int, key: str | None = None) -> str:
+        return f"{self.path}:{self._entry_line(number, key)}"
+
+    def _entry_line(self, number: int, key: str | None) -> int:
+        """Return the line of a key in the entry of this number, from 0, or of its header, or 1."""
+        header = re.compile(rf"\s*\[\[\s*[\"']?{LIMITS}[\"']?\s*\]\]")
+        entry = re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=") if key else None
+        found, seen = 1, -1
+        for line_number, line in enumerate(self.text.splitlines(), start=1):
+            if header.match(line):
+                seen += 1
+                found = line_number if seen == number else found
+            elif seen == number and entry and entry.match(line):
+                return line_number
+        return found
 
     def _complain(self, section: str, key: str | None, problem: str) -> None:
         name = section if key is None else f"{section}.{key}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,9 +31,9 @@ from fsm_robot.robot.callbacks import Callbacks
 from fsm_robot.robot.ledger import JobLedger
 from fsm_robot.robot.look_back import find_outcome, find_unsettled, jobs_in
 from fsm_robot.robot.machine import REPEATABLE, built_in
-from fsm_robot.robot.ports import Ending, Gateway, Job, Options, Ports, Unsettled
+from fsm_robot.robot.ports import Ending, Gateway, Job, Limits, Options, Ports, Unsettled
 from fsm_robot.robot.session import Session
-from fsm_robot.robot.settings import Settings, times
+from fsm_robot.robot.settings import LINES_NAME, Settings, times
 
 if TYPE_CHECKING:
     from fsm_robot.engine.robot import Robot as OwnRobot
@@ -44,7 +45,8 @@ if TYPE_CHECKING:
 
 SHORTEST_USUAL_INTERVAL_S = 10.0
 TASKS_NAME = "tasks.jsonl"
-LINES_NAME = "lines"
+PAUSED_NAME = "paused.json"
+"""See `robot.pause`, which only a paused robot imports."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -100,7 +102,8 @@ def own_robot(settings: Settings, kind: type, *, console: bool) -> OwnRobot:
     own = own_settings_of(settings, kind)
     log = Log(settings.storage_directory / "robot.log", settings.logging.level, str, console)
     known = times(settings) | times_in(own)
-    return OwnRobot.of(definition, kind, log, folder=settings.storage_directory, settings=own, times=known)
+    folder, loopback = settings.storage_directory, settings.sdk.transport == "loopback"
+    return OwnRobot.of(definition, kind, log, folder=folder, settings=own, times=known, loopback=loopback)
 
 
 def own_settings_of(settings: Settings, kind: type) -> object:
@@ -112,7 +115,9 @@ def own_settings_of(settings: Settings, kind: type) -> object:
 
     own, problems = own_settings.read(declared, settings.my, settings.base)
     if problems:
-        raise SettingsError([f"[my]{f' {key}' if key else ''}: {text}" for key, text in problems])
+        places = settings.my_places
+        where = {key: places.get(key) or places.get("", "") for key, _ in problems}
+        raise SettingsError([f"{where[key]}: [my]{f' {key}' if key else ''}: {text}" for key, text in problems])
     return own
 
 
@@ -172,7 +177,9 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
         )
     machine = RobotMachine(definition)
     asked = Asked(definition, inbox, lambda: _now(runner, scripts))
-    channel = Channel(settings.storage_directory, asked, log.warning, asked.end)
+    channel = Channel(
+        settings.storage_directory, asked, log.warning, asked.end, loopback=settings.sdk.transport == "loopback"
+    )
     scripts.channel = channel
     runner = assemble(machine, kind, ports, options, channel)
     return Robot(runner, runner.callbacks, inbox, gateway, journal, scripts)
@@ -221,7 +228,18 @@ def _ports(
         past=_Past(directory, journal, ledger, log, settings.scripts.keep_job_files),
         leave=Session(log, when_idle, settings.session.log_off_command, worker.is_idle).leave,
         tasks=scripts,
+        paused=partial(_paused, settings.storage_directory),
     )
+
+
+def _paused(storage: Path) -> str:
+    """Return why no job may be asked for now: each wake-up looks for a file, and reads none where none is."""
+    if not os.path.lexists(storage / PAUSED_NAME):
+        return ""
+    from fsm_robot.robot import pause
+
+    found = pause.in_force(storage, SystemClock().utc_now())
+    return "" if found is None else str(found)
 
 
 def _options(settings: Settings, my: object) -> Options:
@@ -354,6 +372,11 @@ def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: L
             gateway, zone_of(settings.sdk.server_time), profile=profile or Profile(), take_call=settings.sdk.take_call
         )
 
+    def pictures_of(job: Job) -> Path:
+        from fsm_robot.worker.job_folder import JobFolder, folder_name
+
+        return JobFolder(settings.storage_directory / "jobs" / folder_name(job.guid)).screenshots
+
     def made(late: _LateScripts) -> ScriptsOfRobot:
         from fsm_robot.jobapi.of_robot import ScriptsOfRobot
 
@@ -371,6 +394,8 @@ def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: L
             patience_s=settings.sdk.patience_s,
             settle_s=settings.sdk.settle_s,
             shipping=_shipping(settings),
+            pictures_to=settings.screenshots.upload,
+            pictures_of=pictures_of,
         )
 
     return _LateScripts(
@@ -379,6 +404,7 @@ def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: L
         made,
         asks=settings.sdk.enabled,
         lines=settings.log_shipping.send,
+        uploads=bool(settings.screenshots.upload),
     )
 
 
@@ -409,6 +435,7 @@ class _LateScripts:
     make: Callable[[_LateScripts], ScriptsOfRobot]
     asks: bool = True
     lines: str = "records"
+    uploads: bool = False
     contact: bool = False
     channel: Channel | None = None
     _made: ScriptsOfRobot | None = None
@@ -429,7 +456,8 @@ class _LateScripts:
 
     def job_ended(self, job: Job, outcome: str, ending: Ending | None, *, in_a_hurry: bool) -> None:
         """See `ports.Tasks.job_ended`."""
-        if self._made is not None or (self.lines != "none" and outcome != "succeeded"):
+        has_pictures = self.uploads and ending is not None and bool(ending.pictures)
+        if self._made is not None or has_pictures or (self.lines != "none" and outcome != "succeeded"):
             self._built().job_ended(job, outcome, ending, in_a_hurry=in_a_hurry)
 
     def announced(self) -> None:
@@ -533,6 +561,14 @@ class _LateWorker:
 
         return [legacy.argument(job.process_version_guid, job.guid, legacy.settings_file())]
 
+    def _limits(self, job: Job) -> Limits:
+        from fsm_robot.robot.script_limits import first
+
+        found = first(self.settings.limits, job.script_name)
+        if found is None:
+            return Limits()
+        return Limits(found.time_limit_s, int(found.memory_mib * 1024 * 1024), found.cpu_priority)
+
     def _offer(self, job: Job) -> Mapping[str, object] | None:
         return self.scripts.offer(job)
 
@@ -565,6 +601,8 @@ class _LateWorker:
                 printed=self.scripts.printed,
                 screenshots=self.settings.screenshots.keep,
                 on_failure=self.settings.screenshots.on_failure,
+                limits=self._limits,
+                stop_grace_s=self.settings.scripts.stop_grace_s,
             )
         return self._worker
 

@@ -25,7 +25,7 @@ ALLOWED: dict[str, tuple[str, ...] | None] = {
     "engine.ports": ("engine.machine",),
     "engine.journal": ("engine.machine", "engine.ports", "engine.redact", "engine.disk", "engine.wording"),
     "robot": ("engine", "system"),
-    "gateway": ("robot.ports", "engine.redact", "system"),
+    "gateway": ("robot.ports", "engine.redact", "engine.wording", "system"),
     "worker": ("robot.ports", "engine.redact", "engine.wording", "system"),
     # The one module of that room that knows the edges: it builds them.
     "robot.wiring": ("engine", "gateway", "worker", "robot", "jobapi"),
@@ -35,7 +35,7 @@ ALLOWED: dict[str, tuple[str, ...] | None] = {
     "schedule": (),
     "analyst": ("engine.machine", "engine.journal", "engine.wording", "robot.settings", "robot.unsettled"),
     "analyst.browser": ("system",),
-    "operations": ("analyst.eventlog", "engine", "robot", "gateway", "worker", "system"),
+    "operations": ("analyst.eventlog", "engine", "robot", "gateway", "worker", "shipping", "system"),
     "simulator": (
         *("engine", "robot", "gateway.payloads", "gateway.reading", "gateway.failures"),
         *("orchestrator.moves", "orchestrator.rows", "jobapi", "sdk"),

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ SETTINGS = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsy
 
 def programs() -> Path:
     """Return the folder of the youngest PostgreSQL here; skip without one, fail without one where CI=true."""
-    if os.name == "nt":
+    if sys.platform == "win32":
         pytest.skip("PostgreSQL's server is not set up under Windows; its client is the same there")
     on_path = shutil.which("initdb")
     found = sorted(PROGRAMS.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
@@ -93,10 +94,10 @@ class Cluster:
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
         until(self._answers, "a PostgreSQL that answers")
 
-    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """End it: SIGINT without waiting for anybody, SIGQUIT as a crash."""
-        if self._process is not None:
-            self._process.send_signal(how)
+    def crash(self) -> None:
+        """End it without a word to anybody, and without writing anything more."""
+        if sys.platform != "win32" and self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)
             self._process.wait(60)
             self._process = None
 
@@ -118,19 +119,21 @@ def running(**settings: str) -> Iterator[Cluster]:
     home = Path(tempfile.mkdtemp(prefix="fsm-robot-postgres-"))
     cluster = Cluster(home / "cluster", settings=settings)
     try:
-        if os.geteuid() == 0:
+        if _become():
             shutil.chown(home, *ACCOUNT)
         cluster.make()
         cluster.start()
         yield cluster
     finally:
-        cluster.stop(signal.SIGQUIT)  # nobody will read it again
+        cluster.crash()  # nobody will read it again
         shutil.rmtree(home, ignore_errors=True)
 
 
 def _become() -> list[str]:
     user, group = ACCOUNT
-    return ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups"] if os.geteuid() == 0 else []
+    if sys.platform == "win32" or os.geteuid() != 0:
+        return []
+    return ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups"]
 
 
 def _free_port() -> int:

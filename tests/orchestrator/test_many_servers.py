@@ -52,7 +52,7 @@ def test_each_job_is_done_once_though_a_server_is_killed_and_the_database_crashe
             await _come_to(fleet, JOBS // 3)
             first.kill()
             await _come_to(fleet, 2 * JOBS // 3)
-            cluster.stop(signal.SIGQUIT)
+            cluster.crash()
             await asyncio.to_thread(cluster.start)
             await _come_to(fleet, JOBS)
             fleet.over.set()

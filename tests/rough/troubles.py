@@ -151,9 +151,18 @@ def _callback_ran(stage: Stage, values: Values) -> bool:
 
 
 def _born_before(stage: Stage, values: Values, launch: Launch) -> None:
-    """Start the robot by a shell that has a child already: it stays the robot's, and is nobody's to kill."""
+    """Start the robot by a shell that has a child already: it stays the robot's, and is nobody's to kill.
+
+    It ignores SIGHUP: the system sends that to all in the foreground when a terminal hangs up.
+    """
     file = stage.folder / "stranger"
-    launch.command = ["sh", "-c", 'sleep 300 & echo $! > "$0"; exec "$@"', str(file), *launch.command]
+    launch.command = [
+        "sh",
+        "-c",
+        '(trap "" HUP; exec sleep 300) & echo $! > "$0"; exec "$@"',
+        str(file),
+        *launch.command,
+    ]
 
     def remember() -> None:
         deadline_s = time.monotonic() + 5

@@ -18,6 +18,13 @@ COLUMNS = (
 # A spreadsheet takes a cell that begins so for a formula and would run it; full-width forms count as well.
 _FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
 _NEEDS_QUOTES = re.compile(r'[",\r\n]|^\s|\s$')
+READ_AS_MISSING = frozenset(
+    {
+        *("#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+        *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+    }
+)
+"""Texts that pandas (`pandas.read_csv`, its default `na_values`) and tools like it take for no value at all."""
 REMEMBERED_CELLS = 1024
 
 
