@@ -214,6 +214,24 @@ def is_terminal(descriptor: int) -> bool:
     return os.isatty(descriptor)
 
 
+def let_open(wanted: int) -> int:
+    """Let this process have so many files and connections open, as far as it may; return how many of them it may have.
+
+    A login allows 1,024 in most places, and far more to whoever asks.
+    """
+    import resource  # the robot never asks
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return wanted
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    except (OSError, ValueError):  # a system with a limit of its own, such as macOS
+        return soft
+    return most
+
+
 def hold_standard_descriptors() -> None:
     """Open the null device where standard input, output or error was closed by who started this process.
 

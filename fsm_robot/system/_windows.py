@@ -186,6 +186,11 @@ def is_terminal(descriptor: int) -> bool:
     return bool(kernel.GetConsoleMode(msvcrt.get_osfhandle(descriptor), ctypes.byref(mode)))
 
 
+def let_open(wanted: int) -> int:
+    """See `_posix.py`; here nothing limits it."""
+    return wanted
+
+
 def hold_standard_descriptors() -> None:
     """Do nothing: here the standard streams are handles, which no file takes over."""
 

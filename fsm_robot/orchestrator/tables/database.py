@@ -73,6 +73,7 @@ class Engine(Protocol):
         name: The file or the database, for people; no password stands in it.
         glob: Operator that compares a name with a pattern.
         locked: What a query ends with that holds its rows until the transaction is over.
+        is_near: Whether a statement takes microseconds, so that a thread that serves many may wait for it.
         skip_locked: The same, and rows that another transaction holds are passed over.
         leaves_gaps: Whether there are numbers that no row has got.
     """
@@ -81,6 +82,7 @@ class Engine(Protocol):
     glob: str
     locked: str
     skip_locked: str
+    is_near: bool
     leaves_gaps: bool
 
     def pattern(self, text: str) -> str:
@@ -91,6 +93,9 @@ class Engine(Protocol):
 
     def transaction(self, *, alone: bool) -> AbstractContextManager[Connection]:
         """Hold a connection for writing; see `Database.transaction`."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Let transactions of this thread be written at once where that is cheaper; see `Database.together`."""
 
     def insert(self, query: str, values: Mapping[str, object], key: str) -> int:
         """Add a row and return its number, which the column `key` holds."""
@@ -173,6 +178,13 @@ class Database:
                 read. Where it is False, the locks of rows have to see to that; a file is written to by one at a time.
         """
         return self.engine.transaction(alone=alone)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Let all transactions of this thread be written at once when the block ends: a commit costs as much as a call.
+
+        Each is taken back alone where it fails; none of them counts for others before the end of the block.
+        """
+        return self.engine.together()
 
     def check(self) -> None:
         """Raise `StoreError` where it is no longer what others find under its name."""

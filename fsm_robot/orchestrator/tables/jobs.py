@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from functools import lru_cache
 
 import attrs
 
@@ -25,9 +26,9 @@ from fsm_robot.orchestrator.tables.database import (
     NoSuchError,
     Row,
     StoreError,
-    moment_of,
     text_of,
 )
+from fsm_robot.orchestrator.tables.rows import value_of
 
 _COMPUTED = {
     "robot": "COALESCE(robots.label, '')",
@@ -37,7 +38,7 @@ _COMPUTED = {
 _COLUMNS = ", ".join(
     f"{_COMPUTED.get(field.name, f'jobs.{field.name}')} AS {field.name}" for field in attrs.fields(JobRow)
 )
-_MOMENTS = ("created_at", "consumed_at", "started_at", "finished_at", "updated_at", "stop_after", "abort_after")
+_NAMES = tuple(field.name for field in attrs.fields(JobRow))
 # A job for a group is for whoever of it comes first. Four look-ups of one row each, and not one condition with `OR`:
 # that would walk through every job that waits for somebody else, a million of them at each heartbeat.
 _KINDS = [
@@ -212,9 +213,10 @@ class JobTable:
             " LEFT JOIN tasks ON tasks.row_id = jobs.task_id LEFT JOIN versions ON versions.guid = jobs.version_guid"
             f" {where}"
         )
-        return [_job(row) for row in self.file.rows(query, *values)]
+        return [_job(tuple(row[name] for name in _NAMES)) for row in self.file.rows(query, *values)]
 
 
-def _job(row: Row) -> JobRow:
-    values = dict(row)
-    return JobRow(**{**values, **{name: moment_of(values[name]) for name in _MOMENTS}})
+# The open page asks for the same two hundred again and again: seven moments of each are read once.
+@lru_cache(maxsize=1024)
+def _job(row: tuple[object, ...]) -> JobRow:
+    return value_of(JobRow, dict(zip(_NAMES, row, strict=True)))

@@ -130,6 +130,7 @@ class PostgresServer:
     locked: str = "FOR UPDATE"
     skip_locked: str = "FOR UPDATE SKIP LOCKED"
     leaves_gaps: bool = True
+    is_near: bool = False
     name: str = attrs.field(init=False)
     _parameters: dict[str, object] = attrs.field(init=False, repr=False)
     _slots: threading.BoundedSemaphore = attrs.field(factory=lambda: threading.BoundedSemaphore(SESSIONS), init=False)
@@ -182,6 +183,11 @@ class PostgresServer:
                 session.end(keep=False)
                 raise
             session.end(keep=True)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Do nothing: rows that were locked for one call would be kept from others until the last one is done."""
+        yield
 
     def insert(self, query: str, values: Mapping[str, object], key: str) -> int:
         """Add a row and return its number."""

@@ -24,6 +24,8 @@ from fsm_robot.orchestrator.tables.schema import FORM, MIGRATIONS, SCHEMA
 BUSY_WAIT_S = 30.0
 LOOK_AGAIN_S = 0.01
 _PIECE_BYTES = 1 << 20
+_WHOLE = ("BEGIN IMMEDIATE", "ROLLBACK", "COMMIT")
+_PART = ("SAVEPOINT part", "ROLLBACK TO part", "RELEASE part")
 
 
 @attrs.define(eq=False)
@@ -38,10 +40,12 @@ class SqliteFile:
     glob: str = "GLOB"
     locked: str = ""  # who writes is alone
     skip_locked: str = ""
+    is_near: bool = True
     leaves_gaps: bool = False
     _lock: threading.RLock = attrs.field(factory=threading.RLock, init=False)
     _connection: sqlite3.Connection | None = attrs.field(default=None, init=False)
     _file: tuple[int, int] = attrs.field(default=(0, 0), init=False)
+    _is_together: bool = attrs.field(default=False, init=False)
     name: str = attrs.field(default=attrs.Factory(lambda self: str(self.path), takes_self=True), init=False)
 
     def pattern(self, text: str) -> str:
@@ -61,16 +65,31 @@ class SqliteFile:
     def transaction(self, *, alone: bool) -> Iterator[sqlite3.Connection]:
         """Hold the file for writing; inside another transaction of this thread it is a part of that one."""
         with self.reading() as db:
-            if db.in_transaction:
+            if db.in_transaction and not self._is_together:
                 yield db
                 return
-            db.execute("BEGIN IMMEDIATE")
+            together, self._is_together = self._is_together, False
+            begin, take_back, end = _PART if together else _WHOLE
+            db.execute(begin)
             try:
                 yield db
+                db.execute(end)
             except BaseException:
-                db.execute("ROLLBACK")
+                if db.in_transaction:  # SQLite takes some failures back by itself
+                    db.execute(take_back)
                 raise
-            db.execute("COMMIT")
+            finally:
+                self._is_together = together
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Let all transactions of this thread be written at once when the block ends."""
+        with self.transaction(alone=True):
+            self._is_together = True
+            try:
+                yield
+            finally:
+                self._is_together = False
 
     def insert(self, query: str, values: Mapping[str, object], key: str) -> int:
         """Add a row and return its number."""
@@ -112,7 +131,8 @@ class SqliteFile:
                 self._connection = None
 
     def _open(self) -> sqlite3.Connection:
-        self.check()
+        if self._connection is None or not self._connection.in_transaction:  # else it was looked at when that began
+            self.check()
         if self._connection is None:
             self._refuse_remains()
             _make_private(self.path)
