@@ -10,6 +10,7 @@ import os
 import platform
 import shutil
 import signal
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -148,7 +149,7 @@ def backlog(bench: Bench, quick: bool) -> tuple[str, str, float]:
     other = bench.store.robot("99999999-0000-4000-8000-000000000001")
     assert other is not None
     at = "2026-11-27T00:00:00.000000+00:00"
-    with bench.store.file.transaction() as db:
+    with sqlite3.connect(bench.store.place) as db:
         db.executemany(
             "INSERT INTO jobs (guid, script, version_guid, name, status, priority, robot_id, created_at, updated_at)"
             " VALUES (?, 's', 'v', '', 1, 2, ?, ?, ?)",
