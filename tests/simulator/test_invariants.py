@@ -90,6 +90,12 @@ def test_history_of_a_good_run_breaks_nothing() -> None:
 
 
 BREAKING = {
+    "acts_are_on_disk": [
+        (
+            [BEGAN, fact(1, "due", 2, "consume_job"), fact(1, "consume_sent"), fact(2, "crashed", text="power_lost")],
+            "consume_job has acted",
+        )
+    ],
     "one_tree": [
         ([BEGAN, *begun(), *begun(5, OTHER, 8), *over()], "processes [7] of another script"),
         (
