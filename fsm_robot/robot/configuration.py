@@ -63,7 +63,9 @@ def _shown(field: attrs.Attribute[object]) -> object:
 
 
 def _default(field: attrs.Attribute[object]) -> object:
-    return [] if isinstance(field.default, attrs.Factory) else field.default  # type: ignore[arg-type]
+    # For a list attrs keeps what makes it; an empty one in its place would tell people that nothing is allowed.
+    factory = getattr(field.default, "factory", None)
+    return field.default if factory is None else list(factory())
 
 
 def _toml(value: object) -> str:

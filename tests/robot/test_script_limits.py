@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import os
+import re
 from itertools import product
 from pathlib import Path
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from fsm_robot.errors import SettingsError
 from fsm_robot.robot import settings as settings_module
 from fsm_robot.robot.script_limits import first, fits, never_counts
-from fsm_robot.robot.settings import LimitsSettings, Settings
+from fsm_robot.robot.settings import SECTIONS, LimitsSettings, Settings
 
 LETTERS = "ab/"
 
@@ -136,3 +138,15 @@ def test_file_of_init_explains_limits_and_means_none(tmp_path: Path) -> None:
 
     assert read(tmp_path, text).limits == ()
     assert [entry.script for entry in read(tmp_path, wanted).limits] == ["*"]
+
+
+def test_what_init_writes_as_a_default_is_the_default(tmp_path: Path) -> None:
+    """Whoever takes a mark away and changes nothing has changed nothing: each key of each section but the URL."""
+    from fsm_robot.robot.configuration import robot_toml
+
+    text = robot_toml({}).partition("# [[limits]]")[0]
+    read_back = read(tmp_path, re.sub(r"(?m)^# (?!url)(\w+ = )", r"\1", text))
+
+    assert text.count(" = ") >= sum(len(attrs.fields(kind)) for kind in SECTIONS.values())
+    for section in SECTIONS:
+        assert attrs.asdict(getattr(read_back, section)) == attrs.asdict(getattr(Settings(), section)), section
