@@ -104,9 +104,13 @@ def _completed(new: Definition, old: Definition, renamed: Mapping[str, str]) -> 
         notes.append(f"event {edge.trigger} comes from outside (inbox): somebody has to send it")
     added = [event for event in inbox if event not in new.inbox]
     complete = attrs.evolve(new, inbox=inbox, callbacks=tuple(callbacks.values()))
+    known = {renamed.get(state.name, state.name) for state in old.states}
     for state in complete.states:
         handled = {edge.trigger for edge in complete.transitions_from(state.name)} | {*ignores[state.name]}
-        more = [event for event in added if event not in handled] if complete.waits(state) else []
+        meant = added if state.name in known else inbox
+        more = [event for event in meant if event not in handled] if complete.waits(state) else []
+        if more and state.name not in known:
+            notes.append(f"state {state.name} ignores {', '.join(more)}: somebody has to see whether that is right")
         ignores[state.name] = (*ignores[state.name], *more)
     states = tuple(attrs.evolve(state, ignores=ignores[state.name]) for state in complete.states)
     used = {state.on_enter for state in states}
@@ -254,8 +258,8 @@ class _Edits:
     def _map(self, key: str, old: Mapping[str, object], new: Mapping[str, object]) -> None:
         part = self.root.get(key)
         if part is not None and part.entries and not new and not part.is_flow:
-            its_name = next(name for name, _ in self.root.entries if name.value == key)
-            self.drop(self.root, attrs.evolve(part, start=its_name.start))
+            head = next(head for head, _ in self.root.entries if head.value == key)
+            self.drop(self.root, attrs.evolve(part, start=head.start))
             return
         for name_part, value in part.entries if part is not None else ():
             name = name_part.value
