@@ -13,6 +13,7 @@ from fsm_robot.engine import machine_file
 from fsm_robot.engine.machine.checks import coverage
 from fsm_robot.engine.machine.definition import Definition, Transition
 from fsm_robot.engine.machine.labels import unlabelled
+from fsm_robot.engine.wording import symbols
 from fsm_robot.errors import SettingsError
 from fsm_robot.gateway.tls import context_for
 from fsm_robot.operations import environments
@@ -60,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(_as_json(definition, said), indent=2)
     else:
-        print("\n".join([*said, *_report(definition), *_gaps(definition)]))
+        print("\n".join([*said, *map(symbols, [*_report(definition), *_gaps(definition)])]))
     return 0
 
 

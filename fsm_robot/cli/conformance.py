@@ -11,6 +11,7 @@ from fsm_robot.cli.journal_arguments import add_journals, find_journals, read_ru
 from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
 from fsm_robot.cli.streams import print_json
 from fsm_robot.engine import machine_file
+from fsm_robot.engine.wording import symbols
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,9 +32,9 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(_as_json(fits), indent=2)
     else:
         for fit in deviating:
-            print("\n".join(_report(fit)))
+            print("\n".join(map(symbols, _report(fit))))
         print(
-            f"{len(fits) - len(deviating)} of {len(fits)} runs fit the machine {definition.name},"
+            f"{len(fits) - len(deviating)} of {len(fits)} runs fit the machine {symbols(definition.name)},"
             f" fitness of the log {fitness(fits):.4f}"
         )
         others = sum(fit.other_machine for fit in fits)

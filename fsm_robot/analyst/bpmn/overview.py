@@ -21,6 +21,7 @@ from fsm_robot.analyst.phrases import lasting_s, phrase, span
 from fsm_robot.analyst.words import Words
 from fsm_robot.engine.machine.checks import effective
 from fsm_robot.engine.machine.definition import CallbackSpec, Definition, State, Timeout, Transition
+from fsm_robot.engine.wording import symbols
 
 CALL = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE)\s+(/\S+)")
 
@@ -34,8 +35,8 @@ def analysts_process(words: Words, heat: Heat | None = None) -> Process:
     made.join()
     pools: tuple[str, ...] = phrase(words.language, "robot"), phrase(words.language, "orchestrator")
     if not words.definition.has_jobs:
-        pools = (words.definition.name,)  # nobody else is there
-    about = f"Machine {words.definition.name}, from `fsm-robot diagram --format bpmn`."
+        pools = (words.machine,)  # nobody else is there
+    about = f"Machine {words.machine}, from `fsm-robot diagram --format bpmn`."
     items = sorted(made.items, key=lambda item: item.kind == "boundaryEvent")
     tasks = {item.id for item in items}
     notes = [
@@ -175,8 +176,9 @@ class _Made:
 
     def title(self, state: State) -> str:
         shown = self.words.state(state.name)
-        if shown == state.name and state.on_enter and state.on_enter != state.name:
-            return f"{shown}\n{spoken(state.on_enter)}"
+        call = self.words.call(state.on_enter)
+        if shown == symbols(state.name) and call and call != shown:
+            return f"{shown}\n{spoken(call)}"
         return shown
 
     def border(self, ident: str, group: Group) -> None:
@@ -243,7 +245,7 @@ def _messages(made: _Made) -> Iterator[Message]:
             continue
         spec, ident = effective(made.definition.callback(state.on_enter)), made.ids[state.name]
         found = CALL.search(spec.does)
-        asked = f"{found[1]} {found[2].rstrip(',;.')}" if found else spoken(spec.name)
+        asked = f"{found[1]} {found[2].rstrip(',;.')}" if found else spoken(made.words.call(spec.name))
         yield Message(f"Call_{ident}", f"State_{ident}", "\n".join(broken(asked)), True)
         if spec.codes:
             answer = "\n".join(line for field in spec.codes for line in broken(field))
@@ -260,7 +262,7 @@ def _said(words: Words, group: Group) -> str:
         if group.timeout is not None:
             notes.append(phrase(words.language, "timed", span(group.timeout)))
         event = words.event(edge.trigger)
-        event = spoken(event) if event == edge.trigger else event
+        event = spoken(event) if event == symbols(edge.trigger) else event
         texts.append(f"{event} ({', '.join(notes)})" if notes else event)
     return ",\n".join(texts)
 
