@@ -22,6 +22,10 @@ class LeavingError(Exception):
     """The robot was told to leave while it waited: for an answer, or for the next try."""
 
 
+class PausedError(Exception):
+    """An operator has paused the robot: it asks for no job. The text says since when and until when."""
+
+
 class RobotError(Exception):
     """Base of all errors that fsm_robot raises on purpose."""
 

@@ -24,7 +24,7 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
         "initial": "initial state",
         "calls": "calls {0}",
         "ignores": "ignores {0}",
-        "counts": "{0} states, {1} transitions",
+        "counts": "{0:state|states}, {1:transition|transitions}",
         "result": "Result?",
         "begin": "Start",
         "noted": "noted",
@@ -38,7 +38,7 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
         "times": "median {0}, 95 % within {1}",
         "share": "{0}×, {1} %",
         "failed": "{0} % of its jobs failed",
-        "runs": "{0} runs, {1} jobs, {2} failed",
+        "runs": "{0:run|runs}, {1:job|jobs}, {2} failed",
         "millisecond": "{0} ms",
         "second": "{0} s",
         "minute": "{0} min {1} s",
@@ -46,6 +46,26 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
         "legend_added": "added",
         "legend_removed": "removed",
         "legend_changed": "changed",
+        "legend_never": "never happened",
+        "legend_undeclared": "not declared",
+        "declared": "as it was declared",
+        "happened": "as it happened",
+        "discovered": "what was declared, and what happened",
+        "before_failure": "What comes before a failure ({0} of {1} failed)",
+        "cases_job": "{0:job|jobs}",
+        "cases_run": "{0:run|runs}",
+        "how_often": "How often",
+        "how_long": "How long",
+        "what": "what",
+        "name": "name",
+        "state": "state",
+        "transition": "transition",
+        "count": "how often",
+        "of_state": "of what left the state",
+        "of_failed": "of those that failed",
+        "of_others": "of the others",
+        "median": "median",
+        "p95": "95 % within",
     },
     "ru": {
         "exit": "код {0}",
@@ -84,14 +104,44 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
         "legend_added": "добавлено",
         "legend_removed": "удалено",
         "legend_changed": "изменено",
+        "legend_never": "не происходило ни разу",
+        "legend_undeclared": "не описано",
+        "declared": "как описано",
+        "happened": "как было",
+        "discovered": "что описано и что было",
+        "before_failure": "Что бывает перед ошибкой (с ошибкой {0} из {1})",
+        "cases_job": "заданий {0}",
+        "cases_run": "запусков {0}",
+        "how_often": "Как часто",
+        "how_long": "Как долго",
+        "what": "что",
+        "name": "имя",
+        "state": "состояние",
+        "transition": "переход",
+        "count": "сколько раз",
+        "of_state": "из выходов состояния",
+        "of_failed": "среди ошибочных",
+        "of_others": "среди остальных",
+        "median": "медиана",
+        "p95": "95 % за",
     },
 }
+
+
+class _Said(str):
+    """A value of a phrase; `{0:run|runs}` in it says one or many behind the number."""
+
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> str:
+        one, _, many = spec.partition("|")
+        return f"{self!s} {one if self == '1' else many}" if spec else str(self)
 
 
 def phrase(language: str, key: str, *values: object) -> str:
     """Return a phrase in `language`, or in English where there is none."""
     table = PHRASES.get(language.partition("-")[0], PHRASES["en"])
-    return table[key].format(*values)
+    return table[key].format(*(_Said(value) for value in values))
 
 
 def span(timeout: Timeout) -> str:

@@ -7,16 +7,18 @@ import os
 import sys
 from pathlib import Path
 
+from fsm_robot.analyst.eventlog.event_table import READ_AS_MISSING
 from fsm_robot.cli.run import USUAL_CONFIG, add_config
 from fsm_robot.cli.streams import print_json
 from fsm_robot.engine import machine_file
 from fsm_robot.engine.machine.checks import coverage
 from fsm_robot.engine.machine.definition import Definition, Transition
 from fsm_robot.engine.machine.labels import unlabelled
-from fsm_robot.engine.wording import symbols
+from fsm_robot.engine.wording import counted, symbols
 from fsm_robot.errors import SettingsError
 from fsm_robot.gateway.tls import context_for
 from fsm_robot.operations import environments
+from fsm_robot.operations.checks import limits_without_script
 from fsm_robot.robot import machine as robot_machine
 from fsm_robot.robot import settings as settings_module
 from fsm_robot.robot import wiring
@@ -61,7 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(_as_json(definition, said), indent=2)
     else:
-        print("\n".join([*said, *map(symbols, [*_report(definition), *_gaps(definition)])]))
+        lines = [*_report(definition), *_gaps(definition), *_read_as_missing(definition)]
+        print("\n".join([*said, *map(symbols, lines)]))
     return 0
 
 
@@ -112,9 +115,10 @@ def _places(settings: Settings) -> list[str]:
     scripts, storage = settings.scripts_directory, settings.storage_directory
     problems: list[str] = []
     verify = settings.orchestrator.verify
-    if isinstance(verify, str):
+    client = wiring.client_certificate_for(settings)
+    if isinstance(verify, str) or client is not None:
         try:
-            context_for(str(settings.path(verify)))
+            context_for(str(settings.path(verify)) if isinstance(verify, str) else verify, client)
         except SettingsError as error:
             problems += error.problems
     if not scripts.is_dir():
@@ -140,6 +144,7 @@ def _places(settings: Settings) -> list[str]:
         raise SettingsError(problems)
     warnings = surroundings.warnings(str(scripts), settings.scripts_python)
     warnings += [text] if (text := wiring.taking_warning(settings, profile)) else []
+    warnings += [f"limits.script: no script fits {each}" for each in limits_without_script(settings)]
     warnings += [pinned.said] if pinned.verdict == "warning" else []
     warnings += [
         f"the environment {told} is not built; `{environments.SYNC}` builds it" for told in environments.missing(runs)
@@ -156,7 +161,11 @@ def _places(settings: Settings) -> list[str]:
 
 def _report(definition: Definition) -> list[str]:
     states, edges = definition.states, definition.transitions
-    lines = [f"machine {definition.name}: {len(states)} states, {len(edges)} transitions, no mistake", "", "states"]
+    lines = [
+        f"machine {definition.name}: {counted(len(states), 'state')}, {counted(len(edges), 'transition')}, no mistake",
+        "",
+        "states",
+    ]
     for state in states:
         what = "final" if state.final else "initial" if state.name == definition.initial else ""
         lines.append(f"  {state.name:<12} {state.on_enter or '-':<20} {what}".rstrip())
@@ -205,6 +214,16 @@ def _gaps(definition: Definition) -> list[str]:
     return ["", "labels", *(f"  {line}" for line in lines)] if lines else []
 
 
+def _read_as_missing(definition: Definition) -> list[str]:
+    """Warn of names that pandas and its like take for "no value" in a CSV: no mistake, but rows would vanish."""
+    names = [*(state.name for state in definition.states), *(edge.trigger for edge in definition.transitions)]
+    missing = [name for name in dict.fromkeys(names) if name in READ_AS_MISSING]
+    if not missing:
+        return []
+    said = f"{', '.join(missing)}: table tools read such a name as a missing value"
+    return ["", f"warning: {said}; choose other names, or read the CSV with keep_default_na=False (docs/event-logs.md)"]
+
+
 def _as_json(definition: Definition, said: list[str]) -> dict[str, object]:
     return {
         "settings": [line for line in said if line],
@@ -212,4 +231,5 @@ def _as_json(definition: Definition, said: list[str]) -> dict[str, object]:
         "sha256": definition.digest(),
         "coverage": dict(coverage(definition)),
         "unlabelled": unlabelled(definition),
+        "warnings": [line for line in _read_as_missing(definition) if line],
     }

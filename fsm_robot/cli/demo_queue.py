@@ -25,6 +25,7 @@ from fsm_robot.cli.demo_folder import (
     width_of,
     write_settings,
 )
+from fsm_robot.engine.wording import counted
 from fsm_robot.orchestrator.objects import (
     BUSY,
     DONE,
@@ -173,7 +174,7 @@ def _table(store: Store, names: dict[str, str]) -> list[str]:
         each_robot = [str(counts[status, name]) for name in columns]
         rows.append((TASK_WORDS[status], *each_robot, str(together), str(wanted)))
         if together != wanted:
-            wrong.append(f"{together} tasks are {TASK_WORDS[status]}, and {wanted} should be")
+            wrong.append(f"{counted(together, 'task')} instead of {wanted} became {TASK_WORDS[status]}")
     sums = [str(sum(count for (_, name), count in counts.items() if name == each)) for each in columns]
     rows.append(("all", *sums, str(counts.total()), str(sum(SHOULD_BE.values()))))
     widths = [max(width_of(row[column]) for row in rows) for column in range(len(rows[0]))]

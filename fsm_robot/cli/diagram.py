@@ -24,10 +24,11 @@ from fsm_robot.analyst.player.history import Run
 from fsm_robot.analyst.player.page import comparison_page, page
 from fsm_robot.analyst.words import Words, words
 from fsm_robot.analyst.xml_in import Element
-from fsm_robot.cli import interchange
+from fsm_robot.cli import interchange, merging
 from fsm_robot.cli.interchange import Beside
-from fsm_robot.cli.journal_arguments import journals_below
+from fsm_robot.cli.journal_arguments import each_run_once
 from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
+from fsm_robot.cli.served_runs import served_journals
 from fsm_robot.cli.streams import complain
 from fsm_robot.cli.target import target
 from fsm_robot.engine import machine_file
@@ -36,6 +37,7 @@ from fsm_robot.engine.journal.record import Reading
 from fsm_robot.engine.journal.replay import Decisions, Divergence, replay
 from fsm_robot.engine.journal.taken import Taken, taken_in
 from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.engine.wording import counted
 from fsm_robot.errors import SettingsError
 
 
@@ -104,6 +106,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print or write the drawing."""
+    if arguments.merge_into:
+        return merging.run(arguments)
     if arguments.source:
         return write(interchange.machine_file_asked_for(arguments), arguments.output)
     arguments.format = arguments.format or ("markdown" if arguments.diff else "mermaid")
@@ -119,7 +123,7 @@ def run(arguments: argparse.Namespace) -> int:
     taken = taken_in((run.records for run in runs), definition) if runs else None
     old = interchange.old_drawing(arguments)
     options = Options(words(definition, arguments.lang, str(path)), runs, figures, old, taken, path.name)
-    inputs = [path, *(found for name in arguments.runs for found in _journals(name))]
+    inputs = [path, *(found for name in arguments.runs for found in served_journals(name))]
     return write(FORMATS[arguments.format](definition, options), arguments.output, inputs)
 
 
@@ -127,7 +131,8 @@ def _tell_strangers(runs: Sequence[Run], definition: Definition) -> None:
     """Say on stderr how many runs followed another machine: a drawing has no place for what it does not know."""
     others = sum(run.header.get("machine_sha256") != definition.digest() for run in runs)
     if others:
-        sentence = f"{others} of {len(runs)} runs followed another machine; what this one does not know is not drawn"
+        followed = f"{others} of {counted(len(runs), 'run')} followed another machine"
+        sentence = f"{followed}; what this one does not know is not drawn"
         complain(sentence)
 
 
@@ -159,7 +164,14 @@ def read_runs(names: Sequence[str], youngest: int | None = None) -> list[Run]:
         SettingsError: There is no such file, a folder holds no journal, or a file is none.
     """
     # `[-0:]` is the whole list.
-    return [_run(path) for name in names for path in _journals(name)[-(youngest or 0) :]]
+    found = [(path, _run(path)) for name in names for path in served_journals(name)[-(youngest or 0) :]]
+    once = each_run_once(
+        found,
+        path=lambda each: each[0],
+        begins=lambda each: each[1].records[0].chain,
+        records=lambda each: each[1].records,
+    )
+    return [run for _, run in once]
 
 
 def player(names: Sequence[str], youngest: int, machine: Path) -> str:
@@ -177,17 +189,6 @@ def _run(path: Path) -> Run:
     if problem:
         complain(f"{path}: {problem}; only what stands before it counts")
     return Run(run_name(path), records, problem)
-
-
-def _journals(name: str) -> list[Path]:
-    path = Path(name)
-    if path.is_file():
-        return [path]
-    found = journals_below(path)
-    if not found:
-        reason = "holds no journal (*.jsonl)" if path.is_dir() else "does not exist"
-        raise SettingsError(f"--runs {name}: {reason}")
-    return found
 
 
 def write(content: str | bytes, output: str | None, inputs: Iterable[Path] = ()) -> int:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from fsm_robot.cli import streams
 from fsm_robot.engine.clock import SystemClock
 from fsm_robot.engine.instance import only_instance
+from fsm_robot.engine.wording import counted
 from fsm_robot.errors import RobotError, RunError, SettingsError
 from fsm_robot.robot import settings as settings_module
 
@@ -112,16 +113,23 @@ def _run(settings: Settings, kind: type | None, log: Log, *, when_idle: str) -> 
     with _written_down(log):
         system.listen(robot.inbox.tell_to_leave)
     system.watch_session(robot.inbox.tell_to_leave, over)
+    with _written_down(log):
+        wiring.open_to_readers(settings, log, robot)
     try:
         exit_code = robot.runner.run()
+    except BaseException as error:
+        robot.status.over(RobotError.exit_code, f"{type(error).__name__}: {error}")
+        raise
     finally:
         robot.close()
         over.set()
+    robot.status.over(exit_code)
     with _written_down(log):
         if not robot.callbacks.storage_broken:
             wiring.prune(settings, log, robot)
     jobs = robot.callbacks.jobs_done
-    streams.tell(f"{robot.runner.machine.state}: {jobs} job{'' if jobs == 1 else 's'} done, exit code {exit_code}")
+    paused = f"; {robot.callbacks.paused}" if robot.callbacks.paused else ""
+    streams.tell(f"{robot.runner.machine.state}: {counted(jobs, 'job')} done, exit code {exit_code}{paused}")
     return exit_code
 
 

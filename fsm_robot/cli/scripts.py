@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fsm_robot.cli import streams
 from fsm_robot.cli.run import add_config
-from fsm_robot.engine.wording import shown
+from fsm_robot.engine.wording import counted, shown
 from fsm_robot.errors import SettingsError
 from fsm_robot.robot import settings as settings_module
 from fsm_robot.worker import pinned
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     except OSError as error:
         new.unlink(missing_ok=True)
         raise SettingsError(f"{path}: cannot be written: {error.strerror or error}") from error
-    streams.tell(f"{path}: {len(locked.files)} files")
+    streams.tell(f"{path}: {counted(len(locked.files), 'file')}")
     if not settings.scripts.locked:
         streams.tell("nothing is refused yet: set scripts.locked = true in robot.toml")
     return 0

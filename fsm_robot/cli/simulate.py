@@ -19,7 +19,7 @@ import attrs
 from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
 from fsm_robot.cli.streams import print_json
 from fsm_robot.engine import machine_file
-from fsm_robot.engine.wording import did_you_mean
+from fsm_robot.engine.wording import counted, did_you_mean
 from fsm_robot.errors import RobotError, SettingsError
 from fsm_robot.robot import machine
 from fsm_robot.simulator import explore, report
@@ -208,7 +208,7 @@ class _Progress:
             self.said_s, self.said = now_s, True
             rate = count / (now_s - self.started_s)
             end = "\r" if _is_terminal() else "\n"
-            self._say(f"{count} {what}, {rate:.0f} a second, {worlds} worlds", end)
+            self._say(f"{count} {what}, {rate:.0f} a second, {counted(worlds, 'world')}", end)
 
     def end(self) -> None:
         if self.said and _is_terminal():

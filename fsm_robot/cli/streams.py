@@ -12,7 +12,7 @@ import sys
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TextIO
 
-from fsm_robot.engine.wording import for_terminal
+from fsm_robot.engine.wording import counted, for_terminal
 from fsm_robot.errors import RobotError
 from fsm_robot.system import threads
 
@@ -121,7 +121,14 @@ class BoundedStream(io.RawIOBase):
             self._done.get()
             self._stalled = False
         lost, self._dropped = self._dropped, 0
-        self._todo.put((f"[{lost} lines are missing here, nobody read them]\n".encode() if lost else b"") + data)
+        self._todo.put(
+            (
+                f"[{counted(lost, 'line')} {'is' if lost == 1 else 'are'} missing here, nobody read them]\n".encode()
+                if lost
+                else b""
+            )
+            + data
+        )
         try:
             error = self._done.get(timeout=STALL_S)
         except Empty:

@@ -17,7 +17,7 @@ from fsm_robot.cli import streams
 from fsm_robot.cli.logs import follow
 from fsm_robot.cli.run import add_config
 from fsm_robot.engine.redact import Redactor, Secrets
-from fsm_robot.engine.wording import shown
+from fsm_robot.engine.wording import counted, shown
 from fsm_robot.errors import SettingsError
 from fsm_robot.robot import settings as settings_module
 from fsm_robot.robot.ports import Ending, Job
@@ -259,4 +259,4 @@ def _told(data: Folder) -> Iterator[str]:
         yield f"a job of {shown(job['process'])} was created"
     lines = len(data.log_lines())
     if lines:
-        yield f"{lines} lines of log: {data.log_file}"
+        yield f"{counted(lines, 'line')} of log: {data.log_file}"

@@ -18,11 +18,12 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import attrs
 
 from fsm_robot.errors import ChannelError, NoRobotError
-from fsm_robot.system import threads
+from fsm_robot.system import sockets, threads
 from fsm_robot.system.held import PATIENCE
 
 if sys.platform == "win32":
@@ -48,6 +49,19 @@ LOOK_AGAIN_S = 3600.0
 Answers = Callable[[Mapping[str, object]], Mapping[str, object]]
 
 
+class Connection(Protocol):
+    """One end of a connection; both ends send and receive whole messages."""
+
+    def send(self, message: bytes) -> None:
+        """Send a message. Raises `OSError`."""
+
+    def receive(self, within_s: float, largest_bytes: int) -> bytes | None:
+        """Return a message; None where none has come within so many seconds. Raises `OSError`."""
+
+    def close(self) -> None:
+        """End the connection."""
+
+
 @attrs.define(eq=False, repr=False)
 class Channel:
     """The robot's end. It opens late, for a robot that wakes up and finds nothing to do has nobody to talk to.
@@ -59,6 +73,7 @@ class Channel:
         warn: Where it is told that there is no channel; the robot works without one.
         ended: Called when it closes: whoever waits within `answer` has to come back.
         job: What is said to a script of this robot, or None to what needs no answer; it checks the token itself.
+        loopback: Listen at a port of this machine, where sockets among the files and named pipes cannot be had.
     """
 
     folder: Path
@@ -66,8 +81,9 @@ class Channel:
     warn: Callable[..., None]
     ended: Callable[[], None] = lambda: None
     job: Callable[[Mapping[str, object]], Mapping[str, object] | None] | None = None
+    loopback: bool = False
     _token: str = attrs.field(factory=lambda: secrets.token_hex(16))
-    _listener: local.Listener | None = None
+    _listener: local.Listener | sockets.LoopbackListener | None = None
     _begun: bool = False
     _closed: bool = False
     _answering: int = 0
@@ -80,11 +96,14 @@ class Channel:
             return
         self._begun = True
         try:
-            self._listener = local.listen(self.folder)
+            self._listener = sockets.listen() if self.loopback else local.listen(self.folder)
             self._write_down(self._listener.address)
             threads.start("channel", self._accept, self._failed)
         except OSError as error:
-            self.warn("this run cannot be asked or told anything", error=str(error))
+            hint = (
+                "" if self.loopback else '; sdk.transport = "loopback" in robot.toml needs neither socket file nor pipe'
+            )
+            self.warn(f"this run cannot be asked or told anything{hint}", error=str(error))
 
     @property
     def address(self) -> str:
@@ -105,7 +124,7 @@ class Channel:
             self.warn("the address of this run stays on disk, where nobody answers any more", error=str(error))
         try:
             # Closing a socket does not end a thread that waits in it.
-            local.connect(listener.address).close()
+            _connected(listener.address).close()
         except OSError as error:
             self.warn("the local channel could not be reached to close it", error=str(error))
         self.ended()
@@ -146,7 +165,7 @@ class Channel:
         self.warn("a local connection failed", error=repr(error))
         return True
 
-    def _serve(self, connection: local.Connection) -> None:
+    def _serve(self, connection: Connection) -> None:
         try:
             with self._changed:
                 self._connections += 1
@@ -163,7 +182,7 @@ class Channel:
                 self._changed.notify_all()
             connection.close()
 
-    def _serve_one(self, connection: local.Connection, within_s: float) -> bool:
+    def _serve_one(self, connection: Connection, within_s: float) -> bool:
         """Answer one request, and return whether more may come on this connection."""
         data = connection.receive(within_s, LARGEST_BYTES)
         if data is None:
@@ -217,9 +236,11 @@ def ask(folder: Path, request: Mapping[str, object], within_s: float = ANSWERED_
         raise NoRobotError(folder) from None
     except OSError as error:
         raise ChannelError(f"{folder / NAME}: cannot be read: {error.strerror or error}") from error
+    if sockets.is_loopback(address) and not _lives(folder):
+        raise NoRobotError(folder)  # its port may be that of any program by now
     try:
-        connection = local.connect(address)
-    except OSError:
+        connection = _connected(address)
+    except (OSError, ValueError):
         raise NoRobotError(folder) from None  # one that has died has left its address
     try:
         connection.send(json.dumps({**request, "token": token}).encode())
@@ -237,6 +258,16 @@ def ask(folder: Path, request: Mapping[str, object], within_s: float = ANSWERED_
         code = answer.get("exit_code")
         raise ChannelError(str(answer["error"]), code if isinstance(code, int) else 1)
     return answer
+
+
+def _connected(address: str) -> Connection:
+    return sockets.connect(address) if sockets.is_loopback(address) else local.connect(address)
+
+
+def _lives(folder: Path) -> bool:
+    from fsm_robot.engine.instance import holder
+
+    return holder(folder) is not None
 
 
 def _object(data: bytes) -> dict[str, object]:

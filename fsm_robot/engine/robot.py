@@ -59,6 +59,7 @@ class Robot:
     _inbox: QueueInbox
     _timers: ThreadTimers
     _times: Mapping[str, float]
+    _loopback: bool = False
 
     @classmethod
     def from_file(
@@ -107,12 +108,13 @@ class Robot:
         folder: Path,
         settings: object = None,
         times: Mapping[str, float] | None = None,
+        loopback: bool = False,
     ) -> Robot:
-        """Build a robot of what is read already; see `from_file`."""
+        """Build a robot of what is read already; see `from_file`, and `Channel.loopback`."""
         clock, inbox, timers = SystemClock(), QueueInbox(), ThreadTimers(log.write)
         context = Context(log, clock, folder, settings, inbox, timers)
         made = callbacks_module.made(callbacks, context)
-        return cls(definition, made, context, folder, log, clock, inbox, timers, dict(times or {}))
+        return cls(definition, made, context, folder, log, clock, inbox, timers, dict(times or {}), loopback)
 
     def run(self) -> int:
         """Drive the machine from `initial` to a final state; return its exit code, or 6 where it was told to leave.
@@ -145,7 +147,7 @@ class Robot:
         journal = JournalFile(directory, head, self._clock, Redactor(), make_room=lambda: False)
         owner = _Owner(self.context)
         asked = Asked(self.definition, self._inbox, owner.now)
-        channel = Channel(self.folder, asked, self._log.warning, asked.end)
+        channel = Channel(self.folder, asked, self._log.warning, asked.end, loopback=self._loopback)
         timeouts = Timeouts(self._timers, self._inbox, self._times)
         machine = RobotMachine(self.definition)
         return Runner(machine, journal, self.callbacks, self._inbox, self._log, timeouts, owner, channel)

@@ -48,6 +48,15 @@ def _symbol(char: str) -> str:
     return f"<U+{code:04X}>"
 
 
+def counted(number: int, noun: str, many: str = "") -> str:
+    """Return a number with its noun, as people say it: `1 run`, `2 runs`, `0 copies`; `many` is an odd plural."""
+    if number == 1 or many:
+        return f"{number} {many if number != 1 else noun}"
+    if noun.endswith("y") and noun[-2:-1] not in "aeou":
+        return f"{number} {noun[:-1]}ies"
+    return f"{number} {noun}{'es' if noun.endswith(('s', 'x', 'ch', 'sh')) else 's'}"
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean …?` with the nearest of `known`, else `; known are …` where the list is short."""
     import difflib  # only wrong input pays for it

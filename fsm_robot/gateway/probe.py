@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 
 import attrs
 
+from fsm_robot.engine.wording import counted
 from fsm_robot.errors import GatewayError, RobotError
 from fsm_robot.gateway.failures import Answer
 from fsm_robot.gateway.http import HttpGateway
@@ -276,13 +277,13 @@ class Probe:
             if not answer.is_success:
                 self._tell("log_limit", "", f"log/create: HTTP {answer.status}, {answer.shown}")
                 return
-        kept = len(self._lines())
+        kept, taken = len(self._lines()), counted(self._lines_taken, "line")
         if not kept:
-            self._tell("log_limit", "", f"{self._lines_taken} lines were taken, and log/list does not show them")
+            self._tell("log_limit", "", f"after {taken} that the server took, log/list shows none")
         elif kept < self._lines_taken:
-            self._tell("log_limit", f"{kept}/min:drop", f"{self._lines_taken} lines were taken, log/list shows {kept}")
+            self._tell("log_limit", f"{kept}/min:drop", f"of {taken} that the server took, log/list shows {kept}")
         else:
-            self._tell("log_limit", "off", f"{kept} lines at once are all there")
+            self._tell("log_limit", "off", f"{counted(kept, 'line')} at once: log/list shows all")
 
     def _line(self, mark: str = "", **fields: object) -> Answer:
         answer = self._call("POST", "log/create", message=f"fsm-robot probe {self.name}{mark}", **fields)

@@ -12,6 +12,7 @@ from fsm_robot.errors import GatewayError, JournalError
 from fsm_robot.gateway.object_rows import TaskRead, field, task
 from fsm_robot.jobapi.ledger import Entry, TaskLedger
 from fsm_robot.jobapi.ports import Objects, Row
+from fsm_robot.jobapi.work import WorkLog
 from fsm_robot.robot.ports import Job
 from fsm_robot.system import threads
 
@@ -34,6 +35,7 @@ class Hands:
         job_id: The number that the server has for it, or empty.
         busy: Tasks that are being taken at this moment: only who does it knows how far it is.
         start: Begins a thread, as `threads.start` does.
+        work: Is told what became of tasks.
     """
 
     objects: Objects
@@ -43,8 +45,10 @@ class Hands:
     job_id: str = ""
     busy: set[str] = attrs.field(factory=set)
     start: Callable[[str, Callable[[], None], Callable[[BaseException], bool]], None] = threads.start
+    work: WorkLog = attrs.field(factory=WorkLog)
     _calls: threading.BoundedSemaphore = attrs.field(factory=lambda: threading.BoundedSemaphore(MOST_CALLS))
     _ending: threading.Lock = attrs.field(factory=threading.Lock)
+    _last_comment: str = LEFT
 
     def begin(self, job: Job) -> None:
         """Work for a job from now on."""
@@ -121,6 +125,7 @@ class Hands:
 
         What was not goes on in the background while the robot lives, and at its next start.
         """
+        self._last_comment = comment
         try:
             left = self.ledger.open()
         except JournalError as error:
@@ -138,23 +143,35 @@ class Hands:
                         self._settle_one(self.ledger.entry(entry.task), comment)
                 except (GatewayError, JournalError) as error:
                     failed.append(str(error))
-            done.set()
+            over()
 
         def stopped(error: BaseException) -> bool:
             failed.append(repr(error))
-            done.set()
+            over()
             return False
+
+        def over() -> None:
+            # Told here and not by who waits: nobody may wait any more.
+            if failed:
+                self._tell_late(failed[0])
+            done.set()
 
         try:
             self.start("tasks", work, stopped)
         except OSError as error:
-            failed.append(str(error))
-            done.set()
+            self._tell_late(str(error))
+            return False
         in_time = done.wait(within_s)
-        if failed or not in_time:
-            why = failed[0] if failed else f"the orchestrator has not answered within {within_s:g} s"
-            self.log("warning", "tasks wait for their end, it is set at the next start at the latest", why=why)
+        if not in_time and within_s > 0:
+            self._tell_late(f"the orchestrator has not answered within {within_s:g} s")
         return in_time and not failed
+
+    def settle_rest(self, within_s: float) -> bool:
+        """Wait for what `settle` has begun and has not ended, and try once more what failed; see there."""
+        return self.settle(self._last_comment, within_s)
+
+    def _tell_late(self, why: str) -> None:
+        self.log("warning", "tasks wait for their end, it is set at the next start at the latest", why=why)
 
     def _settle_one(self, entry: Entry | None, comment: str) -> None:
         """Read first: a person, a rule of the queue, or a call of ours whose answer was lost may have been faster."""
@@ -169,6 +186,8 @@ class Hands:
         elif is_ours:
             end = entry.end if entry.stage == "ending" else {"status": FAILED_APPLICATION, "comment": comment}
             self.one_call(lambda: self._send(entry.task, end, entry.job))
+            if entry.stage == "taken":
+                self.work.add(entry.job, "ended", task=entry.task, status=FAILED_APPLICATION, by="robot")
             self.log("warning", "a task got its end from the robot", task=entry.task, comment=end.get("comment", ""))
         if row is not None and entry.mark in row["tags"]:
             self.remove_mark(entry.task, entry.mark)  # also where the robot died between taking and withdrawing it

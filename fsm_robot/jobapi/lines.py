@@ -24,6 +24,9 @@ class Ship(Protocol):
     def lost_before(self, count: int, job: str = "") -> None:
         """Count lines that were given up before they came here."""
 
+    def job_ended(self, job: str) -> None:
+        """Know that a job has ended, or is about to."""
+
     def flush(self, within_s: float) -> bool:
         """Wait until every line was sent."""
 
@@ -55,7 +58,10 @@ class Lines:
 
     def add_ending(self, outcome: str, ending: Ending | None) -> None:
         """Tell how the job ended, unless well: that is its status."""
-        if self.ship is None or outcome == "succeeded":
+        if self.ship is None or not (self._used or outcome != "succeeded"):
+            return
+        self.ship().job_ended(self.job.guid)
+        if outcome == "succeeded":
             return
         reason = f": {ending.reason}" if ending is not None and ending.reason else ""
         said = f"\n{ending.last_words}" if ending is not None and ending.last_words and outcome == "failed" else ""

@@ -20,6 +20,7 @@ from fsm_robot.shipping.spool import is_there
 if TYPE_CHECKING:
     from fsm_robot.jobapi.hands import Hands
     from fsm_robot.jobapi.operations import Operations
+    from fsm_robot.jobapi.pictures import Pictures
     from fsm_robot.jobapi.ports import Objects
     from fsm_robot.jobapi.server import JobServer
     from fsm_robot.shipping.shipper import Shipper
@@ -75,6 +76,9 @@ class ScriptsOfRobot:
         patience_s: The same.
         settle_s: How long the end of a job waits for its tasks and lines.
         shipping: What is sent of a job to the orchestrator's log, None: nothing.
+        pictures_to: The folder of the storage that gets pictures of the screen; empty: they stay here.
+        pictures_of: Returns where those of a job are.
+        folder_of: Returns the folder of a job by its GUID, for what it does with tasks; None: nobody writes that down.
     """
 
     jobs_directory: Path
@@ -90,6 +94,10 @@ class ScriptsOfRobot:
     patience_s: float = 120.0
     settle_s: float = 5.0
     shipping: Shipping | None = None
+    pictures_to: str = ""
+    pictures_of: Callable[[Job], Path] = lambda _: Path()
+    folder_of: Callable[[str], Path] | None = None
+    _pictures: Pictures | None = None
     _contact: bool = False
     _server_objects: Objects | None = None
     _shipper: Shipper | None = None
@@ -137,6 +145,8 @@ class ScriptsOfRobot:
         Tasks get their end while lines are on their way: both have threads of their own.
         """
         deadline_s = time.monotonic() + (HURRY_S if in_a_hurry else self.settle_s)
+        if ending is not None and ending.pictures and self.pictures_to:
+            self._storing().add(self._lines(job), ending.pictures)
         if self._server is not None:
             self.drained(min(_left_s(deadline_s), DRAINED_S))
         if self._made is not None:
@@ -148,6 +158,8 @@ class ScriptsOfRobot:
             comment = STOPPED if outcome in ("stopped", "stop_ran_out", "aborted") else LEFT
             self._made.wind_up(comment, _left_s(deadline_s))
         else:
+            self._lines(job).flush(_left_s(deadline_s))
+        if self._pictures is not None and self._pictures.flush(_left_s(deadline_s)):
             self._lines(job).flush(_left_s(deadline_s))
 
     def announced(self) -> None:
@@ -162,11 +174,21 @@ class ScriptsOfRobot:
 
     def leaving(self, *, in_a_hurry: bool) -> None:
         """See `robot.ports.Tasks.leaving`."""
-        if self._shipper is not None and self.shipping is not None and not in_a_hurry:
-            self._shipper.flush(self.shipping.exit_s)
+        if in_a_hurry:
+            return
+        if self._hands is not None:
+            # The end of an aborted job waits for nothing. A drained robot may not come back for hours.
+            self._hands.settle_rest(self.settle_s)
+        deadline_s = time.monotonic() + (self.shipping.exit_s if self.shipping is not None else self.settle_s)
+        if self._pictures is not None:
+            self._pictures.flush(_left_s(deadline_s))
+        if self._shipper is not None:
+            self._shipper.flush(_left_s(deadline_s))
 
     def close(self) -> None:
         """Stop sending lines; what is left is for the next run."""
+        if self._pictures is not None:
+            self._pictures.close()
         if self._shipper is not None:
             self._shipper.close(0)
 
@@ -204,15 +226,37 @@ class ScriptsOfRobot:
             take=self.take,
             patience_s=self.patience_s,
             log=self.log,
+            picture=lambda name: self._pictured(job, name),
         )
         return self._made
+
+    def _pictured(self, job: Job, name: str) -> None:
+        picture = self.pictures_of(job) / os.path.basename(name)
+        if self.pictures_to and picture.suffix == ".png" and picture.is_file():
+            self._storing().add(self._lines(job), [str(picture)])
+
+    def _storing(self) -> Pictures:
+        with self._making:
+            if self._pictures is None:
+                from fsm_robot.jobapi.pictures import Pictures
+
+                hands = self._in_hand()
+
+                def upload(folder: str, name: str, path: str) -> None:
+                    hands.one_call(lambda: hands.objects.upload(folder, name, path))
+
+                self._pictures = Pictures(self.pictures_to, upload, self.secrets.text, self.log)
+            return self._pictures
 
     def _in_hand(self) -> Hands:
         if self._hands is None:
             from fsm_robot.jobapi.hands import Hands
             from fsm_robot.jobapi.ledger import TaskLedger
+            from fsm_robot.jobapi.work import WorkLog
 
-            self._hands = Hands(self._orchestrator(), TaskLedger(self.jobs_directory / LEDGER_NAME), self.log)
+            work = WorkLog(self.folder_of, self.secrets.text, self.log)
+            ledger = TaskLedger(self.jobs_directory / LEDGER_NAME)
+            self._hands = Hands(self._orchestrator(), ledger, self.log, work=work)
         return self._hands
 
     def _orchestrator(self) -> Objects:

@@ -79,6 +79,7 @@ class Operations:
         clock: Seconds that never go back.
         fraction: Gives a random number from 0 to 1.
         over: Set when the script has ended; every pause waits for it.
+        picture: Is told the name of a picture of the screen that the script has had taken.
     """
 
     job: Job
@@ -94,6 +95,7 @@ class Operations:
     fraction: Callable[[], float] = random.random
     progress: Mapping[str, object] = attrs.field(factory=dict)
     over: Over = attrs.field(factory=threading.Event)
+    picture: Callable[[str], None] = lambda _: None
     _progress_told: str = ""
     _progress_due_s: float = 0.0
     _taking: threading.Lock = attrs.field(factory=threading.Lock)
@@ -149,7 +151,14 @@ class Operations:
                 raise UnavailableError(
                     f"others take from {queue} at the same time, and were there in each of {taking.MOST_ROUNDS} rounds"
                 ) from None
+        if row is not None:
+            self._noted("taken", row, queue)
         return {"task": row}
+
+    def _noted(self, what: str, row: TaskRead, queue: str) -> None:
+        self.hands.work.add(
+            self.job.guid, what, task=row["guid"], name=row["name"], queue=queue, parent=row["parent_guid"]
+        )
 
     def _played(self, steps: taking.Taking, queue: str, filters: Mapping[str, object]) -> TaskRead | None:
         """Do the steps of a taker."""
@@ -242,11 +251,13 @@ class Operations:
             if not kept:
                 what = "the end of a task is delivered later, unless the robot ends before: it is not on disk"
             self.log("warning", what, task=task, error=str(error))
+            self.hands.work.add(self.job.guid, "ended", task=task, status=int(status), by="script")
             return {"delivered": False, "kept": kept}
         except SdkError:
             self.hands.note(Entry(task, "ended"))
             raise
         self.hands.note(Entry(task, "ended"))
+        self.hands.work.add(self.job.guid, "ended", task=task, status=int(status), by="script")
         return {"delivered": True}
 
     def _task_update(self, task: str, **fields: object) -> None:
@@ -357,6 +368,12 @@ class Operations:
         self.hands.note(Entry(task, "trying"))
         self._asked(lambda: self.objects.update_task(task, {"status": IN_PROGRESS}, self.job.guid), f"task {task}")
         self.hands.note(Entry(task, "taken"))
+        document = self.job.documents.get("task")
+        own = self.hands.own_task(document) if isinstance(document, dict) else None
+        if own is not None and own["guid"] == task:
+            self._noted("taken", own, "")
+        else:
+            self.hands.work.add(self.job.guid, "taken", task=task)
 
     # ---- assets
 
@@ -435,6 +452,17 @@ class Operations:
         text, said_at = self.secrets.text(f"{message}{beside}"), str(record.get("time") or "")
         self.lines.add(str(level), text, lost=lost if isinstance(lost, int) else 0, time=said_at)
 
+    def _work_step(
+        self,
+        name: str,
+        number: int = 0,
+        task: str = "",
+        seconds: float | None = None,
+        failed: str = "",
+    ) -> None:
+        what = "step" if seconds is None else "step ended"
+        self.hands.work.add(self.job.guid, what, task=task, step=name, number=number, seconds=seconds, failed=failed)
+
     def _progress(self, done: object, total: object, text: str) -> None:
         self.progress = {"done": done, "total": total, "text": self.secrets.text(str(text))}
         if self.clock() >= self._progress_due_s:
@@ -446,6 +474,9 @@ class Operations:
         if told and told != self._progress_told:
             self._progress_told, self._progress_due_s = told, self.clock() + PROGRESS_EVERY_S
             self.lines.add("INFO", told)
+
+    def _pictured(self, name: str) -> None:
+        self.picture(str(name))
 
     def _hidden(self, text: str) -> None:
         self._hide(text, "a text that the script wants hidden")
@@ -530,5 +561,7 @@ _OPERATIONS: Mapping[str, Callable[..., Row | None]] = {
     "job.stop": Operations._job_stop,
     "log": Operations._log,
     "progress": Operations._progress,
+    "step": Operations._work_step,
     "hide": Operations._hidden,
+    "picture": Operations._pictured,
 }

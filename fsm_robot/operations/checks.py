@@ -25,17 +25,24 @@ from fsm_robot.operations.diagnosis import (
     Diagnosis,
     certificate_diagnosis,
     clock_diagnosis,
+    lines_judged,
     server_diagnoses,
     space_diagnosis,
 )
+from fsm_robot.operations.folders import lines_left
+from fsm_robot.robot import kept_secret
+from fsm_robot.robot.script_limits import first
 from fsm_robot.robot.settings import Settings
+from fsm_robot.robot.wiring import client_certificate_for
 from fsm_robot.worker.interpreter import look_at
 from fsm_robot.worker.names import script_names
 
 if sys.platform == "win32":
     from fsm_robot.system import _windows as system
+    from fsm_robot.worker import _windows as processes
 else:
     from fsm_robot.system import _posix as system
+    from fsm_robot.worker import _posix as processes
 
 # The one documented question that changes nothing and has no GUID in its address, where servers and proxies log it.
 HARMLESS_PATH = "/api/folders/list"
@@ -99,6 +106,55 @@ def scripts_diagnosis(settings: Settings) -> Diagnosis:
     return Diagnosis("scripts", "ok", f"{len(names)} in {folder}: {shown}")
 
 
+def guid_diagnosis(settings: Settings) -> Diagnosis:
+    """Tell where the GUID is kept, and who else can read it there."""
+    if settings.guid_source == "environment":
+        said = "comes from the environment: whoever may look at this account's processes can read it"
+        return Diagnosis("guid", "ok", said)
+    if not settings.guid_source:
+        return Diagnosis("guid", "skipped", "there is none")
+    in_file = settings.guid_source == "file"
+    path = settings.path(settings.orchestrator.robot_guid_file) if in_file else settings.file
+    kept = kept_secret.how_it_is_kept(path) if in_file else ""
+    if kept:
+        return Diagnosis("guid", "ok", f"is in {path}, {kept}")
+    try:
+        others = kept_secret.other_readers(path)
+    except OSError as error:
+        return Diagnosis("guid", "skipped", f"is in {path}; who can read that is not told: {error.strerror or error}")
+    if others:
+        do = "let this account alone read the file: chmod 600, or its access list under Windows"
+        return Diagnosis("guid", "warning", f"is in {path}, which can be read by {others}", do)
+    return Diagnosis("guid", "ok", f"is in {path}, which this account and administrators can read")
+
+
+def desktop_diagnosis(settings: Settings) -> Diagnosis:
+    """Tell whether scripts that ask for a desktop would have one now."""
+    if not any(entry.desktop for entry in settings.limits):
+        return Diagnosis("desktop", "skipped", "no script asks for one (limits.desktop)")
+    if hindrance := system.desktop_hindrance():
+        do = "unlock the session, or leave it connected; see also session.without_desktop"
+        return Diagnosis("desktop", "warning", hindrance, do)
+    return Diagnosis("desktop", "ok", "is there")
+
+
+def limits_diagnosis(settings: Settings) -> Diagnosis:
+    """Tell by which means limits of scripts are kept here, and which of them fit no script."""
+    if not settings.limits:
+        return Diagnosis("limits", "ok", "no script has any")
+    said = f"{len(settings.limits)} in robot.toml; kept here: {processes.limit_means()}"
+    if idle := limits_without_script(settings):
+        do = "mend limits.script, or add the script"
+        return Diagnosis("limits", "warning", f"{said}; no script fits {', '.join(idle)}", do)
+    return Diagnosis("limits", "ok", said)
+
+
+def limits_without_script(settings: Settings) -> list[str]:
+    """Return the patterns of limits that fit no script of the folder, or none that an earlier one leaves them."""
+    counting = {first(settings.limits, name) for name in script_names(settings.scripts_directory)}
+    return [entry.script for entry in settings.limits if entry not in counting]
+
+
 def interpreter_diagnosis(settings: Settings) -> Diagnosis:
     """Start the interpreter of the scripts once, as for a script."""
     python = settings.scripts_python
@@ -122,6 +178,15 @@ def storage_diagnosis(settings: Settings) -> Diagnosis:
         said = f"{nearest} cannot be written: {error.strerror or error}"
         return Diagnosis("storage", "wrong", said, "let this account write there, or mend storage.directory")
     return space_diagnosis(str(storage), free_bytes)
+
+
+def lines_diagnosis(settings: Settings) -> Diagnosis:
+    """Tell how many lines wait for the orchestrator's log."""
+    try:
+        count, since = lines_left(settings.storage_directory)
+    except RobotError as error:
+        return Diagnosis("log lines", "warning", str(error), "let the account of the robot own its storage folder")
+    return lines_judged(count, since, datetime.now(UTC))
 
 
 def session_diagnosis(settings: Settings) -> Diagnosis:
@@ -171,7 +236,8 @@ def _certificate(place: Place, settings: Settings, now: datetime, _proxy: Proxy 
         do = "set orchestrator.verify to true, or to the PEM file of the company's authority"
         return Diagnosis("certificate", "warning", "is not checked (orchestrator.verify = false)", do)
     try:
-        context = context_for(str(settings.path(verify)) if isinstance(verify, str) else True)
+        trusted = str(settings.path(verify)) if isinstance(verify, str) else True
+        context = context_for(trusted, client_certificate_for(settings))
         with (
             socket.create_connection((place.host, place.port), LONGEST_WAIT_S) as connection,
             context.wrap_socket(connection, server_hostname=place.host) as wrapped,

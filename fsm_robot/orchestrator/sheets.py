@@ -8,6 +8,7 @@ import json
 
 import attrs
 
+from fsm_robot.engine.wording import counted
 from fsm_robot.errors import SettingsError
 
 NAME_COLUMN = "name"
@@ -47,7 +48,7 @@ def sheet_rows(text: str, where: str) -> list[SheetRow]:
                 continue  # an empty line at the end
             if len(cells) != len(columns):
                 raise SettingsError(
-                    f"{where}, line {lines.line_num}: has {len(cells)} cells for {len(columns)} columns"
+                    f"{where}, line {lines.line_num}: has {counted(len(cells), 'cell')} for {len(columns)} columns"
                 )
             row = dict(zip(columns, cells, strict=True))
             found.append(SheetRow(row.pop(NAME_COLUMN, "").strip(), json.dumps(row, ensure_ascii=False)))

@@ -21,6 +21,7 @@ from fsm_robot.errors import (
     GatewayGarbledError,
     JournalError,
     LeavingError,
+    PausedError,
     ScriptNotStartedError,
     ScriptRefusedError,
     UnsupervisedError,
@@ -117,6 +118,7 @@ class Callbacks:
         in_hand: The job in hand, or the last one; None before the first.
         storage_broken: Whether a record could not be written: then no job is taken any more.
         jobs_done: How many jobs have been closed.
+        paused: Why the robot has asked for no further job, empty where nobody has paused it.
     """
 
     definition: Definition
@@ -127,6 +129,7 @@ class Callbacks:
     in_hand: JobInHand | None = None
     storage_broken: bool = False
     jobs_done: int = 0
+    paused: str = ""
     _forgotten: bool = False
     _answer_lost: bool = False
     _unsupervised: bool = False  # the worker has not answered a kill, and may never answer anything again
@@ -167,7 +170,11 @@ class Callbacks:
             self._settle_tasks()
             return Event("nothing_left")
         self.log.warning(
-            "the last run left a job open", job=left.job_guid, script=left.script_name, in_state=left.last_state
+            "the last run left a job open",
+            job=left.job_guid,
+            script=left.script_name,
+            in_state=left.last_state,
+            because="" if left.outcome else self.ports.died_of(),
         )
         ended = self.ports.worker.end_remains(left.run_token) if left.run_token else ()
         if ended:
@@ -210,6 +217,8 @@ class Callbacks:
             return Event("robot_unknown", {"code": 101, "text": "said so while the last job was working"})
         if self._unsupervised:
             raise UnsupervisedError
+        if self.options.idle_wait_s and self.ports.status is not None:
+            self.ports.status.waits(step.dest)
         if self.ports.inbox.leaving():
             return Event("interrupted")
         spec = self._spec(step)
@@ -222,6 +231,8 @@ class Callbacks:
             )
         except LeavingError:
             return Event("interrupted")
+        except PausedError:
+            return Event("no_job", {"paused": self.paused})
         except GatewayError as error:
             return self._failed(error)
         if self.ports.tasks is not None:
@@ -240,6 +251,8 @@ class Callbacks:
             answer = self.retries.ask(spec, lambda: self._consumed(spec))
         except LeavingError:
             return Event("interrupted")
+        except PausedError:
+            return Event("job_gone", {"paused": self.paused})
         except GatewayError as error:
             return self._consume_failed(error, spec)
         name = event_for(spec, {"ConsumeJobErrorCode": answer.code}) or ""
@@ -324,6 +337,9 @@ class Callbacks:
             self.log.error(
                 "the orchestrator does not know this robot any more; the script goes on, no new job after it"
             )
+        if self.ports.status is not None:
+            job = self.job
+            self.ports.status.note(taken, job.guid if job else "", job.script_name if job else "", self.outcome)
 
     # ---- reporting
 
@@ -352,6 +368,11 @@ class Callbacks:
         """Log the account off, or only end."""
         if self.ports.tasks is not None:
             self.ports.tasks.leaving(in_a_hurry=self.ports.inbox.leaving())
+        # Asked once more: who pauses a robot that is about to leave wants to work in that session.
+        self.paused = self.paused or self.ports.paused()
+        if self.paused:
+            self.log.debug("the account stays logged on", because=f"the robot is {self.paused}")
+            return
         self.ports.leave()
 
     def close(self) -> None:
@@ -382,7 +403,14 @@ class Callbacks:
             # Where the script is started its callback does it, which knows what to do where it cannot be done.
             self.heartbeats.start(self.in_hand.job, self.in_hand.number)
 
+    def _check_not_paused(self) -> None:
+        """Make no call for a job while an operator does not want one; before each try. Raises `PausedError`."""
+        if paused := self.ports.paused():
+            self.paused = paused
+            raise PausedError(paused)
+
     def _announced(self, spec: CallbackSpec) -> HeartbeatAnswer:
+        self._check_not_paused()
         answer = self.ports.gateway.announce(self.job)
         if not event_for(spec, _heartbeat_fields(answer)):
             text = (
@@ -392,6 +420,7 @@ class Callbacks:
         return answer
 
     def _consumed(self, spec: CallbackSpec) -> ConsumeAnswer:
+        self._check_not_paused()
         answer = self.ports.gateway.consume_job()
         if not event_for(spec, {"ConsumeJobErrorCode": answer.code}):
             text = f"code {answer.code} ({answer.error_text}) is not in the machine file"
@@ -522,6 +551,8 @@ class Callbacks:
 
 def _ended(ending: Ending, job_run: int) -> Event:
     data: dict[str, object] = {"outcome": ending.outcome, "exit_code": ending.exit_code}
+    if ending.limit:
+        data["limit"] = ending.limit
     data.update({key: list(names) for key in ("survivors", "leftovers") if (names := getattr(ending, key))})
     return Event("script_ended", data, job_run)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import attrs
 
-from fsm_robot.robot.settings import ENVIRONMENT_PREFIX, SECTIONS
+from fsm_robot.robot.settings import ENVIRONMENT_PREFIX, LIMITS, SECTIONS, LimitsSettings
 
 
 def robot_toml(values: Mapping[tuple[str, str], object]) -> str:
@@ -23,6 +23,9 @@ def robot_toml(values: Mapping[tuple[str, str], object]) -> str:
             value = values[section, field.name] if given else _default(field)
             lines.append(f"# {field.metadata['help']}")
             lines.append(f"{'' if given else '# '}{field.name} = {_toml(value)}")
+    lines += ["", f"# {_LIMITS_HELP}", f"# [[{LIMITS}]]"]
+    for field in attrs.fields(LimitsSettings):
+        lines += [f"# {field.metadata['help']}", f"# {field.name} = {_toml(_shown(field))}"]
     return "\n".join(lines) + "\n"
 
 
@@ -36,11 +39,27 @@ def page() -> str:
         " Relative paths start at the folder of `robot.toml`.",
     ]
     for section, kind in SECTIONS.items():
-        rows = ["| key | default | meaning |", "| --- | --- | --- |"]
-        for field in attrs.fields(kind):
-            rows.append(f"| `{field.name}` | `{_toml(_default(field))}` | {field.metadata['help']} |")
-        parts += [f"## `[{section}]`", "\n".join(rows)]
+        parts += [f"## `[{section}]`", _table(kind)]
+    parts += [
+        f"## `[[{LIMITS}]]`",
+        f"{_LIMITS_HELP} No variable of the environment stands for it.",
+        _table(LimitsSettings),
+    ]
     return "\n\n".join(parts) + "\n"
+
+
+_LIMITS_HELP = "Once for each pattern of scripts; the first entry that fits a script counts, and no other."
+
+
+def _table(kind: type) -> str:
+    rows = ["| key | default | meaning |", "| --- | --- | --- |"]
+    for field in attrs.fields(kind):
+        rows.append(f"| `{field.name}` | `{_toml(_default(field))}` | {field.metadata['help']} |")
+    return "\n".join(rows)
+
+
+def _shown(field: attrs.Attribute[object]) -> object:
+    return "*" if field.name == "script" else _default(field)
 
 
 def _default(field: attrs.Attribute[object]) -> object:

@@ -11,6 +11,7 @@ from typing import Protocol
 import attrs
 
 from fsm_robot.engine.logs import Log
+from fsm_robot.engine.machine.core import Step
 from fsm_robot.engine.ports import Clock, Inbox, Journal, Timers
 
 
@@ -76,6 +77,21 @@ class Gateway(Protocol):
 
 
 @attrs.frozen
+class Limits:
+    """What a script may use.
+
+    Attributes:
+        time_s: How long it may run, 0 for as long as it likes.
+        memory_bytes: How much memory it may use with all that it starts, 0 for as much as there is.
+        cpu_priority: `normal`, `below_normal` or `idle`.
+    """
+
+    time_s: float = 0.0
+    memory_bytes: int = 0
+    cpu_priority: str = "normal"
+
+
+@attrs.frozen
 class Ending:
     """How a script ended, settled once.
 
@@ -88,7 +104,9 @@ class Ending:
         survivors: Processes that were still there after the kill, as "pid 12 (name)".
         leftovers: Processes that the script left running and that were ended, same form.
         output_path: The job's own log file, or None where nothing was started.
+        limit: What it has used too much of, such as "time limit of 30 min"; empty where nothing.
         last_words: The traceback that a failed script has printed, or else its last lines; without secrets.
+        pictures: Of the screen, that were taken for the job: their paths.
     """
 
     outcome: str
@@ -98,6 +116,8 @@ class Ending:
     leftovers: tuple[str, ...] = ()
     output_path: Path | None = None
     last_words: str = attrs.field(default="", repr=False)
+    pictures: tuple[str, ...] = ()
+    limit: str = ""
 
 
 class Worker(Protocol):
@@ -198,7 +218,17 @@ class Tasks(Protocol):
         """Send lines from now on, also those of an earlier life: the orchestrator has answered this one."""
 
     def leaving(self, *, in_a_hurry: bool) -> None:
-        """Send what lines can be sent before the session ends; in a hurry nothing is waited for."""
+        """Give tasks their end and send lines, as far as that takes some seconds; in a hurry nothing is waited for."""
+
+
+class Status(Protocol):
+    """What others may read of what the robot does."""
+
+    def note(self, step: Step, job: str, script: str, outcome: str) -> None:
+        """Take in a step, with the job in hand or the last one; never raises."""
+
+    def waits(self, state: str) -> None:
+        """Say that the robot waits for a job."""
 
 
 class JobIndex(Protocol):
@@ -225,6 +255,9 @@ class Ports:
     Attributes:
         leave: Logs the account off, or only ends.
         tasks: The tasks of queues that scripts have in hand, None where scripts cannot take any.
+        died_of: Says what ended the last run, which did not end itself; empty where that is not known.
+        status: What others may read of what the robot does, None where nobody keeps it.
+        paused: Says why no job may be asked for now, empty where one may.
         new_token: Makes the mark of the processes of a job.
         fraction: Gives numbers from 0 to 1, which spread the robots of a fleet.
     """
@@ -240,6 +273,9 @@ class Ports:
     past: Past
     leave: Callable[[], None]
     tasks: Tasks | None = None
+    status: Status | None = None
+    died_of: Callable[[], str] = str
+    paused: Callable[[], str] = str
     new_token: Callable[[], str] = _random_token
     fraction: Callable[[], float] = random.random
 

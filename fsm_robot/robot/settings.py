@@ -22,6 +22,8 @@ from fsm_robot.robot.setting_kinds import BY_DEFAULT, FLAG_OR_PATH, Kind
 from fsm_robot.system.held import PATIENCE
 
 ENVIRONMENT_PREFIX = "FSM_ROBOT_"
+PROTECTED = "dpapi:"
+"""See `robot.kept_secret`, which only such a file makes anybody import."""
 OWN_SECTION = "my"
 """The section of a user's own callbacks; see `engine.own_settings`."""
 # Written by the robot itself into the environment of scripts and of the demo: not settings.
@@ -37,6 +39,8 @@ OWN_VARIABLES = frozenset(
 )
 GUID_PATTERN = re.compile(r"\{?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
 LARGEST_FILE_BYTES = 64 * 1024
+LINES_NAME = "lines"
+"""Folder in the storage folder with the lines that wait for the Orchestrator's log."""
 SMART_QUOTES = "“”„«»‘’‚‹›″′`´"
 
 
@@ -100,6 +104,14 @@ def _call(value: str) -> str | None:
     return None
 
 
+def _pattern(value: str) -> str | None:
+    if not value:
+        return "is empty; * fits every script"
+    if value.replace("\\", "/").startswith("/") or "?" in value or "[" in value:
+        return f"must be a name below the scripts folder, in which only * has a meaning, not {value!r}"
+    return None
+
+
 def _readable(value: str) -> str | None:
     """Say what a text must not hold anywhere: what no file name, address or word has."""
     if value.isprintable():
@@ -133,10 +145,19 @@ class OrchestratorSettings:
 
     url: str = _key("", "where the Orchestrator listens, http or https", _url)
     robot_guid: str = _key("", "the robot's GUID: this is its password", _guid, secret=True)
-    robot_guid_file: str = _key("", "a file that holds the GUID, instead of robot_guid", _path)
+    robot_guid_file: str = _key(
+        "",
+        "a file that holds the GUID, instead of robot_guid: as it is, or protected as `fsm-robot init` does on Windows",
+        _path,
+    )
     auth_scheme: str = _key("basic", "basic or bearer", _one_of("basic", "bearer"))
     verify: bool | str = _key(
         True, "true: the system's certificate store; false: no check; or a PEM file", _path, FLAG_OR_PATH
+    )
+    client_certificate: str = _key("", "PEM file that is shown to a server that wants a certificate", _path)
+    client_key: str = _key("", "PEM file of its key; empty: it is in the same file", _path)
+    client_key_password_file: str = _key(
+        "", "a file that holds the password of that key, as it is or protected, like robot_guid_file", _path
     )
     timeout_s: float = _key(30.0, "longest wait for an answer", _between(0.1, 600))
     profile: str = _key(
@@ -194,6 +215,12 @@ class SessionSettings:
         " is no console, else exit",
         _one_of("auto", "log_off", "disconnect", "exit"),
     )
+    without_desktop: str = _key(
+        "say",
+        "when limits ask for a desktop and it is not there or locked: say (in the log, before each job is asked for),"
+        " or wait: ask for no job",
+        _one_of("say", "wait"),
+    )
     idle_wait_s: float = _key(
         0.0, "how long to go on asking for a job before that; the vendor's visual robots wait 90", _between(0, 86400)
     )
@@ -210,6 +237,10 @@ class StorageSettings:
     )
     keep_runs_days: float = _key(90.0, "days after which they are deleted anyway", _between(1, 36500))
     keep_idle_runs: int = _key(100, "journals of runs without a job that are kept", _whole_between(10, 100_000))
+    readers: tuple[str, ...] = _key(
+        [],
+        "who may read journals, robot.log, outputs and status.json: DOMAIN\\\\rpa-operators, on Linux one group",
+    )
     keep_task: bool = _key(False, "write the Task into the journal; by default only its SHA-256 is there")
 
 
@@ -218,6 +249,13 @@ class SdkSettings:
     """`[sdk]`: what scripts may ask of the robot: tasks, assets, files, jobs, lines of the log."""
 
     enabled: bool = _key(True, "let scripts ask; fsm_robot.sdk needs it")
+    transport: str = _key(
+        "auto",
+        "by what scripts, `post` and `status` reach the robot: auto (a socket in the storage folder, or a named pipe),"
+        " loopback (a port of 127.0.0.1, where those cannot be had; every account of the machine can connect to it, and"
+        " needs the token)",
+        _one_of("auto", "loopback"),
+    )
     allow: tuple[str, ...] = _key(
         ["*"], "what they may ask for: queue:NAME, asset:NAME, file:FOLDER/NAME, job:PROCESS, with * for any text"
     )
@@ -278,6 +316,7 @@ class ScreenshotsSettings:
 
     on_failure: bool = _key(True, "take one when a script or a task fails, into the folder of the job")
     keep: int = _key(20, "most that a job may have; 0 takes none", _whole_between(0, 1000))
+    upload: str = _key("", "the folder of the Orchestrator's storage that gets them; empty: they stay on this machine")
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -285,6 +324,7 @@ class LoggingSettings:
     """`[logging]`: how much is told."""
 
     level: str = _key("INFO", "DEBUG, INFO, WARNING or ERROR", _one_of("DEBUG", "INFO", "WARNING", "ERROR"))
+    system: bool = _key(False, "put warnings and errors into syslog or journald too, under Windows into the event log")
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -293,6 +333,24 @@ class MachineSettings:
 
     file: str = _key("", "machine file instead of the built-in states.yaml", _path)
     callbacks: str = _key("", "module or .py file with a Callbacks class of your own", _path)
+
+
+@attrs.frozen(eq=False, repr=False)
+class LimitsSettings:
+    """An entry of `[[limits]]`: what scripts may use. The first entry that fits a script counts, and no other."""
+
+    script: str = _key(
+        "", "whose limits these are: the script's name as the Orchestrator gives it, with * for any text", _pattern
+    )
+    time_limit_s: float = _key(
+        0.0, "how long it may run; then it is asked to stop, and killed after scripts.stop_grace_s; 0: no limit",
+        _between(0, 30 * 86400),
+    )  # fmt: skip
+    memory_mib: float = _key(
+        0.0, "how much memory it may use with all that it starts; then it is killed; 0: no limit", _between(0, 1 << 24)
+    )
+    cpu_priority: str = _key("normal", "normal, below_normal or idle", _one_of("normal", "below_normal", "idle"))
+    desktop: bool = _key(False, "it needs a desktop that is there and not locked")
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -309,8 +367,14 @@ class Settings:
     screenshots: ScreenshotsSettings = ScreenshotsSettings()
     logging: LoggingSettings = LoggingSettings()
     machine: MachineSettings = MachineSettings()
+    limits: tuple[LimitsSettings, ...] = ()
     my: Mapping[str, Any] = attrs.field(factory=dict)
+    my_places: Mapping[str, str] = attrs.field(factory=dict)
+    """Where each key of `my` was said, for messages: file and line, or variable; the section's own for an empty key."""
     base: Path = Path()
+    file: Path = Path()
+    guid_source: str = ""
+    """`key`, `file` or `environment`; empty where there is no GUID."""
     is_of_jobs: bool = True
 
     def path(self, text: str) -> Path:
@@ -339,6 +403,8 @@ class Settings:
         return os.path.join(folder, "python.exe") if name.lower() == "pythonw.exe" else sys.executable
 
 
+LIMITS = "limits"
+"""The tables that may be there many times; no variable of the environment stands for them."""
 SECTIONS: Mapping[str, type] = {
     "orchestrator": OrchestratorSettings,
     "heartbeat": HeartbeatSettings,
@@ -390,7 +456,16 @@ def check_text(
     sections = reader.from_file()
     reader.from_environment(sections, environment or {})
     built = {name: SECTIONS[name](**values) for name, values in sections.items()}
-    settings = Settings(**built, my=reader.own, base=path.parent, is_of_jobs=reader.is_of_jobs(sections))
+    settings = Settings(
+        **built,
+        limits=tuple(reader.limits),
+        my=reader.own,
+        my_places=reader.own_places,
+        base=path.parent,
+        file=path,
+        guid_source=reader.guid_source(sections, environment or {}),
+        is_of_jobs=reader.is_of_jobs(sections),
+    )
     settings = reader.with_guid_from_file(settings)
     if need_credential and settings.is_of_jobs:
         reader.require_credential(settings)
@@ -425,6 +500,8 @@ class _Reader:
     text: str
     problems: list[str] = attrs.field(factory=list)
     own: dict[str, Any] = attrs.field(factory=dict)
+    own_places: dict[str, str] = attrs.field(factory=dict)
+    limits: list[LimitsSettings] = attrs.field(factory=list)
     _mentions_orchestrator: bool = False
 
     def is_of_jobs(self, sections: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -444,11 +521,16 @@ class _Reader:
         except RecursionError as error:
             raise SettingsError(f"{self.path}: is nested too deeply") from error
         self._mentions_orchestrator = "orchestrator" in document
+        self.own_places[""] = self._where(OWN_SECTION, None)
         for section, values in document.items():
             if section == OWN_SECTION and isinstance(values, dict):
                 self.own |= values  # checked by who knows the class that declares it
+                self.own_places |= {key: self._where(section, key) for key in values}
+            elif section == LIMITS:
+                self._take_limits(values)
             elif section not in SECTIONS:
-                self._complain(section, None, f"unknown section{did_you_mean(section, SECTIONS)}")
+                known = (*SECTIONS, LIMITS)
+                self._complain(section, None, f"unknown section{did_you_mean(section, known)}")
             elif not isinstance(values, dict):
                 self._complain(section, None, f"must be a section: [{section}]")
             else:
@@ -467,7 +549,8 @@ class _Reader:
                 continue
             own = f"{ENVIRONMENT_PREFIX}{OWN_SECTION}_".upper()
             if variable.startswith(own):
-                self.own[variable.removeprefix(own).lower()] = _own_from_text(text)
+                key = variable.removeprefix(own).lower()
+                self.own[key], self.own_places[key] = _own_from_text(text), f"environment: {variable}"
                 continue
             if variable not in known:
                 self.problems.append(f"environment: {variable}: unknown{did_you_mean(variable, known)}")
@@ -484,6 +567,10 @@ class _Reader:
         where = self._where("orchestrator", "robot_guid_file")
         try:
             guid = settings.path(name).read_text("utf-8-sig").strip()
+            if guid.startswith(PROTECTED):
+                from fsm_robot.robot import kept_secret
+
+                guid = kept_secret.opened(guid).strip()
         except OSError as error:
             said = f"{settings.path(name)}: {error.strerror or error}"
             self.problems.append(f"{where}: orchestrator.robot_guid_file: cannot be read: {said}")
@@ -495,7 +582,15 @@ class _Reader:
         if problem:
             self.problems.append(f"{where}: orchestrator.robot_guid_file: its content {problem}")
             return settings
-        return attrs.evolve(settings, orchestrator=attrs.evolve(settings.orchestrator, robot_guid=guid.strip("{}")))
+        found = attrs.evolve(settings.orchestrator, robot_guid=guid.strip("{}"))
+        return attrs.evolve(settings, orchestrator=found, guid_source="file")
+
+    def guid_source(self, sections: Mapping[str, Mapping[str, Any]], environment: Mapping[str, str]) -> str:
+        """Return where the GUID comes from that is not in a file of its own."""
+        if not sections["orchestrator"].get("robot_guid"):
+            return ""
+        given = f"{ENVIRONMENT_PREFIX}ORCHESTRATOR_ROBOT_GUID" in environment
+        return "environment" if given else "key"
 
     def require_credential(self, settings: Settings) -> None:
         where = f"{self.path}:{self._line('orchestrator', None)}"
@@ -508,7 +603,8 @@ class _Reader:
             )
 
     def _take(self, sections: dict[str, dict[str, Any]], section: str, key: str, value: Any, where: str) -> None:
-        fields = {field.name: field for field in attrs.fields(SECTIONS[section])}
+        kind = LimitsSettings if section == LIMITS else SECTIONS[section]
+        fields = {field.name: field for field in attrs.fields(kind)}
         field = fields.get(key)
         if field is None:
             self.problems.append(f"{where}: {section}.{key}: unknown key{did_you_mean(key, fields)}")
@@ -522,6 +618,42 @@ class _Reader:
             self.problems.append(f"{where}: {section}.{key}: {problem}")
         else:
             sections[section][key] = value.strip("{}") if key == "robot_guid" else value
+
+    def _take_limits(self, entries: Any) -> None:
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            return self._complain(LIMITS, None, "must be written as [[limits]], once for each pattern of scripts")
+        for number, entry in enumerate(entries):
+            taken: dict[str, dict[str, Any]] = {LIMITS: {}}
+            for key, value in entry.items():
+                self._take(taken, LIMITS, key, value, self._where_in_entry(number, key))
+            if "script" not in entry:
+                self.problems.append(f"{self._where_in_entry(number)}: limits.script: is missing; * fits every script")
+            self.limits.append(LimitsSettings(**taken[LIMITS]))
+        from fsm_robot.robot.script_limits import never_counts
+
+        for number, before in never_counts(self.limits):
+            if self.limits[number].script:
+                said = (
+                    f"never counts, the entry in line {self._entry_line(before, None)} fits all of it and comes first"
+                )
+                self.problems.append(f"{self._where_in_entry(number, 'script')}: limits.script: {said}")
+        return None
+
+    def _where_in_entry(self, number: int, key: str | None = None) -> str:
+        return f"{self.path}:{self._entry_line(number, key)}"
+
+    def _entry_line(self, number: int, key: str | None) -> int:
+        """Return the line of a key in the entry of this number, from 0, or of its header, or 1."""
+        header = re.compile(rf"\s*\[\[\s*[\"']?{LIMITS}[\"']?\s*\]\]")
+        entry = re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=") if key else None
+        found, seen = 1, -1
+        for line_number, line in enumerate(self.text.splitlines(), start=1):
+            if header.match(line):
+                seen += 1
+                found = line_number if seen == number else found
+            elif seen == number and entry and entry.match(line):
+                return line_number
+        return found
 
     def _complain(self, section: str, key: str | None, problem: str) -> None:
         name = section if key is None else f"{section}.{key}"

@@ -14,7 +14,14 @@ else:
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
+    from typing import Any, Protocol
+
+    class Connection(Protocol):
+        """A connection to the robot, as the system gives it."""
+
+        def send(self, message: bytes, within_s: float | None) -> None: ...
+        def receive(self, largest_bytes: int) -> bytes: ...
+
 
 PROTOCOL = 1
 LARGEST_BYTES = 1 << 20
@@ -34,7 +41,7 @@ class JobApi:
     def __init__(self, address: str, token: str) -> None:
         self._address = address
         self._token = token
-        self._idle: list[local.Connection] = []
+        self._idle: list[Connection] = []
         self._giving_up = 0
         self._lost = 0
 
@@ -89,8 +96,14 @@ class JobApi:
             raise RefusedError(f"{op}: {len(message)} bytes are more than the {LARGEST_BYTES} that one call may have")
         return message
 
-    def _connection(self) -> local.Connection:
+    def _connection(self) -> Connection:
         try:
             return self._idle.pop()
         except IndexError:
-            return local.connect(self._address)  # all are in use, or there was none yet
+            return _connected(self._address)  # all are in use, or there was none yet
+
+
+def _connected(address: str) -> Connection:
+    from fsm_robot.sdk import _sockets
+
+    return _sockets.connect(address) if address.startswith(_sockets.LOOPBACK) else local.connect(address)

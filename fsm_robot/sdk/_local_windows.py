@@ -22,12 +22,10 @@ if TYPE_CHECKING:
         def close(self) -> None: ...
 
 
-PIECE_BYTES = 65536
-CONNECTED_WITHIN_S = 10.0
 _LOOK_EVERY_S = 0.05
 
 
-class Connection:
+class _Connection:
     """A connection to the robot."""
 
     def __init__(self, connected: Pipe) -> None:
@@ -51,9 +49,9 @@ class Connection:
         self._pipe.close()
 
 
-def connect(address: str) -> Connection:
+def connect(address: str) -> _Connection:
     """Connect to the robot. Raises `OSError`."""
-    return Connection(connection.Client(address, "AF_PIPE"))
+    return _Connection(connection.Client(address, "AF_PIPE"))
 
 
 def lock(stream: IO[bytes]) -> None:

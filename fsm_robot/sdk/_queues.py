@@ -236,9 +236,8 @@ class Tasks:
         if before is not None and before.is_open:
             before.done()  # the loop has come back for the next one
         if before is not None and self._count(before):
-            raise ApplicationError(
-                f"{self._failures} tasks failed one after the other, the last with: {before.comment}"
-            )
+            many = "1 task has failed" if self._failures == 1 else f"{self._failures} tasks failed one after the other"
+            raise ApplicationError(f"{many}, the last with: {before.comment}")
         if self._left == 0 or should_stop():
             raise StopIteration
         row = self._next_row()

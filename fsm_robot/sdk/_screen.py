@@ -79,6 +79,7 @@ def _picture(how: Mapping[str, object], label: str) -> Path | None:
     from pathlib import Path
 
     _transport.tell("log", level="INFO", message=f"picture of the screen{of}: {os.path.join(folder, said)}")
+    _transport.tell("picture", name=said)
     return Path(folder, said)
 
 

@@ -31,7 +31,10 @@ MOST_TRIES = {"no_answer": 1, "server_error": 3, "garbled": 3}
 """After these nobody knows whether the line was kept. One that is important is sent once more after `no_answer`: to see
 it twice is better than never. Not without end, for a line that the server fails at must not hold up the others."""
 SURELY_NOT_KEPT = ("no_connection", "throttled")
+REFUSING = ("refused", "rejected")
 UNKNOWN_CREDENTIAL = 401
+MOST_ENDED = 100
+"""How many jobs are remembered that have ended."""
 KEPT_S = 7 * 86400.0
 DISK_S = 1.0
 """How long the disk may take before a line is sent that is not in the spool yet, or the robot leaves without it."""
@@ -99,6 +102,8 @@ class Shipper:
     _next_try_s: float = 0.0
     _wait_s: float = FIRST_WAIT_S
     _tries: int = 0
+    _unnamed: Line | None = None  # it was refused as one of its job, and goes once more without naming it
+    _ended: dict[str, bool] = attrs.field(factory=dict)  # jobs -> whether their lines are refused
     _tried: Line | None = None
     _tokens: float = BURST
     _tokens_s: float = attrs.field(factory=time.monotonic)
@@ -128,6 +133,11 @@ class Shipper:
         with self._changed:
             self._losses.add(count, NOT_TAKEN, time.time(), job)
             self._tell_of_losses(count, NOT_TAKEN)
+
+    def job_ended(self, job: str) -> None:
+        """Know that a job has ended, or is about to: the orchestrator may take no line of it any more."""
+        with self._changed:
+            self._remember(job)
 
     def begin(self) -> None:
         """Send from now on: the orchestrator knows this run of the robot. Also what an earlier life has left."""
@@ -301,6 +311,8 @@ class Shipper:
             self._waiting.extendleft(reversed(fresh))
             self._waiting.rotate(self._in_flight)
             self._size += sum(line.size for line in fresh)
+            for job in dict.fromkeys(line.job for line in fresh if line.job):
+                self._remember(job)
             if len(left) > len(fresh):
                 self._lose(left[: len(left) - len(fresh)], TOO_OLD)
             if torn:
@@ -395,12 +407,17 @@ class Shipper:
         first = batch[0]
         self._tries, self._tried = (self._tries if self._tried is first else 0) + 1, first
         self._tokens -= 1
+        message, job = merged(batch, time.time(), self.zone), first.job
+        if first is self._unnamed or self._ended.get(job):
+            message, job = f"[job {job}] {message}", ""
         try:
-            self.send(first.level, merged(batch, time.time(), self.zone), first.job, first.version)
+            self.send(first.level, message, job, first.version)
         except GatewayError as error:
             self._not_sent(batch, error)
             return
         with self._changed:
+            if first is self._unnamed:
+                self._unnamed, self._ended[first.job] = None, True
             self._go(batch)
             recovered, self._trouble = bool(self._trouble), ""
             self._wait_s, self._next_try_s, self._rate = FIRST_WAIT_S, 0.0, min(self.per_s, 1.1 * self._rate)
@@ -412,6 +429,20 @@ class Shipper:
             self._wait_for_mark()
         if recovered:
             self.log("info", "lines reach the orchestrator's log again")
+
+    def _goes_unnamed(self, line: Line) -> bool:
+        """Let a line that was refused go once more, without the GUID of its job; return whether it may.
+
+        A server may take no line of a job that has ended, and after an abort the final status goes first.
+        """
+        may = line is not self._unnamed and self._ended.get(line.job) is False
+        self._unnamed = line if may else None
+        return may
+
+    def _remember(self, job: str) -> None:
+        self._ended.setdefault(job, False)
+        if len(self._ended) > MOST_ENDED:
+            del self._ended[next(iter(self._ended))]
 
     def _go(self, batch: list[Line]) -> None:
         for _ in batch:
@@ -430,6 +461,8 @@ class Shipper:
 
     def _not_sent(self, batch: list[Line], error: GatewayError) -> None:
         status = getattr(error, "status", None)
+        if error.kind in REFUSING and status != UNKNOWN_CREDENTIAL and self._goes_unnamed(batch[0]):
+            return
         keep = error.kind in SURELY_NOT_KEPT or status == UNKNOWN_CREDENTIAL
         most = MOST_TRIES.get(error.kind, 0)
         if error.kind == "no_answer" and batch[0].level in IMPORTANT:

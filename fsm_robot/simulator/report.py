@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.engine.wording import counted
 from fsm_robot.simulator.explore import Finding, Tally
 from fsm_robot.simulator.history import History
 
@@ -41,7 +42,8 @@ def as_text(tally: Tally, definition: Definition) -> str:
     not_taken = _not_taken(tally, definition)
     struck = ", ".join(f"{kind} {count}" for kind, count in sorted(tally.struck.items())) or "none"
     lines = [
-        f"{tally.jobs} jobs in {tally.worlds} worlds, {tally.lives} lives of the robot, {tally.calls} calls,"
+        f"{counted(tally.jobs, 'job')} in {counted(tally.worlds, 'world')},"
+        f" {counted(tally.lives, 'life', 'lives')} of the robot, {counted(tally.calls, 'call')},"
         f" {tally.virtual_s / 3600:.1f} hours of virtual time",
         f"faults that struck: {struck}",
         f"transitions taken: {len(tally.transitions)} of {len(definition.transitions)}",
@@ -60,7 +62,7 @@ def finding_as_text(finding: Finding, history: History, command: str) -> str:
     until_s = finding.violations[0].at_s
     before = [fact for fact in history.facts if fact.at_s <= until_s] or list(history.facts)
     lines += ["", "what happened before:", *(f"  {fact}" for fact in before[-FACTS_SHOWN:])]
-    lines += ["", f"{len(finding.scenario.jobs)} jobs, faults: {_faults(finding)}", f"again: {command}"]
+    lines += ["", f"{counted(len(finding.scenario.jobs), 'job')}, faults: {_faults(finding)}", f"again: {command}"]
     return "\n".join(lines)
 
 

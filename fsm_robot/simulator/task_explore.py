@@ -10,6 +10,7 @@ from random import Random
 
 import attrs
 
+from fsm_robot.engine.wording import counted
 from fsm_robot.simulator.chance import world_seed
 from fsm_robot.simulator.task_world import TaskScenario, TaskWorld
 from fsm_robot.simulator.workers import in_order
@@ -79,8 +80,9 @@ class TaskTally:
         digest = hashlib.sha256(b"".join(self.digests)).hexdigest()
         return "\n".join(
             [
-                f"{self.tasks} tasks in {self.worlds} worlds, {self.lives} lives of robots, {self.jobs} jobs,"
-                f" {self.calls} calls, {self.virtual_s / 3600:.1f} hours of virtual time",
+                f"{counted(self.tasks, 'task')} in {counted(self.worlds, 'world')},"
+                f" {counted(self.lives, 'life', 'lives')} of robots, {counted(self.jobs, 'job')},"
+                f" {counted(self.calls, 'call')}, {self.virtual_s / 3600:.1f} hours of virtual time",
                 f"given to scripts: {self.given}; calls of scripts that ended in an error: {self.refused}",
                 f"faults that struck: {struck}",
                 f"SHA-256 of all that happened: {digest}",

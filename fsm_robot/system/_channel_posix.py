@@ -10,57 +10,16 @@ import contextlib
 import hashlib
 import os
 import socket
-import time
 from pathlib import Path
 
 import attrs
 
 from fsm_robot.system import _posix
+from fsm_robot.system.sockets import Connection
 
 _LONGEST_ADDRESS_BYTES = 100
 _WAITING_CALLERS = 16
-_PIECE_BYTES = 65536
 _SENT_WITHIN_S = 5.0
-
-
-@attrs.define(eq=False)
-class Connection:
-    """One end of a connection; a message is a line, so it must not hold a line feed."""
-
-    _socket: socket.socket
-    _rest: bytes = b""
-
-    def send(self, message: bytes) -> None:
-        """Send a message. Raises `OSError`."""
-        self._socket.settimeout(_SENT_WITHIN_S)
-        self._socket.sendall(message + b"\n")
-
-    def receive(self, within_s: float, largest_bytes: int) -> bytes | None:
-        """Return a message; None where the other end has sent none within so many seconds. Raises `OSError`."""
-        deadline_s = time.monotonic() + within_s
-        # What came behind a message is the next one's: who needs no answer does not wait for one.
-        pieces, size = [self._rest], len(self._rest)
-        while (end := pieces[-1].find(b"\n")) < 0:
-            left_s = deadline_s - time.monotonic()
-            if left_s <= 0:
-                self._rest = b"".join(pieces)
-                return None
-            self._socket.settimeout(left_s)
-            try:
-                piece = self._socket.recv(_PIECE_BYTES)
-            except TimeoutError:
-                self._rest = b"".join(pieces)
-                return None
-            pieces.append(piece)
-            size += len(piece)
-            if not piece or size > largest_bytes:
-                raise ConnectionResetError("the other end has gone, or sends without an end")
-        self._rest = pieces[-1][end + 1 :]
-        return b"".join(pieces)[: size - len(self._rest) - 1]
-
-    def close(self) -> None:
-        """End the connection."""
-        self._socket.close()
 
 
 @attrs.frozen(eq=False)

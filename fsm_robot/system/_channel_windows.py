@@ -14,7 +14,7 @@ import attrs
 
 
 @attrs.frozen(eq=False)
-class Connection:
+class _Connection:
     """One end of a connection."""
 
     _pipe: connection.Connection | connection.PipeConnection
@@ -47,9 +47,9 @@ class Listener:
     address: str
     _pipe: connection.Listener
 
-    def accept(self) -> Connection:
+    def accept(self) -> _Connection:
         """Wait for the next one. Raises `OSError`."""
-        return Connection(self._pipe.accept())
+        return _Connection(self._pipe.accept())
 
     def close(self) -> None:
         """Listen no more."""
@@ -62,6 +62,6 @@ def listen(folder: Path) -> Listener:  # noqa: ARG001 - the twin needs it
     return Listener(address, connection.Listener(address, "AF_PIPE"))
 
 
-def connect(address: str) -> Connection:
+def connect(address: str) -> _Connection:
     """Connect to who listens. Raises `OSError`, at once where nobody does."""
-    return Connection(connection.Client(address, "AF_PIPE"))
+    return _Connection(connection.Client(address, "AF_PIPE"))

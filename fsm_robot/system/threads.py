@@ -98,10 +98,15 @@ def start(name: str, work: Callable[[], None], failed: Callable[[BaseException],
     ticket.put(None)
 
     def body() -> None:
-        if _is_gone(ticket):
-            return None  # it came so late that nobody counts on it any more
+        is_counted_on = False
         while True:
             try:
+                if not is_counted_on:
+                    try:  # in this frame: a call of its own may fail between taking the ticket and saying so
+                        ticket.get_nowait()
+                    except Empty:
+                        return None  # it came so late that nobody waits for it any more
+                    is_counted_on = True
                 begun.set()
                 return work()
             except BaseException as error:  # a thread that died unseen would let the robot wait for ever

@@ -359,6 +359,7 @@ class World:
         left_session: The state in which the session was left, empty where it was not.
         callbacks: The callbacks of the last run.
         settings: Times in seconds that `after` of a state names, where they are not the default.
+        paused: Says why no job may be asked for, empty where one may.
         my: What your callbacks find as `self.my`: an object of their class `Settings`.
     """
 
@@ -380,6 +381,7 @@ class World:
     idle_wait_s: float = 0.0
     settings: Mapping[str, float] = attrs.field(factory=dict)
     my: Any = None
+    paused: Callable[[], str] = str
     steps: list[Step] = attrs.field(factory=list)
 
     def run(self) -> int:
@@ -402,6 +404,7 @@ class World:
             leave=lambda: self.left_session.append(self.steps[-1].dest),
             new_token=lambda: f"token-{next(tokens)}",
             fraction=lambda: 0.5,
+            paused=self.paused,
         )
         options = Options(
             contact_lost_after_s=self.contact_lost_after_s,

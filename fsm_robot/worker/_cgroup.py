@@ -28,6 +28,23 @@ class ControlGroup:
         """Kill everything in it at once, also what is just being born; return whether that was possible."""
         return self._write("cgroup.kill", "1")
 
+    def limit_memory(self, limit_bytes: int) -> bool:
+        """Let the kernel keep all of it below so much memory, and end it as a whole; return whether that is so."""
+        if not self._write("memory.max", str(limit_bytes)):
+            return False  # the controller is not handed down to this place
+        self._write("memory.swap.max", "0")
+        self._write("memory.oom.group", "1")
+        return True
+
+    def hit_memory_limit(self) -> bool:
+        """Return whether the kernel has ended something of it for want of the memory that it may have."""
+        try:
+            with open(f"{self.path}/memory.events", encoding="ascii") as stream:
+                counts = dict(line.split() for line in stream)
+        except (OSError, ValueError):
+            return False
+        return counts.get("oom_kill", "0") != "0"
+
     def members(self) -> frozenset[int]:
         """Return the numbers of the processes in it."""
         try:
@@ -66,6 +83,15 @@ def make(run_token: str) -> ControlGroup | None:
         return group
     group.remove()
     return None
+
+
+def limits_memory() -> bool:
+    """Return whether a group made here would have the controller of memory."""
+    try:
+        with open(f"{_home()}/cgroup.subtree_control", encoding="ascii") as stream:
+            return bool(_home()) and "memory" in stream.read().split()
+    except OSError:
+        return False
 
 
 def left_behind(path: str, run_token: str) -> ControlGroup | None:

@@ -41,6 +41,7 @@ from queue import Empty, SimpleQueue
 
 import attrs
 
+from fsm_robot.robot.ports import Limits
 from fsm_robot.system import threads
 from fsm_robot.worker import _cgroup, _mark
 from fsm_robot.worker.environment import HOST_VARIABLE
@@ -64,6 +65,9 @@ _SPARE = 4
 """How many descriptors are kept for the end of a script: a kill, a look, and the reaper may each need one or two."""
 _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """With these the system says that it does not let us look, and nothing about what is there."""
+_NICE = {"normal": 0, "below_normal": 10, "idle": 19}
+_SHARE_FROM = 2
+"""From how many processes on a tree may share memory that is counted more than once."""
 _STOP_ROUNDS = 20
 """How often one `kill` looks for processes that are not stopped yet: each round finds what the last one had born."""
 
@@ -305,6 +309,42 @@ class Tree:
     def resume(self) -> None:
         """Let the script run; here it does so from its start, and is found by its run token if nobody wrote it down."""
 
+    def limit(self, limits: Limits) -> str:
+        """Hold what runs to its limits, as far as the system does that; return what it does not, or empty.
+
+        Time is for who looks after the tree, and so is memory besides: see `memory_bytes`.
+        """
+        told = []
+        if (nice := _NICE[limits.cpu_priority]) and not self._renice(nice):
+            told.append(f"cpu_priority {limits.cpu_priority} cannot be set")
+        # A little above what is looked for: who looks has the better words, and the kernel is the faster.
+        if limits.memory_bytes and self._group is not None:
+            self._group.limit_memory(limits.memory_bytes + limits.memory_bytes // 8)
+        if limits.memory_bytes and not _shows_processes():
+            told.append("memory cannot be looked at without /proc")
+        return "; ".join(told)
+
+    def memory_bytes(self) -> int:
+        """Return how much memory the tree uses, in memory and swapped out; what is shared counts once, roughly."""
+        members = self._members()
+        used = sum(_memory(each.pid, "status", (b"VmRSS:", b"VmSwap:")) for each in members)
+        if len(members) < _SHARE_FROM:
+            return used
+        # Forked workers share most of theirs, and the sum counts it for each; the fair share is dear to read.
+        fair = [_memory(each.pid, "smaps_rollup", (b"Pss:", b"SwapPss:")) for each in members]
+        return sum(fair) if all(fair) else used
+
+    def hit_memory_limit(self) -> bool:
+        """Return whether the system has ended something of the tree for want of the memory that it may have."""
+        return self._group is not None and self._group.hit_memory_limit()
+
+    def _renice(self, nice: int) -> bool:
+        try:
+            os.setpriority(os.PRIO_PGRP, self.pid, os.getpriority(os.PRIO_PROCESS, 0) + nice)
+        except OSError:
+            return self.has_exited()
+        return True
+
     def _has_ended(self, exit_code: int | None) -> None:
         """Take note of the end of the script's own process; for the reaper."""
         self._spend_spare()
@@ -480,6 +520,23 @@ class Tree:
                 _signal(self.pid, number, group=True)
 
 
+def limit_means() -> str:
+    """Return by which means limits of scripts are kept here, in a sentence."""
+    if _cgroup.limits_memory():
+        memory = "the memory of a script by its control group (memory.max), and by a look twice a second"
+    elif _shows_processes():
+        memory = "the memory of a script by a look at its processes twice a second, the kernel has no part in it"
+    else:
+        memory = "the memory of a script not at all, this system shows no processes in /proc"
+    return f"time by the robot, {memory}, cpu_priority by nice"
+
+
+def listed() -> str:
+    """Return every process of the system, a line each: pid, parent, name; no command line, which may hold a secret."""
+    lines = (f"{each.pid:>8} {each.parent:>8}  {each.name}" for each in _processes().values())
+    return "\n".join(["     pid   parent  name", *lines]) + "\n"
+
+
 def created_at(pid: int) -> str:
     """Return when a process was created, in the system's own words, or empty where that is not known."""
     ticks = _stat(str(pid)).created
@@ -644,6 +701,15 @@ def _stat(pid: str) -> _Stat:
     before, _, after = data.rpartition(")")
     values = after.split()
     return _Stat(values[0], int(values[1]), values[19], before.partition("(")[2], int(values[3]))
+
+
+def _memory(pid: int, name: str, keys: tuple[bytes, ...]) -> int:
+    """Return the sum of some lines of a file in /proc that tell kB, in bytes; 0 where they cannot be read."""
+    try:
+        with open(f"/proc/{pid}/{name}", "rb") as stream:
+            return sum(int(line.split()[1]) << 10 for line in stream if line.startswith(keys))
+    except (OSError, ValueError, IndexError):
+        return 0  # gone, or another account's
 
 
 def _environment(pid: int) -> list[bytes]:

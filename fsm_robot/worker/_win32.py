@@ -21,6 +21,7 @@ KILLED = 1
 """Exit code of a process that was killed."""
 
 _BASIC_ACCOUNTING, _PROCESS_IDS, _EXTENDED_LIMITS = 1, 3, 9
+_PRIORITY_CLASS, _JOB_MEMORY = 0x20, 0x200
 _QUERY, _TERMINATE, _SYNCHRONIZE = 0x1000, 0x1, 0x100000
 _STILL_WAITING = 0x102
 _ERROR_MORE_DATA = 234
@@ -55,6 +56,19 @@ class _ExtendedLimits(ctypes.Structure):
         ("job_memory", ctypes.c_size_t),
         ("peak_process_memory", ctypes.c_size_t),
         ("peak_job_memory", ctypes.c_size_t),
+    )
+
+
+class _ProcessMemory(ctypes.Structure):
+    _fields_ = (
+        ("size", wintypes.DWORD),
+        ("page_faults", wintypes.DWORD),
+        ("peak_working_set", ctypes.c_size_t),
+        ("working_set", ctypes.c_size_t),
+        ("quotas", ctypes.c_size_t * 4),
+        ("page_file", ctypes.c_size_t),
+        ("peak_page_file", ctypes.c_size_t),
+        ("private", ctypes.c_size_t),
     )
 
 
@@ -112,6 +126,7 @@ _declare("GetProcessTimes", wintypes.BOOL, wintypes.HANDLE, *[ctypes.POINTER(cty
 _declare(
     "QueryFullProcessImageNameW", wintypes.BOOL, wintypes.HANDLE, wintypes.DWORD, wintypes.LPWSTR, wintypes.LPDWORD
 )
+_declare("K32GetProcessMemoryInfo", wintypes.BOOL, wintypes.HANDLE, wintypes.LPVOID, wintypes.DWORD)
 _declare("CreateToolhelp32Snapshot", wintypes.HANDLE, wintypes.DWORD, wintypes.DWORD)
 _declare("Process32FirstW", wintypes.BOOL, wintypes.HANDLE, ctypes.POINTER(_ProcessEntry))
 _declare("Process32NextW", wintypes.BOOL, wintypes.HANDLE, ctypes.POINTER(_ProcessEntry))
@@ -166,6 +181,32 @@ class JobObject:
         ):
             raise _last_error()
         return int(accounting.active)
+
+    def limit(self, memory_bytes: int, priority_class: int) -> None:
+        """Let all in it have so much memory together, and this priority; 0 for no such limit. Raises `OSError`."""
+        limits = self._limits()
+        if memory_bytes:
+            limits.basic.flags |= _JOB_MEMORY
+            limits.job_memory = memory_bytes
+        if priority_class:
+            limits.basic.flags |= _PRIORITY_CLASS
+            limits.basic.priority_class = priority_class
+        if not _kernel32.SetInformationJobObject(
+            self._handle, _EXTENDED_LIMITS, ctypes.byref(limits), ctypes.sizeof(limits)
+        ):
+            raise _last_error()
+
+    def peak_memory(self) -> int:
+        """Return the most memory that everything in it has had together, in bytes. Raises `OSError`."""
+        return int(self._limits().peak_job_memory)
+
+    def _limits(self) -> _ExtendedLimits:
+        limits = _ExtendedLimits()
+        if not _kernel32.QueryInformationJobObject(
+            self._handle, _EXTENDED_LIMITS, ctypes.byref(limits), ctypes.sizeof(limits), None
+        ):
+            raise _last_error()
+        return limits
 
     def pids(self) -> list[int]:
         """Return the numbers of the processes in it. Raises `OSError`."""
@@ -244,6 +285,14 @@ def created(process: int) -> int:
     times = [ctypes.c_uint64() for _ in range(4)]
     known = _kernel32.GetProcessTimes(process, *map(ctypes.byref, times))
     return times[0].value if known else 0
+
+
+def private_bytes(pid: int) -> int:
+    """Return how much memory a process has for itself alone, in bytes; 0 where that is not known."""
+    memory = _ProcessMemory(size=ctypes.sizeof(_ProcessMemory))
+    with opened(pid) as process:
+        known = process and _kernel32.K32GetProcessMemoryInfo(process, ctypes.byref(memory), memory.size)
+    return int(memory.private) if known else 0
 
 
 def image(process: int) -> str:

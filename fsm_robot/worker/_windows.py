@@ -25,6 +25,7 @@ from pathlib import PureWindowsPath
 
 import attrs
 
+from fsm_robot.robot.ports import Limits
 from fsm_robot.system import threads
 from fsm_robot.worker import _win32 as windows
 from fsm_robot.worker.process import Note, Process
@@ -32,6 +33,11 @@ from fsm_robot.worker.process import Note, Process
 RUN_TOKEN = "FSM_ROBOT_RUN_TOKEN"  # noqa: S105 - the name of a variable
 _PIPE_BYTES = 1 << 20
 _HELPER_PATIENCE_S = 10.0
+_PRIORITIES = {
+    "normal": 0,
+    "below_normal": subprocess.BELOW_NORMAL_PRIORITY_CLASS,
+    "idle": subprocess.IDLE_PRIORITY_CLASS,
+}
 _CONSOLE_HOSTS = ("conhost.exe", "openconsole.exe")
 _PYTHON_NAMES = ("python", "py.exe", "pyw.exe")
 _DEADLY_CODES = {
@@ -101,6 +107,7 @@ class Tree:
     exit_code: int | None = None
     _popen: subprocess.Popen[bytes] | None = None
     _job: windows.JobObject | None = None
+    _memory_limit: int = 0
     _closed: bool = False
     _begun: threads.Flag = attrs.field(factory=threads.Flag)
     _lock: threading.Lock = attrs.field(factory=threading.Lock)
@@ -154,6 +161,38 @@ class Tree:
         """Let the script run; until then it has not executed anything. Raises `OSError`."""
         assert self._popen is not None, "resume comes after start"
         windows.resume(_handle_of(self._popen))
+
+    def limit(self, limits: Limits) -> str:
+        """Hold what runs to its limits, as far as the system does that; return what it does not, or empty.
+
+        Time is for who looks after the tree, and so is memory besides: see `memory_bytes`.
+        """
+        priority = _PRIORITIES[limits.cpu_priority]
+        # A little above what is looked for: who looks has the better words, and the system is the faster.
+        memory = limits.memory_bytes + limits.memory_bytes // 8
+        with self._lock:
+            if self._job is None:
+                return "there is no job object for the limits of memory and priority"
+            try:
+                self._job.limit(memory, priority)
+            except OSError as error:
+                return f"the job object takes no limits: {error}"
+        self._memory_limit = memory
+        return ""
+
+    def memory_bytes(self) -> int:
+        """Return how much memory the tree has been promised (private bytes)."""
+        return sum(windows.private_bytes(each) for each in [self.pid, *(other.pid for other in self.others())])
+
+    def hit_memory_limit(self) -> bool:
+        """Return whether the tree has come to the end of the memory that the system lets it have."""
+        with self._lock:
+            try:
+                peak = self._job.peak_memory() if self._job is not None else 0
+            except OSError:
+                return False
+        # Whoever is refused has not got what he asked for, so the peak lies a little below.
+        return bool(self._memory_limit) and peak >= self._memory_limit - self._memory_limit // 8
 
     def has_exited(self) -> bool:
         """Return whether the script's own process has ended."""
@@ -244,6 +283,20 @@ class Tree:
     def _failed(self, error: BaseException) -> bool:
         self._log("error", "looking after the script's process failed, it begins anew", error=repr(error))
         return not self._closed
+
+
+def limit_means() -> str:
+    """Return by which means limits of scripts are kept here, in a sentence."""
+    return (
+        "time by the robot, the memory of a script by its job object and by a look twice a second,"
+        " cpu_priority by the job object"
+    )
+
+
+def listed() -> str:
+    """Return every process of the system, a line each: pid, parent, name; no command line, which may hold a secret."""
+    lines = (f"{each.pid:>8} {each.parent:>8}  {each.name}" for each in windows.process_list())
+    return "\n".join(["     pid   parent  name", *lines]) + "\n"
 
 
 def open_pipe() -> tuple[int, int]:

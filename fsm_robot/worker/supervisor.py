@@ -16,9 +16,10 @@ import attrs
 
 from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import ScriptNotStartedError, ScriptRefusedError
-from fsm_robot.robot.ports import Ending, Job
+from fsm_robot.robot.ports import Ending, Job, Limits
 from fsm_robot.system import threads
 from fsm_robot.system.held import PATIENCE
+from fsm_robot.system.readers import NOBODY_ELSE, Readers
 from fsm_robot.worker import screen
 from fsm_robot.worker.decoding import last_words
 from fsm_robot.worker.environment import script_environment
@@ -46,6 +47,9 @@ OUTPUT_PATIENCE_S = 5.0
 ASK_AGAIN_S = 3.0
 """How long a script gets to follow the first way of asking before the system's second one, where it has one."""
 LOOK_FIRST_S, LOOK_LONGEST_S = 0.002, 0.05
+LOOK_AT_MEMORY_S = 0.5
+"""How often the memory of a script is looked at that has a limit of it."""
+MIB = 1 << 20
 LOOK_ANYWAY_S = 1.0
 """How often a script is looked at although nobody said that it has ended: a callback may have taken its end away."""
 OVER_PATIENCE_S = 0.5
@@ -76,6 +80,9 @@ class ScriptWorker:
         printed: Returns what takes each line that the script of a job prints, None where nobody wants them.
         screenshots: How many pictures of the screen a job may have; 0 takes none.
         on_failure: Whether one is taken when a script or a task fails.
+        limits: What the script of a job may use.
+        stop_grace_s: How long a script that is over its time gets to leave.
+        readers: Who else may read what a script printed.
     """
 
     scripts_directory: Path
@@ -94,6 +101,9 @@ class ScriptWorker:
     printed: Callable[[Job], Callable[[str], None] | None] = lambda _: None
     screenshots: int = 0
     on_failure: bool = True
+    limits: Callable[[Job], Limits] = lambda _: Limits()
+    stop_grace_s: float = 60.0
+    readers: Readers = NOBODY_ELSE
     _no_picture: str | None = None
     _running: _Running | None = None
     _given_up: list[_Running] = attrs.field(factory=list)
@@ -106,10 +116,15 @@ class ScriptWorker:
         folder = JobFolder(self.jobs_directory / folder_name(job.guid))
         command = self._command(job, script, folder)
         output = Output(
-            folder.output, self.output_limit_bytes, self.redactor, system.legacy_encodings(), printed=self.printed(job)
+            folder.output,
+            self.output_limit_bytes,
+            self.redactor,
+            system.legacy_encodings(),
+            printed=self.printed(job),
+            readers=self.readers,
         )
         try:
-            running = self._prepared(folder, output, run_token, self._then_withdrawn(ended))
+            running = self._prepared(folder, output, run_token, self._then_withdrawn(ended), self.limits(job))
             self._start(running, job, command, run_token)
         except (OSError, ValueError) as error:
             raise ScriptNotStartedError(f"{script} cannot be started by {command[0]}: {_told(error)}") from error
@@ -156,10 +171,12 @@ class ScriptWorker:
             system.kill(remains)
         raise AssertionError("looking never ends by itself")
 
-    def _prepared(self, folder: JobFolder, output: Output, run_token: str, ended: Callable[[Ending], None]) -> _Running:
+    def _prepared(
+        self, folder: JobFolder, output: Output, run_token: str, ended: Callable[[Ending], None], limits: Limits
+    ) -> _Running:
         """Make everything that a stop or a kill needs: the script may use up whatever the account may have."""
         threads.keep_reserve()
-        running = _Running(folder, output, self.keep_job_files, self.log, ended)
+        running = _Running(folder, output, self.keep_job_files, self.log, ended, limits, self.stop_grace_s)
         running.tree = system.children().tree(run_token, running.exited, self.log)
         try:
             threads.start("script", running.live, running.failed)
@@ -207,6 +224,8 @@ class ScriptWorker:
         try:
             how = self._screen(folder)
             folder.create(job, self.redactor, self.offer(job), how)
+            self.readers.let(self.jobs_directory)
+            self.readers.let(folder.path, within=True)
             running.no_picture = str(how["why_not"]) if how and how["on_failure"] else ""
             writer = running.output.open(system.open_pipe)
             picture = how and how["on_failure"] and not how["why_not"]
@@ -221,6 +240,8 @@ class ScriptWorker:
                 self.log("warning", "the script may leave processes that are not seen", reason=tree.weakness)
             # What runs is written down first: it can then be found by a later life of the robot.
             self._note(tree.note())
+            if running.limits != Limits() and (unlimited := tree.limit(running.limits)):
+                self.log("warning", "a limit of the script is weaker here", reason=unlimited)
             tree.resume()
         except BaseException:
             running.tell("withdraw")
@@ -275,6 +296,9 @@ class _Running:
     state. Whatever fails, the thread goes on with the next word or look.
 
     Attributes:
+        limit: What the script has used too much of: then it failed, unless it was asked to stop before.
+        began_s: When its time began, on the monotonic clock.
+        limit_grace_ends_s: How long it gets to leave, once it is over its time.
         left: What the script left running, once that was killed.
         ended_s: When the script's own process had ended, on the monotonic clock.
         killing_s: Since when everything of the tree is killed.
@@ -287,6 +311,8 @@ class _Running:
     keep_job_file: bool
     log: Callable[..., None]
     ended: Callable[[Ending], None]
+    limits: Limits
+    stop_grace_s: float
     tree: system.Tree = attrs.field(init=False)
     words: SimpleQueue[tuple[str, str]] = attrs.field(factory=SimpleQueue)
     over: threads.Flag = attrs.field(factory=threads.Flag)
@@ -297,6 +323,9 @@ class _Running:
     withdrawn: bool = False
     asked: bool = False
     killed: str = ""
+    limit: str = ""
+    began_s: float = 0.0
+    limit_grace_ends_s: float = 0.0
     left: tuple[str, ...] = ()
     ended_s: float | None = None
     killing_s: float | None = None
@@ -351,16 +380,26 @@ class _Running:
 
     def _wait_s(self) -> float:
         if self.ended_s is None and self.killing_s is None:
-            if self.ask_again_s is None:
-                return LOOK_ANYWAY_S
-            return min(LOOK_ANYWAY_S, max(0.0, self.ask_again_s - time.monotonic()))
+            return max(0.0, min(LOOK_ANYWAY_S, *self._due_s(time.monotonic())))
         pause_s, self.pause_s = self.pause_s, min(2 * self.pause_s, LOOK_LONGEST_S)
         return pause_s
+
+    def _due_s(self, now_s: float) -> Iterator[float]:
+        """Yield in how many seconds something is due while the script runs; nothing of it may be negative for long."""
+        yield LOOK_ANYWAY_S
+        if self.ask_again_s is not None:
+            yield self.ask_again_s - now_s
+        if self.began and self.limits.memory_bytes:
+            yield LOOK_AT_MEMORY_S
+        if self.limit:
+            yield self.limit_grace_ends_s - now_s
+        elif self.began and self.limits.time_s and not self.asked:
+            yield self.began_s + self.limits.time_s - now_s
 
     def _obey(self, word: str, outcome: str) -> None:
         match word:
             case "started":
-                self.began = True
+                self.began, self.began_s = True, time.monotonic()
             case "stop":
                 self._ask_to_stop()
             case "kill":
@@ -394,10 +433,34 @@ class _Running:
             self._ask_again()
         if self.ended_s is None and (self.began or self.withdrawn) and self.tree.has_exited():
             self.ended_s = time.monotonic()
+        if self.began and self.ended_s is None and self.killing_s is None:
+            self._look_at_limits(time.monotonic())
         if self.killing_s is not None:
             self._go_on_killing(self.killing_s)
         elif self.ended_s is not None:
             self._wait_for_the_rest(self.ended_s)
+
+    def _look_at_limits(self, now_s: float) -> None:
+        """Hold the script to its limits; a stop that came before them keeps its word for the outcome."""
+        limits = self.limits
+        if limits.time_s and self.folder.building.exists():
+            self.began_s = now_s  # that has a time of its own
+        if self.limit and now_s >= self.limit_grace_ends_s:
+            self._kill("failed")
+        elif limits.memory_bytes and (used := self.tree.memory_bytes()) > limits.memory_bytes:
+            if self.tree.has_exited():
+                return  # while it was looked at: its own outcome counts
+            self._over(memory_limit(limits), used=f"{used / MIB:.0f} MiB")
+            self._kill("stopped" if self.asked and not self.limit else "failed")
+        elif limits.time_s and not self.asked and now_s >= self.began_s + limits.time_s:
+            self._over(time_limit(limits), grace_s=self.stop_grace_s)
+            self.limit_grace_ends_s = now_s + self.stop_grace_s
+            self._ask_to_stop()
+
+    def _over(self, limit: str, **values: object) -> None:
+        if not self.asked:
+            self.limit = limit
+        self.log("warning", "the script is over a limit, it is ended", limit=limit, **values)
 
     def _ask_again(self) -> None:
         self.ask_again_s = None
@@ -408,8 +471,12 @@ class _Running:
         """Let what the script has started end too; not for long, unless the whole tree was asked to stop."""
         if self.tree.is_empty():
             self._settle(())
-        elif not self.asked and time.monotonic() - ended_s > LEFTOVER_PATIENCE_S:
+        # Who has asked for a stop says himself when it is enough.
+        elif (self.limit or not self.asked) and time.monotonic() > self._rest_ends_s(ended_s):
             self.killing_s, self.pause_s = time.monotonic(), LOOK_FIRST_S
+
+    def _rest_ends_s(self, ended_s: float) -> float:
+        return self.limit_grace_ends_s if self.limit else ended_s + LEFTOVER_PATIENCE_S
 
     def _go_on_killing(self, killing_s: float) -> None:
         """Kill until it is proved that nothing is left, or until nobody can say so."""
@@ -432,17 +499,21 @@ class _Running:
 
     def _settle(self, survivors: tuple[str, ...]) -> None:
         self.output.finish(OUTPUT_PATIENCE_S)
+        self._ask_who_broke_it()
         reason, outcome = self._reason(), self._outcome()
         self._complete(survivors)
         if not self.withdrawn:
             code = self.tree.exit_code
             words = "" if code == 0 else last_words(self.output.last_words(LAST_WORDS_BYTES), LAST_LINES)
-            if pictures := self._pictures():
+            pictures = self._pictures()
+            if pictures:
                 self.log("info", "pictures of the screen were kept", files=pictures)
                 words += f"\npicture of the screen: {pictures[-1]}" if code != 0 else ""
             if why_not := self._why_no_picture():
                 self.log("info", "no picture of the screen was taken", reason=why_not)
-            self.ended(Ending(outcome, reason, code, survivors, self.left, self.folder.output, words))
+            self.ended(
+                Ending(outcome, reason, code, survivors, self.left, self.folder.output, words, pictures, self.limit)
+            )
         self.over.set()
 
     def _complete(self, survivors: tuple[str, ...]) -> None:
@@ -455,7 +526,14 @@ class _Running:
         except OSError as error:
             self.log("warning", "the files of the job cannot be removed", error=str(error))
 
+    def _ask_who_broke_it(self) -> None:
+        """Learn whether the system itself has kept the script from more memory, faster than anybody looked."""
+        if self.limits.memory_bytes and not (self.killed or self.asked or self.tree.exit_code == 0):
+            self.limit = memory_limit(self.limits) if self.tree.hit_memory_limit() else ""
+
     def _outcome(self) -> str:
+        if self.limit:
+            return "failed"
         if self.killed:
             return self.killed
         if self.asked:
@@ -480,6 +558,8 @@ class _Running:
 
     def _reason(self) -> str:
         code = self.tree.exit_code
+        if self.limit:
+            return self.limit
         if code == 0:
             return ""
         if code is None:
@@ -487,6 +567,19 @@ class _Running:
         how = system.died_of(code) or f"exit code {code}"
         said = self.folder.told_exception(self.output.redactor) or self.output.last_line()
         return f"{how}: {said}" if said else how
+
+
+def time_limit(limits: Limits) -> str:
+    """Return what a script is over that runs for too long, as people say it."""
+    size, unit = next(
+        (size, unit) for size, unit in ((3600, "h"), (60, "min"), (1, "s")) if limits.time_s >= 2 * size or size == 1
+    )
+    return f"time limit of {limits.time_s / size:g} {unit}"
+
+
+def memory_limit(limits: Limits) -> str:
+    """Return what a script is over that uses too much memory."""
+    return f"memory limit of {limits.memory_bytes / MIB:g} MiB"
 
 
 def _no_picture() -> str:

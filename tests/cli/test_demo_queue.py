@@ -96,8 +96,8 @@ def test_whatever_does_not_add_up_is_told(finished: Store, tmp_path: Path, capsy
     found = "\n".join(problems(finished, tmp_path, 0, 3))
 
     for sentence in (
-        "0 tasks are Postponed, and 1 should be",
-        "1 tasks are New, and 0 should be",
+        "0 tasks instead of 1 became Postponed",
+        "1 task instead of 0 became New",
         f"task {first.name} went New > In progress > Success > In progress > Success",
         f"task {last.name} is still announced",
         "one too many.txt",

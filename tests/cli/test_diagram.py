@@ -110,7 +110,7 @@ def test_what_stands_before_a_torn_line_counts_and_the_rest_is_told(
     assert main(["diagram", "--format", "svg", "--runs", str(path)]) == 0
 
     captured = capsys.readouterr()
-    assert "1 runs, " in captured.out
+    assert "1 run, " in captured.out
     assert captured.err.endswith("is torn; only what stands before it counts\n")
 
 

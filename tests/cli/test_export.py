@@ -6,6 +6,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,7 +95,7 @@ def test_torn_tail_is_told_and_the_rest_is_exported(storage: Path, capsys: pytes
 
     assert main(["export", str(storage), "--format", "csv"]) == 0
 
-    assert "is torn; the 14 lines before it are used" in capsys.readouterr().err
+    assert "is torn; what stands before it is used, 14 lines" in capsys.readouterr().err
 
 
 def test_same_run_twice_is_counted_once(storage: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,6 +109,56 @@ def test_same_run_twice_is_counted_once(storage: Path, capsys: pytest.CaptureFix
     told = capsys.readouterr()
     assert json.loads(told.out)["runs"] == 2
     assert "is a copy" in told.err
+
+
+@pytest.mark.parametrize("lines", [3, 10, 15], ids=lambda lines: f"{lines} lines")
+@pytest.mark.parametrize("first", [True, False], ids=["copy first", "copy last"])
+def test_run_under_another_name_is_counted_once_by_its_chain(
+    storage: Path, capsys: pytest.CaptureFixture[str], lines: int, first: bool
+) -> None:
+    """A copy that was made while the robot was at work is the beginning of the run; the whole one counts."""
+    whole = (storage / "journal" / "000002-20261124T100000Z.jsonl").read_bytes()
+    copy = storage / "copies" / "backup-of-tuesday.jsonl"
+    copy.parent.mkdir()
+    copy.write_bytes(b"".join(whole.splitlines(keepends=True)[:lines]))
+    given = [str(copy), str(storage)] if first else [str(storage), str(copy)]
+
+    for command in (["export", "--format", "csv"], ["diagram", "--format", "markdown", "--runs"]):
+        assert main([*command, str(storage)]) == 0
+        alone = capsys.readouterr()
+        assert main([*command, *given]) == 0
+        told = capsys.readouterr()
+        assert len(told.out.splitlines()) == len(alone.out.splitlines())
+        assert "is a copy of" in told.err
+        assert "backup-of-tuesday.jsonl" in told.err
+
+
+def test_two_runs_under_one_name_are_both_counted(storage: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a run is, its chain says: of a folder that was set up anew nothing is lost."""
+    other = storage / "other" / "000001-20261123T100000Z.jsonl"
+    JournalMaker().write(other, KILLED)
+
+    assert main(["export", "--format", "csv", str(storage), str(other)]) == 0
+
+    told = capsys.readouterr()
+    cases = {line.partition(",")[0] for line in told.out.splitlines()[1:]}
+    assert len(cases) == 3
+    assert told.err == ""
+
+
+def test_clock_a_year_ahead_is_repaired_and_told(storage: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of 15 records one has another year: it alone is worked out anew."""
+
+    def spoil(written: list[tuple[str, dict[str, Any]]]) -> None:
+        written[5][1]["at"] = written[5][1]["at"].replace("2026", "2027")
+
+    journal = JournalMaker().write(storage / "spoilt" / "000009-20261123T100000Z.jsonl", NIGHT, change=spoil)
+
+    assert main(["export", "--format", "csv", "--activity", "event", str(journal)]) == 0
+
+    told = capsys.readouterr()
+    assert "2027" not in told.out
+    assert "the clock went back; 1 stamp of it is worked out from the time since its start" in told.err
 
 
 BAD = {
@@ -178,6 +229,59 @@ def test_conformance_of_good_runs_is_exit_code_0(storage: Path, capsys: pytest.C
     """All fit: one line."""
     assert main(["conformance", str(storage)]) == 0
     assert capsys.readouterr().out == "2 of 2 runs fit the machine robot, fitness of the log 1.0000\n"
+
+
+def test_check_warns_of_names_that_table_tools_read_as_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`NA` in a CSV is no value for pandas: the rows would be gone, and nobody would see it."""
+    path = _light(tmp_path)
+    assert main(["check", str(path), "--any-callbacks"]) == 0
+    assert "warning" not in capsys.readouterr().out
+    path.write_text(path.read_text().replace("Red", "NA").replace("switched_off", "'null'"), encoding="utf-8")
+
+    assert main(["check", str(path), "--any-callbacks"]) == 0
+
+    assert "warning: NA, null: table tools read such a name as a missing value" in capsys.readouterr().out
+    assert main(["check", str(path), "--any-callbacks", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["warnings"]) == 1
+
+
+def test_conformance_against_another_machine_is_one_line_a_run(
+    storage: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What cannot fit is not told step by step; as JSON everything is there."""
+    machine = str(_light(storage))
+
+    assert main(["conformance", str(storage), "--machine", machine]) == 1
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 + 2
+    assert "is a run of the machine robot, not of light: step 0: the run starts in state Recovering" in lines[0]
+    assert lines[2].startswith("0 of 2 runs fit the machine light, fitness of the log 0.")
+    assert main(["conformance", str(storage), "--machine", machine, "--json"]) == 1
+    assert all(len(case["deviations"]) > 3 for case in json.loads(capsys.readouterr().out)["cases"])
+
+
+def _light(folder: Path) -> Path:
+    path = folder / "light.yaml"
+    path.write_text(
+        "machine: light\ninitial: Red\nstates: [{name: Red, on_enter: wait}, {name: Off, final: true}]\n"
+        "transitions: [{trigger: switched_off, source: Red, dest: Off}]\n"
+        "callbacks: {wait: {answers: [switched_off]}}\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+@pytest.mark.parametrize("kind", ["csv", "xes"])
+def test_log_of_jobs_without_jobs_says_so(storage: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    """An empty file alone would look like a fault."""
+    idle = str(storage / "journal" / "000001-20261123T100000Z.jsonl")
+
+    assert main(["export", idle, "--format", kind, "--case", "job"]) == 0
+
+    assert "there is no job in these journals" in capsys.readouterr().err
 
 
 def test_conformance_tells_in_words_what_was_expected_and_what_came(

@@ -35,7 +35,7 @@ def test_what_became_of_the_tasks_is_told_at_the_end(place: Place) -> None:
         "Q:",
         "  1                        Success               ok",
         "a job of Next was created",
-        f"1 lines of log: {place.path / '.run' / 'logs.jsonl'}",
+        f"1 line of log: {place.path / '.run' / 'logs.jsonl'}",
         "the script succeeded",
     ]
 

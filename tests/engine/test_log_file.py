@@ -68,7 +68,5 @@ def test_lines_that_have_no_room_are_counted_and_said(
     log.write("after\n")
     log.close()
 
-    assert (tmp_path / "robot.log").read_text() == (
-        "before\n2 lines are missing here, they could not be written\nafter\n"
-    )
+    assert (tmp_path / "robot.log").read_text() == ("before\n2 lines missing here, could not be written\nafter\n")
     assert capfd.readouterr().err.count("No space left on device") == 1

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fsm_robot.cli import main
+from fsm_robot.engine.machine.compiler import compile_text
 from tests.fakes.journals import JournalMaker, Told, done, job
 from tests.fakes.world import definition_of_the_robot
 
@@ -50,6 +52,10 @@ MUTANTS = {
 }
 
 
+NAMELESS = ("NA", "None", "null", "nan", "N/A", "<NA>", "NULL")
+"""States that a table tool takes for missing ones."""
+
+
 def peer_python() -> str:
     """Return the Python that has pm4py; skip without it, fail without it where peers are required."""
     folder = Path(os.environ.get("FSM_PEERS") or ROOT / ".peers") / "pm4py"
@@ -87,7 +93,32 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     )
     assert done.returncode == 0, done.stderr
     theirs: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return theirs | {"ours": _our_verdicts(folder)}
+    return theirs | {"ours": _our_verdicts(folder), "discovered": _discovered(folder)}
+
+
+def test_states_called_like_missing_values_are_read_as_the_docs_say(tmp_path: Path) -> None:
+    """The call of docs/event-logs.md gives pandas every name; without its option they would be gone."""
+    states = [*NAMELESS, "End"]
+    machine = compile_text(
+        "machine: nameless\nstates:\n"
+        + "".join(f"  - {{name: {json.dumps(name)}, on_enter: go}}\n" for name in NAMELESS)
+        + "  - {name: End, final: true}\ntransitions:\n"
+        + "".join(f"  - {{trigger: on, source: {json.dumps(a)}, dest: {json.dumps(b)}}}\n" for a, b in pairwise(states))
+        + "callbacks: {go: {answers: [on]}}\n",
+        "nameless.yaml",
+    )
+    JournalMaker(definition=machine).write(tmp_path / "000001.jsonl", ["on"] * len(NAMELESS))
+    assert main(["export", str(tmp_path), "--format", "csv", "-o", str(tmp_path / "robot.csv")]) == 0
+    (call,) = (
+        line for line in (ROOT / "docs/event-logs.md").read_text(encoding="utf-8").splitlines() if "read_csv(" in line
+    )
+    code = f"import pandas, json\n{call}\nprint(json.dumps([list(log.activity), int(pandas.read_csv('robot.csv').activity.isna().sum())]))"
+
+    done = subprocess.run(
+        [peer_python(), "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True
+    )
+
+    assert json.loads(done.stdout) == [states, len(NAMELESS)]
 
 
 def _our_verdicts(folder: Path) -> dict[str, Any]:
@@ -98,6 +129,17 @@ def _our_verdicts(folder: Path) -> dict[str, Any]:
     with contextlib.redirect_stdout(out):
         assert main(["conformance", str(folder), "--json"]) == 1
     return {case["case"].rpartition("/")[2]: case for case in json.loads(out.getvalue())["cases"]}
+
+
+def _discovered(folder: Path) -> dict[str, Any]:
+    import contextlib
+    import io
+
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        assert main(["conformance", str(folder), "--discover", "--json"]) == 0
+    discovered: dict[str, Any] = json.loads(out.getvalue())
+    return discovered
 
 
 def of_run(verdicts: dict[str, Any], name: str) -> Any:
@@ -133,6 +175,16 @@ def test_pm4py_reads_the_objects_and_their_relations(found: dict[str, Any]) -> N
     assert objects["relations"] > 2 * objects["events"]
     # A run is of a robot, a job runs a script; jobs 1 and 2 stand in the night and in its three mutants, job 3 in one run.
     assert objects["o2o"] == 7 + 3 + 2 * 4 + 1
+
+
+def test_discovery_is_the_directly_follows_graph_of_pm4py(found: dict[str, Any]) -> None:
+    """Every pair of states with its count, where runs begin and where they end."""
+    graph, starts, ends = found["follows"]
+    ours = found["discovered"]
+
+    assert sorted([each["from"], each["to"], each["count"]] for each in ours["directly_follows"]) == graph
+    assert ours["starts"] == starts
+    assert ours["ends"] == ends
 
 
 @pytest.mark.parametrize("log", ["event_verdicts", "state_verdicts"])

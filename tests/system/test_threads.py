@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
+from types import FrameType
 
 import pytest
 
@@ -81,3 +83,36 @@ def test_thread_that_comes_too_late_does_nothing(monkeypatch: pytest.MonkeyPatch
 
     assert ended.wait(PATIENCE_S)
     assert not done.is_set()
+
+
+@pytest.mark.parametrize("error", [OSError, MemoryError, RuntimeError])
+@pytest.mark.parametrize("nth", range(1, 6))
+def test_a_failure_between_the_first_steps_of_a_thread_is_told_and_the_work_begins(
+    error: type[Exception], nth: int
+) -> None:
+    """At each call that a new thread makes in the module that starts it; `failed` hears of it, no other thread does."""
+    heard: list[BaseException] = []
+    done = threading.Event()
+    calls = 0
+
+    def fail_at(frame: FrameType, event: str, _: object) -> None:
+        nonlocal calls
+        if event == "call" and frame.f_code.co_filename == threads.__file__ and frame.f_code.co_name != "body":
+            if frame.f_back is not None and frame.f_back.f_code.co_name == "body":
+                calls += 1
+            if calls == nth and not heard:
+                sys.setprofile(None)
+                raise error("raised by the test")
+
+    def failed(reason: BaseException) -> bool:
+        heard.append(reason)
+        return True
+
+    threading.setprofile(fail_at)
+    try:
+        threads.start("console", done.set, failed)
+    finally:
+        threading.setprofile(None)
+
+    assert done.wait(PATIENCE_S)
+    assert [type(one) for one in heard] == [error] * (calls >= nth)

@@ -157,3 +157,59 @@ def test_none_is_taken_where_none_is_wanted(robot_folder: RobotFolder, pattern: 
     robot_folder.run(DISPLAY=pattern)
 
     assert pictures(robot_folder) == []
+
+
+TASK_AND_SCRIPT_FAIL = """
+from fsm_robot.sdk import queue
+for task in queue("Q").tasks():
+    with task:
+        1 / 0
+raise ValueError("нет кнопки")
+"""
+
+
+def stored(robot: RobotFolder) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for file in robot.store.storage.files():
+        pieces: list[bytes] = []
+        robot.store.storage.copy(file, pieces.append)
+        found[file.name] = b"".join(pieces)
+    return found
+
+
+@pytest.mark.parametrize("fault", ["", "file:status:503*1"])
+def test_pictures_go_into_the_storage_where_that_is_wanted(robot_folder: RobotFolder, pattern: str, fault: str) -> None:
+    """Those of tasks and of the script, also where the server fails once; each is told; they stay here, too."""
+    robot = robot_folder
+    robot.store.storage.add_folder("Снимки")
+    robot.store.tasks.add(robot.store.queues.add("Q"), "1", "{}")
+    if fault:
+        robot.server.fault(fault)
+    job = job_of(robot, TASK_AND_SCRIPT_FAIL, screenshots={"upload": "Снимки"}, sdk={"settle_s": 30})
+    robot.run(DISPLAY=pattern)
+
+    here = {f"{job}-{path.name}": path.read_bytes() for path in pictures(robot)}
+    assert len(here) == 2
+    assert stored(robot) == here
+    said = [line.message for line in robot.store.logs.newest() if "in the storage" in line.message]
+    assert said == [f"picture of the screen in the storage: Снимки/{name}" for name in sorted(here)]
+
+
+def test_a_job_does_not_wait_for_pictures_that_cannot_be_stored(robot_folder: RobotFolder, pattern: str) -> None:
+    """Whether the storage has no such folder or does not answer; nothing is sent for a script that succeeds."""
+    robot = robot_folder
+    robot.server.fault("file:delay:60*9")
+    job_of(robot, FAILS, screenshots={"upload": "Снимки"}, sdk={"settle_s": 1}, log_shipping={"exit_flush_s": 0})
+    began_s = time.monotonic()
+    robot.run(DISPLAY=pattern)
+    assert robot.statuses() == {"s": 5}
+    assert time.monotonic() - began_s < 30
+    robot.store.clear_faults()
+
+    job_of(robot, FAILS, screenshots={"upload": "Снимки"}, log_shipping={"send": "none"})
+    robot.store.enqueue(robot.script("fine", "print(1)"))
+    robot.run(DISPLAY=pattern)
+
+    assert "a picture was not put into the storage" in robot.log()
+    assert len([path for path, _ in robot.calls() if "files/" in path and "create" in path]) == 1
+    assert len(pictures(robot)) == 2

@@ -21,7 +21,7 @@ from fsm_robot.analyst.phrases import lasting_s, phrase, span
 from fsm_robot.analyst.words import Words
 from fsm_robot.engine.machine.checks import effective
 from fsm_robot.engine.machine.definition import CallbackSpec, Definition, State, Timeout, Transition
-from fsm_robot.engine.wording import symbols
+from fsm_robot.engine.wording import counted, symbols
 
 CALL = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE)\s+(/\S+)")
 
@@ -301,8 +301,8 @@ def _about_events(words: Words, group: Group) -> str:
 def _about_edge(words: Words, edge: Transition) -> str:
     notes: Sequence[str] = [
         words.about_event(edge.trigger) or words.definition.inbox.get(edge.trigger, ""),
-        f"at most {edge.at_most} times until there is progress" if edge.at_most is not None else "",
-        f"when that was used up ({budget_of(words.definition, edge)} times)" if edge.spent else "",
+        f"at most {counted(edge.at_most, 'time')} until there is progress" if edge.at_most is not None else "",
+        f"when that was used up ({counted(budget_of(words.definition, edge), 'time')})" if edge.spent else "",
         "budgets start anew" if edge.progress else "",
         f"the process ends with code {edge.exit_code}" if edge.exit_code is not None else "",
         f"the job ends as {edge.outcome}" if edge.outcome else "",

@@ -17,6 +17,9 @@ from fsm_robot.engine.journal.record import RecordedStep, steps_in
 from fsm_robot.engine.machine.budgets import Budgets
 from fsm_robot.engine.machine.definition import Definition, State, Transition
 
+LOST_BELOW = 0.5
+"""A run of another version that fits less than this is of another machine, whatever that is called."""
+
 
 @attrs.frozen
 class Deviation:
@@ -51,6 +54,7 @@ class Fit:
         produced: All tokens that steps put, and the one of the start.
         deviations: In the order of the run.
         other_machine: Whether the run was recorded with another version of the machine.
+        made_with: Name of the machine that the run was recorded with, where that is called otherwise; else empty.
     """
 
     case: str
@@ -60,11 +64,17 @@ class Fit:
     produced: int
     deviations: tuple[Deviation, ...]
     other_machine: bool = False
+    made_with: str = ""
 
     @property
     def fitness(self) -> float:
         """From 0 to 1; 1 exactly where there is no deviation."""
         return fitness([self])
+
+    @property
+    def is_of_wrong_machine(self) -> bool:
+        """Whether it makes no sense to tell each deviation: the run was never meant to follow this machine."""
+        return bool(self.deviations) and (bool(self.made_with) or (self.other_machine and self.fitness < LOST_BELOW))
 
 
 def fitness(fits: Iterable[Fit]) -> float:
@@ -83,8 +93,12 @@ def fit_of(run: Run, definition: Definition) -> Fit:
     for step in steps_in(run.records):
         replay.step(step)
     replay.end(crash_in(run.records))
-    other = run.records[0].header.get("machine_sha256") != definition.digest()
-    return Fit(run.id, replay.wrong, replay.wrong, replay.moved, replay.moved, tuple(replay.deviations), other)
+    header = run.records[0].header
+    other = header.get("machine_sha256") != definition.digest()
+    name = str(header.get("machine", ""))
+    made_with = name if name != definition.name else ""
+    deviations = tuple(replay.deviations)
+    return Fit(run.id, replay.wrong, replay.wrong, replay.moved, replay.moved, deviations, other, made_with)
 
 
 @attrs.define

@@ -10,6 +10,7 @@ from fsm_robot.analyst.words import Words, words
 from fsm_robot.engine.journal.taken import Taken
 from fsm_robot.engine.machine.checks import JOB_STATUSES, coverage, effective
 from fsm_robot.engine.machine.definition import CallbackSpec, Definition, RetryPolicy, Transition
+from fsm_robot.engine.wording import counted
 
 
 def markdown(
@@ -19,13 +20,12 @@ def markdown(
 
     Words in a language add what people call states and events; with `taken`, it says how often each edge was taken.
     """
-    counted = ("taken",) if taken else ()
+    how_often = ("taken",) if taken else ()
     names = [state.name for state in definition.states if not state.final]
-    made_by = "make diagram" if source == "states.yaml" else "fsm-robot diagram --format markdown"
     callbacks = [effective(spec) for spec in definition.callbacks]
     parts = [
         f"# The machine `{definition.name}`",
-        f"Made from `{source}` by `{made_by}`; change that file, not this one.",
+        f"Made from `{source}` by `fsm-robot diagram {source} --format markdown`; change that file, not this one.",
         f"```mermaid\n{mermaid(words(definition), taken)}```",
         "## States",
         _table(
@@ -42,7 +42,7 @@ def markdown(
         *_called(definition, shown),
         "## Transitions",
         _table(
-            ("from", "event", "to", "exit code", "remarks", *counted),
+            ("from", "event", "to", "exit code", "remarks", *how_often),
             (
                 (
                     edge.source,
@@ -99,7 +99,7 @@ def _remarks(definition: Definition, edge: Transition) -> str:
     notes = [
         f"after {span(timeout)}" if timeout else "",
         "stays, the callback does not run again" if edge.kind == "internal" else "",
-        f"at most {edge.at_most} times" if edge.at_most else "",
+        f"at most {counted(edge.at_most, 'time')}" if edge.at_most else "",
         "when that is used up" if edge.spent else "",
         "budgets start anew" if edge.progress else "",
         f"the job ends as `{edge.outcome}`" if edge.outcome else "",

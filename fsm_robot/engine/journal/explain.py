@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import attrs
 
 from fsm_robot.engine.journal.replay import Decision, Divergence, Verdict
+from fsm_robot.engine.wording import counted
 
 
 @attrs.frozen
@@ -23,7 +24,7 @@ def explained(replayed: Replayed, machine: str) -> list[str]:
     """Return the lines that tell a person what happened; `machine` is the name of the machine file."""
     verdict = replayed.verdict
     found = verdict.divergence
-    where = f" at step {found.seq}" if found else f", {verdict.steps} steps"
+    where = f" at step {found.seq}" if found else f", {counted(verdict.steps, 'step')}"
     lines = [f"{replayed.name}: {verdict.judgement}{where}"]
     if found is not None:
         lines += [f"  {line}" for line in _divergence(found, replayed.name, machine)]
@@ -36,7 +37,7 @@ def summary(all_replayed: Sequence[Replayed]) -> str:
     """Return the last line: how many runs got which verdict."""
     counts = Counter(replayed.verdict.judgement for replayed in all_replayed)
     parts = [f"{counts[kind]} {kind}" for kind in ("identical", "compatible", "divergent", "damaged") if counts[kind]]
-    return f"{len(all_replayed)} run{'' if len(all_replayed) == 1 else 's'}: {', '.join(parts)}"
+    return f"{counted(len(all_replayed), 'run')}: {', '.join(parts)}"
 
 
 def exit_code(all_replayed: Sequence[Replayed]) -> int:

@@ -10,6 +10,7 @@ from fsm_robot.orchestrator.rows import CallRow
 from fsm_robot.orchestrator.tables.database import Database
 
 KEPT_CALLS = 100_000
+_COLUMNS = [field.name for field in attrs.fields(CallRow) if field.name != "seq"]
 
 
 @attrs.frozen
@@ -20,11 +21,11 @@ class CallTable:
 
     def add(self, call: CallRow) -> None:
         """Write down a call; the number of `call` is given by the file."""
-        values = attrs.asdict(call) | {"fields": json.dumps(dict(call.fields), ensure_ascii=False)}
-        del values["seq"]
-        with self.file.transaction() as db:
-            seq = self.file.insert("calls", values)
-            if seq % 1000 == 0:
+        values = {name: getattr(call, name) for name in _COLUMNS}
+        values["fields"] = json.dumps(dict(call.fields), ensure_ascii=False)
+        seq = self.file.insert("calls", values, key="seq")
+        if seq % 1000 == 0:
+            with self.file.reading() as db:
                 db.execute("DELETE FROM calls WHERE seq <= ?", (seq - KEPT_CALLS,))
 
     def after(self, seq: int) -> list[CallRow]:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 import attrs
 
+from fsm_robot.engine.wording import counted
 from fsm_robot.orchestrator.objects import (
     ABANDONED,
     BUSY,
@@ -169,7 +170,7 @@ class TaskTable:
             ("priority = ?", wanted.priority),
             ("job_id = ?", wanted.job_id),
             ("created > ?", text_of(wanted.created_after)),
-            ("name GLOB ?", wanted.name or None),
+            (f"name {self.file.engine.glob} ?", self.file.engine.pattern(wanted.name) or None),
         ):
             if value is not None:
                 where.append(f"tasks.{column}")
@@ -260,7 +261,7 @@ class TaskTable:
                         "WHERE tasks.queue_id = ? AND tasks.status = ? AND tasks.since <= ? AND tasks.is_deleted = 0",
                         *(queue["row_id"], status, text_of(now - timedelta(minutes=minutes))),
                     )
-                    found += [(task, ABANDONED, f"left alone for {minutes} minutes") for task in left]
+                    found += [(task, ABANDONED, f"left alone for {counted(minutes, 'minute')}") for task in left]
         return found
 
     def _move(
