@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from fsm_robot.engine.machine.definition import Definition, Label
+from fsm_robot.engine.wording import symbols
 from fsm_robot.errors import DefinitionError
 
 FALLBACK = "en"
@@ -26,11 +27,20 @@ class Words:
 
     def state(self, name: str) -> str:
         """Return what the state is called."""
-        return self._text(self.definition.labels.states, name, "title") or name
+        return self._text(self.definition.labels.states, name, "title") or symbols(name)
 
     def event(self, name: str) -> str:
         """Return what the event is called."""
-        return self._text(self.definition.labels.events, name, "title") or name
+        return self._text(self.definition.labels.events, name, "title") or symbols(name)
+
+    def call(self, callback: str) -> str:
+        """Return what the callback is called."""
+        return symbols(callback)
+
+    @property
+    def machine(self) -> str:
+        """What the machine is called."""
+        return symbols(self.definition.name)
 
     def about_state(self, name: str) -> str:
         """Return a sentence about the state, or an empty text."""

@@ -14,7 +14,7 @@ from fsm_robot.engine import machine_file
 from fsm_robot.engine.machine.checks import coverage
 from fsm_robot.engine.machine.definition import Definition, Transition
 from fsm_robot.engine.machine.labels import unlabelled
-from fsm_robot.engine.wording import counted
+from fsm_robot.engine.wording import counted, symbols
 from fsm_robot.errors import SettingsError
 from fsm_robot.gateway.tls import context_for
 from fsm_robot.operations import environments
@@ -63,7 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(_as_json(definition, said), indent=2)
     else:
-        print("\n".join([*said, *_report(definition), *_gaps(definition), *_read_as_missing(definition)]))
+        lines = [*_report(definition), *_gaps(definition), *_read_as_missing(definition)]
+        print("\n".join([*said, *map(symbols, lines)]))
     return 0
 
 

@@ -14,7 +14,7 @@ from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
 from fsm_robot.cli.streams import print_json
 from fsm_robot.cli.target import target
 from fsm_robot.engine import machine_file
-from fsm_robot.engine.wording import counted
+from fsm_robot.engine.wording import counted, symbols
 from fsm_robot.errors import SettingsError
 
 
@@ -48,10 +48,10 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(_as_json(fits), indent=2)
     else:
         for fit in deviating:
-            print("\n".join(_report(fit, definition.name)))
+            print("\n".join(map(symbols, _report(fit, definition.name))))
         print(
             f"{len(fits) - len(deviating)} of {counted(len(fits), 'run')} {'fits' if len(fits) == 1 else 'fit'}"
-            f" the machine {definition.name},"
+            f" the machine {symbols(definition.name)},"
             f" fitness of the log {fitness(fits):.4f}"
         )
         others = sum(fit.other_machine for fit in fits)

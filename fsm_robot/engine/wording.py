@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 # C0 but for tab and line feed, DEL, C1, line and paragraph separators, marks that turn the direction of writing.
 _COMMANDS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 
+JOINERS = "\u200c\u200d"
+
 
 def shown(text: str) -> str:
     """Return text from outside as a part of one line: nothing in it breaks the line or commands a terminal."""
@@ -19,6 +21,31 @@ def for_terminal(text: str) -> str:
     if all(map(str.isprintable, text.split("\n"))):
         return text
     return re.sub(_COMMANDS, lambda match: repr(match.group())[1:-1], text)
+
+
+def symbols(text: str) -> str:
+    """Return text as a drawing or a table shows it: each character that commands something as its symbol.
+
+    Unicode has pictures of the old control characters (`␛`, `␊`); others that would break a line, turn the writing or
+    be no character at all are shown by their number. Zero-width joiners stay: the writing of many languages has them.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _symbol(char) for char in text)
+
+
+def _symbol(char: str) -> str:
+    import unicodedata  # a wake-up that finds no job shows nobody a name
+
+    code = ord(char)
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "\u2421"
+    # Two of those without a character are none in XML either, and make a drawing of Graphviz unreadable.
+    if char in JOINERS or (unicodedata.category(char) in {"Zs", "Co", "Cn"} and char not in "\ufffe\uffff"):
+        return char
+    return f"<U+{code:04X}>"
 
 
 def counted(number: int, noun: str, many: str = "") -> str:

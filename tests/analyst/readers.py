@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import attrs
 
 from fsm_robot.engine.machine.definition import Definition, Transition
+from fsm_robot.engine.wording import symbols
 
 SCXML = "{http://www.w3.org/2005/07/scxml}"
 BPMN = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
@@ -60,13 +61,14 @@ def shown_label(definition: Definition, edge: Transition) -> str:
             break
     if edge.exit_code is not None:
         notes.append(f"exit {edge.exit_code}")
-    return f"{edge.trigger} ({', '.join(notes)})" if notes else edge.trigger
+    event = symbols(edge.trigger)
+    return f"{event} ({', '.join(notes)})" if notes else event
 
 
 def expected_labels(definition: Definition, *, calls: bool = False) -> Counter[tuple[str, str, str]]:
     """Return source, label and target of every edge as a format of text shows them; `calls` puts callbacks to states."""
     shown = {
-        state.name: f"{state.name}\n{state.on_enter}" if calls and state.on_enter else state.name
+        state.name: symbols(state.name) + (f"\n{symbols(state.on_enter)}" if calls and state.on_enter else "")
         for state in definition.states
     }
     return Counter(
@@ -78,7 +80,8 @@ def read_mermaid(text: str) -> Counter[tuple[str, str, str]]:
     names = {ident: _mermaid(shown) for shown, ident in re.findall(r'^ +state "(.*)" as (\w+)$', text, re.MULTILINE)}
     found = re.findall(r"^ +(\w+) --> (\w+) : (.*)$", text, re.MULTILINE)
     found += [(inside, inside, label) for inside, label in re.findall(r"^ +(\w+) : (.*)$", text, re.MULTILINE)]
-    return Counter((names[a], _mermaid(label), names[b]) for a, b, label in found)
+    # Loops of a state share a line.
+    return Counter((names[a], _mermaid(each), names[b]) for a, b, label in found for each in label.split("<br/>"))
 
 
 def _mermaid(escaped: str) -> str:

@@ -23,6 +23,7 @@ from fsm_robot.engine.machine.definition import Definition, State, Transition
 from fsm_robot.errors import DefinitionError
 from fsm_robot.robot.machine import built_in
 from tests.analyst.drawings import overlap, runs_through
+from tests.analyst.generated_machines import MACHINES
 from tests.analyst.random_machines import machines
 
 POOLS = (ROBOT_POOL, OTHER_POOL)
@@ -135,6 +136,66 @@ def test_processes_of_random_machines_are_drawn_without_a_fault(profile: str, ma
     """Any machine file, not only ours."""
     process = PROFILES[profile](words(machine))
 
+    assert faults(process, plan_of(drawn(process))) == []
+
+
+def docked(process: Process, plan: Plan) -> Iterator[str]:
+    """Yield flows that meet a gateway beside its corners, an event beside its ends, or leave where arrows come in."""
+    kinds = {item.id: item.kind for item in process.items}
+    for flow in process.flows:
+        line = plan.lines[flow.id]
+        for (x, y), name in ((line[0], flow.source), (line[-1], flow.target)):
+            box = plan.shapes[name]
+            beside = min(abs(x - box.x - box.width / 2), abs(y - box.y - box.height / 2))
+            if not kinds[name].endswith("ask") and beside > 0.1:
+                yield f"{flow.id} meets {name} beside its corner"
+        if line[1][0] < line[0][0] and kinds[flow.source] != "boundaryEvent":
+            yield f"{flow.id} leaves to the left"
+        if line[-1][0] < line[-2][0]:
+            yield f"{flow.id} arrives from the right"
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_flows_are_docked_at_corners_and_ways_back_leave_to_the_right(name: str) -> None:
+    """Fifty machines that nobody has drawn; no two flows run upon each other."""
+    process = analysts_process(words(MACHINES[name]))
+
+    plan = plan_of(drawn(process))
+
+    assert [*faults(process, plan), *docked(process, plan)] == []
+
+
+def test_a_line_beside_a_corner_is_seen() -> None:
+    """The check above can fail."""
+    process = analysts_process(words(robot()))
+    plan = plan_of(drawn(process))
+    flow = next(flow for flow in process.flows if flow.target.startswith("Join_"))
+    (x, y), *others = reversed(plan.lines[flow.id])
+    lines = {**plan.lines, flow.id: (*others[::-1], (x, y + 7))}
+
+    assert any("beside its corner" in fault for fault in docked(process, attrs.evolve(plan, lines=lines)))
+
+
+LEAVES = """
+states:
+  - {name: Watching, on_enter: watch}
+  - {name: Over, final: true}
+transitions:
+  - {trigger: told_to_leave, source: Watching, dest: Over, exit_code: 0}
+posted: [told_to_leave]
+callbacks: {watch: {waits: true, answers: [], does: GET /somewhere}}
+"""
+
+
+def test_what_ends_a_run_from_outside_has_a_name_and_a_machine_without_a_partner_no_pool() -> None:
+    """The word of a person or of another program, exit code 0; nobody is there for a second pool."""
+    machine = compile_text(LEAVES, "leaves.yaml")
+
+    process = analysts_process(words(machine), figures(machine))
+
+    assert "told to leave" in [flow.name for flow in process.flows]
+    assert process.pools == ()
+    assert not process.executable
     assert faults(process, plan_of(drawn(process))) == []
 
 

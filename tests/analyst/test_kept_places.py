@@ -57,8 +57,8 @@ def wrong(process: Process, old: Plan, plan: Plan) -> list[str]:
 
 
 def upon_each_other(process: Process, plan: Plan) -> list[str]:
-    """Return pairs of flows that nobody could tell apart; those of one gateway may share the last piece of their way."""
-    gateways = {item.id for item in process.items if item.kind.endswith("Gateway")}
+    """Return pairs of flows that nobody could tell apart; those of one gateway or end may share the last piece of their way."""
+    gateways = {item.id for item in process.items if item.kind.endswith("Gateway") or item.kind == "endEvent"}
     found = []
     for one, other in itertools.combinations(process.flows, 2):
         if {one.source} & {other.source} & gateways or {one.target} & {other.target} & gateways:

@@ -17,6 +17,7 @@ from fsm_robot.analyst.formats.dot import dot
 from fsm_robot.analyst.formats.mermaid import mermaid
 from fsm_robot.analyst.formats.plantuml import plantuml
 from fsm_robot.analyst.words import words
+from fsm_robot.engine.wording import symbols
 from tests.analyst.readers import expected_labels
 from tests.peers import peers
 from tests.peers.cases import Case, cases
@@ -67,7 +68,12 @@ def test_mermaid_reads_the_edges_of_the_machine(name: str, in_browser: Any) -> N
     assert found["asked"] == []
     # A state has its title, and a line for each internal transition.
     names = {ident: texts[0] for ident, texts in found["states"].items() if texts}
-    seen = Counter((names[a], label, names[b]) for a, label, b in found["edges"] if a in names and b in names)
+    seen = Counter(
+        (names[a], line, names[b])
+        for a, label, b in found["edges"]
+        if a in names and b in names
+        for line in label.split("<br/>")
+    )
     seen.update((texts[0], line, texts[0]) for texts in found["states"].values() for line in texts[1:])
 
     assert bool(wrong(CASES[name], seen)) == CASES[name].mutant, wrong(CASES[name], seen)[:4]
@@ -79,7 +85,7 @@ def test_mermaid_shows_every_name_as_it_is(name: str, in_browser: Any) -> None:
     """What a reader sees on the rendered drawing are the real names."""
     texts = {plain(text) for text in in_browser[name]["shown"]}
 
-    missing = {plain(state.name) for state in CASES[name].machine.states} - texts
+    missing = {plain(symbols(state.name)) for state in CASES[name].machine.states} - texts
     missing |= {plain(label) for _, label, _ in expected_labels(CASES[name].machine)} - texts
     assert missing == set()
 
@@ -151,7 +157,7 @@ def test_plantuml_shows_every_name_as_it_is(by_plantuml: Mapping[str, str]) -> N
     root = ET.fromstring(by_plantuml["hostile.svg"].encode())
     texts = {plain("".join(node.itertext())) for node in root.iter("{http://www.w3.org/2000/svg}text")}
 
-    assert {plain(state.name) for state in CASES["hostile"].machine.states} - texts == set()
+    assert {plain(symbols(state.name)) for state in CASES["hostile"].machine.states} - texts == set()
 
 
 # ---- Graphviz
@@ -195,4 +201,4 @@ def test_graphviz_draws_hostile_names_as_they_are(tmp_path: Path) -> None:
 
     root = ET.fromstring(done.stdout)
     texts = {plain("".join(node.itertext())) for node in root.iter("{http://www.w3.org/2000/svg}text")}
-    assert {plain(state.name) for state in CASES["hostile"].machine.states} - texts == set()
+    assert {plain(symbols(state.name)) for state in CASES["hostile"].machine.states} - texts == set()

@@ -48,7 +48,9 @@ def exact_process(words: Words) -> Process:
     items += [item for item, _ in timers]
     flows += [flow for _, flow in timers]
     about = "Each transition is taken when `event` is its event; `spent` tells whether its budget has been used up."
-    return Process(definition.name, about, tuple(items), tuple(flows), extension=machine_element(definition))
+    return Process(
+        definition.name, about, tuple(items), tuple(flows), extension=machine_element(definition), executable=True
+    )
 
 
 def _items(state: State, ident: str) -> Iterator[Item]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import attrs
 
 from fsm_robot.analyst.bpmn.docks import docks, inside, used
-from fsm_robot.analyst.bpmn.plan import EVENT, MARGIN, POOL_GAP, TITLE_BAND, plan
+from fsm_robot.analyst.bpmn.plan import EVENT, MARGIN, POOL_GAP, TITLE_BAND, plan, without_ways_back
 from fsm_robot.analyst.bpmn.process import OTHER_POOL, ROBOT_POOL, Flow, Item, Message, Note, Plan, Process
 from fsm_robot.analyst.drawing.free_place import around, free_place, pieces
 from fsm_robot.analyst.drawing.router import Dock, Surroundings, cuts, route
@@ -153,7 +153,7 @@ class _Sheet:
         part = attrs.evolve(
             self.process, items=tuple(items), flows=tuple(flows), messages=(), pools=(), notes=(), extension=""
         )
-        return plan(part)
+        return without_ways_back(part, plan(part))
 
     def put_events(self) -> None:
         for item in self.process.items:
@@ -176,9 +176,14 @@ class _Sheet:
     # ---- lines
 
     def draw_flows(self) -> None:
-        for flow in self.process.flows:
+        # The shortest first: a gateway right before its task keeps its corner for the flow between the two.
+        for flow in sorted(self.process.flows, key=self._length):
             if flow.id not in self.lines:
                 self.lines[flow.id] = self._flow(flow)
+
+    def _length(self, flow: Flow) -> float:
+        a, b = self.shapes[flow.source], self.shapes[flow.target]
+        return abs(a.x + a.width / 2 - b.x - b.width / 2) + abs(a.y + a.height / 2 - b.y - b.height / 2)
 
     def _flow(self, flow: Flow) -> tuple[Point, ...]:
         source, target = self.items[flow.source], self.items[flow.target]

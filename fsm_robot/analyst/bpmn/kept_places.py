@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from fsm_robot.analyst.bpmn.docks import touches
 from fsm_robot.analyst.bpmn.grown import grown
-from fsm_robot.analyst.bpmn.plan import plan
 from fsm_robot.analyst.bpmn.process import (
     BPMNDI,
     DC,
@@ -22,13 +21,14 @@ from fsm_robot.analyst.bpmn.process import (
     Process,
     document,
 )
+from fsm_robot.analyst.bpmn.sheet import whole_plan
 from fsm_robot.analyst.drawing.shapes import Box, Point
 from fsm_robot.analyst.xml_in import Element
 
 
 def drawn(process: Process, old: Element | None = None) -> str:
     """Return the BPMN file of a process, drawn anew, or as `old` is where there is an old file."""
-    new = plan(process)
+    new = whole_plan(process)
     return document(process, new if old is None else kept(places(old), new, process))
 
 

@@ -1,8 +1,8 @@
 """A definition as BPMN for process analysts: what they would draw themselves.
 
 States become tasks, the orchestrator a pool that one cannot look into, its calls messages; a machine without jobs has
-neither. What ends a task early is an event on its border: an order of the orchestrator (message), something else from
-outside (signal), a failure (error), a time that is over (timer).
+neither, and no pools. What ends a task early is an event on its border: an order of the orchestrator (message),
+something else from outside (signal), a failure (error), a time that is over (timer).
 Events that lead the same way share an arrow. Names of the machine file are in the documentation of each element.
 """
 
@@ -21,7 +21,7 @@ from fsm_robot.analyst.phrases import lasting_s, phrase, span
 from fsm_robot.analyst.words import Words
 from fsm_robot.engine.machine.checks import effective
 from fsm_robot.engine.machine.definition import CallbackSpec, Definition, State, Timeout, Transition
-from fsm_robot.engine.wording import counted
+from fsm_robot.engine.wording import counted, symbols
 
 CALL = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE)\s+(/\S+)")
 
@@ -33,10 +33,12 @@ def analysts_process(words: Words, heat: Heat | None = None) -> Process:
     for state in words.definition.states:
         made.state(state)
     made.join()
-    pools: tuple[str, ...] = phrase(words.language, "robot"), phrase(words.language, "orchestrator")
-    if not words.definition.has_jobs:
-        pools = (words.definition.name,)  # nobody else is there
-    about = f"Machine {words.definition.name}, from `fsm-robot diagram --format bpmn`."
+    messages = tuple(_messages(made)) if words.definition.has_jobs else ()
+    # The built-in machine is called by a word that has translations.
+    own = phrase(words.language, "robot") if words.machine == "robot" else words.machine
+    # A pool shows who does what; where nobody else is there it would be a frame with a name.
+    pools = (own, phrase(words.language, "orchestrator")) if messages else ()
+    about = f"Machine {words.machine}, from `fsm-robot diagram --format bpmn`."
     items = sorted(made.items, key=lambda item: item.kind == "boundaryEvent")
     tasks = {item.id for item in items}
     notes = [
@@ -49,7 +51,7 @@ def analysts_process(words: Words, heat: Heat | None = None) -> Process:
         about,
         tuple(items),
         tuple(made.flows),
-        messages=tuple(_messages(made)) if words.definition.has_jobs else (),
+        messages=messages,
         pools=pools,
         notes=tuple(notes),
     )
@@ -167,8 +169,11 @@ class _Made:
             self.items.append(Item(source, "exclusiveGateway", phrase(self.words.language, "result")))
             self.flow(f"State_{ident}", source)
         for group in natural:
-            # Only what leaves a gateway has a name: a task that ends by itself has one way on.
-            name = _said(self.words, group) if len(natural) > 1 else ""
+            # Only what leaves a gateway has a name: a task that ends by itself has one way on. What comes from outside
+            # and ends the run has one as well: the end tells the state, not what has happened.
+            outside = any(edge.trigger in self.definition.inbox for edge in group.edges)
+            ends = outside and self.definition.state(group.dest).final
+            name = _said(self.words, group) if len(natural) > 1 or ends else ""
             self.flow(source, self.goal(ident, group), name, _about_events(self.words, group))
         for group in groups:
             if group.role:
@@ -176,8 +181,9 @@ class _Made:
 
     def title(self, state: State) -> str:
         shown = self.words.state(state.name)
-        if shown == state.name and state.on_enter and state.on_enter != state.name:
-            return f"{shown}\n{spoken(state.on_enter)}"
+        call = self.words.call(state.on_enter)
+        if shown == symbols(state.name) and call and call != shown:
+            return f"{shown}\n{spoken(call)}"
         return shown
 
     def border(self, ident: str, group: Group) -> None:
@@ -244,7 +250,7 @@ def _messages(made: _Made) -> Iterator[Message]:
             continue
         spec, ident = effective(made.definition.callback(state.on_enter)), made.ids[state.name]
         found = CALL.search(spec.does)
-        asked = f"{found[1]} {found[2].rstrip(',;.')}" if found else spoken(spec.name)
+        asked = f"{found[1]} {found[2].rstrip(',;.')}" if found else spoken(made.words.call(spec.name))
         yield Message(f"Call_{ident}", f"State_{ident}", "\n".join(broken(asked)), True)
         if spec.codes:
             answer = "\n".join(line for field in spec.codes for line in broken(field))
@@ -261,7 +267,7 @@ def _said(words: Words, group: Group) -> str:
         if group.timeout is not None:
             notes.append(phrase(words.language, "timed", span(group.timeout)))
         event = words.event(edge.trigger)
-        event = spoken(event) if event == edge.trigger else event
+        event = spoken(event) if event == symbols(edge.trigger) else event
         texts.append(f"{event} ({', '.join(notes)})" if notes else event)
     return ",\n".join(texts)
 

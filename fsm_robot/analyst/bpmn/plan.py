@@ -1,16 +1,14 @@
-"""Where the elements of a BPMN process go: our layout to the right, with events on borders and pools around it."""
+"""Where the nodes and flows of a BPMN process go: our layout to the right, with events on the borders of tasks."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import ceil
 
 import attrs
 
-from fsm_robot.analyst.bpmn.messages import message_lines
-from fsm_robot.analyst.bpmn.notes import note_places
-from fsm_robot.analyst.bpmn.process import OTHER_POOL, ROBOT_POOL, Flow, Item, Plan, Process
+from fsm_robot.analyst.bpmn.process import Flow, Item, Plan, Process
 from fsm_robot.analyst.bpmn.vertices import Vertices
 from fsm_robot.analyst.drawing.layout import layout
 from fsm_robot.analyst.drawing.shapes import Box, Drawing, Edge, Node, Point
@@ -34,12 +32,29 @@ TASKS = ("task", "serviceTask", "userTask")
 
 
 def plan(process: Process) -> Plan:
-    """Return where everything goes."""
+    """Return where nodes, flows and their labels go; pools, notes and messages come after that (`sheet.py`)."""
     made = _Planned(process, {item.id: item for item in process.items})
     drawing = layout(made.nodes(), made.edges(), start=process.items[0].id, direction="right")
-    shapes, lines, labels = made.placed(drawing)
-    found = Plan(shapes, lines, labels)
-    return _with_pools(process, found, drawing) if process.pools else found
+    return Plan(*made.placed(drawing))
+
+
+def without_ways_back(process: Process, found: Plan) -> Plan:
+    """Return the plan without the flows that leave where arrows come in, or arrive where they leave.
+
+    The layout draws a way back as it would draw it forwards, from the box before to the box behind. An event on the
+    left border goes with its flow, a label with what it belongs to.
+    """
+    hosts = {item.id: item.host for item in process.items}
+    gone: set[str] = set()
+    for flow in process.flows:
+        line = found.lines[flow.id]
+        if line[1][0] < line[0][0] or line[-1][0] < line[-2][0] or flow.source == flow.target:
+            gone |= {flow.id, flow.source} if hosts[flow.source] else {flow.id}
+    return Plan(
+        {name: box for name, box in found.shapes.items() if name not in gone},
+        {name: line for name, line in found.lines.items() if name not in gone},
+        {name: box for name, box in found.labels.items() if name not in gone},
+    )
 
 
 def broken(text: str, width: float = LABEL_WIDTH) -> list[str]:
@@ -87,10 +102,10 @@ class _Planned:
                 return Node(item.id, width + EVENT, height + 2 * INSET, BORDER_GAP)
             return Node(item.id, width, height)
         if item.kind == "exclusiveGateway":
-            return Node(item.id, GATEWAY, GATEWAY)
+            return Node(item.id, GATEWAY, GATEWAY, 0.0)
         if item.kind == "endEvent":
             width, height = label_size(item.name)
-            return Node(item.id, EVENT + LABEL_GAP + width, max(EVENT, height))
+            return Node(item.id, EVENT + LABEL_GAP + width, max(EVENT, height), 0.0)
         return Node(item.id, EVENT, EVENT)
 
     def guests(self, item: Item) -> list[Item]:
@@ -245,36 +260,3 @@ def touching(kind: str, shape: Box, end: Point, inner: Point) -> Point:
     else:
         reach = shape.width / 2
     return (round(middle_x + (reach if inner[0] > middle_x else -reach), 2), y)
-
-
-def _with_pools(process: Process, found: Plan, drawing: Drawing) -> Plan:
-    left = -TITLE_BAND - MARGIN
-    robot = Box(left, -MARGIN, drawing.width + MARGIN - left, drawing.height + 2 * MARGIN)
-    obstacles: Sequence[Box] = [*found.shapes.values(), *found.labels.values()]
-    notes, ties = note_places(
-        process.notes,
-        {note.item: found.shapes[note.item] for note in process.notes},
-        obstacles,
-        list(found.lines.values()),
-        Box(0, robot.y, robot.right, robot.height),
-    )
-    lowest = max([robot.bottom, *(note.bottom + MARGIN for note in notes.values())])
-    robot = attrs.evolve(robot, height=lowest - robot.y)
-    tasks = {message.task: found.shapes[message.task] for message in process.messages}
-    obstacles = [*obstacles, *notes.values()]
-    sizes = {message.id: label_size(message.name) for message in process.messages}
-    band = (robot.bottom, robot.bottom + max([POOL_GAP, *(height + 40 for _, height in sizes.values())]))
-    others = {OTHER_POOL: Box(robot.x, band[1], robot.width, OTHER_HEIGHT)} if process.pools[1:] else {}
-    lines, labels = message_lines(
-        process.messages,
-        tasks=tasks,
-        obstacles=obstacles,
-        flows=list(found.lines.values()),
-        band=band,
-        sizes=sizes,
-    )
-    return Plan(
-        {**found.shapes, **notes, ROBOT_POOL: robot, **others},
-        {**found.lines, **lines, **{note.tie: ties[note.id] for note in process.notes}},
-        {**found.labels, **labels},
-    )

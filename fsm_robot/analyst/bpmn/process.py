@@ -98,10 +98,10 @@ class Process:
         items: The nodes, tasks before their boundary events.
         flows: The sequence flows.
         messages: What goes to and from the other pool.
-        pools: Titles of the pool of the process and of the other one, if there is one; none for a process that is
-            executable.
+        pools: Titles of the pool of the process and of the other one; none where there is no partner.
         extension: Markup of our namespace for the whole process.
         notes: Text annotations.
+        executable: Whether an engine may run it.
     """
 
     name: str
@@ -112,6 +112,7 @@ class Process:
     pools: tuple[str, ...] = ()
     extension: str = ""
     notes: tuple[Note, ...] = ()
+    executable: bool = False
 
 
 @attrs.frozen
@@ -156,7 +157,7 @@ def _collaboration(process: Process) -> Iterator[str]:
 
 
 def _process(process: Process) -> str:
-    executable = "false" if process.pools else "true"
+    executable = "true" if process.executable else "false"
     # OMG's schema is a sequence: documentation, our extension, nodes and flows, and only then notes and their ties.
     parts = [element("documentation", {}, escaped(process.about))] if process.about else []
     if process.extension:

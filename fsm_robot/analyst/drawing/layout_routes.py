@@ -95,6 +95,8 @@ def _ports(made: Grid, x: Sequence[float], item: int, linked: Sequence[int]) -> 
     node = made.items[item].node
     if node is None or not linked:
         return []
+    if not node.port_gap:
+        return [(near, x[item]) for near in linked]
     outer_loops = max(0, len(made.loops.get(node.id, ())) - 1)
     side = min(10.0, node.width / 4)
     low = x[item] - node.width / 2 + side

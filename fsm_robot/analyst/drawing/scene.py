@@ -11,7 +11,7 @@ import attrs
 
 from fsm_robot.analyst.drawing.layout import layout
 from fsm_robot.analyst.drawing.shapes import Box, Direction, Drawing, Edge, Line, Node
-from fsm_robot.analyst.drawing.text_width import monospace_width, shortened, text_width, wrapped
+from fsm_robot.analyst.drawing.text_width import folded, monospace_width, text_width, wrapped
 from fsm_robot.analyst.phrases import phrase, span
 from fsm_robot.analyst.words import Words
 from fsm_robot.engine.machine.definition import Definition, State, Transition
@@ -20,7 +20,7 @@ TITLE_SIZE, TEXT_SIZE, SMALL_SIZE = 15.0, 12.5, 11.0
 TITLE_HEIGHT, ROW_HEIGHT, SMALL_HEIGHT, RULE_HEIGHT = 20.0, 17.0, 14.5, 10.0
 PADDING = 12.0
 NARROWEST, WIDEST = 150.0, 262.0
-LONGEST_LABEL = 320.0
+LONGEST_LABEL, LONGEST_TITLE = 320.0, 270.0
 ABOUT_LINES = 4
 START = "\0start"
 """The node of the start mark: no state can have this name."""
@@ -33,20 +33,26 @@ class Row:
     Attributes:
         number: Its place among the transitions of the machine, from 1.
         edge: The transition.
-        text: What its event is called.
-        note: What else is shown behind it: budget, exit code, figures.
+        lines: What its event is called.
+        note: What else is shown behind the last line: budget, exit code, figures.
     """
 
     number: int
     edge: Transition
-    text: str
+    lines: tuple[str, ...]
     note: str = ""
 
     @property
     def width(self) -> float:
-        """The room that the row needs."""
+        """The room that the row needs to the right."""
         gap = SMALL_SIZE / 2 if self.note else 0
-        return text_width(self.text, TEXT_SIZE) + gap + text_width(self.note, SMALL_SIZE)
+        last = text_width(self.lines[-1], TEXT_SIZE) + gap + text_width(self.note, SMALL_SIZE)
+        return max([last, *(text_width(line, TEXT_SIZE) for line in self.lines)])
+
+    @property
+    def height(self) -> float:
+        """The room that the row needs downwards."""
+        return ROW_HEIGHT * len(self.lines)
 
 
 @attrs.frozen
@@ -55,7 +61,7 @@ class Figure:
 
     Attributes:
         state: The state.
-        title: What it is called.
+        titles: What it is called, in lines.
         about: Lines below the title.
         code: Whether `about` is a name of the source, to be set in letters of equal width.
         heat: Lines of figures from runs.
@@ -65,7 +71,7 @@ class Figure:
     """
 
     state: State
-    title: str
+    titles: tuple[str, ...]
     about: tuple[str, ...] = ()
     code: bool = False
     heat: tuple[str, ...] = ()
@@ -77,12 +83,12 @@ class Figure:
     def size(self) -> tuple[float, float]:
         """Width and height of the box."""
         about = monospace_width if self.code else text_width
-        widths = [text_width(self.title, TITLE_SIZE, bold=True)]
+        widths = [text_width(line, TITLE_SIZE, bold=True) for line in self.titles]
         widths += [about(line, SMALL_SIZE) for line in self.about]
         widths += [text_width(line, SMALL_SIZE) for line in self.heat]
         widths += [row.width + 18 for row in self.internal]
-        height = 2 * PADDING + TITLE_HEIGHT + SMALL_HEIGHT * (len(self.about) + len(self.heat))
-        height += ROW_HEIGHT * len(self.internal) + (RULE_HEIGHT if self.internal else 0)
+        height = 2 * PADDING + TITLE_HEIGHT * len(self.titles) + SMALL_HEIGHT * (len(self.about) + len(self.heat))
+        height += sum(row.height for row in self.internal) + (RULE_HEIGHT if self.internal else 0)
         return max(NARROWEST, max(widths) + 2 * PADDING), height
 
 
@@ -101,7 +107,7 @@ class Route:
 
     def label_size(self) -> tuple[float, float]:
         """Return width and height of the label."""
-        return (max(row.width for row in self.rows), ROW_HEIGHT * len(self.rows)) if self.rows else (0, 0)
+        return (max(row.width for row in self.rows), sum(row.height for row in self.rows)) if self.rows else (0, 0)
 
 
 @attrs.frozen
@@ -180,8 +186,8 @@ def _traffic(rows: Sequence[Row], heat: Heat | None) -> float | None:
 
 def _row(words: Words, number: int, edge: Transition, heat: Heat | None) -> Row:
     notes = [*notes_of(words, edge), heat.edges.get(edge.key, "") if heat else ""]
-    text = shortened(words.event(edge.trigger), TEXT_SIZE, LONGEST_LABEL)
-    return Row(number, edge, text, " · ".join(note for note in notes if note))
+    lines = folded(words.event(edge.trigger), TEXT_SIZE, LONGEST_LABEL)
+    return Row(number, edge, tuple(lines), " · ".join(note for note in notes if note))
 
 
 def notes_of(words: Words, edge: Transition) -> list[str]:
@@ -212,11 +218,10 @@ def _figure(words: Words, state: State, rows: Sequence[Row], heat: Heat | None) 
     internal = tuple(row for row in rows if row.edge.kind == "internal" and row.edge.source == state.name)
     described = words.about_state(state.name)
     width = WIDEST - 2 * PADDING
-    about = wrapped(described, SMALL_SIZE, width, ABOUT_LINES) if described else [state.on_enter]
+    about = wrapped(described, SMALL_SIZE, width, ABOUT_LINES) if described else [words.call(state.on_enter)]
     return Figure(
         state,
-        # As wide as bold letters, which `shortened` does not know.
-        shortened(words.state(state.name), TITLE_SIZE * 1.16, LONGEST_LABEL),
+        tuple(folded(words.state(state.name), TITLE_SIZE, LONGEST_TITLE, bold=True)),
         tuple(line for line in about if line),
         not described,
         heat.states.get(state.name, ()) if heat else (),

@@ -13,7 +13,10 @@ Direction = Literal["down", "right"]
 
 @attrs.frozen
 class Node:
-    """A box to be placed; `id` is unique among the nodes; lines keep `port_gap` apart if its side is long enough."""
+    """A box to be placed; `id` is unique among the nodes.
+
+    Lines keep `port_gap` apart if the side is long enough; with 0 all of them meet the middle of the side.
+    """
 
     id: str
     width: float

@@ -31,6 +31,7 @@ from fsm_robot.analyst.drawing.text_width import text_width
 from fsm_robot.analyst.markup import element, escaped, number
 from fsm_robot.analyst.words import Words
 from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.engine.wording import symbols
 
 CORNER = 7.0
 THIN = 1.4
@@ -123,7 +124,11 @@ def style() -> str:
 def picture(drawn: Scene, marks: Marks, style_element: str = "") -> str:
     """Return the `svg` element of a scene; without `style_element` the page around it brings the colours."""
     definition, drawing = drawn.definition, drawn.drawing
-    width, height = drawing.width, drawing.height + HEADER_HEIGHT + FOOTER_HEIGHT
+    beside = 30 + text_width(drawn.words.machine, TITLE_SIZE, bold=True)
+    legend, legend_width = _legend(drawn, marks, drawing.height + HEADER_HEIGHT + FOOTER_HEIGHT / 2)
+    # A narrow machine may have a wide heading or legend.
+    width = max(drawing.width, beside + text_width(drawn.headline, SMALL_SIZE) + 20, legend_width)
+    height = drawing.height + HEADER_HEIGHT + FOOTER_HEIGHT
     attributes = {
         "xmlns": "http://www.w3.org/2000/svg",
         "viewBox": f"0 0 {number(width)} {number(height)}",
@@ -139,20 +144,25 @@ def picture(drawn: Scene, marks: Marks, style_element: str = "") -> str:
         "svg",
         attributes,
         "\n",
-        element("title", {"id": "diagram-title"}, escaped(definition.name)),
+        element("title", {"id": "diagram-title"}, escaped(drawn.words.machine)),
         element("desc", {"id": "diagram-description"}, escaped(f"{drawn.headline}. {_in_words(drawn)}")),
         f"\n{style_element}",
         element("rect", {"class": "ground", "width": width, "height": height}),
-        element("text", {"class": "title", "x": 20, "y": 30}, escaped(definition.name)),
+        element("text", {"class": "title", "x": 20, "y": 30}, escaped(drawn.words.machine)),
         element(
             "text",
-            {"class": "note", "x": 30 + text_width(definition.name, TITLE_SIZE, bold=True), "y": 30},
+            {"class": "note", "x": beside, "y": 30},
             escaped(drawn.headline),
         ),
         "\n",
-        element("g", {"transform": f"translate(0 {number(HEADER_HEIGHT)})"}, "\n", *_shapes(drawn, marks, ids)),
+        element(
+            "g",
+            {"transform": f"translate({number(round((width - drawing.width) / 2))} {number(HEADER_HEIGHT)})"},
+            "\n",
+            *_shapes(drawn, marks, ids),
+        ),
         "\n",
-        _legend(drawn, marks, height - FOOTER_HEIGHT / 2),
+        legend,
         "\n",
     )
 
@@ -197,8 +207,10 @@ def _route(drawn: Scene, marks: Marks, route: Route) -> str:
     parts = [element("path", {"class": "line", "d": way(line.points), "stroke-width": width})]
     parts.append(element("path", {"class": "head", "d": head(line.points)}))
     if line.label:
-        for place, row in enumerate(route.rows):
-            parts.append(_row(drawn, marks, row, line.label.x, line.label.y + ROW_HEIGHT * place + 13))
+        y = line.label.y + 13
+        for row in route.rows:
+            parts.append(_row(drawn, marks, row, line.label.x, y))
+            y += row.height
     attributes = {
         "class": " ".join(kind for kind in ("route", mark, cold) if kind),
         "id": route.id,
@@ -223,8 +235,13 @@ def _row(drawn: Scene, marks: Marks, row: Row, x: float, y: float) -> str:
         "data-spent": "true" if edge.spent else None,
     }
     note = element("tspan", {"class": "note", "dx": SMALL_SIZE / 2}, escaped(row.note)) if row.note else ""
-    text = element("text", {"class": "text", "x": x, "y": y}, escaped(row.text), note)
-    return element("g", attributes, element("title", {}, escaped(_about(drawn, row))), text)
+    *before, last = row.lines
+    texts = [
+        element("text", {"class": "text", "x": x, "y": y + ROW_HEIGHT * place}, escaped(line))
+        for place, line in enumerate(before)
+    ]
+    texts.append(element("text", {"class": "text", "x": x, "y": y + ROW_HEIGHT * len(before)}, escaped(last), note))
+    return element("g", attributes, element("title", {}, escaped(_about(drawn, row))), *texts)
 
 
 def _about(drawn: Scene, row: Row) -> str:
@@ -266,8 +283,10 @@ def _figure(drawn: Scene, marks: Marks, figure: Figure, identity: str) -> str:
 
 def _texts(drawn: Scene, marks: Marks, figure: Figure, box: Box) -> Iterator[str]:
     x, y = box.x + PADDING, box.y + PADDING + 14
-    yield element("text", {"class": "title", "x": x, "y": y}, escaped(figure.title))
-    y += TITLE_HEIGHT - 2
+    for line in figure.titles:
+        yield element("text", {"class": "title", "x": x, "y": y}, escaped(line))
+        y += TITLE_HEIGHT
+    y -= 2
     for line in figure.about:
         yield element("text", {"class": "note code" if figure.code else "note", "x": x, "y": y}, escaped(line))
         y += SMALL_HEIGHT
@@ -281,7 +300,7 @@ def _texts(drawn: Scene, marks: Marks, figure: Figure, box: Box) -> Iterator[str
     for row in figure.internal:
         yield _stays_sign(x + 5, y - 4)
         yield _row(drawn, marks, row, x + 18, y)
-        y += ROW_HEIGHT
+        y += row.height
 
 
 def _stays_sign(x: float, y: float) -> str:
@@ -295,11 +314,12 @@ def _stays_sign(x: float, y: float) -> str:
 
 def _about_state(drawn: Scene, figure: Figure) -> str:
     state, words = figure.state, drawn.words
-    lines = [state.name if figure.title == state.name else f"{figure.title} ({state.name})"]
+    title, name = words.state(state.name), symbols(state.name)
+    lines = [name if title == name else f"{title} ({name})"]
     lines.append(words.about_state(state.name))
     if state.on_enter:
-        does = drawn.definition.callback(state.on_enter).does
-        lines.append(drawn.phrase("calls", f"{state.on_enter}: {does}" if does else state.on_enter))
+        call, does = words.call(state.on_enter), drawn.definition.callback(state.on_enter).does
+        lines.append(drawn.phrase("calls", f"{call}: {does}" if does else call))
     if state.ignores:
         lines.append(drawn.phrase("ignores", ", ".join(words.event(event) for event in state.ignores)))
     if state.final:
@@ -314,8 +334,8 @@ def _rectangle(box: Box, kind: str, inset: float, radius: float) -> str:
     )
 
 
-def _legend(drawn: Scene, marks: Marks, y: float) -> str:
-    """Return what the signs mean: those that are on this drawing."""
+def _legend(drawn: Scene, marks: Marks, y: float) -> tuple[str, float]:
+    """Return what the signs mean, those that are on this drawing, and how wide that is."""
     outcomes = {figure.outcome for figure in drawn.figures}
     marked = {*marks.states.values(), *marks.edges.values()}
     kinds = ["initial", *(kind for kind in ("good", "bad") if kind in outcomes)]
@@ -325,7 +345,7 @@ def _legend(drawn: Scene, marks: Marks, y: float) -> str:
         text = drawn.phrase(f"legend_{kind}")
         parts.append(_legend_sign(kind, x, y) + element("text", {"class": "note", "x": x + 26, "y": y}, escaped(text)))
         x += 26 + text_width(text, SMALL_SIZE) + 24
-    return element("g", {"class": "legend"}, *parts)
+    return element("g", {"class": "legend"}, *parts), x
 
 
 def _legend_sign(kind: str, x: float, y: float) -> str:

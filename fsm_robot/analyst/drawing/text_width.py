@@ -8,11 +8,13 @@ Chinese, Japanese, Korean and pictures a whole square and a bit, marks that comb
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 
 BOLD = 1.16
 """How much wider bold letters are at most."""
+JOINTS = re.compile(r"(?<=[ /_\-,.:])|(?<=[a-zа-я0-9])(?=[A-ZА-Я])")
 SQUARE, WIDE_LETTER, MONOSPACE = 105, 85, 61
 GROUPS = {
     30: "'ijlIJ",
@@ -62,6 +64,24 @@ def wrapped(text: str, size: float, width: float, most_lines: int) -> list[str]:
     if len(lines) > most_lines:
         lines = [*lines[: most_lines - 1], f"{lines[most_lines - 1]} …"]
     return [shortened(line, size, width) for line in lines]
+
+
+def folded(text: str, size: float, width: float, *, bold: bool = False) -> list[str]:
+    """Return all of `text` in lines no wider than `width`: broken at blanks, at joints of names, else where it must be.
+
+    Nothing is left out: two names that differ only at their ends are told apart.
+    """
+    lines = [""]
+    for piece in JOINTS.split(text):
+        if text_width((lines[-1] + piece).rstrip(), size, bold=bold) <= width:
+            lines[-1] += piece
+            continue
+        lines.append("")
+        for char in piece:
+            if lines[-1] and text_width(lines[-1] + char, size, bold=bold) > width:
+                lines.append("")
+            lines[-1] += char
+    return [line.strip() for line in lines if line.strip()] or [""]
 
 
 def shortened(text: str, size: float, width: float) -> str:

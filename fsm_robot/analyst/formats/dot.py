@@ -18,7 +18,7 @@ def dot(words: Words, taken: Taken | None = None) -> str:
     ids = idents(state.name for state in definition.states)
     edges = edge_idents(definition)
     lines = [
-        f"digraph {_quoted(definition.name)} {{",
+        f"digraph {_quoted(words.machine)} {{",
         '    graph [rankdir=TB, fontname="sans-serif"]',
         '    node [shape=box, style=rounded, fontname="sans-serif"]',
         '    edge [fontname="sans-serif", fontsize=10]',
@@ -37,7 +37,7 @@ def dot(words: Words, taken: Taken | None = None) -> str:
 
 def _looks(words: Words, state: State, taken: Taken | None) -> str:
     title = words.state(state.name)
-    text = f"{title}\n{state.on_enter}" if state.on_enter else title
+    text = f"{title}\n{words.call(state.on_enter)}" if state.on_enter else title
     marked = f', style="rounded,filled", fillcolor="{TAKEN_FILL}"' if taken and taken.states.get(state.name) else ""
     return f"label={_quoted(text)}{', peripheries=2' if state.final else ''}{marked}"
 
@@ -45,4 +45,4 @@ def _looks(words: Words, state: State, taken: Taken | None) -> str:
 def _quoted(text: str) -> str:
     # Graphviz reads character entities, and `\N` and its like, inside of labels.
     escaped = text.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
-    return '"{}"'.format(escaped.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\\n").replace("\0", "\ufffd"))
+    return '"{}"'.format(escaped.replace("\n", "\\n"))

@@ -11,7 +11,6 @@ from itertools import pairwise
 
 from fsm_robot.analyst.drawing.scene import (
     PADDING,
-    ROW_HEIGHT,
     RULE_HEIGHT,
     SMALL_HEIGHT,
     SMALL_SIZE,
@@ -49,7 +48,7 @@ def drawio(words: Words) -> str:
     cells = [element("mxCell", {"id": "0"}), element("mxCell", {"id": "1", "parent": "0"}), *_cells(drawn)]
     root = element("root", {}, *(f"\n{cell}" for cell in cells), "\n")
     diagram = element(
-        "diagram", {"id": "machine", "name": words.definition.name}, element("mxGraphModel", {**page, **size}, root)
+        "diagram", {"id": "machine", "name": words.machine}, element("mxGraphModel", {**page, **size}, root)
     )
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + element("mxfile", {"host": "fsm_robot"}, diagram) + "\n"
 
@@ -83,7 +82,7 @@ def _state(drawn: Scene, figure: Figure, identity: str) -> Iterator[str]:
     style += f"fontSize={number(TITLE_SIZE)};fontStyle=1;fillColor={fill};strokeColor={stroke};"
     style += f"strokeWidth={3 if state.final else 1};"
     data = {
-        "label": figure.title,
+        "label": "\n".join(figure.titles),
         "state": state.name,
         "callback": state.on_enter or None,
         "final": "1" if state.final else None,
@@ -92,7 +91,7 @@ def _state(drawn: Scene, figure: Figure, identity: str) -> Iterator[str]:
         "id": identity,
     }
     yield element("UserObject", data, element("mxCell", {"style": style, "vertex": 1, "parent": "1"}, _geometry(box)))
-    y = PADDING + TITLE_HEIGHT
+    y = PADDING + TITLE_HEIGHT * len(figure.titles)
     if figure.about:
         height = SMALL_HEIGHT * len(figure.about)
         style = f"{PLAIN_TEXT}fontSize={number(SMALL_SIZE)};fontColor=#667085;spacing=0;"
@@ -112,9 +111,9 @@ def _state(drawn: Scene, figure: Figure, identity: str) -> Iterator[str]:
     for row in figure.internal:
         style = f"{PLAIN_TEXT}fontSize={number(TEXT_SIZE)};spacing=0;"
         cell = {"style": style, "vertex": 1, "parent": identity}
-        geometry = _geometry(Box(PADDING, y, box.width - 2 * PADDING, ROW_HEIGHT))
+        geometry = _geometry(Box(PADDING, y, box.width - 2 * PADDING, row.height))
         yield element("UserObject", _data(drawn, row, f"↻ {_text(row)}"), element("mxCell", cell, geometry))
-        y += ROW_HEIGHT
+        y += row.height
 
 
 def _route(drawn: Scene, route: Route, ids: Mapping[str, str]) -> Iterator[str]:
@@ -124,16 +123,18 @@ def _route(drawn: Scene, route: Route, ids: Mapping[str, str]) -> Iterator[str]:
     if line.label is None:
         return
     share, point = _nearest(line)
-    for place, row in enumerate(route.rows):
+    y = line.label.y
+    for row in route.rows:
         style = f"edgeLabel;{PLAIN_TEXT}fontSize={number(TEXT_SIZE)};spacing=0;"
         offset = element(
             "mxPoint",
             {
                 "x": line.label.x - point[0],
-                "y": line.label.y + ROW_HEIGHT * (place + 0.5) - point[1],
+                "y": y + row.height / 2 - point[1],
                 "as": "offset",
             },
         )
+        y += row.height
         geometry = element("mxGeometry", {"x": share, "y": 0, "relative": 1, "as": "geometry"}, offset)
         cell = {"style": style, "vertex": 1, "connectable": 0, "parent": route.id}
         yield element("UserObject", _data(drawn, row, _text(row)), element("mxCell", cell, geometry))
@@ -156,7 +157,8 @@ def _data(drawn: Scene, row: Row, label: str) -> dict[str, object]:
 
 
 def _text(row: Row) -> str:
-    return f"{row.text} ({row.note})" if row.note else row.text
+    text = "\n".join(row.lines)
+    return f"{text} ({row.note})" if row.note else text
 
 
 def _line(identity: str, source: str, target: str, line: Line, ends: tuple[Box, Box]) -> str:

@@ -9,7 +9,10 @@ from fsm_robot.engine.journal.taken import Taken
 from fsm_robot.engine.machine.definition import Transition
 
 # Everything else is written as a character code: Mermaid takes `;` as the end of a line and `<` as HTML.
-PLAIN = frozenset(" _.,()/=+?!*-")
+PLAIN = frozenset(" ,(/=?!")
+JOINTS = frozenset("_-")
+"""Signs of Markdown, which a label is to Mermaid, but not inside of a word: `job_found` has none, `__init__` has."""
+NEW_LINE = "<br/>"
 TAKEN_FILL, TAKEN_LINE = "#cfe8ff", "#1f6fb2"
 
 
@@ -23,10 +26,17 @@ def mermaid(words: Words, taken: Taken | None = None) -> str:
     lines = ["stateDiagram-v2"]
     lines += [f'    state "{_escaped(words.state(name))}" as {ids[name]}' for name in ids]
     lines.append(f"    [*] --> {ids[definition.initial]}")
+    loops: dict[str, list[str]] = {}
     for edge in definition.transitions:
-        # An internal transition is a line inside its state: of several loops at one state Mermaid draws but one.
-        way = ids[edge.source] if edge.kind == "internal" else f"{ids[edge.source]} --> {ids[edge.dest]}"
-        lines.append(f"    {way} : {_escaped(label(words, edge, taken))}")
+        text = _escaped(label(words, edge, taken))
+        if edge.kind == "internal":
+            lines.append(f"    {ids[edge.source]} : {text}")
+        elif edge.source == edge.dest:
+            loops.setdefault(edge.source, []).append(text)
+        else:
+            lines.append(f"    {ids[edge.source]} --> {ids[edge.dest]} : {text}")
+    # Of several lines from a state to itself Mermaid draws but the last: they share one.
+    lines += [f"    {ids[name]} --> {ids[name]} : {NEW_LINE.join(texts)}" for name, texts in loops.items()]
     lines += [f"    {ids[state.name]} --> [*]" for state in definition.states if state.final]
     entered = [ids[name] for name in ids if taken and taken.states.get(name)]
     if entered:
@@ -47,8 +57,15 @@ def label(words: Words, edge: Transition, taken: Taken | None = None) -> str:
 def _escaped(text: str) -> str:
     # A blank at either end would be trimmed; `isalnum` holds for letters of every script. A letter after another one
     # that combines is left alone, so a text stays readable in the source too.
-    inner = range(1, len(text) - 1)
     return "".join(
-        char if char.isalnum() or (char in PLAIN and (char != " " or place in inner)) else f"#{ord(char)};"
-        for place, char in enumerate(text)
+        char if char.isalnum() or _is_plain(text, place) else f"#{ord(char)};" for place, char in enumerate(text)
     )
+
+
+def _is_plain(text: str, place: int) -> bool:
+    char, before, after = text[place], text[:place], text[place + 1 :]
+    if char == ")":
+        return "(" in before  # `1)` at the beginning would be a list
+    if char in JOINTS:
+        return before[-1:].isalnum() and after[:1].isalnum()
+    return char in PLAIN and (char != " " or (bool(before) and bool(after) and before[-1] != " "))

@@ -16,7 +16,9 @@ def plantuml(words: Words) -> str:
     # Every state is declared: from bare arrows PlantUML guesses another kind of diagram.
     lines += [f'state "{_escaped(words.state(name))}" as {ids[name]}' for name in ids]
     lines += [
-        f"{ids[state.name]} : {_escaped(f'entry / {state.on_enter}')}" for state in definition.states if state.on_enter
+        f"{ids[state.name]} : {_escaped(f'entry / {words.call(state.on_enter)}')}"
+        for state in definition.states
+        if state.on_enter
     ]
     lines.append(f"[*] --> {ids[definition.initial]}")
     lines += [

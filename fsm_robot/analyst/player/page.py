@@ -77,7 +77,7 @@ def _player(
     t = texts(words.language)
     data = {**_data(words), "runs": runs, "address": address}
     body = [
-        _header(words.definition.name, t, bool(runs)),
+        _header(words.machine, t, bool(runs)),
         _map(picture(scene(words, heat), Marks()), t),
         _story(t) if runs else "",
         _controls(t) if runs else "",
@@ -85,7 +85,7 @@ def _player(
         element("script", {"type": "application/json", "id": "data"}, json_text(data)),
     ]
     classes = None if runs else "alone"
-    return document(words.definition.name, words.language, body, assets, classes, fetches=bool(address))
+    return document(words.machine, words.language, body, assets, classes, fetches=bool(address))
 
 
 def comparison_page(
@@ -95,13 +95,13 @@ def comparison_page(
     t = texts(words.language)
     body = [
         "<main>",
-        element("h1", {}, escaped(f"{words.definition.name}: {t['changes']}")),
+        element("h1", {}, escaped(f"{words.machine}: {t['changes']}")),
         picture(scene(words), comparison.marks),
         *_differences(comparison, t),
         *_verdicts(verdicts, t),
         "</main>",
     ]
-    return document(words.definition.name, words.language, body, assets, "page", script=False)
+    return document(words.machine, words.language, body, assets, "page", script=False)
 
 
 def _differences(comparison: Comparison, t: Mapping[str, str]) -> Iterator[str]:
@@ -203,7 +203,7 @@ def _state(words: Words, state: State, identity: str) -> dict[str, object]:
     return {
         "id": identity,
         "title": words.state(state.name),
-        "callback": state.on_enter,
+        "callback": words.call(state.on_enter),
         "does": words.about_state(state.name) or (spec.does if spec else ""),
         "answers": list(spec.possible) if spec else [],
     }

@@ -66,8 +66,8 @@
   }
 
   const label = (each) => {
-    const when = each.started ? `${each.started.slice(0, 10)} ${each.started.slice(11, 16)}` : each.name;
-    const end = each.steps ? [each.exit === null ? "…" : fill(t.exited, each.exit)] : [];
+    const when = each.started ? `${each.started.slice(0, 10)} ${each.started.slice(11, 19)}` : each.name;
+    const end = each.steps ? [each.exit === null ? "…" : fill(t.exited, each.exit), jobsOf(each)] : [];
     return [when, ...end].join(" · ");
   };
 
@@ -94,6 +94,15 @@
     $("slider").disabled = shown.length < 2;
     drawStrip();
     go(0);
+  }
+
+  // How a run is told from the others in the list: how many jobs it did, and how they ended.
+  function jobsOf(each) {
+    if (!each.jobs.length) return t.no_jobs;
+    const counts = new Map();
+    for (const job of each.jobs) if (job.outcome) counts.set(job.outcome, (counts.get(job.outcome) || 0) + 1);
+    const ends = [...counts].map(([outcome, count]) => `${count} ${outcome}`).join(", ");
+    return fill(t.jobs_of, each.jobs.length) + (ends && ` (${ends})`);
   }
 
   // ---- one step
@@ -317,6 +326,15 @@
   addEventListener("resize", () => { if (run) drawStrip(); });
   fit();
   if (scale < 0.62) zoom(0.62);
+  // In a dense drawing the ways of one state can be followed: the others fade while it is pointed at.
+  function point(state) {
+    $("map").classList.toggle("pointing", Boolean(state));
+    for (const route of $("map").querySelectorAll(".route")) {
+      route.classList.toggle("near", Boolean(state) && [route.dataset.source, route.dataset.dest].includes(state.dataset.state));
+    }
+  }
+  $("map").addEventListener("pointerover", (event) => point(event.target.closest(".state")));
+  $("map").addEventListener("pointerout", () => point(null));
   if (!data.runs.length) return;
   data.runs.forEach((each, at) => {
     const option = new Option(label(each), String(at));

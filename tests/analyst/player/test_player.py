@@ -206,6 +206,65 @@ def test_dark_is_dark_and_paper_is_light_and_has_every_step(opened: Any) -> None
     opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+def test_every_screen_has_the_whole_player(width: int, scheme: str, opened: Any, tmp_path: Path) -> None:
+    """From the smallest phone on: nothing sideways, a slider that a thumb can hold, runs told apart, colours that show."""
+    metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 768}
+    opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    media = [{"name": "prefers-color-scheme", "value": scheme}]
+    opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+    try:
+        found = opened.execute_script(
+            """const wide = [...document.querySelectorAll('header *, footer *, aside *')].filter((e) =>
+                 e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.id || e.tagName);
+               const box = (id) => document.getElementById(id).getBoundingClientRect();
+               const sheer = (e) => getComputedStyle(e);
+               return {page: document.documentElement.scrollWidth, view: innerWidth, wide, slider: box('slider').width,
+                 play: Math.min(box('play').width, box('play').height), run: box('run').width, map: box('map').width,
+                 ink: sheer(document.body).color, ground: sheer(document.body).backgroundColor,
+                 runs: [...document.getElementById('run').options].map((o) => o.text)};"""
+        )
+        shot = tmp_path / f"player.{width}.{scheme}.png"
+        opened.save_screenshot(str(shot))
+    finally:
+        opened.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+    assert (found["view"], found["page"] <= width, found["wide"]) == (width, True, [])
+    assert found["slider"] >= 240
+    assert found["play"] >= (44 if width <= 768 else 24)
+    assert found["run"] >= 200
+    light = [sum(map(int, re.findall(r"\d+", found[what])[:3])) > 380 for what in ("ink", "ground")]
+    assert light == ([False, True] if scheme == "light" else [True, False])
+    assert len(set(found["runs"])) == len(found["runs"])
+    assert all(
+        re.search(r"^\S+ \d\d:\d\d:\d\d · (exit \d+|…) · (no job|jobs: \d+ \(\d+ \w+)", run) for run in found["runs"]
+    )
+    assert shot.stat().st_size > 5000
+
+
+def test_pointing_at_a_state_lights_its_ways(browser: Any, tmp_path: Path) -> None:
+    """Those that lead there and those that leave; what it has nothing to do with fades; all is as before afterwards."""
+    path = tmp_path / "alone.html"
+    path.write_text(page(Words(robot()), [], assets()), encoding="utf-8")
+    _open(browser, path)
+    script = """const event = new PointerEvent(arguments[0], {bubbles: true});
+        document.getElementById('state-Claiming').querySelector('.box').dispatchEvent(event);
+        return [...document.querySelectorAll('.route.near')].map((e) => [e.dataset.source, e.dataset.dest])"""
+
+    near = browser.execute_script(script, "pointerover")
+
+    ways = {
+        (e.source, e.dest) for e in robot().transitions if e.kind == "external" and "Claiming" in (e.source, e.dest)
+    }
+    assert {tuple(way) for way in near} == ways
+    opacity = "return getComputedStyle(document.querySelector('.route:not(.near) > .line')).opacity"
+    assert float(browser.execute_script(opacity)) < 0.5
+    assert browser.execute_script(script, "pointerout") == []
+    assert float(browser.execute_script(opacity)) == 1
+
+
 def test_what_changes_no_state_is_told_as_such(browser: Any, tmp_path: Path) -> None:
     """Stayed, ignored and too late: each in its own words, the state stays lit."""
     night = Night(random.Random(3))

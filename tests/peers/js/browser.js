@@ -30,6 +30,7 @@ const emptyPage = async (width, height) => {
 };
 
 const importBpmn = async (xml) => {
+  document.querySelector("#canvas").replaceChildren();
   const viewer = new window.BpmnJS({ container: "#canvas" });
   window.viewer = viewer;
   const { warnings } = await viewer.importXML(xml);
@@ -63,8 +64,11 @@ const readMermaid = async (text) => {
   const edges = diagram.db.getRelations().map((edge) => [edge.id1, decode(edge.relationTitle ?? ""), edge.id2]);
   const { svg } = await window.mermaid.render("drawing", text);
   document.querySelector("#canvas").innerHTML = svg;
-  const shown = [...document.querySelectorAll("#canvas .edgeLabel, #canvas .nodeLabel, #canvas text")];
-  return { warnings: [], states, edges, shown: shown.map((node) => node.textContent) };
+  // Each text once: a label is a group, a box and a text within each other. Loops of a state share a label, in lines.
+  const texts = [...document.querySelectorAll("#canvas .edgeLabel, #canvas .nodeLabel, #canvas text")];
+  const leaves = texts.filter((node) => !texts.some((other) => other !== node && node.contains(other)));
+  const shown = leaves.flatMap((node) => (node.innerText ?? node.textContent).split("\n"));
+  return { warnings: [], states, edges, shown: shown.map((text) => text.trim()).filter(Boolean) };
 };
 
 const picture = async (page, kind, found, shot) => {
@@ -75,25 +79,33 @@ const picture = async (page, kind, found, shot) => {
   await page.screenshot({ path: shot });
 };
 
-const run = async ({ kind, text, shot }) => {
-  const { page, asked } = await emptyPage(kind === "bpmn" ? 3300 : 1400, kind === "bpmn" ? 1300 : 1600);
-  try {
-    if (kind === "bpmn") {
-      await page.addScriptTag({ content: fs.readFileSync(assets + "bpmn-navigated-viewer.production.min.js", "utf8") });
-      for (const sheet of ["diagram-js.css", "bpmn-js.css"]) {
-        await page.addStyleTag({ content: fs.readFileSync(assets + "assets/" + sheet, "utf8") });
-      }
-    } else {
-      await page.addScriptTag({ content: fs.readFileSync("node_modules/mermaid/dist/mermaid.min.js", "utf8") });
-      await page.evaluate(() => window.mermaid.initialize({ startOnLoad: false, maxTextSize: 200000, maxEdges: 2000 }));
+// One page for all diagrams of a kind: to load a library takes longer than to draw with it.
+const pages = {};
+const pageFor = async (kind) => {
+  const made = await emptyPage(kind === "bpmn" ? 3300 : 1400, kind === "bpmn" ? 1300 : 1600);
+  const { page } = made;
+  if (kind === "bpmn") {
+    await page.addScriptTag({ content: fs.readFileSync(assets + "bpmn-navigated-viewer.production.min.js", "utf8") });
+    for (const sheet of ["diagram-js.css", "bpmn-js.css"]) {
+      await page.addStyleTag({ content: fs.readFileSync(assets + "assets/" + sheet, "utf8") });
     }
+  } else {
+    await page.addScriptTag({ content: fs.readFileSync("node_modules/mermaid/dist/mermaid.min.js", "utf8") });
+    await page.evaluate(() => window.mermaid.initialize({ startOnLoad: false, maxTextSize: 200000, maxEdges: 2000 }));
+  }
+  return made;
+};
+
+const run = async ({ kind, text, shot }) => {
+  pages[kind] ??= await pageFor(kind);
+  const { page, asked } = pages[kind];
+  asked.length = 0;
+  try {
     const found = await page.evaluate(kind === "bpmn" ? importBpmn : readMermaid, text);
     if (shot) await picture(page, kind, found, shot);
-    return { ...found, asked };
+    return { ...found, asked: [...asked] };
   } catch (error) {
-    return { warnings: [String(error)], asked };
-  } finally {
-    await page.close();
+    return { warnings: [String(error)], asked: [...asked] };
   }
 };
 
