@@ -11,6 +11,7 @@ import http.client
 import json
 import os
 import platform
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -132,6 +133,7 @@ def fill(store: Store, count: int, *, ended: bool) -> None:
     assert other is not None
     moment = AT if ended else None
     with store.file.transaction() as db:
+        assert isinstance(db, sqlite3.Connection)
         db.execute(
             "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)"
             " INSERT INTO jobs (guid, script, version_guid, name, status, priority, robot_id, created_at, updated_at,"

@@ -14,6 +14,7 @@ CONVERTERS = {
     "engine/machine/definition.py",
     # Lines of a journal.
     "engine/journal/record.py",
+    "engine/journal/parsing.py",
     # TOML of robot.toml, and the class that a user's callbacks declare for their section.
     "robot/settings.py",
     "engine/own_settings.py",
@@ -21,7 +22,8 @@ CONVERTERS = {
     "gateway/payloads.py",
     "gateway/probe.py",
     "gateway/object_rows.py",
-    # Rows of a file of the orchestrator that an older version has written.
+    # Rows of the orchestrator, and of a file that an older version has written.
+    "orchestrator/tables/database.py",
     "orchestrator/tables/schema.py",
     # The file of the job, as a script reads it; JSON that the robot answers, and that a person has written into a folder.
     "job.py",
@@ -31,6 +33,10 @@ CONVERTERS = {
     "sdk/_files_of_run.py",
     # What the ssl module tells of a certificate.
     "operations/checks.py",
+    # JSON of status.json, of schedule.json, and of another machine; TOML of fleet.toml.
+    "robot/status_file.py",
+    "fleet/documents.py",
+    "fleet/file.py",
     # A counter-example in a file.
     "simulator/scenario.py",
 }
