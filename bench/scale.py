@@ -83,7 +83,7 @@ def ledger(bench: Bench, options: Options) -> Result:
     bench.script("nothing", "pass\n")
     robots = {}
     for name, entries in (("none", 0), ("million", 1_000_000)):
-        bench.settings(10, f'[storage]\nstate_dir = "{name}"\n')
+        bench.settings(10, f'[storage]\ndirectory = "{name}"\n')
         (bench.folder / f"{name}.toml").write_text((bench.folder / "robot.toml").read_text(encoding="utf-8"))
         (bench.folder / name).mkdir()
         robots[name] = bench.folder / f"{name}.toml"
@@ -308,7 +308,7 @@ def robots(bench: Bench, options: Options) -> Result:
             config = bench.folder / f"robot-{number}.toml"
             config.write_text(
                 f'[orchestrator]\nurl = "{bench.url}"\nrobot_guid = "{guid}"\n[session]\nwhen_idle = "exit"\n'
-                f'[storage]\nstate_dir = "state-{number}"\n',
+                f'[storage]\ndirectory = "state-{number}"\n',
                 encoding="utf-8",
             )
             bench.store.enqueue("sleeper", robot=guid)
