@@ -171,7 +171,10 @@ class _Office:
 
     def refusal(self, head: Head) -> Reply | None:
         """Turn away a name that leads here only because its owner says so, and every verb that could act."""
-        name = urlsplit(f"//{head.get('host')}").hostname
+        try:
+            name = urlsplit(f"//{head.get('host')}").hostname
+        except ValueError:
+            name = "no name"
         if name is not None and name not in LOOPBACK:
             return _error(421, "this page answers under the address of this machine, and under no other name")
         return None if head.verb in ("GET", "HEAD") else _error(405, "this page only shows")

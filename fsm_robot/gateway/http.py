@@ -9,7 +9,7 @@ import warnings
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO, TypeVar
+from typing import IO, TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
@@ -25,6 +25,9 @@ from fsm_robot.gateway.identity import Identity, identity_towards
 from fsm_robot.gateway.proxies import Proxy, proxy_towards
 from fsm_robot.gateway.reading import Reading
 from fsm_robot.robot.ports import ConsumeAnswer, HeartbeatAnswer, Job
+
+if TYPE_CHECKING:
+    from fsm_robot.gateway.tls import ClientCertificate
 
 Value = TypeVar("Value")
 FILE_S = 3600.0
@@ -48,6 +51,7 @@ class HttpGateway:
         verify: True for the system's certificate store, a PEM file, or False.
         timeout_s: Longest wait for the connection, and again for the whole answer.
         redactor: Keeps the credential out of every error.
+        client: What is shown to a server that wants a certificate; None: nothing.
         renewed: Returns the credential as it stands now: an operator may have replaced it.
         warn: Tells a person, once per gateway, what is less safe than it should be.
     """
@@ -59,6 +63,7 @@ class HttpGateway:
     timeout_s: float = 30.0
     redactor: Redactor = attrs.field(factory=Redactor)
     warn: Callable[[str], None] = attrs.field(default=warnings.warn, repr=False)
+    client: ClientCertificate | None = None
     renewed: Callable[[], str] = attrs.field(default=str, repr=False)
     _reading: Reading = attrs.field(init=False, repr=False)
     _proxy: Proxy | None = attrs.field(default=None, init=False)
@@ -322,7 +327,7 @@ class HttpGateway:
             return Adapter(None, self._proxy, of_files=of_files)
         from fsm_robot.gateway.tls import context_for
 
-        return Adapter(context_for(self.verify), self._proxy, of_files=of_files)
+        return Adapter(context_for(self.verify, self.client), self._proxy, of_files=of_files)
 
     def _headers(self) -> dict[str, str]:
         token = b64encode(self.robot_guid.encode()).decode()  # the bare GUID, without the colon of RFC 7617

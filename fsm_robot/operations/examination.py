@@ -28,6 +28,7 @@ LOCAL_CHECKS: tuple[Callable[[Settings], Diagnosis], ...] = (
     checks.lock_diagnosis,
     checks.lines_diagnosis,
     checks.session_diagnosis,
+    checks.desktop_diagnosis,
 )
 
 

@@ -154,6 +154,11 @@ class OrchestratorSettings:
     verify: bool | str = _key(
         True, "true: the system's certificate store; false: no check; or a PEM file", _path, FLAG_OR_PATH
     )
+    client_certificate: str = _key("", "PEM file that is shown to a server that wants a certificate", _path)
+    client_key: str = _key("", "PEM file of its key; empty: it is in the same file", _path)
+    client_key_password_file: str = _key(
+        "", "a file that holds the password of that key, as it is or protected, like robot_guid_file", _path
+    )
     timeout_s: float = _key(30.0, "longest wait for an answer", _between(0.1, 600))
     profile: str = _key(
         "",
@@ -209,6 +214,12 @@ class SessionSettings:
         "log_off, disconnect, exit, or auto: log_off under Windows where the installed task started the robot or there"
         " is no console, else exit",
         _one_of("auto", "log_off", "disconnect", "exit"),
+    )
+    without_desktop: str = _key(
+        "say",
+        "when limits ask for a desktop and it is not there or locked: say (in the log, before each job is asked for),"
+        " or wait: ask for no job",
+        _one_of("say", "wait"),
     )
     idle_wait_s: float = _key(
         0.0, "how long to go on asking for a job before that; the vendor's visual robots wait 90", _between(0, 86400)

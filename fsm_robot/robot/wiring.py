@@ -39,10 +39,16 @@ from fsm_robot.robot.settings import LINES_NAME, Settings, times
 from fsm_robot.robot.status_file import StatusFile
 from fsm_robot.system.readers import NOBODY_ELSE, Readers
 
+if sys.platform == "win32":
+    from fsm_robot.system import _windows as system
+else:
+    from fsm_robot.system import _posix as system
+
 if TYPE_CHECKING:
     from fsm_robot.engine.robot import Robot as OwnRobot
     from fsm_robot.gateway.objects import ObjectGateway
     from fsm_robot.gateway.profile import Profile
+    from fsm_robot.gateway.tls import ClientCertificate
     from fsm_robot.jobapi.of_robot import ScriptsOfRobot, Shipping
     from fsm_robot.worker.environments import Environments
     from fsm_robot.worker.supervisor import ScriptWorker
@@ -272,8 +278,29 @@ def _ports(
         tasks=scripts,
         status=status,
         died_of=partial(_died_of, settings.storage_directory),
-        paused=partial(_paused, settings.storage_directory),
+        paused=_without_desktop(settings, log) or partial(_paused, settings.storage_directory),
     )
+
+
+def _without_desktop(settings: Settings, log: Log) -> Callable[[], str] | None:
+    """Return what looks for the desktop before a job is asked for; None where no script asks for one."""
+    asking = ", ".join(entry.script for entry in settings.limits if entry.desktop)
+    if not asking:
+        return None
+    said: set[str] = set()
+
+    def paused() -> str:
+        hindrance = system.desktop_hindrance()
+        waits = settings.session.without_desktop == "wait"
+        if hindrance and hindrance not in said:
+            said.add(hindrance)
+            sentence = "no job is asked for, there is no desktop" if waits else "scripts that need a desktop have none"
+            log.warning(sentence, scripts=asking, reason=hindrance)
+        return _paused(settings.storage_directory) or (
+            f"waiting for a desktop: {hindrance}" if hindrance and waits else ""
+        )
+
+    return paused
 
 
 def _died_of(storage: Path) -> str:
@@ -719,4 +746,23 @@ def gateway_for(
         redactor=redactor,
         warn=warn,
         renewed=renewed,
+        client=client_certificate_for(settings),
     )
+
+
+def client_certificate_for(settings: Settings) -> ClientCertificate | None:
+    """Return what is shown to a server that wants a certificate, None where the settings name none."""
+    how = settings.orchestrator
+    if not how.client_certificate:
+        return None
+    from fsm_robot.gateway.tls import ClientCertificate
+    from fsm_robot.robot import kept_secret
+
+    def password() -> str:
+        if not how.client_key_password_file:
+            return ""
+        text = settings.path(how.client_key_password_file).read_text("utf-8-sig")
+        return kept_secret.opened(text).removesuffix("\n").removesuffix("\r")
+
+    key = str(settings.path(how.client_key)) if how.client_key else ""
+    return ClientCertificate(str(settings.path(how.client_certificate)), key, password)

@@ -291,6 +291,13 @@ def session() -> tuple[str, str]:
     return f"{shown}, {f'display {desktop}' if desktop else 'no display'}", ""
 
 
+def desktop_hindrance() -> str:
+    """Return why a script cannot use windows now, empty where nothing is known that speaks against it."""
+    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        return ""
+    return "neither DISPLAY nor WAYLAND_DISPLAY is set, so there is no desktop"
+
+
 def take_name(name: str) -> int:  # noqa: ARG001 - the twin needs it
     """Take a name that one process of this session may have: the locks of the files do that here already."""
     return 1

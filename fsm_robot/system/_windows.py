@@ -28,6 +28,7 @@ _CURRENT_SESSION = 0xFFFFFFFF
 _ERROR_ALREADY_EXISTS = 183
 _FIRST_HEARTBEAT_FIRST_S = 1.0
 _SYNCHRONIZE, _WAIT_TIMEOUT, _ACCESS_DENIED = 0x00100000, 0x102, 5
+_DESKTOP_SWITCHDESKTOP = 0x0100
 _UOI_FLAGS, _WSF_VISIBLE = 1, 1
 _EVENT_SOURCES = r"SYSTEM\CurrentControlSet\Services\EventLog\Application"
 
@@ -228,6 +229,23 @@ def session() -> tuple[str, str]:
     if not _desktop_is_visible():
         return shown, "this session has no visible desktop, so a script cannot use windows in it"
     return f"{shown}, interactive", ""
+
+
+def desktop_hindrance() -> str:
+    """Return why a script cannot use windows now, empty where nothing is known that speaks against it."""
+    _, problem = session()
+    if problem:
+        return problem
+    user = ctypes.WinDLL("user32", use_last_error=True)
+    user.OpenInputDesktop.restype = wintypes.HANDLE
+    user.OpenInputDesktop.argtypes = [wintypes.DWORD, wintypes.BOOL, wintypes.DWORD]
+    user.CloseDesktop.argtypes = [wintypes.HANDLE]
+    # Behind the lock and in a disconnected session another desktop has the input, which no program of an account opens.
+    desktop = user.OpenInputDesktop(0, False, _DESKTOP_SWITCHDESKTOP)
+    if not desktop:
+        return "the session is locked or disconnected, so no program can use windows in it"
+    user.CloseDesktop(desktop)
+    return ""
 
 
 def _desktop_is_visible() -> bool:
