@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -19,6 +21,8 @@ if sys.platform == "win32":
 else:
     from fsm_robot.system import _posix as system
 
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
@@ -32,7 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     remove.add_argument("robot", help="its name or folder, as the file has it")
     apply = actions.add_parser("apply", help="write the shared settings, and what differs, into each robot.toml")
     apply.add_argument("--yes", action="store_true", help="do not ask")
-    for action in (add, remove, apply):
+    deploy = actions.add_parser(
+        "deploy", help="give every robot of this machine a new folder of scripts, or the last one back"
+    )
+    deploy.add_argument("scripts", nargs="?", help="the folder; it is copied, and checked against its scripts.lock")
+    deploy.add_argument("--version", default="", help="name of the copy (default: the moment)")
+    deploy.add_argument("--robot", default="", metavar="NAME", help="this one only: try it on one first")
+    deploy.add_argument("--back", action="store_true", help="use what was used before")
+    for action in (add, remove, apply, deploy):
         action.add_argument("--file", default=USUAL_NAME, help="the fleet (default: %(default)s)")
     watch = actions.add_parser("watch", help="look at all robots every minute, and tell of what has changed")
     watch.add_argument("file", nargs="?", default=USUAL_NAME, help="the fleet (default: %(default)s)")
@@ -69,6 +80,36 @@ def _remove(arguments: argparse.Namespace) -> int:
     _put(path, removed(path, arguments.robot))
     print(f"{path}: {arguments.robot} is listed no more; its folder is as it was")
     return 0
+
+
+def _deploy(arguments: argparse.Namespace) -> int:
+    """Copy for all first, then switch: one that cannot be copied to leaves all as they are."""
+    from fsm_robot.fleet import rollout
+    from fsm_robot.fleet.sharing import configs_of
+
+    if bool(arguments.scripts) == arguments.back:
+        raise SettingsError("fleet deploy: give the folder of the scripts, or --back")
+    configs = configs_of(fleet_of(argparse.Namespace(fleet=arguments.file)), arguments.robot)
+    if arguments.back:
+        ways = [rollout.back(config) for config in configs]
+    else:
+        scripts, version = Path(arguments.scripts), arguments.version or time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        if not scripts.is_dir() or not VERSION.fullmatch(version):
+            raise SettingsError(f"{scripts}: must be a folder, and --version letters, digits, dots and dashes")
+        ways = [rollout.prepared(scripts, config, version) for config in configs]
+    by_config = {way.config: way for way in ways}
+
+    def switched(config: Path) -> str:
+        way = by_config[config]
+        if arguments.back:
+            way.switch_back()
+        else:
+            way.switch()
+        return f"{config}: {way.now} -> {way.then}, from its next start on"
+
+    lines, well = rollout.each(configs, switched)
+    print("\n".join(map(shown, lines)))
+    return int(not well)
 
 
 def _put(path: Path, text: str) -> None:
@@ -136,6 +177,7 @@ ACTIONS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "add": _add,
     "remove": _remove,
     "apply": _apply,
+    "deploy": _deploy,
     "watch": _watch,
     "tell": _tell,
 }

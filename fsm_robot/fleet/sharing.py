@@ -12,7 +12,7 @@ import attrs
 from fsm_robot.errors import SettingsError
 from fsm_robot.fleet.file import Fleet, Place, from_text
 from fsm_robot.fleet.looking import folders_of
-from fsm_robot.fleet.toml_text import differences, robot_entry, with_values, without_robot
+from fsm_robot.fleet.toml_text import Sections, differences, robot_entry, with_values, without_robot
 from fsm_robot.robot.settings import check_text
 
 if sys.platform == "win32":
@@ -64,10 +64,30 @@ def edits(fleet: Fleet) -> Iterator[Edit]:
                 yield _edit(fleet, place, config)
 
 
+def configs_of(fleet: Fleet, only: str = "") -> list[Path]:
+    """Return the robot.toml of each robot of this machine, or of the one that is called so. Raises `SettingsError`."""
+    found: dict[Path, str] = {}
+    for place in fleet.places:
+        for folder in [] if place.command else folders_of(place.folder, fleet.base):
+            config = folder if folder.name.endswith(".toml") else folder / "robot.toml"
+            found.setdefault(config, place.name or config.parent.name)
+    meant = [config for config, name in found.items() if only in ("", name)]
+    if not meant:
+        raise SettingsError(
+            f"{fleet.path}: no robot of this machine is called {only!r}; known are {', '.join(found.values())}"
+        )
+    return meant
+
+
 def _edit(fleet: Fleet, place: Place, config: Path) -> Edit:
     values: dict[str, dict[str, object]] = {name: dict(keys) for name, keys in fleet.shared.items()}
     for name, keys in place.settings.items():
         values.setdefault(name, {}).update(keys)
+    return edit_of(config, values)
+
+
+def edit_of(config: Path, values: Sections) -> Edit:
+    """Return what would be written into a robot.toml for these values, by section and key."""
     try:
         text = config.read_bytes().decode("utf-8-sig")
         after = with_values(text, values, str(config))

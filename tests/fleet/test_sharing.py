@@ -16,6 +16,7 @@ from fsm_robot.errors import SettingsError
 from fsm_robot.fleet.file import read
 from fsm_robot.fleet.toml_text import with_values
 from fsm_robot.robot.configuration import robot_toml
+from fsm_robot.worker import pinned
 
 GUID = "01234567-89ab-cdef-0123-456789abcdef"
 FLEET = """
@@ -111,6 +112,42 @@ def test_add_and_remove_change_only_their_own_lines(tmp_path: Path, capsys: pyte
 
     assert [each.folder for each in read(file).places] == [r"D:\robots\*"]
     assert "# mine" in file.read_text(encoding="utf-8")
+
+
+def directories(tmp_path: Path) -> dict[str, str]:
+    return {
+        path.parent.name: tomllib.loads(path.read_text(encoding="utf-8")).get("scripts", {}).get("directory", "")
+        for path in tmp_path.glob("r/*/robot.toml")
+    }
+
+
+def test_deploy_is_tried_on_one_given_to_all_and_taken_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A copy a version, whole or not at all; GUIDs stay; a lock that does not fit leaves all robots as they are."""
+    how = ["--file", str(folders(tmp_path))]
+    scripts = tmp_path / "new scripts"
+    (scripts / "отчёты").mkdir(parents=True)
+    (scripts / "отчёты" / "сводка.py").write_text("print(1)\n", encoding="utf-8")
+    (scripts / pinned.NAME).write_bytes(pinned.lock_text(pinned.of(scripts)).encode())
+
+    assert main(["fleet", "deploy", str(scripts), "--version", "7", "--robot", "anna", *how]) == 0
+    assert directories(tmp_path) == {"anna": "deployed/7", "вера": ""}
+    assert main(["fleet", "deploy", str(scripts), "--version", "8", *how]) == 0
+    assert directories(tmp_path) == {"anna": "deployed/8", "вера": "deployed/8"}
+    copy = tmp_path / "r" / "вера" / "deployed" / "8" / "отчёты" / "сводка.py"
+    assert copy.read_text(encoding="utf-8") == "print(1)\n"
+
+    (scripts / "отчёты" / "сводка.py").write_text("print(2)\n", encoding="utf-8")
+    assert main(["fleet", "deploy", str(scripts), "--version", "9", *how]) == 2
+    assert "is not what its lock says" in capsys.readouterr().err
+    assert directories(tmp_path) == {"anna": "deployed/8", "вера": "deployed/8"}
+    assert not list(tmp_path.glob("r/*/deployed/*9*"))
+    assert main(["fleet", "deploy", str(scripts), "--version", "8", *how]) == 2
+
+    assert main(["fleet", "deploy", "--back", *how]) == 0
+    assert directories(tmp_path) == {"anna": "deployed/7", "вера": "scripts"}
+    assert GUID in (tmp_path / "r" / "anna" / "robot.toml").read_text(encoding="utf-8")
+    assert main(["fleet", "deploy", "--back", "--robot", "вера", *how]) == 2
+    assert main(["fleet", "deploy", "--back", "--robot", "nobody", *how]) == 2
 
 
 NAMES = st.sampled_from(["a", "b", "key"])
