@@ -82,9 +82,10 @@ gallery: $(VENV)/.ready-dev ## write docs/pictures (needs a Chromium, and instal
 	$(BIN)/python tests/peers/install.py
 	$(BIN)/python -m tests.peers.gallery
 
-schema: $(VENV)/.ready ## write the JSON Schemas of the machine file, of its labels and of a journal line
+schema: $(VENV)/.ready ## write the JSON Schemas of the machine file, of its labels, of a journal line and of a fleet
 	$(BIN)/python -m fsm_robot.engine.machine.schema fsm_robot/states.schema.json fsm_robot/labels.schema.json
 	$(BIN)/python -m fsm_robot.engine.journal.schema fsm_robot/journal.schema.json
+	$(BIN)/python -m fsm_robot.fleet.schema fsm_robot/fleet.schema.json
 
 journals: $(VENV)/.ready-dev ## record tests/journals anew, after a change of states.yaml
 	$(BIN)/python -m tests.journals.record

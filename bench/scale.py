@@ -131,22 +131,15 @@ def fill(store: Store, count: int, *, ended: bool) -> None:
     """Let so many jobs be over, or wait for a robot that never comes."""
     other = store.robot(OTHER)
     assert other is not None
+    moment = AT if ended else None
     with store.file.transaction() as db:
         assert isinstance(db, sqlite3.Connection)
-        db.executemany(
-            "INSERT INTO jobs (guid, script, version_guid, name, status, priority, robot_id, created_at, updated_at,"
-            " consumed_at, started_at, finished_at) VALUES (?, 's', 'v', '', ?, 2, ?, ?, ?, ?, ?, ?)",
-            (
-                (
-                    str(uuid.UUID(int=number)),
-                    SUCCESS if ended else 1,
-                    other.row_id,
-                    AT,
-                    AT,
-                    *[AT if ended else None] * 3,
-                )
-                for number in range(count)
-            ),
+        db.execute(
+            "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)"
+            " INSERT INTO jobs (guid, script, version_guid, name, status, priority, robot_id, created_at, updated_at,"
+            " consumed_at, started_at, finished_at) SELECT printf('%08x-0000-4000-8000-%012x', n, n), 's', 'v', '',"
+            " ?, 2, ?, ?, ?, ?, ?, ? FROM numbers",
+            (count, SUCCESS if ended else 1, other.row_id, AT, AT, moment, moment, moment),
         )
 
 

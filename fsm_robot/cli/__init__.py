@@ -32,12 +32,16 @@ COMMANDS: Mapping[str, str] = {
     "export": "write journals as an event log for process mining: XES, OCEL or CSV",
     "conformance": "replay journals against the machine and name what does not fit",
     "post": "bring an event to a robot that runs and waits for it",
+    "guid": "replace a robot's GUID, also while it works",
     "pause": "keep robots from asking for jobs, until a moment or until resume",
     "resume": "let paused robots ask for jobs again",
     "status": "what the robots of some folders do now, and whether somebody should look",
     "history": "the jobs that a robot has had: when, what, how it ended",
     "logs": "what a job's script printed; -f follows it",
+    "fleet": "many robots side by side: add, remove, apply, watch",
+    "dashboard": "a page on this machine over all robots of a fleet",
     "doctor": "could the robot work here? settings, network, credential, clock, folders, session",
+    "support-bundle": "one file for who is to help: settings, journals, logs, doctor; without secrets",
     "simulate": "break everything around the robot, thousands of times, and check that its promises hold",
     "orchestrator": "the embedded orchestrator: serve, enqueue, jobs, queues, tasks, assets, logs; probe a real one",
 }
@@ -93,7 +97,7 @@ def _run(arguments: Sequence[str]) -> int:
     name = arguments[0] if arguments else ""
     if name not in COMMANDS:
         return _without_command(arguments)
-    command = import_module(f"fsm_robot.cli.{name}")
+    command = import_module(f"fsm_robot.cli.{name.replace('-', '_')}")
     parser = argparse.ArgumentParser(prog=f"fsm-robot {name}", description=COMMANDS[name], allow_abbrev=False)
     command.add_arguments(parser)
     try:
@@ -108,7 +112,7 @@ def _without_command(arguments: Sequence[str]) -> int:
         return 0
     asked = not arguments or arguments[0] in ("--help", "-h", "help")
     lines = ["usage: fsm-robot COMMAND [options]", "", "commands:"]
-    lines += [f"  {name:<14}{what}" for name, what in COMMANDS.items()]
+    lines += [f"  {name:<16}{what}" for name, what in COMMANDS.items()]
     lines += ["", "`fsm-robot COMMAND --help` tells more; `fsm-robot --version` tells the version."]
     if not asked:
         from fsm_robot.engine.wording import did_you_mean

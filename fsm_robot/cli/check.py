@@ -114,9 +114,10 @@ def _places(settings: Settings) -> list[str]:
     scripts, storage = settings.scripts_directory, settings.storage_directory
     problems: list[str] = []
     verify = settings.orchestrator.verify
-    if isinstance(verify, str):
+    client = wiring.client_certificate_for(settings)
+    if isinstance(verify, str) or client is not None:
         try:
-            context_for(str(settings.path(verify)))
+            context_for(str(settings.path(verify)) if isinstance(verify, str) else verify, client)
         except SettingsError as error:
             problems += error.problems
     if not scripts.is_dir():

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from fsm_robot.errors import SettingsError
-from fsm_robot.robot import legacy
+from fsm_robot.robot import kept_secret, legacy
 from fsm_robot.robot import settings as settings_module
 from fsm_robot.robot.configuration import robot_toml
 
@@ -24,6 +24,7 @@ OPTIONS = {
     "orchestrator.robot_guid_file": "--robot-guid-file",
     "scripts.directory": "--scripts",
 }
+GUID_NAME = "robot.guid"
 OWN_ROBOT = ("robot.toml", "machine.yaml", "callbacks.py", "test_machine.py")
 OF_JOBS = ("url", "robot_guid", "robot_guid_file", "from_settings", "scripts")
 HELLO = '''"""A first script: greets whom the Task names. Run it by hand, too: `python scripts/hello.py`."""
@@ -67,18 +68,23 @@ def run(arguments: argparse.Namespace) -> int:
     _must_be_new(config)
     values = _taken_over(arguments)
     _complete(values, arguments)
+    _must_work(robot_toml(values), config)
+    guid_file = _protect(values, folder)
     text = robot_toml(values)
-    _must_work(text, config)
     # Who has scripts already needs no first one.
     wants_hello = ("scripts", "directory") not in values
     if wants_hello:
         _must_be_new(hello)
+    if guid_file is not None:
+        _write(guid_file[0], guid_file[1], private=True)
     _write(config, text, private=True)
     if wants_hello:
         try:
             _write(hello, HELLO)
         except SettingsError:
             config.unlink()
+            if guid_file is not None:
+                guid_file[0].unlink()
             raise
     secret = "it holds" if ("orchestrator", "robot_guid") in values else "it tells where to find"
     also = f" and {hello}" if wants_hello else ""
@@ -88,6 +94,22 @@ def run(arguments: argparse.Namespace) -> int:
     print("  fsm-robot orchestrator serve      an orchestrator to try it with, if you have none at hand")
     print("  fsm-robot run                     do the jobs that wait")
     return 0
+
+
+def _protect(values: dict[tuple[str, str], object], folder: Path) -> tuple[Path, str] | None:
+    """Move the GUID out of the settings into a file that only this account can read, where the system has means."""
+    guid = values.get(("orchestrator", "robot_guid"))
+    if guid is None or not kept_secret.can_protect():
+        return None
+    path = folder / GUID_NAME
+    _must_be_new(path)
+    try:
+        text = kept_secret.protected(str(guid).strip("{}"))
+    except OSError:
+        return None  # an account without a profile has no key; then robot.toml, for this account only, has to do
+    del values["orchestrator", "robot_guid"]
+    values["orchestrator", "robot_guid_file"] = GUID_NAME
+    return path, text
 
 
 def _own_robot(folder: Path, arguments: argparse.Namespace) -> int:
@@ -152,7 +174,7 @@ def _complete(values: dict[tuple[str, str], object], arguments: argparse.Namespa
 
 def _ask(question: str, flag: str, *, hidden: bool = False) -> str:
     missing = SettingsError(f"{flag} is missing, and there is no terminal to ask on; nothing was written")
-    if not _somebody_can_answer():
+    if not somebody_can_answer():
         raise missing
     try:
         if hidden:
@@ -164,7 +186,8 @@ def _ask(question: str, flag: str, *, hidden: bool = False) -> str:
         raise missing from None
 
 
-def _somebody_can_answer() -> bool:
+def somebody_can_answer() -> bool:
+    """Return whether a person sits at standard input."""
     try:
         return sys.stdin is not None and system.is_terminal(sys.stdin.fileno())
     except (OSError, ValueError):

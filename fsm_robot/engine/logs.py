@@ -17,9 +17,10 @@ from fsm_robot.engine.log_file import LogFile
 from fsm_robot.engine.redact import cut
 from fsm_robot.engine.wording import shown
 from fsm_robot.system.held import PATIENCE
+from fsm_robot.system.readers import NOBODY_ELSE, Readers
 
 if TYPE_CHECKING:
-    from loguru import Logger, Record
+    from loguru import Logger, Message, Record
 
 LEVELS = ("debug", "info", "warning", "error")
 CONSOLE_FORMAT = "<dim>{time:HH:mm:ss}</dim> <level>{level: <7}</level> {extra[story]}"
@@ -36,12 +37,16 @@ class Log:
         level: Least level that is written.
         redact: Takes the robot's GUID out of every line.
         console: Whether stderr shows the lines too.
+        readers: Who else may read the file.
+        beside: Opens the system's own log, which gets warnings and errors too; None where that is not wanted.
     """
 
     path: Path | None
     level: str
     redact: Callable[[str], str]
     console: bool = True
+    readers: Readers = NOBODY_ELSE
+    beside: Callable[[], Callable[[str, str, int], None]] | None = None
     _logger: Logger | None = None
     _file: LogFile | None = None
 
@@ -108,13 +113,31 @@ class Log:
             )
         if self.path is not None:
             self._add_file(logger, self.path)
+        if self.beside is not None:
+            self._add_system(logger, self.beside)
         return logger
+
+    def _add_system(self, logger: Logger, open_log: Callable[[], Callable[[str, str, int], None]]) -> None:
+        from fsm_robot.engine.event_ids import number_of
+
+        try:
+            put = open_log()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            logger.bind(story=f"the system's own log does not take lines of this robot: {reason}").warning("")
+            return
+
+        def pass_on(message: Message) -> None:
+            story, level = str(message.record["extra"]["story"]), message.record["level"].name.lower()
+            put(level, story, number_of(story, level))
+
+        logger.add(pass_on, level="WARNING", format="{extra[story]}", catch=True, backtrace=False, diagnose=False)
 
     def _add_file(self, logger: Logger, path: Path) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # One writer at a time: the instance lock is held before the first line.
-            file = LogFile(path)
+            file = LogFile(path, readers=self.readers)
             PATIENCE.until_free(path, file.open)
             # Not loguru's own file: it loses every further line when a full one cannot be renamed.
             logger.add(file.write, format=FILE_FORMAT, level="DEBUG", backtrace=False, diagnose=False)

@@ -16,6 +16,7 @@ from fsm_robot.errors import GatewayError, GatewayGarbledError, GatewayRejectedE
 SHOWN_CHARACTERS = 200
 _BAD_VERBS = (404, 405)
 _NOT_ACTED = (408, 425, 429)
+CREDENTIAL_REFUSED = (401, 403)
 _PROXY_LOGIN, _NOT_MODIFIED = 407, 304
 _REDIRECTS = (301, 302, 303, 307, 308)
 # The first bytes of a TLS alert, which is what an https port says to a plain request.
@@ -83,7 +84,7 @@ def refusal(path: str, answer: Answer) -> GatewayError:
         # It says nothing about the request, which the proxy has not passed on.
         detail = "the proxy wants a login (HTTP 407); put user and password into the proxy's address, or use NO_PROXY"
         return GatewayUnreachableError(path, "no_connection", detail)
-    if status in (401, 403):
+    if status in CREDENTIAL_REFUSED:
         detail = f"the server refuses the credential (HTTP {status}); check robot_guid and auth_scheme ({answer.shown})"
         return GatewayRejectedError(path, "refused", detail, status)
     if status == _NOT_MODIFIED:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 import warnings
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO, TypeVar
+from typing import IO, TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
 
 from fsm_robot import __version__
 from fsm_robot.engine.redact import Redactor
-from fsm_robot.errors import BeatsEndedError, GatewayError
+from fsm_robot.errors import BeatsEndedError, GatewayError, GatewayUnreachableError
 from fsm_robot.gateway import failures, payloads
 from fsm_robot.gateway.adapter import LARGEST_ANSWER_BYTES, Adapter, say_nothing_of_unchecked_certificates
 from fsm_robot.gateway.beats import BeatGate, FileBody, FormBody
@@ -24,6 +25,9 @@ from fsm_robot.gateway.identity import Identity, identity_towards
 from fsm_robot.gateway.proxies import Proxy, proxy_towards
 from fsm_robot.gateway.reading import Reading
 from fsm_robot.robot.ports import ConsumeAnswer, HeartbeatAnswer, Job
+
+if TYPE_CHECKING:
+    from fsm_robot.gateway.tls import ClientCertificate
 
 Value = TypeVar("Value")
 FILE_S = 3600.0
@@ -47,6 +51,8 @@ class HttpGateway:
         verify: True for the system's certificate store, a PEM file, or False.
         timeout_s: Longest wait for the connection, and again for the whole answer.
         redactor: Keeps the credential out of every error.
+        client: What is shown to a server that wants a certificate; None: nothing.
+        renewed: Returns the credential as it stands now: an operator may have replaced it.
         warn: Tells a person, once per gateway, what is less safe than it should be.
     """
 
@@ -57,6 +63,8 @@ class HttpGateway:
     timeout_s: float = 30.0
     redactor: Redactor = attrs.field(factory=Redactor)
     warn: Callable[[str], None] = attrs.field(default=warnings.warn, repr=False)
+    client: ClientCertificate | None = None
+    renewed: Callable[[], str] = attrs.field(default=str, repr=False)
     _reading: Reading = attrs.field(init=False, repr=False)
     _proxy: Proxy | None = attrs.field(default=None, init=False)
     _calls: Adapter = attrs.field(init=False, repr=False)
@@ -70,6 +78,7 @@ class HttpGateway:
     _got_through: bool = attrs.field(default=False, init=False)
     _post_updates: bool = attrs.field(default=False, init=False)
     _lost_an_answer: bool = attrs.field(default=False, init=False)
+    _dated: tuple[str, float] = attrs.field(default=("", 0.0), init=False)
 
     def __attrs_post_init__(self) -> None:
         """Read proxy and certificates, so that a wrong address or file stops the start and not the first call."""
@@ -205,6 +214,22 @@ class HttpGateway:
         """What takes every secret out of a text that quotes the server."""
         return self._reading.redacted
 
+    def told_of_server(self) -> dict[str, object]:
+        """Return what the answers showed besides.
+
+        `clock_off_s` is by how much this clock is ahead of the server's; `certificate_ends` an ISO moment. Either is
+        absent where nothing told.
+        """
+        told: dict[str, object] = {}
+        moment = failures.moment_of(self._dated[0])
+        if moment is not None:
+            told["clock_off_s"] = round(self._dated[1] - moment.timestamp())
+        if self._calls.peer:
+            from fsm_robot.gateway.certificates import ends_at
+
+            told["certificate_ends"] = ends_at(self._calls.peer)
+        return told
+
     @property
     def proxy(self) -> Proxy | None:
         """The proxy that leads to the orchestrator."""
@@ -264,12 +289,20 @@ class HttpGateway:
         answer_s: float | None = None,
         sink: IO[bytes] | None = None,
     ) -> Answer:
+        sent_with = self.robot_guid
         received = adapter.exchange(
             method, self.url + path, headers or self._headers(), body, self.timeout_s, answer_s=answer_s, sink=sink
         )
+        if received.status in failures.CREDENTIAL_REFUSED and self._has_another_credential(sent_with):
+            # Refused, it did nothing; every policy asks again where the server asks for patience.
+            detail = (
+                "the server refuses the credential, which was replaced meanwhile: it is asked again with the new one"
+            )
+            raise GatewayUnreachableError(path, "throttled", detail, 0.0)
         told = tuple(received.headers.get(name, "") for name in ("Content-Type", "Location", "Retry-After"))
         answer = self._reading.answer(received.status, received.data, *told)
         answer = attrs.evolve(answer, date=received.headers.get("Date", ""), content_type=told[0])
+        self._dated = (answer.date, time.time())
         if answer.is_success and not received.is_readable:
             raise self._reading.garbled(path, "the answer's compression cannot be undone", answer)
         if answer.is_success and len(received.data) > LARGEST_ANSWER_BYTES:
@@ -277,6 +310,13 @@ class HttpGateway:
         return answer
 
     # ---- pieces
+
+    def _has_another_credential(self, sent_with: str) -> bool:
+        """Return whether there is another one than that which was refused, from now on or already."""
+        found = self.renewed()
+        if found:
+            self.robot_guid = found
+        return self.robot_guid.lower() != sent_with.lower()
 
     @property
     def _speaks_tls(self) -> bool:
@@ -287,7 +327,7 @@ class HttpGateway:
             return Adapter(None, self._proxy, of_files=of_files)
         from fsm_robot.gateway.tls import context_for
 
-        return Adapter(context_for(self.verify), self._proxy, of_files=of_files)
+        return Adapter(context_for(self.verify, self.client), self._proxy, of_files=of_files)
 
     def _headers(self) -> dict[str, str]:
         token = b64encode(self.robot_guid.encode()).decode()  # the bare GUID, without the colon of RFC 7617

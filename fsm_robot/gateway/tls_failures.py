@@ -14,6 +14,12 @@ _TRUST = (
     "set orchestrator.verify to the file of the authority that issued it"
     ' (verify = "company-ca.pem"), or to false to do without the check'
 )
+_OF_OUR_CERTIFICATE = (
+    *("TLSV13_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_BAD_CERTIFICATE", "TLSV1_ALERT_UNKNOWN_CA"),
+    *("SSLV3_ALERT_CERTIFICATE_EXPIRED", "SSLV3_ALERT_CERTIFICATE_REVOKED", "SSLV3_ALERT_CERTIFICATE_UNKNOWN"),
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+)
+"""What a server says of the certificate that it was shown, or was not: before it reads anything of the request."""
 _REASONS: Mapping[str, str] = {
     **dict.fromkeys(
         (
@@ -31,9 +37,9 @@ _REASONS: Mapping[str, str] = {
         "has no version of TLS in common with this robot; tell who runs the server: it must offer TLS 1.2 or newer",
     ),
     **dict.fromkeys(
-        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_BAD_CERTIFICATE", "TLSV1_ALERT_UNKNOWN_CA"),
-        "wants a client certificate, and this robot has none to show; ask who runs the server for an address"
-        " that takes robots without one",
+        _OF_OUR_CERTIFICATE,
+        "wants a client certificate, and got none that it takes from this robot; set orchestrator.client_certificate"
+        " to one that who runs the server has issued",
     ),
     **dict.fromkeys(
         ("SSLV3_ALERT_HANDSHAKE_FAILURE", "TLSV1_ALERT_HANDSHAKE_FAILURE", "NO_SHARED_CIPHER", "NO_CIPHERS_AVAILABLE"),
@@ -49,7 +55,6 @@ _REASONS: Mapping[str, str] = {
         "uses a key or a signature that is too weak to be accepted here; tell who runs the server",
     ),
 }
-_SAID_BEFORE_ANYTHING_WAS_READ = "TLSV13_ALERT_CERTIFICATE_REQUIRED"
 
 
 def tls_problem(causes: Iterable[BaseException], server: str) -> str:
@@ -77,7 +82,7 @@ def is_refused_handshake(causes: Iterable[BaseException]) -> bool:
 
     What it sent belongs to a connection that never stood for it, so it has read nothing of it.
     """
-    return any(isinstance(cause, ssl.SSLError) and cause.reason == _SAID_BEFORE_ANYTHING_WAS_READ for cause in causes)
+    return any(isinstance(cause, ssl.SSLError) and cause.reason in _OF_OUR_CERTIFICATE for cause in causes)
 
 
 def _certificate_problem(error: ssl.SSLCertVerificationError, server: str) -> str:

@@ -30,8 +30,10 @@ from fsm_robot.operations.diagnosis import (
     space_diagnosis,
 )
 from fsm_robot.operations.folders import lines_left
+from fsm_robot.robot import kept_secret
 from fsm_robot.robot.script_limits import first
 from fsm_robot.robot.settings import Settings
+from fsm_robot.robot.wiring import client_certificate_for
 from fsm_robot.worker.interpreter import look_at
 from fsm_robot.worker.names import script_names
 
@@ -102,6 +104,38 @@ def scripts_diagnosis(settings: Settings) -> Diagnosis:
         return Diagnosis("scripts", "warning", f"{folder} holds no script", "put .py files there")
     shown = ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
     return Diagnosis("scripts", "ok", f"{len(names)} in {folder}: {shown}")
+
+
+def guid_diagnosis(settings: Settings) -> Diagnosis:
+    """Tell where the GUID is kept, and who else can read it there."""
+    if settings.guid_source == "environment":
+        said = "comes from the environment: whoever may look at this account's processes can read it"
+        return Diagnosis("guid", "ok", said)
+    if not settings.guid_source:
+        return Diagnosis("guid", "skipped", "there is none")
+    in_file = settings.guid_source == "file"
+    path = settings.path(settings.orchestrator.robot_guid_file) if in_file else settings.file
+    kept = kept_secret.how_it_is_kept(path) if in_file else ""
+    if kept:
+        return Diagnosis("guid", "ok", f"is in {path}, {kept}")
+    try:
+        others = kept_secret.other_readers(path)
+    except OSError as error:
+        return Diagnosis("guid", "skipped", f"is in {path}; who can read that is not told: {error.strerror or error}")
+    if others:
+        do = "let this account alone read the file: chmod 600, or its access list under Windows"
+        return Diagnosis("guid", "warning", f"is in {path}, which can be read by {others}", do)
+    return Diagnosis("guid", "ok", f"is in {path}, which this account and administrators can read")
+
+
+def desktop_diagnosis(settings: Settings) -> Diagnosis:
+    """Tell whether scripts that ask for a desktop would have one now."""
+    if not any(entry.desktop for entry in settings.limits):
+        return Diagnosis("desktop", "skipped", "no script asks for one (limits.desktop)")
+    if hindrance := system.desktop_hindrance():
+        do = "unlock the session, or leave it connected; see also session.without_desktop"
+        return Diagnosis("desktop", "warning", hindrance, do)
+    return Diagnosis("desktop", "ok", "is there")
 
 
 def limits_diagnosis(settings: Settings) -> Diagnosis:
@@ -202,7 +236,8 @@ def _certificate(place: Place, settings: Settings, now: datetime, _proxy: Proxy 
         do = "set orchestrator.verify to true, or to the PEM file of the company's authority"
         return Diagnosis("certificate", "warning", "is not checked (orchestrator.verify = false)", do)
     try:
-        context = context_for(str(settings.path(verify)) if isinstance(verify, str) else True)
+        trusted = str(settings.path(verify)) if isinstance(verify, str) else True
+        context = context_for(trusted, client_certificate_for(settings))
         with (
             socket.create_connection((place.host, place.port), LONGEST_WAIT_S) as connection,
             context.wrap_socket(connection, server_hostname=place.host) as wrapped,

@@ -77,6 +77,8 @@ class Now:
         paused: Since when and until when it may not ask for jobs; empty where it may.
         undelivered: The outcome that waits to be sent; empty where none does, `unknown` where it is not known yet.
         look: Why a person should look; empty where nobody has to.
+        kinds: What each of these reasons is: `damaged`, `silent`, `forgotten`, `never`, `died`, `crashed`, `ended`,
+            `undelivered`.
     """
 
     doing: str
@@ -95,6 +97,7 @@ class Now:
     paused: str = ""
     undelivered: str = ""
     look: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
 
 def now_from(seen: Seen) -> Now:
@@ -110,6 +113,7 @@ def now_from(seen: Seen) -> Now:
     crash = crash_in(seen.records)
     job = unsettled_in(seen.records) if runs else seen.unsettled
     said = seen.said if runs else {}
+    reasons = list(_reasons(seen, runs, finished, exit_code, steps))
     return Now(
         doing=str(said.get("state") or _doing(seen, finished, last, crash)),
         since=end.at if end is not None else last.at if last is not None else "",
@@ -126,7 +130,8 @@ def now_from(seen: Seen) -> Now:
         answers=bool(said),
         paused=seen.paused,
         undelivered="" if runs or seen.unsettled is None else seen.unsettled.outcome or "unknown",
-        look=tuple(_reasons(seen, runs, finished, exit_code, steps)),
+        look=tuple(text for _, text in reasons),
+        kinds=tuple(kind for kind, _ in reasons),
     )
 
 
@@ -169,22 +174,26 @@ def _error(step: Step) -> str:
     return f"{step.event.name}: {error}" if error else ""
 
 
-def _reasons(seen: Seen, runs: bool, finished: bool, exit_code: int | None, steps: Sequence[Step]) -> Iterator[str]:
+def _reasons(
+    seen: Seen, runs: bool, finished: bool, exit_code: int | None, steps: Sequence[Step]
+) -> Iterator[tuple[str, str]]:
+    """Yield what a person should look at: its kind and its sentence."""
     if seen.damage:
-        yield f"the newest journal is damaged: {seen.damage}"
+        yield "damaged", f"the newest journal is damaged: {seen.damage}"
     if runs:
         if seen.silent:
-            yield f"it runs and does not say what it does, its process may hang: {seen.silent}"
+            yield "silent", f"it runs and does not say what it does, its process may hang: {seen.silent}"
         if any(step.event.name == "robot_forgotten" for step in steps):
-            yield "the orchestrator does not know this robot any more"
+            yield "forgotten", "the orchestrator does not know this robot any more"
         return
     if not steps:
-        yield "it never ran"
+        yield "never", "it never ran"
     elif not finished:
-        yield "its last run died: killed, or the power went"
+        yield "died", "its last run died: killed, or the power went"
     elif crash := crash_in(seen.records):
-        yield f"its last run crashed, {crash}; robot.log has the traceback"
+        yield "crashed", f"its last run crashed, {crash}; robot.log has the traceback"
     elif exit_code not in FINE_EXITS:
-        yield f"its last run ended with exit code {exit_code}"
+        yield "ended", f"its last run ended with exit code {exit_code}"
     if seen.unsettled is not None:
-        yield f"job {seen.unsettled.job_guid} waits for its final status to be sent; the next run does it"
+        text = f"job {seen.unsettled.job_guid} waits for its final status to be sent; the next run does it"
+        yield "undelivered", text

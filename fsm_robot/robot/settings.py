@@ -22,6 +22,8 @@ from fsm_robot.robot.setting_kinds import BY_DEFAULT, FLAG_OR_PATH, Kind
 from fsm_robot.system.held import PATIENCE
 
 ENVIRONMENT_PREFIX = "FSM_ROBOT_"
+PROTECTED = "dpapi:"
+"""See `robot.kept_secret`, which only such a file makes anybody import."""
 OWN_SECTION = "my"
 """The section of a user's own callbacks; see `engine.own_settings`."""
 # Written by the robot itself into the environment of scripts and of the demo: not settings.
@@ -143,10 +145,19 @@ class OrchestratorSettings:
 
     url: str = _key("", "where the Orchestrator listens, http or https", _url)
     robot_guid: str = _key("", "the robot's GUID: this is its password", _guid, secret=True)
-    robot_guid_file: str = _key("", "a file that holds the GUID, instead of robot_guid", _path)
+    robot_guid_file: str = _key(
+        "",
+        "a file that holds the GUID, instead of robot_guid: as it is, or protected as `fsm-robot init` does on Windows",
+        _path,
+    )
     auth_scheme: str = _key("basic", "basic or bearer", _one_of("basic", "bearer"))
     verify: bool | str = _key(
         True, "true: the system's certificate store; false: no check; or a PEM file", _path, FLAG_OR_PATH
+    )
+    client_certificate: str = _key("", "PEM file that is shown to a server that wants a certificate", _path)
+    client_key: str = _key("", "PEM file of its key; empty: it is in the same file", _path)
+    client_key_password_file: str = _key(
+        "", "a file that holds the password of that key, as it is or protected, like robot_guid_file", _path
     )
     timeout_s: float = _key(30.0, "longest wait for an answer", _between(0.1, 600))
     profile: str = _key(
@@ -204,6 +215,12 @@ class SessionSettings:
         " is no console, else exit",
         _one_of("auto", "log_off", "disconnect", "exit"),
     )
+    without_desktop: str = _key(
+        "say",
+        "when limits ask for a desktop and it is not there or locked: say (in the log, before each job is asked for),"
+        " or wait: ask for no job",
+        _one_of("say", "wait"),
+    )
     idle_wait_s: float = _key(
         0.0, "how long to go on asking for a job before that; the vendor's visual robots wait 90", _between(0, 86400)
     )
@@ -220,6 +237,10 @@ class StorageSettings:
     )
     keep_runs_days: float = _key(90.0, "days after which they are deleted anyway", _between(1, 36500))
     keep_idle_runs: int = _key(100, "journals of runs without a job that are kept", _whole_between(10, 100_000))
+    readers: tuple[str, ...] = _key(
+        [],
+        "who may read journals, robot.log, outputs and status.json: DOMAIN\\\\rpa-operators, on Linux one group",
+    )
     keep_task: bool = _key(False, "write the Task into the journal; by default only its SHA-256 is there")
 
 
@@ -303,6 +324,7 @@ class LoggingSettings:
     """`[logging]`: how much is told."""
 
     level: str = _key("INFO", "DEBUG, INFO, WARNING or ERROR", _one_of("DEBUG", "INFO", "WARNING", "ERROR"))
+    system: bool = _key(False, "put warnings and errors into syslog or journald too, under Windows into the event log")
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -350,6 +372,9 @@ class Settings:
     my_places: Mapping[str, str] = attrs.field(factory=dict)
     """Where each key of `my` was said, for messages: file and line, or variable; the section's own for an empty key."""
     base: Path = Path()
+    file: Path = Path()
+    guid_source: str = ""
+    """`key`, `file` or `environment`; empty where there is no GUID."""
     is_of_jobs: bool = True
 
     def path(self, text: str) -> Path:
@@ -437,6 +462,8 @@ def check_text(
         my=reader.own,
         my_places=reader.own_places,
         base=path.parent,
+        file=path,
+        guid_source=reader.guid_source(sections, environment or {}),
         is_of_jobs=reader.is_of_jobs(sections),
     )
     settings = reader.with_guid_from_file(settings)
@@ -540,6 +567,10 @@ class _Reader:
         where = self._where("orchestrator", "robot_guid_file")
         try:
             guid = settings.path(name).read_text("utf-8-sig").strip()
+            if guid.startswith(PROTECTED):
+                from fsm_robot.robot import kept_secret
+
+                guid = kept_secret.opened(guid).strip()
         except OSError as error:
             said = f"{settings.path(name)}: {error.strerror or error}"
             self.problems.append(f"{where}: orchestrator.robot_guid_file: cannot be read: {said}")
@@ -551,7 +582,15 @@ class _Reader:
         if problem:
             self.problems.append(f"{where}: orchestrator.robot_guid_file: its content {problem}")
             return settings
-        return attrs.evolve(settings, orchestrator=attrs.evolve(settings.orchestrator, robot_guid=guid.strip("{}")))
+        found = attrs.evolve(settings.orchestrator, robot_guid=guid.strip("{}"))
+        return attrs.evolve(settings, orchestrator=found, guid_source="file")
+
+    def guid_source(self, sections: Mapping[str, Mapping[str, Any]], environment: Mapping[str, str]) -> str:
+        """Return where the GUID comes from that is not in a file of its own."""
+        if not sections["orchestrator"].get("robot_guid"):
+            return ""
+        given = f"{ENVIRONMENT_PREFIX}ORCHESTRATOR_ROBOT_GUID" in environment
+        return "environment" if given else "key"
 
     def require_credential(self, settings: Settings) -> None:
         where = f"{self.path}:{self._line('orchestrator', None)}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
+from shutil import disk_usage
 from typing import TYPE_CHECKING
 
 import attrs
@@ -34,11 +36,19 @@ from fsm_robot.robot.machine import REPEATABLE, built_in
 from fsm_robot.robot.ports import Ending, Gateway, Job, Limits, Options, Ports, Unsettled
 from fsm_robot.robot.session import Session
 from fsm_robot.robot.settings import LINES_NAME, Settings, times
+from fsm_robot.robot.status_file import StatusFile
+from fsm_robot.system.readers import NOBODY_ELSE, Readers
+
+if sys.platform == "win32":
+    from fsm_robot.system import _windows as system
+else:
+    from fsm_robot.system import _posix as system
 
 if TYPE_CHECKING:
     from fsm_robot.engine.robot import Robot as OwnRobot
     from fsm_robot.gateway.objects import ObjectGateway
     from fsm_robot.gateway.profile import Profile
+    from fsm_robot.gateway.tls import ClientCertificate
     from fsm_robot.jobapi.of_robot import ScriptsOfRobot, Shipping
     from fsm_robot.worker.environments import Environments
     from fsm_robot.worker.supervisor import ScriptWorker
@@ -59,6 +69,7 @@ class Robot:
     gateway: Gateway
     journal: JournalFile
     scripts: _LateScripts
+    status: StatusFile
 
     def close(self) -> None:
         """Stop what still talks to the orchestrator."""
@@ -129,7 +140,25 @@ def redactor_for(settings: Settings) -> Secrets:
 def log_for(settings: Settings, *, console: bool = True) -> Log:
     """Return the robot's log; its file appears with the first line."""
     path = settings.storage_directory / "robot.log"
-    return Log(path, settings.logging.level, redactor_for(settings).text, console)
+    log = Log(path, settings.logging.level, redactor_for(settings).text, console)
+    if settings.storage.readers:
+        log.readers = readers_for(settings)
+    if settings.logging.system:
+        log.beside = partial(_system_log, "fsm_robot")
+    return log
+
+
+def _system_log(name: str) -> Callable[[str, str, int], None]:
+    if sys.platform == "win32":
+        from fsm_robot.system import _windows as system
+    else:
+        from fsm_robot.system import _posix as system
+    return system.system_log(name)
+
+
+def readers_for(settings: Settings) -> Readers:
+    """Return who else may read what the robot writes; what keeps them from it is told once, by `open_to_readers`."""
+    return Readers(settings.storage.readers) if settings.storage.readers else NOBODY_ELSE
 
 
 def machine_path(settings: Settings) -> Path:
@@ -167,9 +196,12 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
     # One listing serves the whole run: the lock is held, so nobody adds a journal.
     earlier = cache(lambda: tuple(journal_names(directory)))
     inbox, journal = QueueInbox(), _journal(settings, definition, earlier, secrets)
-    gateway = gateway_for(settings, secrets, log.warning)
+    gateway = gateway_for(settings, secrets, log.warning, partial(_renewed, settings, secrets))
     scripts = _scripts(settings, gateway, secrets, log)
-    ports = _ports(settings, inbox, journal, log, when_idle, gateway=gateway, redactor=secrets, scripts=scripts)
+    status = _status(settings, gateway, scripts, log)
+    ports = _ports(
+        settings, inbox, journal, log, when_idle, gateway=gateway, redactor=secrets, scripts=scripts, status=status
+    )
     if settings.heartbeat.interval_s < SHORTEST_USUAL_INTERVAL_S:
         log.warning(
             "heartbeat.interval_s is below 10 s, which the orchestrator asks for",
@@ -182,7 +214,7 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
     )
     scripts.channel = channel
     runner = assemble(machine, kind, ports, options, channel)
-    return Robot(runner, runner.callbacks, inbox, gateway, journal, scripts)
+    return Robot(runner, runner.callbacks, inbox, gateway, journal, scripts, status)
 
 
 def _journal(
@@ -197,7 +229,22 @@ def _journal(
         make_room=lambda: machine_file.give_up_cache(settings.storage_directory),
         earlier=earlier,
         repeatable=REPEATABLE,
+        readers=readers_for(settings),
     )
+
+
+def _status(settings: Settings, gateway: HttpGateway, scripts: _LateScripts, log: Log) -> StatusFile:
+    storage = settings.storage_directory
+
+    def facts() -> dict[str, object]:
+        told = {**gateway.told_of_server(), "lines": scripts.lines_waiting}
+        try:
+            return {**told, "disk_free_mib": disk_usage(storage).free >> 20}
+        except OSError as error:
+            log.warning("the room on the disk cannot be told", error=str(error))
+            return told
+
+    return StatusFile(storage, SystemClock(), log.redact, readers_for(settings), facts, log.warning)
 
 
 def _ports(
@@ -210,6 +257,7 @@ def _ports(
     gateway: HttpGateway,
     redactor: Redactor,
     scripts: _LateScripts,
+    status: StatusFile,
 ) -> Ports:
     worker = _LateWorker(settings, redactor, log, scripts)
     directory = settings.storage_directory / "journal"
@@ -228,8 +276,37 @@ def _ports(
         past=_Past(directory, journal, ledger, log, settings.scripts.keep_job_files),
         leave=Session(log, when_idle, settings.session.log_off_command, worker.is_idle).leave,
         tasks=scripts,
-        paused=partial(_paused, settings.storage_directory),
+        status=status,
+        died_of=partial(_died_of, settings.storage_directory),
+        paused=_without_desktop(settings, log) or partial(_paused, settings.storage_directory),
     )
+
+
+def _without_desktop(settings: Settings, log: Log) -> Callable[[], str] | None:
+    """Return what looks for the desktop before a job is asked for; None where no script asks for one."""
+    asking = ", ".join(entry.script for entry in settings.limits if entry.desktop)
+    if not asking:
+        return None
+    said: set[str] = set()
+
+    def paused() -> str:
+        hindrance = system.desktop_hindrance()
+        waits = settings.session.without_desktop == "wait"
+        if hindrance and hindrance not in said:
+            said.add(hindrance)
+            sentence = "no job is asked for, there is no desktop" if waits else "scripts that need a desktop have none"
+            log.warning(sentence, scripts=asking, reason=hindrance)
+        return _paused(settings.storage_directory) or (
+            f"waiting for a desktop: {hindrance}" if hindrance and waits else ""
+        )
+
+    return paused
+
+
+def _died_of(storage: Path) -> str:
+    from fsm_robot.robot.death import died_of
+
+    return died_of(storage)
 
 
 def _paused(storage: Path) -> str:
@@ -306,6 +383,16 @@ def prune(settings: Settings, log: Log, robot: Robot) -> None:
         log.info("old runs were deleted", runs=deleted)
 
 
+def open_to_readers(settings: Settings, log: Log, robot: Robot) -> None:
+    """Let readers see what was there before they were named; take it back once they are not named any more."""
+    storage, readers = settings.storage_directory, readers_for(settings)
+    Readers(readers.groups, log.warning).let(storage)
+    if robot.status.readers_before != list(readers.groups):
+        from fsm_robot.robot.opening import open_all
+
+        open_all(storage, readers, log.warning)
+
+
 @attrs.frozen(eq=False, repr=False)
 class _Past:
     directory: Path
@@ -372,10 +459,15 @@ def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: L
             gateway, zone_of(settings.sdk.server_time), profile=profile or Profile(), take_call=settings.sdk.take_call
         )
 
-    def pictures_of(job: Job) -> Path:
-        from fsm_robot.worker.job_folder import JobFolder, folder_name
+    def folder_of(job_guid: str) -> Path:
+        from fsm_robot.worker.job_folder import folder_name
 
-        return JobFolder(settings.storage_directory / "jobs" / folder_name(job.guid)).screenshots
+        return settings.storage_directory / "jobs" / folder_name(job_guid)
+
+    def pictures_of(job: Job) -> Path:
+        from fsm_robot.worker.job_folder import JobFolder
+
+        return JobFolder(folder_of(job.guid)).screenshots
 
     def made(late: _LateScripts) -> ScriptsOfRobot:
         from fsm_robot.jobapi.of_robot import ScriptsOfRobot
@@ -396,6 +488,7 @@ def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: L
             shipping=_shipping(settings),
             pictures_to=settings.screenshots.upload,
             pictures_of=pictures_of,
+            folder_of=folder_of,
         )
 
     return _LateScripts(
@@ -601,6 +694,7 @@ class _LateWorker:
                 printed=self.scripts.printed,
                 screenshots=self.settings.screenshots.keep,
                 on_failure=self.settings.screenshots.on_failure,
+                readers=readers_for(self.settings),
                 limits=self._limits,
                 stop_grace_s=self.settings.scripts.stop_grace_s,
             )
@@ -622,7 +716,24 @@ def environments_for(settings: Settings) -> Environments:
     )
 
 
-def gateway_for(settings: Settings, redactor: Redactor, warn: Callable[[str], None]) -> HttpGateway:
+def _renewed(settings: Settings, secrets: Secrets) -> str:
+    """Return the GUID that the settings give now, which is kept out of everything from now on; empty: none."""
+    from fsm_robot.robot import settings as settings_module
+
+    try:
+        guid = settings_module.load(settings.file, need_credential=False).orchestrator.robot_guid
+    except SettingsError:
+        return ""  # somebody is just editing it
+    if guid.lower() != settings.orchestrator.robot_guid.lower():
+        for form in (guid.lower(), guid.upper()):
+            secrets.hide(form)
+            secrets.hide(form.replace("-", ""))
+    return guid
+
+
+def gateway_for(
+    settings: Settings, redactor: Redactor, warn: Callable[[str], None], renewed: Callable[[], str] = str
+) -> HttpGateway:
     """Return the gateway that the settings describe; nothing is sent yet."""
     orchestrator = settings.orchestrator
     verify = orchestrator.verify
@@ -634,4 +745,24 @@ def gateway_for(settings: Settings, redactor: Redactor, warn: Callable[[str], No
         timeout_s=orchestrator.timeout_s,
         redactor=redactor,
         warn=warn,
+        renewed=renewed,
+        client=client_certificate_for(settings),
     )
+
+
+def client_certificate_for(settings: Settings) -> ClientCertificate | None:
+    """Return what is shown to a server that wants a certificate, None where the settings name none."""
+    how = settings.orchestrator
+    if not how.client_certificate:
+        return None
+    from fsm_robot.gateway.tls import ClientCertificate
+    from fsm_robot.robot import kept_secret
+
+    def password() -> str:
+        if not how.client_key_password_file:
+            return ""
+        text = settings.path(how.client_key_password_file).read_text("utf-8-sig")
+        return kept_secret.opened(text).removesuffix("\n").removesuffix("\r")
+
+    key = str(settings.path(how.client_key)) if how.client_key else ""
+    return ClientCertificate(str(settings.path(how.client_certificate)), key, password)

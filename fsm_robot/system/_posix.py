@@ -146,6 +146,11 @@ def browser_flags() -> list[str]:
     return ["--no-sandbox"] if os.getuid() == 0 else []
 
 
+def child_flags() -> int:
+    """Return how a program is started that nobody is to see: here there is no window to hide."""
+    return 0
+
+
 def open_lock_file(path: str) -> int:
     """Open or create the file behind a lock, for this account only, never through a link; return the descriptor."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -168,6 +173,40 @@ def make_private_folder(path: str) -> None:
     except FileExistsError:
         if not os.path.isdir(path):
             raise
+
+
+def let_read(path: str, groups: Sequence[str], *, within: bool) -> None:
+    """Let the accounts of some groups read a file, or list a folder; nobody may write more than before.
+
+    A file has one group here, so it is the first one's. What is made `within` the folder later has its group too, and
+    is read by it as far as its own mode says so.
+
+    Raises:
+        OSError: The group is unknown, or this account is no member of it.
+    """
+    import grp
+
+    try:
+        group = grp.getgrnam(groups[0]).gr_gid
+    except KeyError:
+        raise OSError(f"there is no group {groups[0]!r} on this machine") from None
+    found = os.lstat(path)
+    folder = 0o2050 if within else 0o050
+    wanted = found.st_mode | (folder if stat.S_ISDIR(found.st_mode) else 0o040)
+    if stat.S_ISLNK(found.st_mode) or (found.st_gid == group and found.st_mode == wanted):
+        return
+    if found.st_gid != group:
+        # What another group could do before is not given to this one.
+        wanted &= ~(0o027 if stat.S_ISDIR(found.st_mode) else 0o037)
+        os.chown(path, -1, group)
+    os.chmod(path, stat.S_IMODE(wanted))
+
+
+def let_nobody_read(path: str) -> None:
+    """Take back what `let_read` has given. Raises `OSError`."""
+    found = os.lstat(path)
+    if not stat.S_ISLNK(found.st_mode) and found.st_mode & 0o2077:
+        os.chmod(path, stat.S_IMODE(found.st_mode) & 0o0700)
 
 
 def try_lock(descriptor: int) -> bool:
@@ -252,6 +291,13 @@ def session() -> tuple[str, str]:
     return f"{shown}, {f'display {desktop}' if desktop else 'no display'}", ""
 
 
+def desktop_hindrance() -> str:
+    """Return why a script cannot use windows now, empty where nothing is known that speaks against it."""
+    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        return ""
+    return "neither DISPLAY nor WAYLAND_DISPLAY is set, so there is no desktop"
+
+
 def take_name(name: str) -> int:  # noqa: ARG001 - the twin needs it
     """Take a name that one process of this session may have: the locks of the files do that here already."""
     return 1
@@ -290,6 +336,72 @@ def put_in_place(new: str, path: str) -> None:
         pass  # another process was first
     finally:
         os.unlink(new)
+
+
+def booted_at() -> float:
+    """Return when this machine was started, in seconds since 1970; 0 where the system does not say."""
+    try:
+        with open("/proc/stat", encoding="ascii") as stream:
+            return next((float(line.split()[1]) for line in stream if line.startswith("btime ")), 0.0)
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
+def restart_reason() -> str:
+    """Return why this machine was started anew, in the system's own words: here nothing keeps that."""
+    return ""
+
+
+def killed_for_memory(pid: int) -> str:
+    """Return the kernel's line that says that it has ended a process for want of memory; empty where there is none.
+
+    Not every account may read what the kernel says.
+    """
+    try:
+        descriptor = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        while record := os.read(descriptor, 8192):
+            line = record.decode("utf-8", "replace").partition(";")[2].splitlines()[:1]
+            if line and f"Killed process {pid} " in line[0]:
+                return line[0][:300]
+    except OSError:
+        return ""  # all is read
+    finally:
+        os.close(descriptor)
+    return ""
+
+
+def system_log(name: str, address: str = "/dev/log") -> Callable[[str, str, int], None]:
+    """Return what puts a line into the system's log: level, text, number of its kind. Raises `OSError`."""
+    import socket
+
+    channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    channel.settimeout(1.0)
+    channel.connect(address)
+    severity = {"debug": 7, "info": 6, "warning": 4, "error": 3}
+
+    def put(level: str, text: str, number: int) -> None:
+        # RFC 3164, 4.1: facility 1 (user) times eight and the severity.
+        line = f"<{8 + severity.get(level, 6)}>{name}[{os.getpid()}]: [{number}] {text}"
+        channel.send(line.encode("utf-8", "backslashreplace")[:8000])
+
+    return put
+
+
+def register_system_log(name: str) -> str:  # noqa: ARG001 - the twin needs it
+    """Make the system's log know a program; return what was done: here it takes lines of everybody."""
+    return "syslog and journald take lines of every program, nothing has to be registered"
+
+
+def put_in_the_place_of(new: str, path: str) -> None:
+    """Replace a file by a new one with the owner and the rights of the old one. Raises `OSError`."""
+    found = os.stat(path)
+    if (found.st_uid, found.st_gid) != (os.geteuid(), os.stat(new).st_gid):
+        os.chown(new, found.st_uid, found.st_gid)
+    os.chmod(new, stat.S_IMODE(found.st_mode))
+    os.replace(new, os.path.realpath(path))
 
 
 def environment_python(folder: str) -> str:

@@ -11,6 +11,7 @@ import msvcrt
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from ctypes import wintypes
 from typing import NoReturn
@@ -27,7 +28,9 @@ _CURRENT_SESSION = 0xFFFFFFFF
 _ERROR_ALREADY_EXISTS = 183
 _FIRST_HEARTBEAT_FIRST_S = 1.0
 _SYNCHRONIZE, _WAIT_TIMEOUT, _ACCESS_DENIED = 0x00100000, 0x102, 5
+_DESKTOP_SWITCHDESKTOP = 0x0100
 _UOI_FLAGS, _WSF_VISIBLE = 1, 1
+_EVENT_SOURCES = r"SYSTEM\CurrentControlSet\Services\EventLog\Application"
 
 
 def set_inherited_right() -> None:
@@ -106,6 +109,11 @@ def browser_flags() -> list[str]:
     return []
 
 
+def child_flags() -> int:
+    """Return how a program is started that nobody is to see: from pythonw each would open a console window."""
+    return subprocess.CREATE_NO_WINDOW
+
+
 def open_lock_file(path: str) -> int:
     """Open or create the file behind a lock, not inherited by children; return the descriptor."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -137,6 +145,20 @@ def make_private_folder(path: str) -> None:
     except FileExistsError:
         if not os.path.isdir(path):  # else another process was first
             raise
+
+
+def let_read(path: str, groups: Sequence[str], *, within: bool) -> None:
+    """Let the accounts of some groups read a file, or list a folder, and what will lie `within` it; see the twin."""
+    from fsm_robot.system import _private_file
+
+    _private_file.let_read(path, groups, is_folder=os.path.isdir(path), within=within)
+
+
+def let_nobody_read(path: str) -> None:
+    """Take back what `let_read` has given. Raises `OSError`."""
+    from fsm_robot.system import _private_file
+
+    _private_file.let_read(path, (), is_folder=os.path.isdir(path), within=False)
 
 
 def try_lock(descriptor: int) -> bool:
@@ -209,6 +231,23 @@ def session() -> tuple[str, str]:
     return f"{shown}, interactive", ""
 
 
+def desktop_hindrance() -> str:
+    """Return why a script cannot use windows now, empty where nothing is known that speaks against it."""
+    _, problem = session()
+    if problem:
+        return problem
+    user = ctypes.WinDLL("user32", use_last_error=True)
+    user.OpenInputDesktop.restype = wintypes.HANDLE
+    user.OpenInputDesktop.argtypes = [wintypes.DWORD, wintypes.BOOL, wintypes.DWORD]
+    user.CloseDesktop.argtypes = [wintypes.HANDLE]
+    # Behind the lock and in a disconnected session another desktop has the input, which no program of an account opens.
+    desktop = user.OpenInputDesktop(0, False, _DESKTOP_SWITCHDESKTOP)
+    if not desktop:
+        return "the session is locked or disconnected, so no program can use windows in it"
+    user.CloseDesktop(desktop)
+    return ""
+
+
 def _desktop_is_visible() -> bool:
     class Flags(ctypes.Structure):
         _fields_ = (("inherit", wintypes.BOOL), ("reserved", wintypes.BOOL), ("flags", wintypes.DWORD))
@@ -271,6 +310,91 @@ def put_in_place(new: str, path: str) -> None:
         os.rename(new, path)
     except FileExistsError:
         os.unlink(new)  # another process was first
+
+
+def booted_at() -> float:
+    """Return when this machine was started, in seconds since 1970; 0 where the system does not say."""
+    kernel32 = ctypes.WinDLL("kernel32")
+    kernel32.GetTickCount64.restype = ctypes.c_uint64
+    return time.time() - int(kernel32.GetTickCount64()) / 1000
+
+
+def restart_reason() -> str:
+    """Return why this machine was started anew, in the system's own words; empty where it says nothing."""
+    # 1074: somebody, or an update, asked for it. 41 and 6008: it was not shut down at all.
+    events = "*[System[(EventID=1074 or EventID=41 or EventID=6008)]]"
+    program = os.path.join(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "wevtutil.exe")
+    try:
+        done = subprocess.run(
+            [program, "qe", "System", f"/q:{events}", "/c:1", "/rd:true", "/f:text"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=10,
+            check=False,
+            creationflags=subprocess.CREATE_NO_WINDOW,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    said = done.stdout.decode("oem", "replace")
+    return " ".join(said.partition("Description:")[2].split())[:300]
+
+
+def killed_for_memory(pid: int) -> str:  # noqa: ARG001 - the twin needs it
+    """Return the system's line that it has ended a process for want of memory: Windows ends none for that."""
+    return ""
+
+
+def system_log(name: str, address: str = "") -> Callable[[str, str, int], None]:
+    """Return what puts a line into the event log: level, text, number of its kind; on the machine `address`.
+
+    Raises:
+        OSError: The source is not registered: its events would have no text. See `register_system_log`.
+    """
+    import winreg
+
+    winreg.CloseKey(winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, rf"{_EVENT_SOURCES}\{name}"))
+    advapi32 = ctypes.WinDLL("advapi32", use_last_error=True)
+    advapi32.RegisterEventSourceW.restype = wintypes.HANDLE
+    advapi32.RegisterEventSourceW.argtypes = [wintypes.LPCWSTR, wintypes.LPCWSTR]
+    advapi32.ReportEventW.argtypes = [
+        wintypes.HANDLE, wintypes.WORD, wintypes.WORD, wintypes.DWORD, wintypes.LPVOID,
+        wintypes.WORD, wintypes.DWORD, ctypes.POINTER(wintypes.LPCWSTR), wintypes.LPVOID,
+    ]  # fmt: skip
+    source = advapi32.RegisterEventSourceW(address or None, name)
+    if not source:
+        raise ctypes.WinError(ctypes.get_last_error())
+    kinds = {"error": 1, "warning": 2}
+
+    def put(level: str, text: str, number: int) -> None:
+        texts = (wintypes.LPCWSTR * 1)(text[:30000])
+        if not advapi32.ReportEventW(source, kinds.get(level, 4), 0, number, None, 1, 0, texts, None):
+            raise ctypes.WinError(ctypes.get_last_error())
+
+    return put
+
+
+def register_system_log(name: str) -> str:
+    """Make the event log know a program; return what was done.
+
+    Raises:
+        OSError: This prompt is not an administrator's.
+    """
+    import winreg
+
+    # A program of Windows itself whose messages 1 to 1000 are "%1": no file of ours has to be installed for them.
+    messages = r"%SystemRoot%\System32\EventCreate.exe"
+    with winreg.CreateKey(winreg.HKEY_LOCAL_MACHINE, rf"{_EVENT_SOURCES}\{name}") as key:
+        winreg.SetValueEx(key, "EventMessageFile", 0, winreg.REG_EXPAND_SZ, messages)
+        winreg.SetValueEx(key, "TypesSupported", 0, winreg.REG_DWORD, 7)
+    return f"the event log of applications knows the source {name}"
+
+
+def put_in_the_place_of(new: str, path: str) -> None:
+    """Replace a file by a new one with the owner and the rights of the old one. Raises `OSError`."""
+    kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+    kernel32.ReplaceFileW.argtypes = [wintypes.LPCWSTR] * 3 + [wintypes.DWORD, ctypes.c_void_p, ctypes.c_void_p]
+    if not kernel32.ReplaceFileW(path, new, None, 0, None, None):
+        raise ctypes.WinError(ctypes.get_last_error())
 
 
 def environment_python(folder: str) -> str:

@@ -531,6 +531,12 @@ def limit_means() -> str:
     return f"time by the robot, {memory}, cpu_priority by nice"
 
 
+def listed() -> str:
+    """Return every process of the system, a line each: pid, parent, name; no command line, which may hold a secret."""
+    lines = (f"{each.pid:>8} {each.parent:>8}  {each.name}" for each in _processes().values())
+    return "\n".join(["     pid   parent  name", *lines]) + "\n"
+
+
 def created_at(pid: int) -> str:
     """Return when a process was created, in the system's own words, or empty where that is not known."""
     ticks = _stat(str(pid)).created

@@ -293,6 +293,12 @@ def limit_means() -> str:
     )
 
 
+def listed() -> str:
+    """Return every process of the system, a line each: pid, parent, name; no command line, which may hold a secret."""
+    lines = (f"{each.pid:>8} {each.parent:>8}  {each.name}" for each in windows.process_list())
+    return "\n".join(["     pid   parent  name", *lines]) + "\n"
+
+
 def open_pipe() -> tuple[int, int]:
     """Return both ends of a pipe, with room enough that a chatty script waits seldom; no child inherits them."""
     reader, writer = _winapi.CreatePipe(None, _PIPE_BYTES)

@@ -14,6 +14,7 @@ CONVERTERS = {
     "engine/machine/definition.py",
     # Lines of a journal.
     "engine/journal/record.py",
+    "engine/journal/parsing.py",
     # TOML of robot.toml, and the class that a user's callbacks declare for their section.
     "robot/settings.py",
     "engine/own_settings.py",
@@ -32,6 +33,10 @@ CONVERTERS = {
     "sdk/_files_of_run.py",
     # What the ssl module tells of a certificate.
     "operations/checks.py",
+    # JSON of status.json, of schedule.json, and of another machine; TOML of fleet.toml.
+    "robot/status_file.py",
+    "fleet/documents.py",
+    "fleet/file.py",
     # A counter-example in a file.
     "simulator/scenario.py",
 }

@@ -70,7 +70,11 @@ REASONS = {
     "another name": (["for another name", "127.0.0.1", "orchestrator.url"], "elsewhere", {}),
     "signed by itself": (["signed by nobody but itself", "orchestrator.verify"], "alone", {}),
     "unknown authority": (["not trusted", 'verify = "company-ca.pem"'], "server", {"verify": "stranger"}),
-    "client certificate": (["wants a client certificate", "this robot has none"], "server", {"wants_client": True}),
+    "client certificate": (
+        ["wants a client certificate", "set orchestrator.client_certificate"],
+        "server",
+        {"wants_client": True},
+    ),
     "old versions only": (["no version of TLS in common", "TLS 1.2"], "server", {"oldest": True}),
     "no cipher in common": (["refuses the TLS handshake", "cipher"], "server", {"ciphers": True}),
 }

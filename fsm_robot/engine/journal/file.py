@@ -15,19 +15,20 @@ import attrs
 from fsm_robot.engine.disk import SystemDisk
 from fsm_robot.engine.journal.record import (
     LONGEST_LINE_BYTES,
-    Parse,
+    MakeRecord,
     Reading,
     Record,
     bounded,
     line_of,
-    parsed,
     read,
+    record_of,
     step_values,
 )
 from fsm_robot.engine.machine.core import Step
 from fsm_robot.engine.ports import AppendedFile, Clock, Disk
 from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import JournalError
+from fsm_robot.system.readers import NOBODY_ELSE, Readers
 
 SUFFIX = ".jsonl"
 IDLE = ".idle"
@@ -46,6 +47,7 @@ class JournalFile:
     Attributes:
         make_room: Called when the disk is full; gives something up and returns True, or has nothing left to give.
         earlier: Names the journals that are there already, so that a wake-up lists ten thousand of them once.
+        readers: Who else may read it.
         repeatable: Callbacks that may be called once more if a power loss takes their step away: it is not synced.
     """
 
@@ -57,6 +59,7 @@ class JournalFile:
     make_room: Callable[[], bool] = lambda: False
     earlier: Callable[[], Sequence[str]] | None = None
     repeatable: frozenset[str] = frozenset()
+    readers: Readers = NOBODY_ELSE
     path: Path | None = None
     _file: AppendedFile | None = None
     _whole_bytes: int = 0
@@ -149,6 +152,8 @@ class JournalFile:
         self.path = self.directory / f"{number:06d}-{compact}Z{SUFFIX}"
         self._torn, self._whole_bytes, self._chain, self._first_of_folder = False, 0, "", number == 1
         self._file = self.disk.append(self.path, new=True)
+        self.readers.let(self.directory, within=True)
+        self.readers.let(self.path)
         # The header reaches the disk together with the step that follows it at once.
         if not self._waiting or self._waiting[0][0] != "header":
             self._waiting.insert(0, ("header", {**self.header, "started_at": stamp}))
@@ -196,34 +201,34 @@ def _number(name: str) -> int:
     return int(name.partition("-")[0]) if _NUMBERED.match(name) and name.endswith(SUFFIX) else 0
 
 
-def read_journal(path: Path, disk: Disk = SYSTEM_DISK, parse: Parse = parsed) -> tuple[list[Record], str]:
+def read_journal(path: Path, disk: Disk = SYSTEM_DISK, make: MakeRecord = record_of) -> tuple[list[Record], str]:
     """Return the whole records of a journal and what is wrong behind them, empty where nothing is.
 
     Raises:
         JournalError: The file cannot be read.
     """
-    reading = read_run(path, disk, parse)
+    reading = read_run(path, disk, make)
     return reading.records, reading.wrong
 
 
-def read_run(path: Path, disk: Disk = SYSTEM_DISK, parse: Parse = parsed) -> Reading:
+def read_run(path: Path, disk: Disk = SYSTEM_DISK, make: MakeRecord = record_of) -> Reading:
     """Return everything that can be read of a journal.
 
     Raises:
         JournalError: The file cannot be read.
     """
     with disk_errors(path, "read"):
-        return read(io.BytesIO(disk.read(path)), parse)
+        return read(io.BytesIO(disk.read(path)), make)
 
 
-def read_file(path: Path, parse: Parse = parsed) -> Reading:
+def read_file(path: Path, make: MakeRecord = record_of) -> Reading:
     """Return what a file holds that may be no journal at all; never takes in more than a line at a time.
 
     Raises:
         JournalError: The file cannot be read.
     """
     with disk_errors(path, "read"), path.open("rb") as stream:
-        return read(_short_lines(stream), parse)
+        return read(_short_lines(stream), make)
 
 
 def _short_lines(stream: IO[bytes]) -> Iterable[bytes]:

@@ -1,0 +1,44 @@
+"""A text that only this account can read again: POSIX has no such thing; `_secret_windows.py` has the same names."""
+
+from __future__ import annotations
+
+import sys
+
+assert sys.platform != "win32", "imported on POSIX only"  # and type-checked for POSIX only
+
+import os
+import shutil
+import stat
+
+MEANS = ""
+"""What protects a text, as people call it; empty where nothing does."""
+
+
+def protect(text: str) -> str:  # noqa: ARG001 - the twin needs it
+    """Return a text that only this account can turn back. Raises `OSError`: here there is none."""
+    raise OSError("this system protects no texts; a file for this account only has to do")
+
+
+def unprotect(text: str) -> str:  # noqa: ARG001 - the twin needs it
+    """Return what `protect` was given. Raises `OSError`."""
+    raise OSError("it is protected by Windows (DPAPI), and can be read there only, by the account that has written it")
+
+
+def put_over(new: str, path: str) -> None:
+    """Put a whole file in the place of another one, with that one's owner and rights. Raises `OSError`."""
+    found = os.stat(path)
+    shutil.copymode(path, new)
+    if found.st_uid != os.geteuid():
+        os.chown(new, found.st_uid, found.st_gid)  # an administrator writes it, and the robot has to read it
+    os.replace(new, path)
+
+
+def other_readers(path: str) -> str:
+    """Return who else than this account and administrators may read a file, empty where nobody. Raises `OSError`."""
+    found = os.stat(path)
+    told = []
+    if found.st_mode & stat.S_IRGRP:
+        told.append(f"the group {found.st_gid}")
+    if found.st_mode & stat.S_IROTH:
+        told.append("every account of this machine")
+    return " and ".join(told)
