@@ -254,8 +254,8 @@ class _Edits:
     def _map(self, key: str, old: Mapping[str, object], new: Mapping[str, object]) -> None:
         part = self.root.get(key)
         if part is not None and part.entries and not new and not part.is_flow:
-            name = next(name for name, _ in self.root.entries if name.value == key)
-            self.drop(self.root, attrs.evolve(part, start=name.start))
+            its_name = next(name for name, _ in self.root.entries if name.value == key)
+            self.drop(self.root, attrs.evolve(part, start=its_name.start))
             return
         for name_part, value in part.entries if part is not None else ():
             name = name_part.value
