@@ -1,6 +1,6 @@
 """Many server processes over one PostgreSQL: nothing is given twice and nothing is lost, and what that costs.
 
-`make bench-servers` starts a PostgreSQL of its own, some processes of `orchestrator serve` and the robots in processes of
+`make bench-servers` starts a PostgreSQL of its own, some processes of `orchestrator serve`, and robots in processes of
 their own, adds jobs at an even pace, kills a server with `kill -9` after a third of the time (another one is started in
 its place) and crashes the database after two thirds.
 """
