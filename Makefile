@@ -7,7 +7,7 @@ else
 BIN := $(VENV)/bin
 endif
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-queue test lint tests wheel simulate torture rough rough-undone mutants test-windows peers run check diagram gallery schema journals docs bench bench-scale bench-windows lock clean
+.PHONY: help demo demo-queue test lint tests wheel simulate torture rough rough-undone mutants test-windows peers run check diagram gallery schema journals docs bench bench-scale bench-windows bench-servers lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /' | awk -F': ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -98,6 +98,9 @@ bench: $(VENV)/.ready ## measure, as ratios against a plain script
 
 bench-scale: $(VENV)/.ready ## measure beside a year of history, and with many robots (takes a quarter of an hour)
 	$(BIN)/python bench/scale.py $(ARGS)
+
+bench-servers: $(VENV)/.ready-dev ## four servers over one PostgreSQL, 1,000 robots, a kill and a crash in the middle
+	$(BIN)/python bench/servers.py $(ARGS)
 
 lock: $(VENV)/.ready-dev ## write the lock files anew
 	$(BIN)/python -m pip install --quiet uv

@@ -24,6 +24,9 @@ from fsm_robot.orchestrator.store import Store
 if TYPE_CHECKING:
     from fsm_robot.cli.served_runs import ServedRuns
 
+if TYPE_CHECKING:
+    import ssl
+
 if sys.platform == "win32":
     from fsm_robot.system import _windows as system
 else:
@@ -82,6 +85,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     serve.add_argument("--port", type=_port, default=DEFAULT_PORT, help="default: %(default)s; 0 takes a free one")
     serve.add_argument("--fault", action="append", default=[], metavar="TEXT", help="misbehave; may be repeated")
     serve.add_argument("--seed", type=int, metavar="N", help="let faults with a probability strike alike every time")
+    serve.add_argument("--tls-cert", metavar="FILE", help="encrypt, with this certificate and those above it (PEM)")
+    serve.add_argument("--tls-key", metavar="FILE", help="its key, where that is in a file of its own")
+    serve.add_argument(
+        "--proxied", action="store_true", help="a proxy lets others reach it: the page needs an API key and only shows"
+    )
     serve.add_argument("--known-only", action="store_true", help="answer 101 to robots that were never seen")
     serve.add_argument("--lax", action="store_true", help="let a robot set any status of any job")
     serve.add_argument(
@@ -165,7 +173,7 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
     from fsm_robot.orchestrator.connections import Limits
     from fsm_robot.orchestrator.protocol import SCHEMES, WireForm
     from fsm_robot.orchestrator.quirks import Quirks
-    from fsm_robot.orchestrator.server import LOOPBACK, Orchestrator
+    from fsm_robot.orchestrator.server import Orchestrator
     from fsm_robot.orchestrator.service import Service
 
     ordered = [faults.Fault.parse(text) for text in arguments.fault]
@@ -190,6 +198,8 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
         limits=Limits(connections=max(1, system.let_open(MOST_CONNECTIONS + OTHER_FILES) - OTHER_FILES)),
         runs=_runs(arguments) if arguments.runs else None,
         shows_data=arguments.show_data,
+        tls=_tls(arguments),
+        is_proxied=arguments.proxied,
     )
     # Python lets a thread compute for ten times as long before another has its turn: robots would wait for the page.
     sys.setswitchinterval(SWITCH_S)
@@ -201,13 +211,41 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
     in_force = ", ".join(fault.text for fault, _ in store.faults())  # opens the file: without it nothing can be served
     with server:
         tell(f"listening at {server.url} ; Ctrl-C ends it, {shown(store.file.name)} keeps the jobs")
-        if arguments.host not in LOOPBACK:
-            complain(f"warning: {arguments.host} can be reached by others, and this server trusts everybody")
+        if server.is_shared:
+            for problem in _problems(arguments):
+                complain(f"warning: {arguments.host} can be reached by others, and {problem}")
         if in_force:
             tell(f"misbehaving on order: {in_force} ; `fsm-robot orchestrator fault --clear` ends that")
         while not _told_to_leave(leaving):
             store.check()
     return 0
+
+
+def _tls(arguments: argparse.Namespace) -> ssl.SSLContext | None:
+    if arguments.tls_cert is None:
+        if arguments.tls_key is not None:
+            raise SettingsError("--tls-key: is the key of a certificate, which --tls-cert names")
+        return None
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        # A key with a password would be asked for at the terminal, where nobody sits beside a server.
+        context.load_cert_chain(arguments.tls_cert, arguments.tls_key, password=lambda: "")
+    except (OSError, ValueError) as error:  # of the ssl module, too
+        what = arguments.tls_cert if arguments.tls_key is None else f"{arguments.tls_cert}, {arguments.tls_key}"
+        reason = getattr(error, "strerror", None) or error
+        raise SettingsError(f"{what}: no certificate with its key, without a password, as PEM: {reason}") from error
+    return context
+
+
+def _problems(arguments: argparse.Namespace) -> list[str]:
+    found = []
+    if arguments.tls_cert is None and not arguments.proxied:
+        found.append("what robots send, their passwords too, can be read on the way: --tls-cert, or a proxy with TLS")
+    if not arguments.known_only:
+        found.append("whoever calls is a robot and is given jobs: --known-only, and `remember` for each of yours")
+    return found
 
 
 def _told_to_leave(leaving: SimpleQueue[str]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import tempfile
 import threading
 import time
@@ -296,12 +297,14 @@ class Server:
     Attributes:
         office: Who answers.
         limits: What one client may cost.
+        tls: What encrypts, or None.
         port: Where it listens.
     """
 
     office: Office
     limits: Limits
     _socket: socket.socket
+    tls: ssl.SSLContext | None = None
     port: int = attrs.field(init=False)
     _loop: asyncio.AbstractEventLoop = attrs.field(init=False)
     _stopping: asyncio.Event = attrs.field(init=False)
@@ -313,7 +316,9 @@ class Server:
     _waiting: deque[tuple[_Connection, Arrival]] = attrs.field(factory=deque, init=False)
 
     @classmethod
-    def listening(cls, host: str, port: int, office: Office, limits: Limits) -> Server:
+    def listening(
+        cls, host: str, port: int, office: Office, limits: Limits, tls: ssl.SSLContext | None = None
+    ) -> Server:
         """Return one that listens. Raises what `socket` raises for an address that is none or taken."""
         listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         try:
@@ -325,7 +330,7 @@ class Server:
         except BaseException:
             listening.close()
             raise
-        return cls(office, limits, listening)
+        return cls(office, limits, listening, tls)
 
     def __attrs_post_init__(self) -> None:
         self.port = int(self._socket.getsockname()[1])
@@ -341,7 +346,13 @@ class Server:
 
     async def _serve(self) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
-        listener = await self._loop.create_server(lambda: _Connection(self), sock=self._socket, backlog=_BACKLOG)
+        listener = await self._loop.create_server(
+            lambda: _Connection(self),
+            sock=self._socket,
+            backlog=_BACKLOG,
+            ssl=self.tls,
+            ssl_handshake_timeout=None if self.tls is None else self.limits.request_s,
+        )
         self._is_ready.set()
         looking = self._loop.create_task(self._look())
         await self._stopping.wait()

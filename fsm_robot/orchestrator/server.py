@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import secrets
+import ssl
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ from fsm_robot.orchestrator import page, page_actions
 from fsm_robot.orchestrator.connections import Arrival, Limits, Outcome, Reply, Server
 from fsm_robot.orchestrator.faults import Fault
 from fsm_robot.orchestrator.heads import Head
-from fsm_robot.orchestrator.protocol import Answer, GarbledRequestError, query_fields, without_secrets
+from fsm_robot.orchestrator.protocol import Answer, GarbledRequestError, credential, query_fields, without_secrets
 from fsm_robot.orchestrator.rows import CallRow
 from fsm_robot.orchestrator.service import CONSUME, HEARTBEAT, UPDATE, Call, Request, Service, takes_files
 from fsm_robot.orchestrator.store import NoSuchError, Store, StoreError
@@ -52,6 +53,8 @@ class Orchestrator:
         chance: Where faults with a probability get theirs from; `random.Random(7)` repeats itself.
         limits: What one client may cost.
         shows_data: Whether the page shows parameters of tasks.
+        tls: What encrypts, or None.
+        is_proxied: Whether a proxy in front of it lets others reach it, whatever address it listens at.
         page_token: What an action of the page has to bring along; empty where the address is one that others reach.
         runs: Runs of robots on this machine, whose page is linked from the one at `/`.
     """
@@ -64,8 +67,10 @@ class Orchestrator:
     limits: Limits = attrs.field(factory=Limits)
     runs: page.Runs | None = None
     shows_data: bool = False
+    tls: ssl.SSLContext | None = None
+    is_proxied: bool = False
     page_token: str = attrs.field(
-        default=attrs.Factory(lambda self: secrets.token_urlsafe(32) if self.host in LOOPBACK else "", takes_self=True),
+        default=attrs.Factory(lambda self: "" if self.is_shared else secrets.token_urlsafe(32), takes_self=True),
         init=False,
         repr=False,
     )
@@ -74,7 +79,13 @@ class Orchestrator:
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+        scheme, host = "http" if self.tls is None else "https", f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}://{host}:{self.port}"
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether others than the people at this machine reach it."""
+        return self.is_proxied or self.host not in LOOPBACK
 
     def fault(self, text: str) -> None:
         """Order a way to misbehave; see `faults.SYNTAX`."""
@@ -83,7 +94,7 @@ class Orchestrator:
     def start(self) -> None:
         """Listen from now on, in threads of its own. Raises `AddressInUseError`."""
         try:
-            self._server = Server.listening(self.host, self.port, Office(self), self.limits)
+            self._server = Server.listening(self.host, self.port, Office(self), self.limits, self.tls)
         except (OSError, OverflowError, TypeError, UnicodeError) as error:  # a name that is none is any of them
             reason = getattr(error, "strerror", None) or error
             raise AddressInUseError(
@@ -144,7 +155,7 @@ class Office:
         if head.verb in ("GET", "HEAD"):
             shown = page.FILES.get(head.path)
             if shown is not None:
-                return Outcome(self._looked(head, shown))
+                return Outcome(self._looked(head, shown) if self._may_look(head) else _NO_KEY)
         return Outcome(self._act_for_page(request)) if self._is_for_page(head) else self._called(request)
 
     def answer_together(self, requests: Sequence[Arrival]) -> list[Outcome]:
@@ -168,13 +179,23 @@ class Office:
         Another site's page could otherwise read ours, or take a robot's job, by letting its own name point to the
         loopback address.
         """
-        if self.orchestrator.host not in LOOPBACK:
+        if self.orchestrator.is_shared:
             return False
         try:
             name = urlsplit(f"//{head.get('host')}").hostname
         except ValueError:
             return True
         return name is not None and name not in LOOPBACK
+
+    def _may_look(self, head: Head) -> bool:
+        """Return whether somebody may see the page: at this machine everybody, from elsewhere who has an API key."""
+        if not self.orchestrator.is_shared:
+            return True
+        guid = credential(head.get("authorization"))
+        try:
+            return bool(guid) and self.orchestrator.store.credentials.key_name(guid) is not None
+        except StoreError:
+            return False
 
     def _looked(self, head: Head, show: Callable[[page.Look], tuple[str, bytes]]) -> Reply:
         orchestrator = self.orchestrator
@@ -304,3 +325,11 @@ def _json(document: object) -> Reply:
 
 def _error(status: int, text: str) -> Reply:
     return Reply(status, JSON_TYPE, json.dumps({"error": text}).encode())
+
+
+_NO_KEY = Reply(
+    401,
+    JSON_TYPE,
+    b'{"error": "the page needs an API key as user name: `fsm-robot orchestrator key add NAME` makes one"}',
+    {"WWW-Authenticate": 'Basic realm="fsm-robot"'},
+)

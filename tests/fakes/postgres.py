@@ -89,7 +89,7 @@ class Cluster:
     def start(self) -> None:
         """Listen from now on, at the same port as before."""
         self.port = self.port or _free_port()
-        given = [f"-c{name}={value}" for name, value in {**SETTINGS, **self.settings, "port": self.port}.items()]
+        given = [f"-c{name}={value}" for name, value in {**SETTINGS, **self.settings, "port": str(self.port)}.items()]
         command = [*_become(), str(programs() / "postgres"), "-D", str(self.folder), *given]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
         until(self._answers, "a PostgreSQL that answers")
