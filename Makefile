@@ -7,7 +7,7 @@ else
 BIN := $(VENV)/bin
 endif
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-queue test lint tests wheel simulate torture rough rough-undone mutants test-windows peers run check diagram gallery schema journals docs bench bench-windows lock clean
+.PHONY: help demo demo-queue test lint tests wheel simulate torture rough rough-undone mutants test-windows peers run check diagram gallery schema journals docs bench bench-scale bench-windows lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /' | awk -F': ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -82,9 +82,10 @@ gallery: $(VENV)/.ready-dev ## write docs/pictures (needs a Chromium, and instal
 	$(BIN)/python tests/peers/install.py
 	$(BIN)/python -m tests.peers.gallery
 
-schema: $(VENV)/.ready ## write the JSON Schemas of the machine file, of its labels and of a journal line
+schema: $(VENV)/.ready ## write the JSON Schemas of the machine file, of its labels, of a journal line and of a fleet
 	$(BIN)/python -m fsm_robot.engine.machine.schema fsm_robot/states.schema.json fsm_robot/labels.schema.json
 	$(BIN)/python -m fsm_robot.engine.journal.schema fsm_robot/journal.schema.json
+	$(BIN)/python -m fsm_robot.fleet.schema fsm_robot/fleet.schema.json
 
 journals: $(VENV)/.ready-dev ## record tests/journals anew, after a change of states.yaml
 	$(BIN)/python -m tests.journals.record
@@ -94,6 +95,9 @@ docs: diagram schema ## write every generated page
 
 bench: $(VENV)/.ready ## measure, as ratios against a plain script
 	$(BIN)/python bench/run.py $(ARGS)
+
+bench-scale: $(VENV)/.ready ## measure beside a year of history, and with many robots (takes a quarter of an hour)
+	$(BIN)/python bench/scale.py $(ARGS)
 
 lock: $(VENV)/.ready-dev ## write the lock files anew
 	$(BIN)/python -m pip install --quiet uv

@@ -39,6 +39,24 @@ pathlib.Path({pids!r}).write_text(' '.join(str(child.pid) for child in children)
 while True: time.sleep(1)
 """
 
+INSIDE = """
+import logging, pathlib, statistics, time
+from fsm_robot.sdk import hide, log
+logger = logging.getLogger("bench")
+logger.propagate = False
+logger.addHandler(logging.FileHandler({file!r}))
+def timed(call):
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+calls = [lambda: log.info("line %d", 5), lambda: logger.warning("line %d", 5), lambda: hide("a secret text")]
+hide("a secret text")
+times = [[timed(call) for call in calls] for _ in range({rounds})]
+# The quickest quarter: a call that met another process on a busy machine says nothing of either.
+told = " ".join(str(statistics.quantiles(taken, n=4)[0]) for taken in zip(*times))
+pathlib.Path({told!r}).write_text(told)
+"""
+
 
 class Bench:
     """A folder, an orchestrator in a process of its own, and both contenders."""
@@ -179,6 +197,100 @@ def job_api(bench: Bench, quick: bool) -> tuple[str, str, float]:
             taken.append((bench.cpu(bench.robot()) - base) / count)
     on, off = statistics.median(costs["true"]), statistics.median(costs["false"])
     return f"{on * 1000:.1f} ms of CPU", f"{off * 1000:.1f} ms without it", on / off
+
+
+def sdk_import(bench: Bench, quick: bool) -> tuple[str, str, float]:
+    """What `from fsm_robot.sdk import queue` adds to a bare interpreter, in turns; ratio to 15 ms."""
+    code = "from fsm_robot.sdk import queue; queue('Q')"
+    package = str(HERE.parent)
+    times: dict[str, list[float]] = {"pass": [], f"import sys; sys.path.insert(0, {package!r}); {code}": []}
+    for number in range(8 if quick else 31):
+        for text, taken in times.items():
+            took = bench.cpu([sys.executable, "-I", "-S", "-c", text])
+            if number:
+                taken.append(took)
+    bare, more = (statistics.mean(taken) for taken in times.values())
+    return f"{(more - bare) * 1000:.1f} ms", f"{bare * 1000:.1f} ms bare", (more - bare) / 0.015
+
+
+def log_lines(bench: Bench, quick: bool) -> tuple[str, str, float]:
+    """What a script waits for a line of the orchestrator's log, in turns with a line of `logging` in a file."""
+    ours, theirs, _ = _inside(bench, quick)
+    return f"{ours * 1e6:.0f} us a line", f"{theirs * 1e6:.0f} us", ours / theirs
+
+
+def local_op(bench: Bench, quick: bool) -> tuple[str, str, float]:
+    """A question to the robot that it answers without the orchestrator; ratio to 0.2 ms."""
+    _, _, took = _inside(bench, quick)
+    return f"{took * 1000:.3f} ms", "0.2 ms", took / 0.0002
+
+
+def _inside(bench: Bench, quick: bool) -> tuple[float, float, float]:
+    """Return seconds for a line of ours, for a line in a file, for a question: measured in a script."""
+    told = bench.folder / "told"
+    bench.settings(10, '[log_shipping]\nlevel = "ERROR"\n')  # what is sent is the robot's time, not the script's
+    bench.script(
+        "inside", INSIDE.format(rounds=1000 if quick else 5000, file=str(bench.folder / "lines"), told=str(told))
+    )
+    bench.store.enqueue("inside")
+    bench.time(bench.robot())
+    ours, theirs, asked = map(float, told.read_text().split())
+    return ours, theirs, asked
+
+
+def shipping(bench: Bench, quick: bool) -> tuple[str, str, float]:
+    """Time of a job whose script logs twenty lines, which are sent before its final status, in turns with none."""
+    count = 8 if quick else 20
+    bench.settings(10, "[log_shipping]\nper_s = 1000\n")
+    bench.script("logs", "from fsm_robot.sdk import log\nfor number in range(20): log.info('line %d', number)\n")
+    bench.script("silent", "from fsm_robot.sdk import log\n")
+    return _jobs_in_turns(bench, quick, count, {"logs": "", "silent": ""}, "with 20 lines", "without")
+
+
+def pictures(bench: Bench, quick: bool) -> tuple[str, str, float]:
+    """Time of a job whose script fails, with a picture of the screen (Xvfb, 1280 x 1024), in turns with none."""
+    bench.script("fails", "raise ValueError('no button')\n")
+    more = '[log_shipping]\nsend = "none"\n[screenshots]\non_failure = {}\nkeep = 1000\n'
+    ways = {more.format("true"): "fails", more.format("false"): "fails"}
+    with screen():
+        return _jobs_in_turns(bench, quick, 5 if quick else 15, {key: key for key in ways}, "with", "without", "fails")
+
+
+def _jobs_in_turns(
+    bench: Bench, quick: bool, count: int, ways: dict[str, str], first: str, second: str, script: str = ""
+) -> tuple[str, str, float]:
+    """Return the time per job of two scripts, or of one under two settings, start-up left out."""
+    costs: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(2 if quick else 5):
+        for way, more in ways.items():
+            if more:
+                bench.settings(10, more)
+            base = bench.time(bench.robot())
+            for _ in range(count):
+                bench.store.enqueue(script or way)
+            costs[way].append((bench.time(bench.robot()) - base) / count)
+    one, other = (statistics.median(taken) for taken in costs.values())
+    return f"{one * 1000:.1f} ms {first}", f"{other * 1000:.1f} ms {second}", one / other
+
+
+@contextmanager
+def screen():
+    """Have a screen of a pattern; without Xvfb there is none, and a sentence is what is measured."""
+    if shutil.which("Xvfb") is None:
+        yield
+        return
+    reader, writer = os.pipe()
+    command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1280x1024x24", "-nolisten", "tcp", "-retro"]
+    server = subprocess.Popen(command, pass_fds=[writer], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    os.close(writer)
+    with open(reader, "rb") as told:
+        os.environ["DISPLAY"] = f":{told.readline().decode().strip()}"
+    try:
+        yield
+    finally:
+        del os.environ["DISPLAY"]
+        server.terminate()
+        server.wait()
 
 
 def memory(bench: Bench, quick: bool) -> tuple[str, str, float]:
@@ -422,6 +534,26 @@ ROWS: dict[str, tuple[str, Callable[[Bench, bool], tuple[str, str, float]], str,
         job_api,
         "<= 1.05 x a job that is offered none",
         lambda ratio: ratio <= 1.05,
+    ),
+    "sdk-import": ("`from fsm_robot.sdk import queue`, beyond a bare interpreter", sdk_import, "<= 15 ms", at_most_one),
+    "sdk-call": ("a question to the robot without one to the orchestrator", local_op, "<= 0.2 ms", at_most_one),
+    "log-line": (
+        "a line of the log, as long as a script waits for it",
+        log_lines,
+        "<= 3 x a line of `logging` in a file",
+        lambda ratio: ratio <= 3,
+    ),
+    "log-lines": (
+        "a job with 20 lines, sent before its final status",
+        shipping,
+        "<= 3 x without",
+        lambda ratio: ratio <= 3,
+    ),
+    "picture": (
+        "a job that fails, with a picture of the screen",
+        pictures,
+        "<= 10 x without",
+        lambda ratio: ratio <= 10,
     ),
     "memory": ("memory (PSS) while a script runs", memory, "<= 1.35 x the plain script", lambda ratio: ratio <= 1.35),
     "abort": ("abort of 20 processes, answer to empty tree", abort, "<= 200 ms", lambda ratio: ratio <= 1.0),

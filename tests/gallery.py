@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fsm_robot.analyst import browser
 from fsm_robot.cli import main
-from fsm_robot.cli.diagram import player
+from fsm_robot.cli.served_runs import ServedRuns
 from fsm_robot.engine import machine_file
 from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.orchestrator.server import Orchestrator
@@ -75,7 +75,7 @@ def orchestrators_page(folder: Path) -> None:
     options.binary_location = str(browser.find_browser())
     for flag in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", f"--window-size={WINDOW}"):
         options.add_argument(flag)
-    with Orchestrator(store, runs_page=lambda: player(states, 100, built_in())) as server:
+    with Orchestrator(store, runs=ServedRuns(states, 100, built_in())) as server:
         driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
         try:
             for tab in TABS:

@@ -38,6 +38,8 @@ COMMANDS: Mapping[str, str] = {
     "status": "what the robots of some folders do now, and whether somebody should look",
     "history": "the jobs that a robot has had: when, what, how it ended",
     "logs": "what a job's script printed; -f follows it",
+    "fleet": "many robots side by side: add, remove, apply, watch",
+    "dashboard": "a page on this machine over all robots of a fleet",
     "doctor": "could the robot work here? settings, network, credential, clock, folders, session",
     "support-bundle": "one file for who is to help: settings, journals, logs, doctor; without secrets",
     "simulate": "break everything around the robot, thousands of times, and check that its promises hold",

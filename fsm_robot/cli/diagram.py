@@ -26,8 +26,9 @@ from fsm_robot.analyst.words import Words, words
 from fsm_robot.analyst.xml_in import Element
 from fsm_robot.cli import interchange
 from fsm_robot.cli.interchange import Beside
-from fsm_robot.cli.journal_arguments import each_run_once, journals_below
+from fsm_robot.cli.journal_arguments import each_run_once
 from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
+from fsm_robot.cli.served_runs import served_journals
 from fsm_robot.cli.streams import complain
 from fsm_robot.cli.target import target
 from fsm_robot.engine import machine_file
@@ -120,7 +121,7 @@ def run(arguments: argparse.Namespace) -> int:
     taken = taken_in((run.records for run in runs), definition) if runs else None
     old = interchange.old_drawing(arguments)
     options = Options(words(definition, arguments.lang, str(path)), runs, figures, old, taken, path.name)
-    inputs = [path, *(found for name in arguments.runs for found in _journals(name))]
+    inputs = [path, *(found for name in arguments.runs for found in served_journals(name))]
     return write(FORMATS[arguments.format](definition, options), arguments.output, inputs)
 
 
@@ -161,7 +162,7 @@ def read_runs(names: Sequence[str], youngest: int | None = None) -> list[Run]:
         SettingsError: There is no such file, a folder holds no journal, or a file is none.
     """
     # `[-0:]` is the whole list.
-    found = [(path, _run(path)) for name in names for path in _journals(name)[-(youngest or 0) :]]
+    found = [(path, _run(path)) for name in names for path in served_journals(name)[-(youngest or 0) :]]
     once = each_run_once(
         found,
         path=lambda each: each[0],
@@ -186,17 +187,6 @@ def _run(path: Path) -> Run:
     if problem:
         complain(f"{path}: {problem}; only what stands before it counts")
     return Run(run_name(path), records, problem)
-
-
-def _journals(name: str) -> list[Path]:
-    path = Path(name)
-    if path.is_file():
-        return [path]
-    found = journals_below(path)
-    if not found:
-        reason = "holds no journal (*.jsonl)" if path.is_dir() else "does not exist"
-        raise SettingsError(f"--runs {name}: {reason}")
-    return found
 
 
 def write(content: str | bytes, output: str | None, inputs: Iterable[Path] = ()) -> int:

@@ -4,52 +4,67 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
 
 import attrs
 
+from fsm_robot.cli.fleet_argument import add_fleet, fleet_of
 from fsm_robot.cli.run import USUAL_CONFIG, add_config
 from fsm_robot.cli.streams import print_json
-from fsm_robot.engine.clock import SystemClock
-from fsm_robot.engine.wording import counted
-from fsm_robot.errors import RobotError, SettingsError
-from fsm_robot.operations import checks, environments
+from fsm_robot.engine.wording import shown
+from fsm_robot.errors import SettingsError
 from fsm_robot.operations.diagnosis import Diagnosis, report
-from fsm_robot.robot import settings as settings_module
-from fsm_robot.robot import wiring
-from fsm_robot.robot.settings import Settings
+from fsm_robot.operations.examination import examine
 
-LOCAL_CHECKS: tuple[Callable[[Settings], Diagnosis], ...] = (
-    checks.guid_diagnosis,
-    checks.scripts_diagnosis,
-    checks.limits_diagnosis,
-    checks.interpreter_diagnosis,
-    environments.diagnosis,
-    environments.lock_diagnosis,
-    checks.storage_diagnosis,
-    checks.lock_diagnosis,
-    checks.session_diagnosis,
-    checks.desktop_diagnosis,
-)
+DOCTOR_WAIT_S = 60.0
+"""What the doctors of a fleet may take: each waits for networks that do not answer."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("folder", nargs="?", help="folder of a robot, or its robot.toml; else --config")
     add_config(parser)
+    add_fleet(parser)
     parser.add_argument("--json", action="store_true", help="print the diagnoses as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what was found and what to do; 1 where something keeps the robot from working."""
+    if arguments.fleet:
+        return _run_fleet(arguments)
     diagnoses = list(examine(config_of(arguments)))
     if arguments.json:
         print_json([attrs.asdict(diagnosis) for diagnosis in diagnoses])
     else:
         print("\n".join(report(diagnoses)))
     return int(any(diagnosis.verdict == "wrong" for diagnosis in diagnoses))
+
+
+def _run_fleet(arguments: argparse.Namespace) -> int:
+    """Print what keeps each robot from working, and what will; 1 where something does, or one does not answer."""
+    if arguments.folder:
+        raise SettingsError("--fleet: names the robots itself; leave the folder out")
+    from fsm_robot.fleet.asking import ask_each, look_at_all
+    from fsm_robot.fleet.sight import SCHEMA
+
+    fleet = attrs.evolve(found := fleet_of(arguments), wait_s=max(found.wait_s, DOCTOR_WAIT_S))
+    sights = look_at_all(fleet)
+    answers = ask_each(fleet, sights, {"ask": "doctor"})
+    if arguments.json:
+        told = [{"robot": each.name, "host": each.host, **it} for each, it in zip(sights, answers, strict=True)]
+        print_json({"schema": SCHEMA, "robots": told})
+    sick = False
+    for sight, answer in zip(sights, answers, strict=True):
+        rows = answer.get("diagnoses")
+        diagnoses = [Diagnosis(**row) for row in rows] if isinstance(rows, list) else []
+        if not diagnoses:
+            diagnoses = [Diagnosis("doctor", "wrong", str(answer.get("error")))]
+        sick = sick or any(diagnosis.verdict == "wrong" for diagnosis in diagnoses)
+        noted = [diagnosis for diagnosis in diagnoses if diagnosis.verdict in ("wrong", "warning")]
+        if not arguments.json:
+            print(f"{shown(sight.name)}: {'' if noted else f'all {len(diagnoses)} checks are well'}")
+            print("".join(f"  {line}\n" for line in report(noted)), end="")
+    return int(sick)
 
 
 def config_of(arguments: argparse.Namespace) -> Path:
@@ -60,51 +75,3 @@ def config_of(arguments: argparse.Namespace) -> Path:
     if not os.path.lexists(config):
         raise SettingsError(f"{config}: there is no such file; `fsm-robot init` writes one")
     return config
-
-
-def examine(config: Path) -> Iterator[Diagnosis]:
-    """Yield what was found, each in one of its words; nothing is announced."""
-    try:
-        settings = settings_module.load(config)
-    except RobotError as error:
-        yield Diagnosis("settings", "wrong", str(error).replace("\n", "; "), "mend them; the rest needs them")
-        return
-    yield Diagnosis("settings", "ok", str(config))
-    try:
-        kind = wiring.callbacks_class(settings)
-        definition = wiring.machine_for(settings, kind, cached=False)
-        if not wiring.takes_jobs(kind):
-            wiring.own_settings_of(settings, kind)
-        yield Diagnosis("machine", "ok", f"{definition.name}, {counted(len(definition.states), 'state')}, no mistake")
-    except RobotError as error:
-        yield Diagnosis("machine", "wrong", str(error).replace("\n", "; "), "`fsm-robot check` names every mistake")
-    if not settings.is_of_jobs:
-        # The other checks are about scripts, sessions and the orchestrator.
-        yield checks.storage_diagnosis(settings)
-        yield checks.lock_diagnosis(settings)
-        return
-    for check in LOCAL_CHECKS:
-        yield check(settings)
-    redact = wiring.redactor_for(settings).text
-    for diagnosis in _network(settings):
-        yield attrs.evolve(diagnosis, said=redact(diagnosis.said))
-
-
-def _network(settings: Settings) -> Iterator[Diagnosis]:
-    if problem := checks.proxy_problem(settings):
-        yield problem
-        return
-    try:
-        # What is less safe than it should be is one of the diagnoses.
-        gateway = wiring.gateway_for(settings, wiring.redactor_for(settings), warn=_say_nothing)
-    except RobotError as error:
-        yield Diagnosis("certificate", "wrong", str(error), "mend orchestrator.verify")
-        return
-    try:
-        yield from checks.network_diagnoses(settings, gateway, datetime.fromisoformat(SystemClock().utc_now()))
-    finally:
-        gateway.close()
-
-
-def _say_nothing(_: str) -> None:
-    return

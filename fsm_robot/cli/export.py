@@ -11,10 +11,13 @@ from fsm_robot.analyst.eventlog.activities import CASES, Case, Run, View, cases
 from fsm_robot.analyst.eventlog.event_table import event_table
 from fsm_robot.analyst.eventlog.moments import on_one_clock
 from fsm_robot.analyst.eventlog.ocel import ocel
+from fsm_robot.analyst.eventlog.work import Names, Work
+from fsm_robot.analyst.eventlog.work_ocel import work_ocel
 from fsm_robot.analyst.eventlog.xes import xes
 from fsm_robot.cli.journal_arguments import JournalPath, add_journals, find_journals, read_runs
 from fsm_robot.cli.streams import complain
 from fsm_robot.cli.target import target
+from fsm_robot.cli.work_files import work_of
 from fsm_robot.engine.wording import counted
 
 LOG_NAME = "fsm_robot"
@@ -27,7 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("xes", "ocel", "csv"), required=True, help="XES 1.0, OCEL 2.0 JSON or CSV")
     parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of printing")
     parser.add_argument(
-        "--case", choices=CASES, default="run", help="what is one case (default: %(default)s); OCEL needs none"
+        "--case",
+        choices=(*CASES, "task"),
+        default="run",
+        help="what is one case (default: %(default)s); OCEL needs none, with `task` it is the log of the work",
     )
     parser.add_argument(
         "--activity",
@@ -40,6 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--everything",
         action="store_true",
         help="also what left the state as it was: internal, ignored and late events, marked in `kind`",
+    )
+    parser.add_argument(
+        "--private", action="store_true", help="pseudonyms for the names of tasks, queues and scripts: task-1, task-2"
     )
     parser.add_argument("--bom", action="store_true", help="begin CSV with a byte order mark, for Excel")
 
@@ -55,7 +64,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _pieces(arguments: argparse.Namespace, found: Sequence[JournalPath], view: View) -> Iterator[str]:
+    names = Names(arguments.private)
     runs = _on_one_clock(read_runs(found))
+    if arguments.case == "task":
+        return _work(arguments, work_of(found, runs, names), view)
+    runs = _without_names(runs, names) if arguments.private else runs
     if arguments.format == "ocel":
         return ocel(runs, view)
     grouped = cases(runs, arguments.case, view)
@@ -64,6 +77,28 @@ def _pieces(arguments: argparse.Namespace, found: Sequence[JournalPath], view: V
     if arguments.format == "csv":
         return event_table(grouped, byte_order_mark=arguments.bom)
     return xes(grouped, LOG_NAME)
+
+
+def _work(arguments: argparse.Namespace, work: Work, view: View) -> Iterator[str]:
+    if not work.lines:
+        complain("no script of these jobs has taken a task, so the log is empty; it is read in state/jobs")
+    if arguments.format == "ocel":
+        return work_ocel(work, view)
+    grouped = work.cases(view)
+    return event_table(grouped, byte_order_mark=arguments.bom) if arguments.format == "csv" else xes(grouped, LOG_NAME)
+
+
+def _without_names(runs: Iterable[Run], names: Names) -> Iterator[Run]:
+    """Give scripts their pseudonyms."""
+    for run in runs:
+        records = []
+        for record in run.records:
+            event = record.values.get("event") if record.kind == "step" else None
+            if event and isinstance(event.get("data"), dict) and event["data"].get("script"):
+                data = {**event["data"], "script": names.of("script", str(event["data"]["script"]))}
+                record = attrs.evolve(record, values={**record.values, "event": {**event, "data": data}})  # noqa: PLW2901
+            records.append(record)
+        yield attrs.evolve(run, records=records)
 
 
 def _on_one_clock(runs: Iterable[Run]) -> Iterator[Run]:

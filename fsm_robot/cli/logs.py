@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from fsm_robot.cli.fleet_argument import add_fleet, fleet_of
 from fsm_robot.cli.run import add_config
 from fsm_robot.cli.streams import write_data
 from fsm_robot.errors import SettingsError
@@ -26,11 +27,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--folder", metavar="FOLDER", help="folder of a robot or its storage folder")
     add_config(parser)
+    add_fleet(parser)
+    parser.add_argument("--robot", metavar="NAME", help="with --fleet: of this robot (default: whichever had the job)")
     parser.add_argument("-f", "--follow", action="store_true", help="go on until the job is over")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the output."""
+    if arguments.fleet:
+        return _run_fleet(arguments)
+    if arguments.robot:
+        raise SettingsError("--robot: goes with --fleet; a robot of this machine is named by --folder")
     storage = storage_of(Path(arguments.folder)) if arguments.folder else storage_of_config(arguments.config)
     if not has_jobs(Path(arguments.folder or arguments.config)):
         raise SettingsError(
@@ -46,6 +53,27 @@ def run(arguments: argparse.Namespace) -> int:
         return now.pid is None or now.job.lower() != job.job.lower()
 
     for text in follow(path, is_over) if arguments.follow else whole(path):
+        write_data(text.encode("utf-8", "replace"))
+    return 0
+
+
+def _run_fleet(arguments: argparse.Namespace) -> int:
+    """Print the output of a job of a fleet, on whichever machine it is."""
+    if arguments.folder:
+        raise SettingsError("--fleet: names the robots itself; leave --folder out")
+    from fsm_robot.fleet.asking import look_at_all, robot_named
+    from fsm_robot.fleet.outputs import pieces, whose_job
+
+    fleet = fleet_of(arguments)
+    sights = look_at_all(fleet)
+    if arguments.robot:
+        sight = robot_named(fleet, sights, arguments.robot)
+    elif arguments.job:
+        sight = whose_job(fleet, sights, arguments.job)
+    else:
+        raise SettingsError("--fleet: say which job, or whose last one with --robot NAME; `history --fleet` lists them")
+    pause = threading.Event()
+    for text in pieces(fleet, sight, arguments.job, follow=arguments.follow, wait=lambda: pause.wait(LOOK_AGAIN_S)):
         write_data(text.encode("utf-8", "replace"))
     return 0
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
 
 from fsm_robot.cli import orchestrator_objects, orchestrator_probe
 from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
@@ -20,14 +21,22 @@ from fsm_robot.orchestrator.quirks import CHOICES, MEANINGS
 from fsm_robot.orchestrator.rows import JobRow, iso
 from fsm_robot.orchestrator.store import Store
 
+if TYPE_CHECKING:
+    from fsm_robot.cli.served_runs import ServedRuns
+
 if sys.platform == "win32":
     from fsm_robot.system import _windows as system
 else:
     from fsm_robot.system import _posix as system
 
 LARGEST_COUNT = 100_000
+MOST_CONNECTIONS = 4096
+OTHER_FILES = 64
+"""What the server has open besides connections."""
+SWITCH_S = 0.0005
 CHECK_EVERY_S = 0.5
-SHOWN_RUNS = 100
+SHOWN_RUNS = 1000
+"""Runs of each folder that the page lists; each is read when somebody looks at it."""
 DEFAULT_PORT = 4500
 SHOWN_JOBS = 200
 """Jobs that `jobs` lists without --all; there may be a million."""
@@ -142,6 +151,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _serve(arguments: argparse.Namespace, store: Store) -> int:
     import random
 
+    from fsm_robot.orchestrator.connections import Limits
     from fsm_robot.orchestrator.protocol import SCHEMES, WireForm
     from fsm_robot.orchestrator.quirks import Quirks
     from fsm_robot.orchestrator.server import LOOPBACK, Orchestrator
@@ -165,9 +175,12 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
         arguments.port,
         service,
         random.Random(arguments.seed),
-        runs_page=_runs_page(arguments) if arguments.runs else None,
+        limits=Limits(connections=max(1, system.let_open(MOST_CONNECTIONS + OTHER_FILES) - OTHER_FILES)),
+        runs=_runs(arguments) if arguments.runs else None,
         shows_data=arguments.show_data,
     )
+    # Python lets a thread compute for ten times as long before another has its turn: robots would wait for the page.
+    sys.setswitchinterval(SWITCH_S)
     leaving: SimpleQueue[str] = SimpleQueue()
     system.listen(leaving.put)
     for fault in ordered:
@@ -193,14 +206,13 @@ def _told_to_leave(leaving: SimpleQueue[str]) -> bool:
     return True
 
 
-def _runs_page(arguments: argparse.Namespace) -> Callable[[], str]:
-    from fsm_robot.cli.diagram import player
+def _runs(arguments: argparse.Namespace) -> ServedRuns:
+    from fsm_robot.cli.served_runs import ServedRuns
     from fsm_robot.engine import machine_file
 
     machine = machine_meant(arguments.machine)
     machine_file.load(machine, None, ())
-    # Read anew for every look: the robots go on.
-    return lambda: player(arguments.runs, SHOWN_RUNS, machine)
+    return ServedRuns(arguments.runs, SHOWN_RUNS, machine)
 
 
 def _enqueue(arguments: argparse.Namespace, store: Store) -> int:

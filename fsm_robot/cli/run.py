@@ -113,11 +113,17 @@ def _run(settings: Settings, kind: type | None, log: Log, *, when_idle: str) -> 
     with _written_down(log):
         system.listen(robot.inbox.tell_to_leave)
     system.watch_session(robot.inbox.tell_to_leave, over)
+    with _written_down(log):
+        wiring.open_to_readers(settings, log, robot)
     try:
         exit_code = robot.runner.run()
+    except BaseException as error:
+        robot.status.over(RobotError.exit_code, f"{type(error).__name__}: {error}")
+        raise
     finally:
         robot.close()
         over.set()
+    robot.status.over(exit_code)
     with _written_down(log):
         if not robot.callbacks.storage_broken:
             wiring.prune(settings, log, robot)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import sys
@@ -11,19 +12,24 @@ from pathlib import Path
 from fsm_robot import __version__
 from fsm_robot.cli.run import add_config
 from fsm_robot.errors import SettingsError
+from fsm_robot.fleet.file import USUAL_NAME, read
 from fsm_robot.robot import settings as settings_module
 from fsm_robot.schedule.clusters import CLUSTERS
 from fsm_robot.schedule.plan import Container, Plan
 
 if sys.platform == "win32":
     from fsm_robot.schedule import _windows as system
+    from fsm_robot.system import _windows as files
 else:
     from fsm_robot.schedule import _posix as system
+    from fsm_robot.system import _posix as files
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}")
 LONGEST_EVERY_MIN = 24 * 60
 MEMORY_MIB, DEADLINE_MIN = (64, 1024 * 1024), (1, 30 * 24 * 60)
+NAMES = {False: "fsm_robot", True: "fsm_robot_watch"}
+"""What a robot, and the watcher of a fleet, are called where nobody says otherwise."""
 ACTIONS = {
     "install": "write it down there",
     "show": "print what install would write",
@@ -37,13 +43,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = "; ".join(f"{name}: {text}" for name, text in ACTIONS.items())
     parser.add_argument("action", choices=ACTIONS, help=what)
     add_config(parser)
-    parser.add_argument("--name", default="fsm_robot", help="what it is called there (default: %(default)s)")
+    parser.add_argument("--name", default="", help=f"what it is called there (default: {NAMES[False]}, {NAMES[True]})")
     parser.add_argument("--account", default="", metavar="DOMAIN\\USER", help="Windows: whose session (default: yours)")
     parser.add_argument(
         "--connect",
         choices=("remote", "local"),
         default="remote",
         help="Windows: which connection to the session starts it (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--watch",
+        nargs="?",
+        const=USUAL_NAME,
+        metavar="FILE",
+        help=f"schedule the watcher of a fleet instead of a robot (default: {USUAL_NAME})",
     )
     parser.add_argument("--every", type=int, metavar="MINUTES", help="start it again this often")
     parser.add_argument(
@@ -89,7 +102,34 @@ def run(arguments: argparse.Namespace) -> int:
         print("\n".join(found) if found else f"{plan.name} is installed as it should be")
         return SettingsError.exit_code if found else 0
     print("\n".join(system.install(plan) if arguments.action == "install" else system.remove(plan)))
+    if not plan.watches and (told := _written_down(plan, arguments)):
+        print(told)
     return 0
+
+
+def _written_down(plan: Plan, arguments: argparse.Namespace) -> str:
+    """Keep when the robot should wake beside its journals, for whoever notices that it did not; return what hinders."""
+    from fsm_robot.fleet.looking import SCHEDULE_NAME, utc_now
+
+    try:
+        storage = settings_module.load(Path(plan.config), need_credential=False).storage_directory
+    except SettingsError:
+        if arguments.action == "remove":
+            return ""  # to take a schedule away nothing has to be right any more
+        raise
+    path = storage / SCHEDULE_NAME
+    try:
+        if arguments.action == "remove":
+            path.unlink(missing_ok=True)
+            return ""
+        if not storage.is_dir() and not arguments.account:
+            storage.parent.mkdir(parents=True, exist_ok=True)
+            files.make_private_folder(str(storage))
+        told = {"schema": 1, "name": plan.name, "every_min": system.every_min(plan), "installed_at": utc_now()}
+        path.write_text(json.dumps(told) + "\n", encoding="ascii")
+    except OSError as error:
+        return f"{path}: cannot be written, so nobody notices when it does not start: {error.strerror or error}"
+    return ""
 
 
 def _show(text: str, encoding: str) -> None:
@@ -102,10 +142,13 @@ def _show(text: str, encoding: str) -> None:
 
 
 def _plan(arguments: argparse.Namespace) -> Plan:
-    if not NAME.fullmatch(arguments.name):
-        raise SettingsError(f"--name: must be letters, digits, dots, dashes and underscores, not {arguments.name!r}")
+    name = arguments.name or NAMES[arguments.watch is not None]
+    if not NAME.fullmatch(name):
+        raise SettingsError(f"--name: must be letters, digits, dots, dashes and underscores, not {name!r}")
     if arguments.every is not None and not 1 <= arguments.every <= LONGEST_EVERY_MIN:
         raise SettingsError(f"--every: must be from 1 to {LONGEST_EVERY_MIN} minutes, not {arguments.every}")
+    if arguments.watch is not None:
+        return _watching(arguments, name)
     config = Path(arguments.config).absolute()
     # To take it away nothing has to be right any more. A cluster keeps the credential itself.
     grace_s = (
@@ -114,7 +157,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         else settings_module.load(config, need_credential=not arguments.cluster).scripts.stop_grace_s
     )
     return Plan(
-        name=arguments.name,
+        name=name,
         python=system.interpreter(),
         config=str(config),
         folder=str(config.parent),
@@ -122,6 +165,24 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         connect=arguments.connect,
         every_min=arguments.every,
         stop_grace_s=grace_s,
+    )
+
+
+def _watching(arguments: argparse.Namespace, name: str) -> Plan:
+    """Return the plan of a watcher: it runs all the time, and is started again where it died."""
+    path = Path(arguments.watch).absolute()
+    if arguments.action != "remove":
+        read(path)
+    return Plan(
+        name=name,
+        python=system.interpreter(),
+        config=str(path),
+        folder=str(path.parent),
+        account=arguments.account or system.account(),
+        connect=arguments.connect,
+        every_min=arguments.every,
+        stop_grace_s=0.0,
+        watches=str(path),
     )
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import attrs
 
+from fsm_robot.cli.fleet_argument import add_fleet, fleet_of
 from fsm_robot.cli.run import add_config
 from fsm_robot.cli.streams import print_json
 from fsm_robot.engine.clock import SystemClock
 from fsm_robot.engine.wording import shown
-from fsm_robot.errors import RobotError
+from fsm_robot.errors import RobotError, SettingsError
+from fsm_robot.fleet.sight import Sight
 from fsm_robot.operations.folders import seen_in, storage_of, storage_of_config
 from fsm_robot.operations.now import Now, for_how_long, now_from
 
@@ -28,11 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folders of robots or their storage folders; none: that of --config",
     )
     add_config(parser)
+    add_fleet(parser)
     parser.add_argument("--json", action="store_true", help="print everything that is known, as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what each robot does; 0 where nobody has to look, 1 where a person should."""
+    if arguments.fleet:
+        return _run_fleet(arguments)
     found = {folder: _now(folder) for folder in arguments.folders}
     if not arguments.folders:
         storage = storage_of_config(arguments.config)
@@ -47,6 +52,34 @@ def run(arguments: argparse.Namespace) -> int:
     return int(any(it.look for it in found.values()))
 
 
+def _run_fleet(arguments: argparse.Namespace) -> int:
+    if arguments.folders:
+        raise SettingsError("--fleet: names the robots itself; leave the folders out")
+    from fsm_robot.fleet.asking import look_at_all
+    from fsm_robot.fleet.documents import document_of
+
+    sights, now = look_at_all(fleet_of(arguments)), SystemClock().utc_now()
+    if arguments.json:
+        print_json(document_of(sights, now))
+    else:
+        print("\n".join(table([FLEET_HEADS, *(_fleet_row(sight, now) for sight in sights)])))
+    return int(any(sight.problems for sight in sights))
+
+
+def _fleet_row(sight: Sight, moment: str) -> tuple[str, ...]:
+    last = f"{sight.last_script}: {sight.last_outcome}" if sight.last_script else ""
+    return (
+        f"{sight.host}:{sight.name}" if sight.host else sight.name,
+        f"{sight.doing} ({sight.paused})" if sight.paused and sight.doing != "paused" else sight.doing,
+        for_how_long(sight.since, moment),
+        sight.script,
+        sight.progress,
+        last,
+        sight.next_start[11:16],
+        "; ".join(problem.text for problem in sight.problems),
+    )
+
+
 def _now(folder: str) -> Now:
     # One folder that cannot be read must not hide the thirty-nine others.
     try:
@@ -55,6 +88,7 @@ def _now(folder: str) -> Now:
         return Now(UNREADABLE, look=(str(error).replace("\n", "; "),))
 
 
+FLEET_HEADS = ("robot", "doing", "for", "script", "progress", "last", "next", "look")
 HEADS = ("doing", "for", "pid", "script", "progress", "look")
 
 
@@ -76,7 +110,7 @@ def _details(now: Now, moment: str) -> list[str]:
         "job": f"{now.job}  {now.script}" if now.job else "",
         "progress": now.progress,
         "paused": now.paused,
-        "log lines": f"{now.lines_waiting} wait for the orchestrator's log" if now.lines_waiting else "",
+        "log lines": _lines(now),
         "undelivered": now.undelivered and f"outcome {now.undelivered}, sent again by the next run",
         "last answer": now.last_answer_at and f"{now.last_answer_at}, from the orchestrator",
         "last error": now.last_error,
@@ -85,6 +119,13 @@ def _details(now: Now, moment: str) -> list[str]:
         "look": "; ".join(now.look),
     }
     return [f"{name:<13}{shown(text)}" for name, text in known.items() if text]
+
+
+def _lines(now: Now) -> str:
+    if not now.lines_waiting:
+        return ""
+    since = f" since {now.lines_since}, the next run sends them" if now.lines_since and not now.pid else ""
+    return f"{now.lines_waiting} wait for the orchestrator's log{since}"
 
 
 def table(rows: Iterable[tuple[str, ...]]) -> list[str]:

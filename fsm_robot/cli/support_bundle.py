@@ -19,6 +19,7 @@ from fsm_robot.engine.wording import shown
 from fsm_robot.errors import SettingsError
 from fsm_robot.operations import bundle
 from fsm_robot.operations.bundle import Part, Robot
+from fsm_robot.operations.examination import examine
 from fsm_robot.robot import settings as settings_module
 from fsm_robot.robot.settings import StorageSettings
 
@@ -67,7 +68,7 @@ def _robot(arguments: argparse.Namespace) -> Robot:
 
 
 def _diagnoses(robot: Robot) -> list[dict[str, object]]:
-    return [attrs.asdict(diagnosis) for diagnosis in doctor.examine(robot.config)]
+    return [attrs.asdict(diagnosis) for diagnosis in examine(robot.config)]
 
 
 def _zipped(found: list[Part]) -> bytes:

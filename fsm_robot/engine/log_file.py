@@ -10,6 +10,7 @@ from pathlib import Path
 import attrs
 
 from fsm_robot.engine.wording import counted
+from fsm_robot.system.readers import NOBODY_ELSE, Readers
 
 if sys.platform == "win32":
     from fsm_robot.system import _windows as system
@@ -32,11 +33,13 @@ class LogFile:
         path: robot.log.
         largest_bytes: Where a turn is due.
         kept: How many turned files stay.
+        readers: Who else may read it.
     """
 
     path: Path
     largest_bytes: int = LARGEST_BYTES
     kept: int = KEPT_FILES
+    readers: Readers = NOBODY_ELSE
     _descriptor: int = -1
     _size: int = 0
     _turn_at: int = 0
@@ -45,6 +48,7 @@ class LogFile:
     def open(self) -> None:
         """Open the file, made if it is not there. Raises `OSError`."""
         self._descriptor = system.open_private(str(self.path), os.O_APPEND)
+        self.readers.let(self.path)  # each time: to open it has made it for this account only
         self._size = os.fstat(self._descriptor).st_size
         self._turn_at = self._turn_at or self.largest_bytes
 

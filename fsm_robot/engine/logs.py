@@ -17,6 +17,7 @@ from fsm_robot.engine.log_file import LogFile
 from fsm_robot.engine.redact import cut
 from fsm_robot.engine.wording import shown
 from fsm_robot.system.held import PATIENCE
+from fsm_robot.system.readers import NOBODY_ELSE, Readers
 
 if TYPE_CHECKING:
     from loguru import Logger, Record
@@ -36,12 +37,14 @@ class Log:
         level: Least level that is written.
         redact: Takes the robot's GUID out of every line.
         console: Whether stderr shows the lines too.
+        readers: Who else may read the file.
     """
 
     path: Path | None
     level: str
     redact: Callable[[str], str]
     console: bool = True
+    readers: Readers = NOBODY_ELSE
     _logger: Logger | None = None
     _file: LogFile | None = None
 
@@ -114,7 +117,7 @@ class Log:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # One writer at a time: the instance lock is held before the first line.
-            file = LogFile(path)
+            file = LogFile(path, readers=self.readers)
             PATIENCE.until_free(path, file.open)
             # Not loguru's own file: it loses every further line when a full one cannot be renamed.
             logger.add(file.write, format=FILE_FORMAT, level="DEBUG", backtrace=False, diagnose=False)

@@ -130,10 +130,14 @@ class Received:
 
 
 class Adapter(HTTPAdapter):
-    """Connections of one thread: own TLS context, own proxy, deadline over the whole answer, no retries."""
+    """Connections of one thread: own TLS context, own proxy, deadline over the whole answer, no retries.
+
+    `peer` is the certificate that the server has shown, as it is on the wire; empty before that.
+    """
 
     def __init__(self, context: ssl.SSLContext | None, proxy: Proxy | None, *, of_files: bool = False) -> None:
         self._context, self._proxy = context, proxy
+        self.peer = b""
         self._pool_classes = _FILE_POOL_CLASSES if of_files else _POOL_CLASSES
         super().__init__(pool_connections=1, pool_maxsize=2, max_retries=0)
 
@@ -190,6 +194,8 @@ class Adapter(HTTPAdapter):
             proxies=self._proxies(),
         )
         status = response.status_code
+        if self._context is not None and not self.peer:
+            self.peer = _certificate(response)
         try:
             return Received(status, response.headers, _body(response, sink if 200 <= status < 300 else None))
         except DecodeError:
@@ -210,6 +216,13 @@ class Adapter(HTTPAdapter):
 def say_nothing_of_unchecked_certificates() -> None:
     """Keep urllib3 from a warning at each call; the gateway has said it once, in words that tell what to do."""
     urllib3.disable_warnings(InsecureRequestWarning)
+
+
+def _certificate(response: requests.Response) -> bytes:
+    """Return the certificate behind an answer whose body is not read yet; empty where the library shows none."""
+    connection = getattr(response.raw, "connection", None)
+    shown = getattr(getattr(connection, "sock", None), "getpeercert", None)
+    return b"" if shown is None else shown(binary_form=True) or b""
 
 
 def _body(response: requests.Response, sink: IO[bytes] | None) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 import warnings
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
@@ -77,6 +78,7 @@ class HttpGateway:
     _got_through: bool = attrs.field(default=False, init=False)
     _post_updates: bool = attrs.field(default=False, init=False)
     _lost_an_answer: bool = attrs.field(default=False, init=False)
+    _dated: tuple[str, float] = attrs.field(default=("", 0.0), init=False)
 
     def __attrs_post_init__(self) -> None:
         """Read proxy and certificates, so that a wrong address or file stops the start and not the first call."""
@@ -212,6 +214,22 @@ class HttpGateway:
         """What takes every secret out of a text that quotes the server."""
         return self._reading.redacted
 
+    def told_of_server(self) -> dict[str, object]:
+        """Return what the answers showed besides.
+
+        `clock_off_s` is by how much this clock is ahead of the server's; `certificate_ends` an ISO moment. Either is
+        absent where nothing told.
+        """
+        told: dict[str, object] = {}
+        moment = failures.moment_of(self._dated[0])
+        if moment is not None:
+            told["clock_off_s"] = round(self._dated[1] - moment.timestamp())
+        if self._calls.peer:
+            from fsm_robot.gateway.certificates import ends_at
+
+            told["certificate_ends"] = ends_at(self._calls.peer)
+        return told
+
     @property
     def proxy(self) -> Proxy | None:
         """The proxy that leads to the orchestrator."""
@@ -284,6 +302,7 @@ class HttpGateway:
         told = tuple(received.headers.get(name, "") for name in ("Content-Type", "Location", "Retry-After"))
         answer = self._reading.answer(received.status, received.data, *told)
         answer = attrs.evolve(answer, date=received.headers.get("Date", ""), content_type=told[0])
+        self._dated = (answer.date, time.time())
         if answer.is_success and not received.is_readable:
             raise self._reading.garbled(path, "the answer's compression cannot be undone", answer)
         if answer.is_success and len(received.data) > LARGEST_ANSWER_BYTES:

@@ -124,12 +124,28 @@ class ObjectGateway:
         path = f"/api/task/read/{read.reference(guid)}"
         row = read.row(path, self._ask("GET", path)) or {}
         kept = {key: read.field(row, key) for key in ("description", "comment", "deadline", "tags", "retries")}
-        # Most servers show the parameters where tasks are looked for, and not where one is read.
-        parameters = read.field(row, "parameters") or self._parameters.get(guid)
+        parameters = read.field(row, "parameters") or self._parameters.get(guid) or self._looked_for(guid, row)
         if parameters is not None:
             # In whatever wrapping it is shown: sent as it came it would be wrapped once more each time.
             kept["parameters"] = json.dumps(read.parameters(parameters), ensure_ascii=False)
         return kept
+
+    def _looked_for(self, guid: str, row: Mapping[str, object]) -> object:
+        """Return the parameters of a task that this run has not seen, as after a crash; None where nothing shows them.
+
+        Most servers show them where tasks of a queue are looked for, and not where one is read.
+        """
+        queue = read.field(row, "queue_guid") or read.field(row, "queue_id")
+        if not queue:
+            return None
+        path = f"/api/task/filter/list/{read.reference(str(queue))}"
+        fields = {"Name": queue, "limit": MOST_PARAMETERS, "status": read.field(row, "status")}
+        try:
+            rows = read.rows(path, self._ask("POST", path, fields))
+        except GatewayRejectedError:
+            return None  # this server knows its queues by name only
+        found = next((each for each in rows if read.field(each, "guid") == guid), {})
+        return read.field(found, "parameters")
 
     def _task(self, row: Mapping[str, object]) -> read.TaskRead:
         """Return a task as scripts know it."""

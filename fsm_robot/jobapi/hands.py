@@ -12,6 +12,7 @@ from fsm_robot.errors import GatewayError, JournalError
 from fsm_robot.gateway.object_rows import TaskRead, field, task
 from fsm_robot.jobapi.ledger import Entry, TaskLedger
 from fsm_robot.jobapi.ports import Objects, Row
+from fsm_robot.jobapi.work import WorkLog
 from fsm_robot.robot.ports import Job
 from fsm_robot.system import threads
 
@@ -34,6 +35,7 @@ class Hands:
         job_id: The number that the server has for it, or empty.
         busy: Tasks that are being taken at this moment: only who does it knows how far it is.
         start: Begins a thread, as `threads.start` does.
+        work: Is told what became of tasks.
     """
 
     objects: Objects
@@ -43,6 +45,7 @@ class Hands:
     job_id: str = ""
     busy: set[str] = attrs.field(factory=set)
     start: Callable[[str, Callable[[], None], Callable[[BaseException], bool]], None] = threads.start
+    work: WorkLog = attrs.field(factory=WorkLog)
     _calls: threading.BoundedSemaphore = attrs.field(factory=lambda: threading.BoundedSemaphore(MOST_CALLS))
     _ending: threading.Lock = attrs.field(factory=threading.Lock)
     _last_comment: str = LEFT
@@ -183,6 +186,8 @@ class Hands:
         elif is_ours:
             end = entry.end if entry.stage == "ending" else {"status": FAILED_APPLICATION, "comment": comment}
             self.one_call(lambda: self._send(entry.task, end, entry.job))
+            if entry.stage == "taken":
+                self.work.add(entry.job, "ended", task=entry.task, status=FAILED_APPLICATION, by="robot")
             self.log("warning", "a task got its end from the robot", task=entry.task, comment=end.get("comment", ""))
         if row is not None and entry.mark in row["tags"]:
             self.remove_mark(entry.task, entry.mark)  # also where the robot died between taking and withdrawing it

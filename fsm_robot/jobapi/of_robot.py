@@ -78,6 +78,7 @@ class ScriptsOfRobot:
         shipping: What is sent of a job to the orchestrator's log, None: nothing.
         pictures_to: The folder of the storage that gets pictures of the screen; empty: they stay here.
         pictures_of: Returns where those of a job are.
+        folder_of: Returns the folder of a job by its GUID, for what it does with tasks; None: nobody writes that down.
     """
 
     jobs_directory: Path
@@ -95,6 +96,7 @@ class ScriptsOfRobot:
     shipping: Shipping | None = None
     pictures_to: str = ""
     pictures_of: Callable[[Job], Path] = lambda _: Path()
+    folder_of: Callable[[str], Path] | None = None
     _pictures: Pictures | None = None
     _contact: bool = False
     _server_objects: Objects | None = None
@@ -250,8 +252,11 @@ class ScriptsOfRobot:
         if self._hands is None:
             from fsm_robot.jobapi.hands import Hands
             from fsm_robot.jobapi.ledger import TaskLedger
+            from fsm_robot.jobapi.work import WorkLog
 
-            self._hands = Hands(self._orchestrator(), TaskLedger(self.jobs_directory / LEDGER_NAME), self.log)
+            work = WorkLog(self.folder_of, self.secrets.text, self.log)
+            ledger = TaskLedger(self.jobs_directory / LEDGER_NAME)
+            self._hands = Hands(self._orchestrator(), ledger, self.log, work=work)
         return self._hands
 
     def _orchestrator(self) -> Objects:

@@ -151,7 +151,14 @@ class Operations:
                 raise UnavailableError(
                     f"others take from {queue} at the same time, and were there in each of {taking.MOST_ROUNDS} rounds"
                 ) from None
+        if row is not None:
+            self._noted("taken", row, queue)
         return {"task": row}
+
+    def _noted(self, what: str, row: TaskRead, queue: str) -> None:
+        self.hands.work.add(
+            self.job.guid, what, task=row["guid"], name=row["name"], queue=queue, parent=row["parent_guid"]
+        )
 
     def _played(self, steps: taking.Taking, queue: str, filters: Mapping[str, object]) -> TaskRead | None:
         """Do the steps of a taker."""
@@ -244,11 +251,13 @@ class Operations:
             if not kept:
                 what = "the end of a task is delivered later, unless the robot ends before: it is not on disk"
             self.log("warning", what, task=task, error=str(error))
+            self.hands.work.add(self.job.guid, "ended", task=task, status=int(status), by="script")
             return {"delivered": False, "kept": kept}
         except SdkError:
             self.hands.note(Entry(task, "ended"))
             raise
         self.hands.note(Entry(task, "ended"))
+        self.hands.work.add(self.job.guid, "ended", task=task, status=int(status), by="script")
         return {"delivered": True}
 
     def _task_update(self, task: str, **fields: object) -> None:
@@ -359,6 +368,12 @@ class Operations:
         self.hands.note(Entry(task, "trying"))
         self._asked(lambda: self.objects.update_task(task, {"status": IN_PROGRESS}, self.job.guid), f"task {task}")
         self.hands.note(Entry(task, "taken"))
+        document = self.job.documents.get("task")
+        own = self.hands.own_task(document) if isinstance(document, dict) else None
+        if own is not None and own["guid"] == task:
+            self._noted("taken", own, "")
+        else:
+            self.hands.work.add(self.job.guid, "taken", task=task)
 
     # ---- assets
 
@@ -436,6 +451,17 @@ class Operations:
         beside = "".join(f" {name}={value}" for name, value in fields.items()) if isinstance(fields, dict) else ""
         text, said_at = self.secrets.text(f"{message}{beside}"), str(record.get("time") or "")
         self.lines.add(str(level), text, lost=lost if isinstance(lost, int) else 0, time=said_at)
+
+    def _work_step(
+        self,
+        name: str,
+        number: int = 0,
+        task: str = "",
+        seconds: float | None = None,
+        failed: str = "",
+    ) -> None:
+        what = "step" if seconds is None else "step ended"
+        self.hands.work.add(self.job.guid, what, task=task, step=name, number=number, seconds=seconds, failed=failed)
 
     def _progress(self, done: object, total: object, text: str) -> None:
         self.progress = {"done": done, "total": total, "text": self.secrets.text(str(text))}
@@ -535,6 +561,7 @@ _OPERATIONS: Mapping[str, Callable[..., Row | None]] = {
     "job.stop": Operations._job_stop,
     "log": Operations._log,
     "progress": Operations._progress,
+    "step": Operations._work_step,
     "hide": Operations._hidden,
     "picture": Operations._pictured,
 }

@@ -25,9 +25,11 @@ from fsm_robot.operations.diagnosis import (
     Diagnosis,
     certificate_diagnosis,
     clock_diagnosis,
+    lines_judged,
     server_diagnoses,
     space_diagnosis,
 )
+from fsm_robot.operations.folders import lines_left
 from fsm_robot.robot import kept_secret
 from fsm_robot.robot.script_limits import first
 from fsm_robot.robot.settings import Settings
@@ -176,6 +178,15 @@ def storage_diagnosis(settings: Settings) -> Diagnosis:
         said = f"{nearest} cannot be written: {error.strerror or error}"
         return Diagnosis("storage", "wrong", said, "let this account write there, or mend storage.directory")
     return space_diagnosis(str(storage), free_bytes)
+
+
+def lines_diagnosis(settings: Settings) -> Diagnosis:
+    """Tell how many lines wait for the orchestrator's log."""
+    try:
+        count, since = lines_left(settings.storage_directory)
+    except RobotError as error:
+        return Diagnosis("log lines", "warning", str(error), "let the account of the robot own its storage folder")
+    return lines_judged(count, since, datetime.now(UTC))
 
 
 def session_diagnosis(settings: Settings) -> Diagnosis:

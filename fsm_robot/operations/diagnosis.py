@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 import attrs
@@ -17,6 +17,7 @@ LARGEST_CLOCK_DIFFERENCE_S = 60
 LEAST_FREE_BYTES = 50 << 20
 COMFORTABLE_FREE_BYTES = 500 << 20
 SOON_DAYS = 14
+LONGEST_USUAL_WAIT_S = 86400.0
 
 
 @attrs.frozen
@@ -102,6 +103,17 @@ def space_diagnosis(folder: str, free_bytes: int) -> Diagnosis:
     if free_bytes < COMFORTABLE_FREE_BYTES:
         return Diagnosis("storage", "warning", said, "make room before the disk is full")
     return Diagnosis("storage", "ok", said)
+
+
+def lines_judged(count: int, since: str, now: datetime) -> Diagnosis:
+    """Judge the lines that wait for the orchestrator's log; `since` is when the first was written, in UTC."""
+    if not count:
+        return Diagnosis("log lines", "ok", "none waits for the orchestrator's log")
+    said = f"{count} {'waits' if count == 1 else 'wait'} for the orchestrator's log since {since}"
+    if (now - datetime.fromisoformat(since).replace(tzinfo=UTC)).total_seconds() > LONGEST_USUAL_WAIT_S:
+        do = "look into robot.log why they are not taken; what is older than a week is dropped"
+        return Diagnosis("log lines", "warning", said, do)
+    return Diagnosis("log lines", "ok", f"{said}; the next run sends them")
 
 
 def certificate_diagnosis(issuer: str, expires: datetime | None, now: datetime) -> Diagnosis:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC
 from pathlib import Path
 
 from fsm_robot.engine import channel
@@ -10,7 +13,7 @@ from fsm_robot.engine.clock import SystemClock
 from fsm_robot.engine.instance import holder
 from fsm_robot.engine.journal.file import journals, read_journal, read_run, run_name
 from fsm_robot.engine.journal.parsing import quickest
-from fsm_robot.engine.journal.record import Reading, Record
+from fsm_robot.engine.journal.record import Reading, Record, steps_in
 from fsm_robot.errors import ChannelError, JournalError, NoRobotError, SettingsError
 from fsm_robot.operations.now import Seen, last_trouble_in
 from fsm_robot.operations.past_jobs import PastJob, newest_jobs
@@ -18,12 +21,27 @@ from fsm_robot.robot import settings as settings_module
 from fsm_robot.robot.ledger import JobLedger
 from fsm_robot.robot.look_back import find_unsettled
 from fsm_robot.robot.pause import PAUSED_NAME, in_force
+from fsm_robot.robot.ports import Unsettled
+from fsm_robot.robot.settings import LINES_NAME
+from fsm_robot.robot.status_file import NAME, read_document
+from fsm_robot.shipping.line import moment
+from fsm_robot.shipping.spool import left_in
 from fsm_robot.worker.job_folder import OUTPUT_NAME, folder_name
+
+if sys.platform == "win32":
+    from fsm_robot.system import _windows as system
+else:
+    from fsm_robot.system import _posix as system
 
 LOG_TAIL_BYTES = 64 * 1024
 SAYS_WITHIN_S = 2.0
 """How long a robot that listens may take to say what it does: who answers waits for no call and no script."""
-MARKS = ("journal", "robot.lock", "jobs", "robot.log", PAUSED_NAME)
+MARKS = ("journal", "robot.lock", "jobs", "robot.log", NAME, PAUSED_NAME)
+NOT_FOR_YOU = (
+    "not readable for this account; let the robot's robot.toml say [storage] readers = [a group that you are in],"
+    " and its folder be one that the group may pass through"
+)
+USUAL_STORAGE = "state"
 
 
 def storage_of(folder: Path) -> Path:
@@ -36,17 +54,28 @@ def storage_of(folder: Path) -> Path:
         SettingsError: It is none of them, or the robot.toml is wrong.
     """
     config = folder if folder.is_file() else folder / "robot.toml"
-    if config.is_file():
+    if config.is_file() and not (may_only_look(config) and _is_storage(folder / USUAL_STORAGE)):
         # The environment belongs to the robot of this shell, and there may be forty folders.
         text = settings_module.load(config.absolute(), {}, need_credential=False)
         return text.storage_directory
-    if any((folder / mark).exists() for mark in MARKS):
+    if config.is_file():
+        return folder / USUAL_STORAGE  # robot.toml is for the robot's own account
+    if _is_storage(folder):
         return folder
     if not folder.is_dir():
         raise SettingsError(f"{folder}: there is no such folder")
     raise SettingsError(
         f"{folder}: is no folder of a robot: there is no robot.toml, no journal and no robot.lock in it"
     )
+
+
+def may_only_look(config: Path) -> bool:
+    """Return whether a robot.toml is another account's, which this one may not read: it may look, if it is let to."""
+    return not os.access(config, os.R_OK)
+
+
+def _is_storage(folder: Path) -> bool:
+    return any((folder / mark).exists() for mark in MARKS)
 
 
 def storage_of_config(config: str) -> Path:
@@ -64,40 +93,94 @@ def has_jobs(folder: Path) -> bool:
     return not config.is_file() or settings_module.load(config.absolute(), {}, need_credential=False).is_of_jobs
 
 
-def seen_in(storage: Path) -> Seen:
-    """Return what is found in a storage folder now; nothing in it is changed. Raises `JournalError`."""
+def seen_in(storage: Path, says_within_s: float = SAYS_WITHIN_S) -> Seen:
+    """Return what is found in a storage folder now; nothing in it is changed.
+
+    A robot that listens is given `says_within_s` to say what it does.
+
+    Another account's robot is seen by what `[storage] readers` opens: its journals and its status.json.
+
+    Raises:
+        JournalError: Something of it cannot be read, or nothing may be read by this account.
+    """
     try:
-        return _seen_in(storage)
+        return _seen_in(storage, says_within_s)
     except JournalError as error:
         if not isinstance(error.__cause__, FileNotFoundError):
             raise
-        return _seen_in(storage)  # a run without a job has ended since it was listed, and got its other name
+        # A run without a job has ended since it was listed, and got its other name.
+        return _seen_in(storage, says_within_s)
 
 
-def _seen_in(storage: Path) -> Seen:
-    held = holder(storage)
-    newest = journals(storage / "journal")[-1:]
-    reading = read_run(newest[0]) if newest else Reading([])
+def _seen_in(storage: Path, says_within_s: float) -> Seen:
+    try:
+        newest = journals(storage / "journal")[-1:]
+        reading = read_run(newest[0]) if newest else Reading([])
+    except (PermissionError, JournalError) as error:
+        if isinstance(error, PermissionError) or isinstance(error.__cause__, PermissionError):
+            raise JournalError(f"{storage}: {NOT_FOR_YOU}") from error
+        raise
     damage = reading.wrong if reading.damage == "changed" else ""
-    unsettled = find_unsettled(storage / "journal", ledger=JobLedger(storage / "jobs" / "ledger.jsonl"))
-    said, silent = _asked(storage) if held is not None else ({}, "")
+    try:
+        held = holder(storage)
+        unsettled = find_unsettled(storage / "journal", ledger=JobLedger(storage / "jobs" / "ledger.jsonl"))
+    except JournalError as error:
+        if not isinstance(error.__cause__, PermissionError):
+            raise
+        held, unsettled = _runs_by_journal(reading.records), _unsettled_by_status(storage)
+        return Seen(held, reading.records, damage, unsettled, _trouble_in(storage), paused=_paused(storage))
+    said, silent = _asked(storage, says_within_s) if held is not None else ({}, "")
+    left, since = (0, "") if said else lines_left(storage)
+    paused = _paused(storage)
+    return Seen(held, reading.records, damage, unsettled, _trouble_in(storage), said, silent, paused, left, since)
+
+
+def _paused(storage: Path) -> str:
     paused = in_force(storage, SystemClock().utc_now())
-    return Seen(
-        held,
-        reading.records,
-        damage,
-        unsettled,
-        last_trouble_in(_tail(storage / "robot.log")),
-        said,
-        silent,
-        "" if paused is None else str(paused),
-    )
+    return "" if paused is None else str(paused)
 
 
-def _asked(storage: Path) -> tuple[Mapping[str, object], str]:
+def _trouble_in(storage: Path) -> str:
+    return last_trouble_in(_tail(storage / "robot.log"))
+
+
+def _runs_by_journal(records: Sequence[Record]) -> int | None:
+    """Return the process of a robot whose lock is not for us: the one that its open journal names, if it lives."""
+    if not records or any(record.kind == "end" for record in records):
+        return None
+    steps = [step for step in steps_in(records) if step.kind in ("taken", "started")]
+    pid = records[0].values.get("pid")
+    ended = bool(steps) and steps[-1].exit_code is not None
+    return pid if isinstance(pid, int) and not ended and system.process_lives(pid) else None
+
+
+def _unsettled_by_status(storage: Path) -> Unsettled | None:
+    waiting = read_document(storage).get("undelivered")
+    if not isinstance(waiting, dict):
+        return None
+    job, script, outcome = (str(waiting.get(key) or "") for key in ("job", "script", "outcome"))
+    return Unsettled(job, script, "", outcome)
+
+
+def lines_left(storage: Path) -> tuple[int, str]:
+    """Return how many lines for the orchestrator's log lie there, and when the first was written.
+
+    Raises:
+        JournalError: They cannot be read.
+    """
+    try:
+        left = left_in(storage / LINES_NAME)
+    except FileNotFoundError:
+        return 0, ""  # they have just been sent
+    except OSError as error:
+        raise JournalError(f"{storage / LINES_NAME}: cannot be read: {error.strerror or error}") from error
+    return len(left), moment(left[0].at_s, UTC) if left else ""
+
+
+def _asked(storage: Path, within_s: float) -> tuple[Mapping[str, object], str]:
     """Return what a robot that runs says it does, or why it says nothing though it listens."""
     try:
-        return channel.ask(storage, {"ask": "status"}, SAYS_WITHIN_S), ""
+        return channel.ask(storage, {"ask": "status"}, within_s), ""
     except NoRobotError:
         return {}, ""  # it has not waited yet, or ends at this moment: its journal tells
     except ChannelError as error:

@@ -38,6 +38,8 @@ class Seen:
             does not run, or not listen.
         silent: Why it says nothing though it listens.
         paused: Since when and until when it may not ask for jobs; empty where it may.
+        lines_left: How many lines for the orchestrator's log lie there, for the next run to send.
+        lines_since: When the first of them was written, empty where there is none.
     """
 
     pid: int | None = None
@@ -48,6 +50,8 @@ class Seen:
     said: Mapping[str, object] = attrs.field(factory=dict)
     silent: str = ""
     paused: str = ""
+    lines_left: int = 0
+    lines_since: str = ""
 
 
 @attrs.frozen
@@ -62,7 +66,8 @@ class Now:
         job: The job in hand, or the one that is not settled; empty where there is none.
         script: What that job runs.
         progress: How far the script says it is.
-        lines_waiting: How many lines wait for the orchestrator's log.
+        lines_waiting: How many lines wait for the orchestrator's log; where no robot runs, for the next run.
+        lines_since: Since when, as far as that is known.
         exit_code: How the last run ended; None while one runs, and where it died.
         last_answer_at: When the orchestrator last answered anything that the journal keeps. Heartbeats of a running
             script are not kept; that they fail stands in robot.log.
@@ -72,6 +77,8 @@ class Now:
         paused: Since when and until when it may not ask for jobs; empty where it may.
         undelivered: The outcome that waits to be sent; empty where none does, `unknown` where it is not known yet.
         look: Why a person should look; empty where nobody has to.
+        kinds: What each of these reasons is: `damaged`, `silent`, `forgotten`, `never`, `died`, `crashed`, `ended`,
+            `undelivered`.
     """
 
     doing: str
@@ -81,6 +88,7 @@ class Now:
     script: str = ""
     progress: str = ""
     lines_waiting: int = 0
+    lines_since: str = ""
     exit_code: int | None = None
     last_answer_at: str = ""
     last_error: str = ""
@@ -89,6 +97,7 @@ class Now:
     paused: str = ""
     undelivered: str = ""
     look: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
 
 def now_from(seen: Seen) -> Now:
@@ -104,6 +113,7 @@ def now_from(seen: Seen) -> Now:
     crash = crash_in(seen.records)
     job = unsettled_in(seen.records) if runs else seen.unsettled
     said = seen.said if runs else {}
+    reasons = list(_reasons(seen, runs, finished, exit_code, steps))
     return Now(
         doing=str(said.get("state") or _doing(seen, finished, last, crash)),
         since=end.at if end is not None else last.at if last is not None else "",
@@ -111,7 +121,8 @@ def now_from(seen: Seen) -> Now:
         job=str(said.get("job") or (job.job_guid if job else "")),
         script=str(said.get("script") or (job.script_name if job else "")),
         progress=progress_text(told) if isinstance(told := said.get("progress"), Mapping) else "",
-        lines_waiting=waiting if isinstance(waiting := said.get("lines_waiting"), int) else 0,
+        lines_waiting=waiting if isinstance(waiting := said.get("lines_waiting"), int) else seen.lines_left,
+        lines_since=seen.lines_since,
         exit_code=exit_code,
         last_answer_at=next((step.at for step in reversed(steps) if _is_answer(step)), ""),
         last_error=crash or next((text for step in reversed(steps) if (text := _error(step))), ""),
@@ -119,7 +130,8 @@ def now_from(seen: Seen) -> Now:
         answers=bool(said),
         paused=seen.paused,
         undelivered="" if runs or seen.unsettled is None else seen.unsettled.outcome or "unknown",
-        look=tuple(_reasons(seen, runs, finished, exit_code, steps)),
+        look=tuple(text for _, text in reasons),
+        kinds=tuple(kind for kind, _ in reasons),
     )
 
 
@@ -162,22 +174,26 @@ def _error(step: Step) -> str:
     return f"{step.event.name}: {error}" if error else ""
 
 
-def _reasons(seen: Seen, runs: bool, finished: bool, exit_code: int | None, steps: Sequence[Step]) -> Iterator[str]:
+def _reasons(
+    seen: Seen, runs: bool, finished: bool, exit_code: int | None, steps: Sequence[Step]
+) -> Iterator[tuple[str, str]]:
+    """Yield what a person should look at: its kind and its sentence."""
     if seen.damage:
-        yield f"the newest journal is damaged: {seen.damage}"
+        yield "damaged", f"the newest journal is damaged: {seen.damage}"
     if runs:
         if seen.silent:
-            yield f"it runs and does not say what it does, its process may hang: {seen.silent}"
+            yield "silent", f"it runs and does not say what it does, its process may hang: {seen.silent}"
         if any(step.event.name == "robot_forgotten" for step in steps):
-            yield "the orchestrator does not know this robot any more"
+            yield "forgotten", "the orchestrator does not know this robot any more"
         return
     if not steps:
-        yield "it never ran"
+        yield "never", "it never ran"
     elif not finished:
-        yield "its last run died: killed, or the power went"
+        yield "died", "its last run died: killed, or the power went"
     elif crash := crash_in(seen.records):
-        yield f"its last run crashed, {crash}; robot.log has the traceback"
+        yield "crashed", f"its last run crashed, {crash}; robot.log has the traceback"
     elif exit_code not in FINE_EXITS:
-        yield f"its last run ended with exit code {exit_code}"
+        yield "ended", f"its last run ended with exit code {exit_code}"
     if seen.unsettled is not None:
-        yield f"job {seen.unsettled.job_guid} waits for its final status to be sent; the next run does it"
+        text = f"job {seen.unsettled.job_guid} waits for its final status to be sent; the next run does it"
+        yield "undelivered", text

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import Protocol
 
 import attrs
 
 from fsm_robot.orchestrator.objects import LOG_LEVELS
 from fsm_robot.orchestrator.protocol import GarbledRequestError
 from fsm_robot.orchestrator.rows import JobRow, iso
-from fsm_robot.orchestrator.store import Store
+from fsm_robot.orchestrator.store import NoSuchError, Store
 from fsm_robot.orchestrator.tables.tasks import TaskFilter
 
 SHOWN_JOBS, SHOWN_TASKS, SHOWN_LINES = 200, 500, 500
@@ -26,9 +27,19 @@ HEADERS: Mapping[str, str] = {
 }
 RUNS_HEADERS: Mapping[str, str] = {**HEADERS, "Content-Security-Policy": "frame-ancestors 'none'"}
 """The run player brings a policy of its own, with the hash of its script, and no other could let that in."""
-RUNS = "/runs"
+RUNS, RUN = "/runs", "/run.json"
 _FOLDER = Path(__file__).with_name("page")
-_JSON = "application/json; charset=utf-8"
+_JSON, _HTML = "application/json; charset=utf-8", "text/html; charset=utf-8"
+
+
+class Runs(Protocol):
+    """What robots on this machine have done."""
+
+    def page(self, address: str) -> str:
+        """Return a page that lists the runs and fetches them from `address`. Raises `RobotError`."""
+
+    def run(self, folder: int, file: str) -> str:
+        """Return the JSON of one of them. Raises `RobotError`."""
 
 
 @attrs.frozen
@@ -38,14 +49,14 @@ class Look:
     Attributes:
         store: What the orchestrator remembers.
         query: Parameters of the address by folded name.
-        shows_runs: Whether there is a page of runs.
+        runs: Runs of robots, where there is a page of them.
         token: What an action has to bring along; empty where the page may not act.
         shows_data: Whether parameters of tasks are shown.
     """
 
     store: Store
     query: Mapping[str, str]
-    shows_runs: bool = False
+    runs: Runs | None = None
     token: str = attrs.field(default="", repr=False)
     shows_data: bool = False
 
@@ -57,20 +68,27 @@ class Look:
         return int(text)
 
 
-def _state(look: Look) -> object:
+def _state(look: Look) -> tuple[str, bytes]:
     """Return what every tab needs: every robot, and the youngest jobs first."""
     store, now = look.store, look.store.clock()
-    return {
+    state = {
         "now": iso(now),
         "robots": [robot.to_json(now) for robot in store.robots()],
-        "jobs": [job.to_json() for job in store.newest_jobs(SHOWN_JOBS)],
         "all_jobs": store.job_count(),
         "faults": [fault.text for fault, _ in store.faults()],
         "held": store.held.held(),
-        "runs": look.shows_runs,
+        "runs": look.runs is not None,
         "token": look.token,
         "windows": sys.platform == "win32",
     }
+    jobs = ", ".join(map(_job_text, store.newest_jobs(SHOWN_JOBS)))
+    return _JSON, _utf8(f'{{"jobs": [{jobs}], {json.dumps(state, ensure_ascii=False)[1:]}')
+
+
+# It is asked for every second, and most jobs are what they were the second before.
+@lru_cache(maxsize=4 * SHOWN_JOBS)
+def _job_text(job: JobRow) -> str:
+    return json.dumps(job.to_json(), ensure_ascii=False)
 
 
 def _job(look: Look) -> object:
@@ -123,23 +141,44 @@ def _stored_files(look: Look) -> object:
     return [file.to_json() for file in look.store.storage.files()]
 
 
+def _runs(look: Look) -> tuple[str, bytes]:
+    return _HTML, _known_runs(look).page(RUN).encode()
+
+
+def _run(look: Look) -> tuple[str, bytes]:
+    # The name as it came: it is compared, and never put together to a path.
+    return _JSON, _known_runs(look).run(look.number("folder"), look.query.get("name", "")).encode()
+
+
+def _known_runs(look: Look) -> Runs:
+    if look.runs is None:
+        raise NoSuchError("there are no runs here; `serve --runs FOLDER` shows those of robots on this machine")
+    return look.runs
+
+
 def _file(name: str, content_type: str, _look: Look) -> tuple[str, bytes]:
     return content_type, (_FOLDER / name).read_bytes()
 
 
 def _document(make: Callable[[Look], object], look: Look) -> tuple[str, bytes]:
+    return _JSON, _utf8(json.dumps(make(look), ensure_ascii=False))
+
+
+def _utf8(text: str) -> bytes:
     # Half a surrogate pair has no UTF-8 form; the escape that Python writes for it is one of JSON, too.
-    return _JSON, json.dumps(make(look), ensure_ascii=False).encode("utf-8", "backslashreplace")
+    return text.encode("utf-8", "backslashreplace")
 
 
 FILES: Mapping[str, Callable[[Look], tuple[str, bytes]]] = {
-    "/": partial(_file, "page.html", "text/html; charset=utf-8"),
+    "/": partial(_file, "page.html", _HTML),
+    RUNS: _runs,
+    RUN: _run,
     "/page.css": partial(_file, "page.css", "text/css; charset=utf-8"),
     **{
         f"/{name}": partial(_file, name, "text/javascript; charset=utf-8")
         for name in ("page.js", "tables.js", "actions.js", "dialogs.js")
     },
-    "/state.json": partial(_document, _state),
+    "/state.json": _state,
     "/job.json": partial(_document, _job),
     "/queues.json": partial(_document, _queues),
     "/tasks.json": partial(_document, _tasks),

@@ -33,7 +33,7 @@ def iso(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class JobRow:
     """A job.
 

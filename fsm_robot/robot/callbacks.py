@@ -213,6 +213,8 @@ class Callbacks:
             return Event("robot_unknown", {"code": 101, "text": "said so while the last job was working"})
         if self._unsupervised:
             raise UnsupervisedError
+        if self.options.idle_wait_s and self.ports.status is not None:
+            self.ports.status.waits(step.dest)
         if self.ports.inbox.leaving():
             return Event("interrupted")
         spec = self._spec(step)
@@ -331,6 +333,9 @@ class Callbacks:
             self.log.error(
                 "the orchestrator does not know this robot any more; the script goes on, no new job after it"
             )
+        if self.ports.status is not None:
+            job = self.job
+            self.ports.status.note(taken, job.guid if job else "", job.script_name if job else "", self.outcome)
 
     # ---- reporting
 

@@ -11,6 +11,7 @@ from typing import Protocol
 import attrs
 
 from fsm_robot.engine.logs import Log
+from fsm_robot.engine.machine.core import Step
 from fsm_robot.engine.ports import Clock, Inbox, Journal, Timers
 
 
@@ -220,6 +221,16 @@ class Tasks(Protocol):
         """Give tasks their end and send lines, as far as that takes some seconds; in a hurry nothing is waited for."""
 
 
+class Status(Protocol):
+    """What others may read of what the robot does."""
+
+    def note(self, step: Step, job: str, script: str, outcome: str) -> None:
+        """Take in a step, with the job in hand or the last one; never raises."""
+
+    def waits(self, state: str) -> None:
+        """Say that the robot waits for a job."""
+
+
 class JobIndex(Protocol):
     """Every job of the list of jobs but the newest ones. Every method may raise `OSError`."""
 
@@ -244,6 +255,7 @@ class Ports:
     Attributes:
         leave: Logs the account off, or only ends.
         tasks: The tasks of queues that scripts have in hand, None where scripts cannot take any.
+        status: What others may read of what the robot does, None where nobody keeps it.
         paused: Says why no job may be asked for now, empty where one may.
         new_token: Makes the mark of the processes of a job.
         fraction: Gives numbers from 0 to 1, which spread the robots of a fleet.
@@ -260,6 +272,7 @@ class Ports:
     past: Past
     leave: Callable[[], None]
     tasks: Tasks | None = None
+    status: Status | None = None
     paused: Callable[[], str] = str
     new_token: Callable[[], str] = _random_token
     fraction: Callable[[], float] = random.random

@@ -39,6 +39,8 @@ OWN_VARIABLES = frozenset(
 )
 GUID_PATTERN = re.compile(r"\{?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
 LARGEST_FILE_BYTES = 64 * 1024
+LINES_NAME = "lines"
+"""Folder in the storage folder with the lines that wait for the Orchestrator's log."""
 SMART_QUOTES = "“”„«»‘’‚‹›″′`´"
 
 
@@ -235,6 +237,10 @@ class StorageSettings:
     )
     keep_runs_days: float = _key(90.0, "days after which they are deleted anyway", _between(1, 36500))
     keep_idle_runs: int = _key(100, "journals of runs without a job that are kept", _whole_between(10, 100_000))
+    readers: tuple[str, ...] = _key(
+        [],
+        "who may read journals, robot.log, outputs and status.json: DOMAIN\\\\rpa-operators, on Linux one group",
+    )
     keep_task: bool = _key(False, "write the Task into the journal; by default only its SHA-256 is there")
 
 
@@ -493,8 +499,8 @@ class _Reader:
     text: str
     problems: list[str] = attrs.field(factory=list)
     own: dict[str, Any] = attrs.field(factory=dict)
-    limits: list[LimitsSettings] = attrs.field(factory=list)
     own_places: dict[str, str] = attrs.field(factory=dict)
+    limits: list[LimitsSettings] = attrs.field(factory=list)
     _mentions_orchestrator: bool = False
 
     def is_of_jobs(self, sections: Mapping[str, Mapping[str, Any]]) -> bool:

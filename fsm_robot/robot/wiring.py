@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
+from shutil import disk_usage
 from typing import TYPE_CHECKING
 
 import attrs
@@ -34,7 +35,9 @@ from fsm_robot.robot.look_back import find_outcome, find_unsettled, jobs_in
 from fsm_robot.robot.machine import REPEATABLE, built_in
 from fsm_robot.robot.ports import Ending, Gateway, Job, Limits, Options, Ports, Unsettled
 from fsm_robot.robot.session import Session
-from fsm_robot.robot.settings import Settings, times
+from fsm_robot.robot.settings import LINES_NAME, Settings, times
+from fsm_robot.robot.status_file import StatusFile
+from fsm_robot.system.readers import NOBODY_ELSE, Readers
 
 if sys.platform == "win32":
     from fsm_robot.system import _windows as system
@@ -52,7 +55,6 @@ if TYPE_CHECKING:
 
 SHORTEST_USUAL_INTERVAL_S = 10.0
 TASKS_NAME = "tasks.jsonl"
-LINES_NAME = "lines"
 PAUSED_NAME = "paused.json"
 """See `robot.pause`, which only a paused robot imports."""
 
@@ -67,6 +69,7 @@ class Robot:
     gateway: Gateway
     journal: JournalFile
     scripts: _LateScripts
+    status: StatusFile
 
     def close(self) -> None:
         """Stop what still talks to the orchestrator."""
@@ -137,7 +140,15 @@ def redactor_for(settings: Settings) -> Secrets:
 def log_for(settings: Settings, *, console: bool = True) -> Log:
     """Return the robot's log; its file appears with the first line."""
     path = settings.storage_directory / "robot.log"
-    return Log(path, settings.logging.level, redactor_for(settings).text, console)
+    log = Log(path, settings.logging.level, redactor_for(settings).text, console)
+    if settings.storage.readers:
+        log.readers = readers_for(settings)
+    return log
+
+
+def readers_for(settings: Settings) -> Readers:
+    """Return who else may read what the robot writes; what keeps them from it is told once, by `open_to_readers`."""
+    return Readers(settings.storage.readers) if settings.storage.readers else NOBODY_ELSE
 
 
 def machine_path(settings: Settings) -> Path:
@@ -177,7 +188,10 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
     inbox, journal = QueueInbox(), _journal(settings, definition, earlier, secrets)
     gateway = gateway_for(settings, secrets, log.warning, partial(_renewed, settings, secrets))
     scripts = _scripts(settings, gateway, secrets, log)
-    ports = _ports(settings, inbox, journal, log, when_idle, gateway=gateway, redactor=secrets, scripts=scripts)
+    status = _status(settings, gateway, scripts, log)
+    ports = _ports(
+        settings, inbox, journal, log, when_idle, gateway=gateway, redactor=secrets, scripts=scripts, status=status
+    )
     if settings.heartbeat.interval_s < SHORTEST_USUAL_INTERVAL_S:
         log.warning(
             "heartbeat.interval_s is below 10 s, which the orchestrator asks for",
@@ -190,7 +204,7 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
     )
     scripts.channel = channel
     runner = assemble(machine, kind, ports, options, channel)
-    return Robot(runner, runner.callbacks, inbox, gateway, journal, scripts)
+    return Robot(runner, runner.callbacks, inbox, gateway, journal, scripts, status)
 
 
 def _journal(
@@ -205,7 +219,22 @@ def _journal(
         make_room=lambda: machine_file.give_up_cache(settings.storage_directory),
         earlier=earlier,
         repeatable=REPEATABLE,
+        readers=readers_for(settings),
     )
+
+
+def _status(settings: Settings, gateway: HttpGateway, scripts: _LateScripts, log: Log) -> StatusFile:
+    storage = settings.storage_directory
+
+    def facts() -> dict[str, object]:
+        told = {**gateway.told_of_server(), "lines": scripts.lines_waiting}
+        try:
+            return {**told, "disk_free_mib": disk_usage(storage).free >> 20}
+        except OSError as error:
+            log.warning("the room on the disk cannot be told", error=str(error))
+            return told
+
+    return StatusFile(storage, SystemClock(), log.redact, readers_for(settings), facts, log.warning)
 
 
 def _ports(
@@ -218,6 +247,7 @@ def _ports(
     gateway: HttpGateway,
     redactor: Redactor,
     scripts: _LateScripts,
+    status: StatusFile,
 ) -> Ports:
     worker = _LateWorker(settings, redactor, log, scripts)
     directory = settings.storage_directory / "journal"
@@ -236,6 +266,7 @@ def _ports(
         past=_Past(directory, journal, ledger, log, settings.scripts.keep_job_files),
         leave=Session(log, when_idle, settings.session.log_off_command, worker.is_idle).leave,
         tasks=scripts,
+        status=status,
         paused=_without_desktop(settings, log) or partial(_paused, settings.storage_directory),
     )
 
@@ -335,6 +366,16 @@ def prune(settings: Settings, log: Log, robot: Robot) -> None:
         log.info("old runs were deleted", runs=deleted)
 
 
+def open_to_readers(settings: Settings, log: Log, robot: Robot) -> None:
+    """Let readers see what was there before they were named; take it back once they are not named any more."""
+    storage, readers = settings.storage_directory, readers_for(settings)
+    Readers(readers.groups, log.warning).let(storage)
+    if robot.status.readers_before != list(readers.groups):
+        from fsm_robot.robot.opening import open_all
+
+        open_all(storage, readers, log.warning)
+
+
 @attrs.frozen(eq=False, repr=False)
 class _Past:
     directory: Path
@@ -401,10 +442,15 @@ def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: L
             gateway, zone_of(settings.sdk.server_time), profile=profile or Profile(), take_call=settings.sdk.take_call
         )
 
-    def pictures_of(job: Job) -> Path:
-        from fsm_robot.worker.job_folder import JobFolder, folder_name
+    def folder_of(job_guid: str) -> Path:
+        from fsm_robot.worker.job_folder import folder_name
 
-        return JobFolder(settings.storage_directory / "jobs" / folder_name(job.guid)).screenshots
+        return settings.storage_directory / "jobs" / folder_name(job_guid)
+
+    def pictures_of(job: Job) -> Path:
+        from fsm_robot.worker.job_folder import JobFolder
+
+        return JobFolder(folder_of(job.guid)).screenshots
 
     def made(late: _LateScripts) -> ScriptsOfRobot:
         from fsm_robot.jobapi.of_robot import ScriptsOfRobot
@@ -425,6 +471,7 @@ def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: L
             shipping=_shipping(settings),
             pictures_to=settings.screenshots.upload,
             pictures_of=pictures_of,
+            folder_of=folder_of,
         )
 
     return _LateScripts(
@@ -630,6 +677,7 @@ class _LateWorker:
                 printed=self.scripts.printed,
                 screenshots=self.settings.screenshots.keep,
                 on_failure=self.settings.screenshots.on_failure,
+                readers=readers_for(self.settings),
                 limits=self._limits,
                 stop_grace_s=self.settings.scripts.stop_grace_s,
             )

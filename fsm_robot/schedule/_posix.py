@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fsm_robot.errors import ScheduleError
 from fsm_robot.schedule.plan import Plan
-from fsm_robot.schedule.units import crontab_line, service, timer
+from fsm_robot.schedule.units import USUAL_EVERY_MIN, crontab_line, service, timer
 
 FILE_ENCODING = ""
 """What a document is written in: as this program prints everything."""
@@ -29,6 +29,11 @@ def account() -> str:
 def interpreter() -> str:
     """Return the interpreter that is to run the robot."""
     return sys.executable
+
+
+def every_min(plan: Plan) -> int | None:
+    """Return how often a clock starts the robot; here always by a clock."""
+    return plan.every_min or USUAL_EVERY_MIN
 
 
 def documents(plan: Plan) -> dict[str, str]:

@@ -43,6 +43,11 @@ def interpreter() -> str:
     return str(without_window) if without_window.exists() else str(path)
 
 
+def every_min(plan: Plan) -> int | None:
+    """Return how often a clock starts the robot; None where only the log-on does."""
+    return plan.every_min
+
+
 def documents(plan: Plan) -> dict[str, str]:
     """Return what would be installed, by where it goes."""
     return {f"Task Scheduler, \\{plan.name}": task_xml(plan)}

@@ -32,6 +32,7 @@ class Plan:
         account: Whose session it runs in, `DOMAIN\user`.
         connect: Which connection to the session starts it under Windows: `remote` or `local`.
         every_min: Started again this often while the account is logged on, or None.
+        watches: A fleet.toml: what is scheduled is its watcher, and no robot.
         stop_grace_s: What a script gets to leave when the robot is stopped.
     """
 
@@ -43,8 +44,11 @@ class Plan:
     connect: str = "remote"
     every_min: int | None = None
     stop_grace_s: float = 60.0
+    watches: str = ""
 
     @property
     def arguments(self) -> tuple[str, ...]:
         """What the interpreter gets; `-I` keeps the account's own Python variables and folders out."""
+        if self.watches:
+            return ("-I", "-m", "fsm_robot", "fleet", "watch", "--quiet", self.watches)
         return ("-I", "-m", "fsm_robot", "run", "--scheduled", "--quiet", "--config", self.config)

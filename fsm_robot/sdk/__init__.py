@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from fsm_robot.sdk._files import Storage, storage
     from fsm_robot.sdk._queues import Queue, Tasks, queue
     from fsm_robot.sdk._screen import hide, progress, screenshot, should_stop
+    from fsm_robot.sdk._steps import step
     from fsm_robot.sdk._tasks import Task, TaskRow, job_task
     from fsm_robot.sdk.jobs import JobRef
 
@@ -69,6 +70,7 @@ __all__ = [
     "queue",
     "screenshot",
     "should_stop",
+    "step",
     "storage",
 ]
 
@@ -81,6 +83,7 @@ _HOMES = {
     **dict.fromkeys(("Queue", "Tasks", "queue"), "_queues"),
     **dict.fromkeys(("hide", "progress", "screenshot", "should_stop"), "_screen"),
     **dict.fromkeys(("Task", "TaskRow", "job_task"), "_tasks"),
+    "step": "_steps",
     "JobRef": "jobs",
 }
 

@@ -208,6 +208,15 @@ class Files:
         """Return the lines of the log."""
         return self._lines(self.log_file)
 
+    def add_step(self, step: Row) -> None:
+        """Keep a step that has ended."""
+        with open(self._in_run("steps.jsonl"), "a", encoding="utf-8", errors="replace") as stream:
+            stream.write(f"{json.dumps(step, ensure_ascii=False)}\n")
+
+    def steps(self) -> list[Row]:
+        """Return the steps that have ended."""
+        return self._lines(self._in_run("steps.jsonl"))
+
     def keep_progress(self, progress: Row) -> None:
         """Keep how far the script is."""
         self._write(self._in_run("progress.json"), progress)

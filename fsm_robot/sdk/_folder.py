@@ -157,6 +157,10 @@ class Folder:
 
         return Path(self.path, files_of_run.RUN)
 
+    def steps(self) -> list[Row]:
+        """Return the steps that have ended, in the order of their ends; see `sdk.step`."""
+        return self._files.steps()
+
     def log_lines(self) -> list[Row]:
         """Return the lines of the log."""
         return self._files.log_lines()
@@ -337,6 +341,10 @@ class Folder:
 
     def _do_progress(self, done: float | None, total: float | None, text: str) -> None:
         self._files.keep_progress({"done": done, "total": total, "text": self._clean(text)})
+
+    def _do_step(self, name: str, **step: Any) -> None:
+        if "seconds" in step:
+            self._files.add_step({"name": self._clean(name), **step})
 
     def _do_hide(self, text: str) -> None:
         self._hide(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from _thread import get_ident  # `threading` is not loaded for it
 
 from fsm_robot.sdk._errors import SdkError
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 LEFT = "left without a result"
 STOPPED = "stopped while at work"
 _open: dict[str, Task] = {}
+_taken_by: dict[str, int] = {}
 _listening = False
 
 
@@ -39,11 +41,20 @@ def add(task: Task) -> None:
         _listening = True
         atexit.register(_settle)
     _open[task.guid] = task
+    _taken_by[task.guid] = get_ident()
 
 
 def remove(task: Task) -> None:
     """Forget a task that has its end."""
     _open.pop(task.guid, None)
+    _taken_by.pop(task.guid, None)
+
+
+def current() -> str:
+    """Return the GUID of the open task that this thread took last, else of the only open one, else an empty text."""
+    mine, open_now = get_ident(), list(_open)
+    taken = [guid for guid in open_now if _taken_by.get(guid) == mine] or (open_now if len(open_now) == 1 else [])
+    return taken[-1] if taken else ""
 
 
 def _settle() -> None:
@@ -70,6 +81,7 @@ def end(error: BaseException | None) -> None:
 
 def _forget() -> None:
     _open.clear()  # they are the parent's
+    _taken_by.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -20,6 +20,8 @@ LEVEL_NUMBERS = {
 """For servers that take numbers: their table is published as a picture; `orchestrator probe` finds out which it is."""
 IMPORTANT = ("Warning", "Error", "Critical")
 LONGEST_CHARACTERS = 4000
+LATEST_S = 250_000_000_000.0
+"""Year 9892: behind it are no dates."""
 LATE_S = 5.0
 """A line that is sent later than this tells its own time: the server stamps the arrival."""
 BESIDE_BYTES = 300
@@ -71,6 +73,8 @@ class Line:
         texts = (level, job, version, message)
         if not (isinstance(number, int) and isinstance(at_s, int | float) and all(isinstance(x, str) for x in texts)):
             return None
+        if not 0 <= at_s < LATEST_S:
+            return None  # no time that can be told
         return cls(level, cut(message), float(at_s), job, version, number, kept=True)
 
     def goes_with(self, other: Line) -> bool:

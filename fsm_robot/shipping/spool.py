@@ -135,6 +135,11 @@ class Spool:
             return 0  # nothing was sent yet, or a power loss took what was written: then lines are sent twice
 
 
+def left_in(directory: Path) -> list[Line]:
+    """Return the lines that wait there, whether a robot is at it or not; nothing is changed. May raise `OSError`."""
+    return Spool(directory).load()[0]
+
+
 def is_there(directory: Path) -> bool:
     """Return whether an earlier life has left something: asked at each start, so it opens nothing."""
     try:

@@ -146,6 +146,11 @@ def browser_flags() -> list[str]:
     return ["--no-sandbox"] if os.getuid() == 0 else []
 
 
+def child_flags() -> int:
+    """Return how a program is started that nobody is to see: here there is no window to hide."""
+    return 0
+
+
 def open_lock_file(path: str) -> int:
     """Open or create the file behind a lock, for this account only, never through a link; return the descriptor."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -168,6 +173,40 @@ def make_private_folder(path: str) -> None:
     except FileExistsError:
         if not os.path.isdir(path):
             raise
+
+
+def let_read(path: str, groups: Sequence[str], *, within: bool) -> None:
+    """Let the accounts of some groups read a file, or list a folder; nobody may write more than before.
+
+    A file has one group here, so it is the first one's. What is made `within` the folder later has its group too, and
+    is read by it as far as its own mode says so.
+
+    Raises:
+        OSError: The group is unknown, or this account is no member of it.
+    """
+    import grp
+
+    try:
+        group = grp.getgrnam(groups[0]).gr_gid
+    except KeyError:
+        raise OSError(f"there is no group {groups[0]!r} on this machine") from None
+    found = os.lstat(path)
+    folder = 0o2050 if within else 0o050
+    wanted = found.st_mode | (folder if stat.S_ISDIR(found.st_mode) else 0o040)
+    if stat.S_ISLNK(found.st_mode) or (found.st_gid == group and found.st_mode == wanted):
+        return
+    if found.st_gid != group:
+        # What another group could do before is not given to this one.
+        wanted &= ~(0o027 if stat.S_ISDIR(found.st_mode) else 0o037)
+        os.chown(path, -1, group)
+    os.chmod(path, stat.S_IMODE(wanted))
+
+
+def let_nobody_read(path: str) -> None:
+    """Take back what `let_read` has given. Raises `OSError`."""
+    found = os.lstat(path)
+    if not stat.S_ISLNK(found.st_mode) and found.st_mode & 0o2077:
+        os.chmod(path, stat.S_IMODE(found.st_mode) & 0o0700)
 
 
 def try_lock(descriptor: int) -> bool:
@@ -212,6 +251,24 @@ def process_lives(pid: int) -> bool:
 def is_terminal(descriptor: int) -> bool:
     """Return whether a person sits behind an open file."""
     return os.isatty(descriptor)
+
+
+def let_open(wanted: int) -> int:
+    """Let this process have so many files and connections open, as far as it may; return how many of them it may have.
+
+    A login allows 1,024 in most places, and far more to whoever asks.
+    """
+    import resource  # the robot never asks
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return wanted
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    except (OSError, ValueError):  # a system with a limit of its own, such as macOS
+        return soft
+    return most
 
 
 def hold_standard_descriptors() -> None:
@@ -279,6 +336,15 @@ def put_in_place(new: str, path: str) -> None:
         pass  # another process was first
     finally:
         os.unlink(new)
+
+
+def put_in_the_place_of(new: str, path: str) -> None:
+    """Replace a file by a new one with the owner and the rights of the old one. Raises `OSError`."""
+    found = os.stat(path)
+    if (found.st_uid, found.st_gid) != (os.geteuid(), os.stat(new).st_gid):
+        os.chown(new, found.st_uid, found.st_gid)
+    os.chmod(new, stat.S_IMODE(found.st_mode))
+    os.replace(new, os.path.realpath(path))
 
 
 def environment_python(folder: str) -> str:

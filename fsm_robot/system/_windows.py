@@ -107,6 +107,11 @@ def browser_flags() -> list[str]:
     return []
 
 
+def child_flags() -> int:
+    """Return how a program is started that nobody is to see: from pythonw each would open a console window."""
+    return subprocess.CREATE_NO_WINDOW
+
+
 def open_lock_file(path: str) -> int:
     """Open or create the file behind a lock, not inherited by children; return the descriptor."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -138,6 +143,20 @@ def make_private_folder(path: str) -> None:
     except FileExistsError:
         if not os.path.isdir(path):  # else another process was first
             raise
+
+
+def let_read(path: str, groups: Sequence[str], *, within: bool) -> None:
+    """Let the accounts of some groups read a file, or list a folder, and what will lie `within` it; see the twin."""
+    from fsm_robot.system import _private_file
+
+    _private_file.let_read(path, groups, is_folder=os.path.isdir(path), within=within)
+
+
+def let_nobody_read(path: str) -> None:
+    """Take back what `let_read` has given. Raises `OSError`."""
+    from fsm_robot.system import _private_file
+
+    _private_file.let_read(path, (), is_folder=os.path.isdir(path), within=False)
 
 
 def try_lock(descriptor: int) -> bool:
@@ -185,6 +204,11 @@ def is_terminal(descriptor: int) -> bool:
     kernel = ctypes.WinDLL("kernel32")
     kernel.GetConsoleMode.argtypes = [wintypes.HANDLE, ctypes.POINTER(wintypes.DWORD)]
     return bool(kernel.GetConsoleMode(msvcrt.get_osfhandle(descriptor), ctypes.byref(mode)))
+
+
+def let_open(wanted: int) -> int:
+    """See `_posix.py`; here nothing limits it."""
+    return wanted
 
 
 def hold_standard_descriptors() -> None:
@@ -284,6 +308,14 @@ def put_in_place(new: str, path: str) -> None:
         os.rename(new, path)
     except FileExistsError:
         os.unlink(new)  # another process was first
+
+
+def put_in_the_place_of(new: str, path: str) -> None:
+    """Replace a file by a new one with the owner and the rights of the old one. Raises `OSError`."""
+    kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+    kernel32.ReplaceFileW.argtypes = [wintypes.LPCWSTR] * 3 + [wintypes.DWORD, ctypes.c_void_p, ctypes.c_void_p]
+    if not kernel32.ReplaceFileW(path, new, None, 0, None, None):
+        raise ctypes.WinError(ctypes.get_last_error())
 
 
 def environment_python(folder: str) -> str:

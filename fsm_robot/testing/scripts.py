@@ -110,6 +110,11 @@ class Sdk:
         return self._folder.log_lines()
 
     @property
+    def steps(self) -> list[dict[str, object]]:
+        """The steps that have ended: `name`, `task`, `seconds`, `failed`, the error that came out of it."""
+        return self._folder.steps()
+
+    @property
     def jobs(self) -> list[dict[str, object]]:
         """The jobs that were created."""
         return self._folder.jobs()

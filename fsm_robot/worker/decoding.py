@@ -24,10 +24,13 @@ _HIGH_BYTES = (0, 4)
 
 
 def last_line(data: bytes, legacy_encodings: Sequence[str]) -> str:
-    """Return the last line that is not blank, or empty; the beginning of `data` may be cut anywhere."""
+    """Return the last line that says something, or empty; the beginning of `data` may be cut anywhere.
+
+    The head of a traceback says nothing: a script that is killed while it prints one leaves it behind.
+    """
     for line in reversed(_LINE_END.split(data)):
         text = decoded(line, legacy_encodings).strip("\0\ufeff \t\v\f")
-        if text:
+        if text and not text.endswith(TRACEBACK):
             return text
     return ""
 

@@ -134,7 +134,14 @@ class JobFolder:
         return line if len(line) <= LONGEST_REASON else f"{line[:LONGEST_REASON]}…"
 
     def clear(self, *, keep_job_file: bool) -> None:
-        """Remove what only the running script needed. Raises `OSError`."""
-        files = (self.stop_flag, self.lowered_flag, self.exception, self.building)
-        for file in (*files, *(() if keep_job_file else (self.job_file,))):
-            PATIENCE.until_free(file, partial(file.unlink, missing_ok=True))
+        """Remove what only the running script needed, as much of it as can be. Raises `OSError`."""
+        problem: OSError | None = None
+        # What may be confidential first; one that cannot be removed must not spare the others.
+        for name in (*(() if keep_job_file else (JOB_NAME,)), STOP_NAME, NO_STOP_NAME, EXCEPTION_NAME, BUILDING_NAME):
+            try:
+                file = self.path / name
+                PATIENCE.until_free(file, partial(file.unlink, missing_ok=True))
+            except OSError as error:
+                problem = problem or error
+        if problem is not None:
+            raise problem

@@ -26,6 +26,7 @@ import attrs
 
 from fsm_robot.engine.redact import Redactor
 from fsm_robot.system import threads
+from fsm_robot.system.readers import NOBODY_ELSE, Readers
 from fsm_robot.worker.decoding import Lines, last_line, text_of
 from fsm_robot.worker.job_folder import private_file
 
@@ -146,6 +147,7 @@ class Output:
         legacy_encodings: What programs print in that do not print UTF-8.
         problem: Why the file is not whole, or empty.
         printed: Takes each line of what is kept, as text without the secret, once it is in the file; or None.
+        readers: Who else may read it.
     """
 
     path: Path
@@ -154,6 +156,7 @@ class Output:
     legacy_encodings: tuple[str, ...] = ()
     problem: str = ""
     printed: Callable[[str], None] | None = None
+    readers: Readers = NOBODY_ELSE
     _head_taken: int = 0
     _dropped: int = 0
     _head_over: bool = False
@@ -308,6 +311,7 @@ class Output:
         try:
             lines = Lines(self.printed, self.legacy_encodings) if self.printed is not None else None
             self._head = _Cleaned(private_file(self.path), self.redactor, lines)
+            self.readers.let(self.path)
         except OSError as error:
             self._refused = error
         finally:
@@ -394,6 +398,7 @@ class Output:
             return
         try:
             with private_file(self.path.parent / PREVIEW_NAME) as file:
+                self.readers.let(self.path.parent / PREVIEW_NAME)
                 _in_pieces(_Cleaned(file, self.redactor), tail)
         except OSError:
             return  # it is only for who looks; the file itself will tell its own problem

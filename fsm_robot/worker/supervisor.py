@@ -19,6 +19,7 @@ from fsm_robot.errors import ScriptNotStartedError, ScriptRefusedError
 from fsm_robot.robot.ports import Ending, Job, Limits
 from fsm_robot.system import threads
 from fsm_robot.system.held import PATIENCE
+from fsm_robot.system.readers import NOBODY_ELSE, Readers
 from fsm_robot.worker import screen
 from fsm_robot.worker.decoding import last_words
 from fsm_robot.worker.environment import script_environment
@@ -81,6 +82,7 @@ class ScriptWorker:
         on_failure: Whether one is taken when a script or a task fails.
         limits: What the script of a job may use.
         stop_grace_s: How long a script that is over its time gets to leave.
+        readers: Who else may read what a script printed.
     """
 
     scripts_directory: Path
@@ -101,6 +103,7 @@ class ScriptWorker:
     on_failure: bool = True
     limits: Callable[[Job], Limits] = lambda _: Limits()
     stop_grace_s: float = 60.0
+    readers: Readers = NOBODY_ELSE
     _no_picture: str | None = None
     _running: _Running | None = None
     _given_up: list[_Running] = attrs.field(factory=list)
@@ -113,7 +116,12 @@ class ScriptWorker:
         folder = JobFolder(self.jobs_directory / folder_name(job.guid))
         command = self._command(job, script, folder)
         output = Output(
-            folder.output, self.output_limit_bytes, self.redactor, system.legacy_encodings(), printed=self.printed(job)
+            folder.output,
+            self.output_limit_bytes,
+            self.redactor,
+            system.legacy_encodings(),
+            printed=self.printed(job),
+            readers=self.readers,
         )
         try:
             running = self._prepared(folder, output, run_token, self._then_withdrawn(ended), self.limits(job))
@@ -216,6 +224,8 @@ class ScriptWorker:
         try:
             how = self._screen(folder)
             folder.create(job, self.redactor, self.offer(job), how)
+            self.readers.let(self.jobs_directory)
+            self.readers.let(folder.path, within=True)
             running.no_picture = str(how["why_not"]) if how and how["on_failure"] else ""
             writer = running.output.open(system.open_pipe)
             picture = how and how["on_failure"] and not how["why_not"]

@@ -31,6 +31,10 @@ CONVERTERS = {
     "sdk/_files_of_run.py",
     # What the ssl module tells of a certificate.
     "operations/checks.py",
+    # JSON of status.json, of schedule.json, and of another machine; TOML of fleet.toml.
+    "robot/status_file.py",
+    "fleet/documents.py",
+    "fleet/file.py",
     # A counter-example in a file.
     "simulator/scenario.py",
 }

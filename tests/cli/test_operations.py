@@ -13,6 +13,9 @@ import pytest
 
 from fsm_robot.cli import main
 from fsm_robot.engine.instance import holder, only_instance
+from fsm_robot.robot.settings import LINES_NAME
+from fsm_robot.shipping.line import Line
+from fsm_robot.shipping.spool import Spool
 from tests.fakes.journals import JournalMaker, Told, done, job
 from tests.fakes.raw_server import RawServer, answer
 from tests.fakes.robot_folder import RobotFolder, until
@@ -78,6 +81,31 @@ def test_status_of_a_killed_robot_tells_the_job_that_waits(tmp_path: Path, capsy
     (found,) = values(capsys, "status", str(storage), exit_code=1)
 
     assert (found["doing"], found["job"], found["undelivered"]) == ("died", job()["job"], "unknown")
+
+
+def test_status_and_doctor_tell_the_lines_that_a_robot_has_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those that were sent are not counted; what cannot be read is one sentence; the folder stays as it is."""
+    settings(tmp_path, "http://127.0.0.1:9")
+    storage = storage_with(tmp_path / "state", NIGHT)
+    spool = Spool(storage / LINES_NAME)
+    spool.append([Line("Info", f"строка {n}", 1764237600.0 + n, "job", "", n) for n in range(1, 8)])
+    spool.mark(4)
+    spool.close(is_empty=False)
+    before = {path: path.read_bytes() for path in (storage / LINES_NAME).iterdir()}
+
+    (found,) = values(capsys, "status", str(tmp_path))
+    told = printed(capsys, "status", "--config", str(tmp_path / "robot.toml"))
+    judged = doctor(tmp_path, capsys, exit_code=1)["log lines"]
+
+    assert (found["lines_waiting"], found["lines_since"]) == (3, "2025-11-27 10:00:05")
+    assert "log lines    3 wait for the orchestrator's log since 2025-11-27 10:00:05, the next run sends them" in told
+    assert (judged["verdict"], "3 wait" in judged["said"]) == ("warning", True)
+    assert {path: path.read_bytes() for path in (storage / LINES_NAME).iterdir()} == before
+    next((storage / LINES_NAME).glob("*.jsonl")).write_bytes(b"\x00\xff\n[1e400,NaN]\n" * 20)
+    (found,) = values(capsys, "status", str(tmp_path))
+    assert found["lines_waiting"] == 0
 
 
 def test_status_changes_nothing_in_the_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -313,8 +341,8 @@ def test_doctor_finds_nothing_wrong_and_announces_nothing(tmp_path: Path, capsys
 
     assert [request.line for request in server.requests] == ["GET /api/folders/list HTTP/1.1"]
     assert {name for name, entry in found.items() if entry["verdict"] == "ok"} == {
-        "settings", "machine", "scripts", "interpreter", "environment", "scripts.lock", "storage", "lock", "session", "proxy", "name", "connection",
-        "server", "credential",
+        "settings", "machine", "scripts", "interpreter", "environment", "scripts.lock", "storage", "lock", "log lines", "session", "proxy", "name",
+        "connection", "server", "credential",
     }  # fmt: skip
     assert found["clock"]["verdict"] == "warning"
     assert "1 in" in found["scripts"]["said"]

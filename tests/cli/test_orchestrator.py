@@ -16,9 +16,11 @@ from pathlib import Path
 import pytest
 
 from fsm_robot.cli import main
+from fsm_robot.cli.served_runs import ServedRuns
 from fsm_robot.orchestrator.faults import Fault
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
+from fsm_robot.robot.machine import built_in
 from tests.fakes.waiting import GUID, PATIENCE_S
 
 JOURNALS = Path(__file__).parents[1] / "journals"
@@ -137,12 +139,13 @@ def test_serve_shows_the_youngest_runs_as_they_come(folder: Path) -> None:
 
 def test_runs_are_shown_under_the_own_address_only(tmp_path: Path) -> None:
     """Another site's page that lets its name point here gets nothing of the journals; without --runs there is none."""
-    with Orchestrator(Store(tmp_path / "o.sqlite"), runs_page=lambda: "<p>runs</p>") as server:
+    runs = ServedRuns([str(JOURNALS)], 3, built_in())
+    with Orchestrator(Store(tmp_path / "o.sqlite"), runs=runs) as server:
         asked = urllib.request.Request(f"{server.url}/runs", headers={"Host": "evil.example"})
         with pytest.raises(urllib.error.HTTPError, match="421"):
             urllib.request.urlopen(asked, timeout=10)
-        assert served(f"{server.url}/runs") == (200, "<p>runs</p>")
-        server.runs_page = None
+        assert served(f"{server.url}/runs")[0] == 200
+        server.runs = None
         assert served(f"{server.url}/runs")[0] == 404
 
 

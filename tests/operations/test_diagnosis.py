@@ -11,6 +11,7 @@ from fsm_robot.operations.diagnosis import (
     Diagnosis,
     certificate_diagnosis,
     clock_diagnosis,
+    lines_judged,
     report,
     server_diagnoses,
     space_diagnosis,
@@ -118,3 +119,21 @@ def test_report_has_what_to_do_below_what_was_found() -> None:
         ["WRONG", "name", "unknown", "host"],
         ["->", "check", "the", "URL"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("count", "since", "verdict", "said"),
+    [
+        (0, "", "ok", "none waits"),
+        (1, "2026-11-23 09:59:00", "ok", "1 waits for the orchestrator's log since 2026-11-23 09:59:00"),
+        (7, "2026-11-22 09:59:00", "warning", "7 wait"),
+        (7, "2026-12-24 10:00:00", "ok", "7 wait"),
+    ],
+)
+def test_lines_that_wait_longer_than_a_day_are_a_warning(count: int, since: str, verdict: str, said: str) -> None:
+    """A server that was away for an hour is no reason to look."""
+    found = lines_judged(count, since, NOW)
+
+    assert found.verdict == verdict
+    assert said in found.said
+    assert bool(found.do) == (verdict == "warning")

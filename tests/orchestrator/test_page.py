@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fsm_robot.cli.diagram import player
+from fsm_robot.cli.served_runs import ServedRuns
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
 from fsm_robot.orchestrator.tables.storage import Plain
@@ -105,7 +105,7 @@ def test_cell_that_has_not_changed_stays_the_same(server: Orchestrator, browser:
 
 def test_page_leads_to_the_runs_which_can_be_walked_through(tmp_path: Path, browser: Any) -> None:
     """The link is there where the server was told of journals; the player's own policy lets its script in."""
-    server = Orchestrator(Store(tmp_path / "o.sqlite"), runs_page=lambda: player([str(JOURNALS)], 3, built_in()))
+    server = Orchestrator(Store(tmp_path / "o.sqlite"), runs=ServedRuns([str(JOURNALS)], 3, built_in()))
     with server:
         browser.get(server.url)
         browser.find_element("id", "tab-runs").click()
@@ -118,6 +118,17 @@ def test_page_leads_to_the_runs_which_can_be_walked_through(tmp_path: Path, brow
 
         until(lambda: "step 2 of" in browser.find_element("id", "where").text)
         assert len(browser.find_elements("css selector", "#run option")) == 3
+        first, others = browser.find_element("id", "run").text.split("\n", 1)
+        assert "exit" in first  # it was fetched, and only then is its end known
+        assert "exit" not in others
+        browser.find_elements("css selector", "#run option")[1].click()
+        until(lambda: browser.find_element("id", "run").text.count("exit") == 2)
+        until(lambda: "step 1 of" in browser.find_element("id", "where").text)
+        browser.execute_script("fetch = async () => { throw new Error('gone') }")
+        browser.find_elements("css selector", "#run option")[2].click()
+        until(lambda: "cannot be shown: gone" in browser.find_element("id", "where").text)
+        browser.find_elements("css selector", "#run option")[0].click()
+        until(lambda: "step 1 of" in browser.find_element("id", "where").text)
         assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 

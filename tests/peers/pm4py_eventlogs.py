@@ -98,6 +98,12 @@ def seen(log):
     }
 
 
+def follows(log):
+    """Return the directly-follows graph with its starts and ends."""
+    graph, starts, ends = pm4py.discover_dfg(log)
+    return [sorted([*pair, count] for pair, count in graph.items()), starts, ends]
+
+
 def main():
     machine_file, events_xes, states_xes, table_csv, objects_json = sys.argv[1:]
     with open(machine_file, encoding="utf-8") as stream:
@@ -114,6 +120,7 @@ def main():
                 "events": seen(events),
                 "states": seen(states),
                 "table": seen(table),
+                "follows": follows(states),
                 "classifiers": legacy.classifiers,
                 "extensions": sorted(legacy.extensions),
                 "objects": {

@@ -93,7 +93,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     )
     assert done.returncode == 0, done.stderr
     theirs: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return theirs | {"ours": _our_verdicts(folder)}
+    return theirs | {"ours": _our_verdicts(folder), "discovered": _discovered(folder)}
 
 
 def test_states_called_like_missing_values_are_read_as_the_docs_say(tmp_path: Path) -> None:
@@ -131,6 +131,17 @@ def _our_verdicts(folder: Path) -> dict[str, Any]:
     return {case["case"].rpartition("/")[2]: case for case in json.loads(out.getvalue())["cases"]}
 
 
+def _discovered(folder: Path) -> dict[str, Any]:
+    import contextlib
+    import io
+
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        assert main(["conformance", str(folder), "--discover", "--json"]) == 0
+    discovered: dict[str, Any] = json.loads(out.getvalue())
+    return discovered
+
+
 def of_run(verdicts: dict[str, Any], name: str) -> Any:
     return next(value for case, value in verdicts.items() if case.endswith(f"/{name}"))
 
@@ -164,6 +175,16 @@ def test_pm4py_reads_the_objects_and_their_relations(found: dict[str, Any]) -> N
     assert objects["relations"] > 2 * objects["events"]
     # A run is of a robot, a job runs a script; jobs 1 and 2 stand in the night and in its three mutants, job 3 in one run.
     assert objects["o2o"] == 7 + 3 + 2 * 4 + 1
+
+
+def test_discovery_is_the_directly_follows_graph_of_pm4py(found: dict[str, Any]) -> None:
+    """Every pair of states with its count, where runs begin and where they end."""
+    graph, starts, ends = found["follows"]
+    ours = found["discovered"]
+
+    assert sorted([each["from"], each["to"], each["count"]] for each in ours["directly_follows"]) == graph
+    assert ours["starts"] == starts
+    assert ours["ends"] == ends
 
 
 @pytest.mark.parametrize("log", ["event_verdicts", "state_verdicts"])

@@ -268,6 +268,8 @@ def exit_code_tells(seen: Seen) -> Iterator[str]:
         allowed.add(1)
     heard_of = {fact.life for fact in seen.of("announced")}
     signals = {-fact.number for fact in seen.of("told_to_leave", "hung_up")}
+    if _interrupted_early(seen):
+        signals.add(1)  # what Python says of a Ctrl-C in the midst of its own start
     for fact in seen.of("life_ended"):
         # A signal that comes before the robot's own code has run ends it as it ends every program.
         if fact.number not in allowed and not (fact.life not in heard_of and fact.number in signals):
@@ -313,7 +315,12 @@ def _excused(seen: Seen, bad: str) -> bool:
 
 
 def _interrupted_early(seen: Seen) -> bool:
-    return any(fact.number == -2 for fact in seen.of("life_ended"))
+    """Return whether Ctrl-C ended a life before any code of the robot: Python exits with the signal then, or with 1."""
+    if any(fact.number == -2 for fact in seen.of("life_ended")):
+        return True
+    said = seen.text("console.err")
+    begin, end = said.find("Traceback (most recent call last)"), said.find("\nKeyboardInterrupt\n")
+    return 0 <= begin < end and "fsm_robot" not in said[begin:end] and bool(seen.of("told_to_leave"))
 
 
 def _natural(seen: Seen) -> bool:

@@ -111,11 +111,14 @@ def _no_names(server: Server, objects: ObjectGateway) -> bool:
 
 def _reset(server: Server, objects: ObjectGateway) -> bool:
     queue = server.store.queues.add("q")
-    guid = server.store.tasks.add(queue, "a", '{"x": 1}', comment="c", tags="t").guid
-    objects.last_task("q")
-    objects.update_task(guid, {"status": 1})
-    task = server.store.tasks.find(guid)
-    return (task.parameters, task.comment, task.tags, task.status) == ('{"x": 1}', "c", "t", 1)
+    guids = [server.store.tasks.add(queue, name, '{"x": 1}', comment="c", tags="t").guid for name in ("a", "b")]
+    objects.last_task("q")  # the first is seen by this robot; of the second it knows no more than after a crash
+    for guid in guids:
+        objects.update_task(guid, {"status": 1})
+    tasks = [server.store.tasks.find(guid) for guid in guids]
+    return [(task.parameters, task.comment, task.tags, task.status) for task in tasks] == [
+        ('{"x": 1}', "c", "t", 1)
+    ] * 2
 
 
 def _job_field(server: Server, objects: ObjectGateway) -> bool:

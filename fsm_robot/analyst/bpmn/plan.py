@@ -216,8 +216,9 @@ class _Planned:
         if item.kind in TASKS and self.guests(item):
             return Box(box.x + EVENT / 2, box.y + INSET, box.width - EVENT, box.height - 2 * INSET)
         if item.kind == "endEvent":
-            into = next(flow for flow in self.process.flows if flow.target == item.id)
-            y = drawing.lines[into.id].points[-1][1]
+            into = next((flow for flow in self.process.flows if flow.target == item.id), None)
+            # A part of a process may hold an end without what leads there.
+            y = drawing.lines[into.id].points[-1][1] if into else box.y + box.height / 2
             top = min(max(y - EVENT / 2, box.y), box.bottom - EVENT)
             return Box(box.x, top, EVENT, EVENT)
         return box

@@ -68,6 +68,11 @@ class Message:
     name: str
     asks: bool
 
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The elements that it leads from and to."""
+        return (self.task, OTHER_POOL) if self.asks else (OTHER_POOL, self.task)
+
 
 @attrs.frozen
 class Note:
@@ -144,8 +149,8 @@ def _collaboration(process: Process) -> Iterator[str]:
     parts = [element("participant", {"id": ROBOT_POOL, "name": robot, "processRef": "Process_1"})]
     parts += [element("participant", {"id": OTHER_POOL, "name": other}) for other in others]
     for message in process.messages:
-        ends = (message.task, OTHER_POOL) if message.asks else (OTHER_POOL, message.task)
-        attributes = {"id": message.id, "name": message.name, "sourceRef": ends[0], "targetRef": ends[1]}
+        source, target = message.ends
+        attributes = {"id": message.id, "name": message.name, "sourceRef": source, "targetRef": target}
         parts.append(element("messageFlow", attributes))
     yield element("collaboration", {"id": "Collaboration_1"}, *(f"\n  {part}" for part in parts), "\n")
 

@@ -64,6 +64,8 @@ COLOURS: Mapping[str, tuple[str, str, str]] = {
             ("added", "#18803d", "#4ade80"),
             ("removed", "#c02a1d", "#ff8a7d"),
             ("changed", "#a15c00", "#fbbf24"),
+            ("never", "#8a8f99", "#767d8a"),
+            ("undeclared", "#c02a1d", "#ff8a7d"),
         )
         for selector, colours in (
             (f".{kind} > .box, .route.{kind} > .line", ("stroke", light, dark)),
@@ -83,14 +85,18 @@ text {{ font-family: {FONTS}; }}
 .line {{ fill: none; stroke-linejoin: round; }}
 .cold {{ opacity: 0.45; }}
 .rule {{ stroke-width: 1; stroke-dasharray: 3 3; }}
-.removed > .line, .removed > .box {{ stroke-dasharray: 6 4; }}
+.removed > .line, .removed > .box, .never > .line, .never > .box {{ stroke-dasharray: 6 4; }}
 .removed > text {{ text-decoration: line-through; }}
 """
 
 
+MARKS = ("added", "removed", "changed", "never", "undeclared")
+"""What a comparison finds: of two machines, and of a machine with what happened."""
+
+
 @attrs.frozen
 class Marks:
-    """What a comparison puts on a drawing: `added`, `removed` or `changed`, by state and by number of transition."""
+    """What a comparison puts on a drawing: one of `MARKS`, by state and by number of transition."""
 
     states: Mapping[str, str] = attrs.field(factory=dict)
     edges: Mapping[int, str] = attrs.field(factory=dict)
@@ -315,7 +321,7 @@ def _legend(drawn: Scene, marks: Marks, y: float) -> str:
     kinds = ["initial", *(kind for kind in ("good", "bad") if kind in outcomes)]
     kinds += ["internal"] if any(figure.internal for figure in drawn.figures) else []
     parts, x = [], 20.0
-    for kind in [*kinds, *(mark for mark in ("added", "removed", "changed") if mark in marked)]:
+    for kind in [*kinds, *(mark for mark in MARKS if mark in marked)]:
         text = drawn.phrase(f"legend_{kind}")
         parts.append(_legend_sign(kind, x, y) + element("text", {"class": "note", "x": x + 26, "y": y}, escaped(text)))
         x += 26 + text_width(text, SMALL_SIZE) + 24

@@ -45,6 +45,29 @@ class Run:
         return self.records[-1].exit_code if self.records else None
 
 
+@attrs.frozen
+class ListedRun:
+    """A run that the page fetches when somebody looks at it.
+
+    Attributes:
+        name: What it is called.
+        started: When it began, ISO 8601, or empty where the name of its journal does not tell.
+        folder: Which of the folders that are served its journal lies in, from 0.
+        file: Name of the journal there.
+    """
+
+    name: str
+    started: str
+    folder: int
+    file: str
+
+    @property
+    def shown(self) -> dict[str, object]:
+        """The run as a JSON value: what `shown_runs` says of one, without jobs and steps."""
+        place = {"folder": self.folder, "file": self.file}
+        return {"name": self.name, "started": self.started, "exit": None, "problem": "", **place}
+
+
 def shown_runs(runs: Iterable[Run], definition: Definition) -> list[dict[str, object]]:
     """Return the runs as JSON values.
 

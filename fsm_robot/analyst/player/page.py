@@ -17,7 +17,7 @@ from fsm_robot.analyst.drawing.scene import Heat, scene
 from fsm_robot.analyst.drawing.svg import Marks, picture, state_ids, style
 from fsm_robot.analyst.markup import element, escaped
 from fsm_robot.analyst.player.assets import Assets
-from fsm_robot.analyst.player.history import Run, shown_runs
+from fsm_robot.analyst.player.history import ListedRun, Run, shown_runs
 from fsm_robot.analyst.player.texts import texts
 from fsm_robot.analyst.words import Words
 from fsm_robot.engine.journal.replay import Divergence
@@ -51,18 +51,41 @@ SPEEDS = (1, 2, 5, 10, 30)
 
 def page(words: Words, runs: Sequence[Run], assets: Assets, heat: Heat | None = None) -> str:
     """Return the run player for `runs`; without runs it shows the diagram alone."""
-    drawn = scene(words, heat)
+    return _player(words, assets, heat, shown_runs(told(runs, words.language), words.definition))
+
+
+def served_page(words: Words, runs: Sequence[ListedRun], assets: Assets, address: str) -> str:
+    """Return the run player for runs that it fetches from `address` on its own server, when they are looked at."""
+    return _player(words, assets, None, [run.shown for run in runs], address)
+
+
+def told(runs: Iterable[Run], language: str) -> list[Run]:
+    """Return runs with what is wrong with them in the words of a language."""
+    sentence = texts(language)["damaged"]
+    return [run.told(sentence) for run in runs]
+
+
+def json_text(values: object) -> str:
+    """Return JSON that cannot end the block it stands in, and that UTF-8 can hold."""
+    text = json.dumps(values, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return LONE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _player(
+    words: Words, assets: Assets, heat: Heat | None, runs: Sequence[Mapping[str, object]], address: str = ""
+) -> str:
     t = texts(words.language)
+    data = {**_data(words), "runs": runs, "address": address}
     body = [
         _header(words.definition.name, t, bool(runs)),
-        _map(picture(drawn, Marks()), t),
+        _map(picture(scene(words, heat), Marks()), t),
         _story(t) if runs else "",
         _controls(t) if runs else "",
         '<section id="printed"></section>',
-        element("script", {"type": "application/json", "id": "data"}, _json(_data(words, runs))),
+        element("script", {"type": "application/json", "id": "data"}, json_text(data)),
     ]
     classes = None if runs else "alone"
-    return document(words.definition.name, words.language, body, assets, classes)
+    return document(words.definition.name, words.language, body, assets, classes, fetches=bool(address))
 
 
 def comparison_page(
@@ -122,14 +145,16 @@ def document(
     body_class: str | None = None,
     *,
     script: bool = True,
+    fetches: bool = False,
 ) -> str:
-    """Return a whole page that nothing can be added to."""
+    """Return a whole page that nothing can be added to; `fetches` lets its script ask its own server."""
     # The hashes are over all that stands between the tags, the first line break included.
     sheet = f"\n{assets.style}\n{style()}"
     code = f"\n{assets.script}"
     policy = (
         f"default-src 'none'; style-src '{_hash(sheet)}'; img-src data:; base-uri 'none'; form-action 'none'; "
         f"script-src {_quoted_hash(code) if script else chr(39) + 'none' + chr(39)}"
+        f"{'; connect-src ' + chr(39) + 'self' + chr(39) if fetches else ''}"
     )
     head = [
         '<meta charset="utf-8">',
@@ -154,17 +179,10 @@ def _quoted_hash(text: str) -> str:
     return f"'{_hash(text)}'"
 
 
-def _json(values: object) -> str:
-    """Return JSON that cannot end the block it stands in, and that UTF-8 can hold."""
-    text = json.dumps(values, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    return LONE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
-def _data(words: Words, runs: Sequence[Run]) -> dict[str, object]:
+def _data(words: Words) -> dict[str, object]:
     definition = words.definition
     t = texts(words.language)
     ids = state_ids(definition)
-    told = [run.told(t["damaged"]) for run in runs]
     return {
         "texts": t,
         "statuses": {str(status): name for status, name in JOB_STATUSES.items()},
@@ -172,7 +190,6 @@ def _data(words: Words, runs: Sequence[Run]) -> dict[str, object]:
         "events": {
             name: {"title": words.event(name), "about": words.about_event(name)} for name in _events(definition)
         },
-        "runs": shown_runs(told, definition),
     }
 
 

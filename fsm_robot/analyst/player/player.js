@@ -7,7 +7,9 @@
   const [SEQ, AT, MONO, EVENT, KIND, SOURCE, DEST, EDGE, JOB, DATA] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
   const FASTEST = 30, BEFORE = 3, NEAR = 14, MOST_PRINTED = 2000;
   const HUES = [212, 28, 140, 330, 265, 180, 0, 50, 100, 300, 240, 160];
-  let run = null, shown = [], place = 0, playing = 0, lit = [], scale = 1;
+  const NO_RUN = { name: "", jobs: [], steps: [], exit: null, problem: "" }, KEPT = 10;
+  let run = null, shown = [], place = 0, playing = 0, lit = [], scale = 1, chosen = -1;
+  const fetched = [];
 
   // A state may be called `constructor`, which every object has.
   const own = (table, key) => (Object.prototype.hasOwnProperty.call(table, key) ? table[key] : undefined);
@@ -28,8 +30,49 @@
 
   // ---- what is shown: one run, some of its steps
 
-  function choose(number) {
-    run = data.runs[number];
+  async function choose(number) {
+    chosen = number;
+    if (!data.runs[number].steps) {
+      show(NO_RUN);
+      announce(t.fetching);
+      const problem = await fetchRun(number);
+      if (chosen !== number) return false;  // somebody has chosen another one meanwhile
+      if (problem) { announce(fill(t.not_fetched, problem)); return false; }
+    }
+    show(data.runs[number]);
+    return true;
+  }
+
+  // Returns what went wrong, or an empty text.
+  async function fetchRun(number) {
+    const listed = data.runs[number];
+    try {
+      const answer = await fetch(`${data.address}?folder=${listed.folder}&name=${encodeURIComponent(listed.file)}`);
+      const found = await answer.json();
+      if (!answer.ok) return found.error;
+      data.runs[number] = found;
+    } catch (error) {
+      return error.message;
+    }
+    fetched.push(() => { data.runs[number] = listed; });
+    if (fetched.length > KEPT) fetched.shift()();
+    $("run").options[number].text = label(data.runs[number]);
+    return "";
+  }
+
+  function announce(text) {
+    $("where").textContent = text;
+    $("event").textContent = text;
+  }
+
+  const label = (each) => {
+    const when = each.started ? `${each.started.slice(0, 10)} ${each.started.slice(11, 16)}` : each.name;
+    const end = each.steps ? [each.exit === null ? "…" : fill(t.exited, each.exit)] : [];
+    return [when, ...end].join(" · ");
+  };
+
+  function show(which) {
+    run = which;
     $("job").replaceChildren(new Option(fill(t.all_jobs, run.jobs.length), ""));
     run.jobs.forEach((job, at) => $("job").add(new Option(`${job.script} · ${job.guid}`, String(at))));
     const outcomes = [...new Set(run.jobs.map((job) => job.outcome).filter(Boolean))].sort();
@@ -276,8 +319,7 @@
   if (scale < 0.62) zoom(0.62);
   if (!data.runs.length) return;
   data.runs.forEach((each, at) => {
-    const when = each.started ? `${each.started.slice(0, 10)} ${each.started.slice(11, 16)}` : each.name;
-    const option = new Option([when, each.exit === null ? "…" : fill(t.exited, each.exit)].join(" · "), String(at));
+    const option = new Option(label(each), String(at));
     option.title = each.name;
     $("run").add(option);
   });
@@ -297,6 +339,5 @@
   // A link may lead to a step: player.html#run=2&step=7
   const wanted = new URLSearchParams(location.hash.slice(1)), within = (name, most) => Math.max(1, Math.min(most, Number(wanted.get(name)) || 1)) - 1;
   $("run").selectedIndex = within("run", data.runs.length);
-  choose($("run").selectedIndex);
-  go(within("step", shown.length));
+  choose($("run").selectedIndex).then((isShown) => { if (isShown) go(within("step", shown.length)); });
 })();

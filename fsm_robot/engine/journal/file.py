@@ -28,6 +28,7 @@ from fsm_robot.engine.machine.core import Step
 from fsm_robot.engine.ports import AppendedFile, Clock, Disk
 from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import JournalError
+from fsm_robot.system.readers import NOBODY_ELSE, Readers
 
 SUFFIX = ".jsonl"
 IDLE = ".idle"
@@ -46,6 +47,7 @@ class JournalFile:
     Attributes:
         make_room: Called when the disk is full; gives something up and returns True, or has nothing left to give.
         earlier: Names the journals that are there already, so that a wake-up lists ten thousand of them once.
+        readers: Who else may read it.
         repeatable: Callbacks that may be called once more if a power loss takes their step away: it is not synced.
     """
 
@@ -57,6 +59,7 @@ class JournalFile:
     make_room: Callable[[], bool] = lambda: False
     earlier: Callable[[], Sequence[str]] | None = None
     repeatable: frozenset[str] = frozenset()
+    readers: Readers = NOBODY_ELSE
     path: Path | None = None
     _file: AppendedFile | None = None
     _whole_bytes: int = 0
@@ -149,6 +152,8 @@ class JournalFile:
         self.path = self.directory / f"{number:06d}-{compact}Z{SUFFIX}"
         self._torn, self._whole_bytes, self._chain, self._first_of_folder = False, 0, "", number == 1
         self._file = self.disk.append(self.path, new=True)
+        self.readers.let(self.directory, within=True)
+        self.readers.let(self.path)
         # The header reaches the disk together with the step that follows it at once.
         if not self._waiting or self._waiting[0][0] != "header":
             self._waiting.insert(0, ("header", {**self.header, "started_at": stamp}))

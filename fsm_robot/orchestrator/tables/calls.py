@@ -10,6 +10,7 @@ from fsm_robot.orchestrator.rows import CallRow
 from fsm_robot.orchestrator.tables.database import Database
 
 KEPT_CALLS = 100_000
+_COLUMNS = [field.name for field in attrs.fields(CallRow) if field.name != "seq"]
 
 
 @attrs.frozen
@@ -20,8 +21,8 @@ class CallTable:
 
     def add(self, call: CallRow) -> None:
         """Write down a call; the number of `call` is given by the file."""
-        values = attrs.asdict(call) | {"fields": json.dumps(dict(call.fields), ensure_ascii=False)}
-        del values["seq"]
+        values = {name: getattr(call, name) for name in _COLUMNS}
+        values["fields"] = json.dumps(dict(call.fields), ensure_ascii=False)
         with self.file.transaction() as db:
             seq = self.file.insert("calls", values)
             if seq % 1000 == 0:

@@ -29,6 +29,8 @@ from fsm_robot.orchestrator.tables.schema import FORM, MIGRATIONS, SCHEMA
 BUSY_WAIT_S = 30.0
 LOOK_AGAIN_S = 0.01
 _PIECE_BYTES = 1 << 20
+_WHOLE = ("BEGIN IMMEDIATE", "ROLLBACK", "COMMIT")
+_PART = ("SAVEPOINT part", "ROLLBACK TO part", "RELEASE part")
 
 Connection = sqlite3.Connection
 Row = sqlite3.Row
@@ -67,6 +69,7 @@ class Database:
     _connection: sqlite3.Connection | None = attrs.field(default=None, init=False)
     _file: tuple[int, int] = attrs.field(default=(0, 0), init=False)
     _salt: str = attrs.field(default="", init=False, repr=False)
+    _is_together: bool = attrs.field(default=False, init=False)
 
     def now(self) -> str:
         """Return the time as the tables keep it, ISO 8601 in UTC with microseconds."""
@@ -114,16 +117,34 @@ class Database:
     def transaction(self) -> Iterator[Connection]:
         """Hold the file for writing; inside another transaction of this thread it is a part of that one."""
         with self.reading() as db:
-            if db.in_transaction:
+            if db.in_transaction and not self._is_together:
                 yield db
                 return
-            db.execute("BEGIN IMMEDIATE")
+            together, self._is_together = self._is_together, False
+            begin, take_back, end = _PART if together else _WHOLE
+            db.execute(begin)
             try:
                 yield db
+                db.execute(end)
             except BaseException:
-                db.execute("ROLLBACK")
+                if db.in_transaction:  # SQLite takes some failures back by itself
+                    db.execute(take_back)
                 raise
-            db.execute("COMMIT")
+            finally:
+                self._is_together = together
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Let all transactions of this thread be written at once when the block ends: a commit costs as much as a call.
+
+        Each is taken back alone where it fails; none of them counts for others before the end of the block.
+        """
+        with self.transaction():
+            self._is_together = True
+            try:
+                yield
+            finally:
+                self._is_together = False
 
     def write_blob(self, table: str, column: str, row_id: int, pieces: Iterator[bytes]) -> None:
         """Fill a column that was made with `zeroblob`, a piece at a time."""
@@ -161,7 +182,8 @@ class Database:
         return self._salt
 
     def _open(self) -> Connection:
-        self.check()
+        if self._connection is None or not self._connection.in_transaction:  # else it was looked at when that began
+            self.check()
         if self._connection is None:
             self._refuse_remains()
             _make_private(self.path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from functools import lru_cache
 
 import attrs
 
@@ -187,6 +188,8 @@ class JobTable:
         return [_job(row) for row in self.file.rows(query, *values)]
 
 
+# The open page asks for the same two hundred again and again: seven moments of each are read once.
+@lru_cache(maxsize=1024)
 def _job(row: Row) -> JobRow:
     values = dict(row)
     return JobRow(**{**values, **{name: moment_of(values[name]) for name in _MOMENTS}})

@@ -1,0 +1,141 @@
+"""`fsm-robot fleet`: many robots at once."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from fsm_robot.cli.fleet_argument import fleet_of
+from fsm_robot.cli.target import target
+from fsm_robot.engine.wording import counted, shown
+from fsm_robot.errors import RobotError, SettingsError
+from fsm_robot.fleet.file import USUAL_NAME, Place, read
+
+if sys.platform == "win32":
+    from fsm_robot.system import _windows as system
+else:
+    from fsm_robot.system import _posix as system
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the actions."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    add = actions.add_parser("add", help="list a robot, or a pattern of folders, in the file")
+    add.add_argument("folder", help="of the robot, or a pattern such as 'D:\\robots\\*'")
+    add.add_argument("--name", default="", help="what it is called (default: as its folder)")
+    add.add_argument("--host", default="", help="the machine that it is on, if not this one")
+    add.add_argument("--command", nargs="+", default=[], metavar="WORD", help="what reaches fsm-robot there")
+    remove = actions.add_parser("remove", help="list a robot no more; nothing of the robot itself is touched")
+    remove.add_argument("robot", help="its name or folder, as the file has it")
+    apply = actions.add_parser("apply", help="write the shared settings, and what differs, into each robot.toml")
+    apply.add_argument("--yes", action="store_true", help="do not ask")
+    for action in (add, remove, apply):
+        action.add_argument("--file", default=USUAL_NAME, help="the fleet (default: %(default)s)")
+    watch = actions.add_parser("watch", help="look at all robots every minute, and tell of what has changed")
+    watch.add_argument("file", nargs="?", default=USUAL_NAME, help="the fleet (default: %(default)s)")
+    watch.add_argument("--once", action="store_true", help="look once; 1 where a robot is sick")
+    watch.add_argument("--quiet", action="store_true", help="write into the watcher's log only")
+    tell = actions.add_parser(
+        "tell", help="answer a question about robots of this machine, for another machine's fleet"
+    )
+    tell.add_argument("question", help="as the other machine has packed it")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do the action."""
+    return ACTIONS[arguments.action](arguments)
+
+
+def _add(arguments: argparse.Namespace) -> int:
+    from fsm_robot.fleet.sharing import added
+
+    path, place = (
+        Path(arguments.file),
+        Place(arguments.folder, arguments.name, arguments.host, tuple(arguments.command)),
+    )
+    _put(path, added(path, place))
+    print(f"{path}: {arguments.folder} is listed")
+    return 0
+
+
+def _remove(arguments: argparse.Namespace) -> int:
+    from fsm_robot.fleet.sharing import removed
+
+    path = Path(arguments.file)
+    read(path)
+    _put(path, removed(path, arguments.robot))
+    print(f"{path}: {arguments.robot} is listed no more; its folder is as it was")
+    return 0
+
+
+def _put(path: Path, text: str) -> None:
+    with target(str(path)) as stream:
+        stream.write(text.encode())
+
+
+def _apply(arguments: argparse.Namespace) -> int:
+    """Show what would change, ask, and write it; 1 where a robot could not be brought to what the file says."""
+    from fsm_robot.fleet.sharing import edits
+
+    found = list(edits(fleet_of(argparse.Namespace(fleet=arguments.file))))
+    due = [edit for edit in found if edit.lines]
+    for edit in found:
+        for line in (edit.problem,) if edit.problem else (f"{edit.path}: {each}" for each in edit.lines):
+            print(shown(line))
+    problems = any(edit.problem for edit in found)
+    if not due:
+        print("every other robot.toml is as the file says" if problems else "every robot.toml is as the file says")
+        return int(problems)
+    if not arguments.yes and not _agreed(len(due)):
+        print("nothing was written")
+        return 1
+    for edit in due:
+        edit.write()
+    print(f"wrote {counted(len(due), 'file')}; each robot reads its own at its next start")
+    return int(problems)
+
+
+def _agreed(number: int) -> bool:
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise SettingsError(f"{counted(number, 'file')} would be written as shown; --yes does it")
+    return input(f"write {counted(number, 'file')}? [y/N] ").strip().lower() in ("y", "yes", "д", "да")
+
+
+def _watch(arguments: argparse.Namespace) -> int:
+    from fsm_robot.fleet.watching import Watch
+
+    watch = Watch(Path(arguments.file), _unsaid if arguments.quiet else print)
+    if arguments.once:
+        return int(any(sight.problems for sight in watch.once()))
+    over = threading.Event()
+    system.listen(lambda _: over.set())
+    watch.run(over.wait)
+    return 0
+
+
+def _unsaid(_: str) -> None:
+    return
+
+
+def _tell(arguments: argparse.Namespace) -> int:
+    from fsm_robot.fleet import answers
+    from fsm_robot.fleet.asking import told
+
+    try:
+        answer = answers.answer(answers.unpacked(arguments.question), Path.cwd())
+    except RobotError as error:
+        answer = answers.told_error(error)
+    print(told(answer))
+    return int("error" in answer)
+
+
+ACTIONS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "add": _add,
+    "remove": _remove,
+    "apply": _apply,
+    "watch": _watch,
+    "tell": _tell,
+}

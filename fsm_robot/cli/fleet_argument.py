@@ -1,0 +1,28 @@
+"""`--fleet`, which the commands that look share: all robots of a fleet.toml side by side."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from fsm_robot.errors import SettingsError
+from fsm_robot.fleet.file import USUAL_NAME, Fleet, read
+
+
+def add_fleet(parser: argparse.ArgumentParser) -> None:
+    """Declare the option."""
+    parser.add_argument(
+        "--fleet",
+        nargs="?",
+        const=USUAL_NAME,
+        metavar="FILE",
+        help=f"all robots of a file that lists them (default: {USUAL_NAME})",
+    )
+
+
+def fleet_of(arguments: argparse.Namespace) -> Fleet:
+    """Return the fleet that the option names. Raises `SettingsError`."""
+    fleet = read(Path(arguments.fleet))
+    if not fleet.places:
+        raise SettingsError(f"{fleet.path}: lists no robot; `fsm-robot fleet add FOLDER` adds one")
+    return fleet

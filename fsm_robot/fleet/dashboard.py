@@ -1,0 +1,275 @@
+"""The page of a fleet: who works on what, who is late, what went wrong. It is for this machine, and only shows.
+
+Whoever may open it sees what the account that started it may see, so it answers under names of the loopback address
+alone: another site's page could let its own name point there. It asks only about robots that the fleet lists.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import parse_qs, urlsplit
+
+import attrs
+
+from fsm_robot.errors import RobotError, SettingsError
+from fsm_robot.fleet.asking import ask, look_at_all, place_of
+from fsm_robot.fleet.documents import document_of
+from fsm_robot.fleet.file import Fleet, read
+from fsm_robot.fleet.looking import utc_now
+from fsm_robot.fleet.sight import Sight, unseen
+from fsm_robot.orchestrator.connections import BoundedHandler, BoundedServer, Limits
+from fsm_robot.system import threads
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOK_EVERY_S = 2.0
+WATCHED_S = 30.0
+"""How long it goes on looking behind the last question of a page."""
+FIRST_LOOK_S = 30.0
+SHOWN_JOBS = 50
+_FOLDER = Path(__file__).with_name("page")
+_JSON = "application/json; charset=utf-8"
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
+    " img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+RUN_HEADERS: Mapping[str, str] = {**HEADERS, "Content-Security-Policy": "frame-ancestors 'none'"}
+"""The run player brings a policy of its own, with the hash of its script, and no other could let that in."""
+FILES: Mapping[str, tuple[str, str]] = {
+    "/": ("page.html", "text/html; charset=utf-8"),
+    "/page.css": ("page.css", "text/css; charset=utf-8"),
+    **{f"/{name}": (name, "text/javascript; charset=utf-8") for name in ("page.js", "robot.js", "cells.js")},
+}
+
+
+class AddressTakenError(RobotError):
+    """The page cannot listen where it should."""
+
+    exit_code = 2
+
+
+@attrs.frozen
+class _Reply:
+    status: int
+    content_type: str
+    data: bytes
+    headers: Mapping[str, str] = HEADERS
+
+
+@attrs.define(eq=False)
+class Board:
+    """What the page shows: looked at again and again, as long as somebody looks at the page.
+
+    Attributes:
+        path: The fleet.toml, read anew with each look.
+        player: Makes the page of a run from its journal: name and content. May raise `RobotError`.
+    """
+
+    path: Path
+    player: Callable[[str, bytes], str]
+    _fleet: Fleet | None = None
+    _sights: Sequence[Sight] = ()
+    _at: str = ""
+    _asked_s: float = 0.0
+    _over: threading.Event = attrs.field(factory=threading.Event)
+    _asked: threading.Event = attrs.field(factory=threading.Event)
+    _looked: threading.Event = attrs.field(factory=threading.Event)
+
+    def start(self) -> None:
+        """Begin to look."""
+        threads.start("dashboard", self._look, lambda _error: not self._over.is_set())
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._over.set()
+        self._asked.set()
+
+    def fleet_json(self) -> dict[str, object]:
+        """Return every robot as it was seen last; the first time it is waited for."""
+        self._asked_s = time.monotonic()
+        self._asked.set()
+        self._looked.wait(FIRST_LOOK_S)
+        return {**document_of(self._sights, self._at), "fleet": str(self.path), "now": utc_now()}
+
+    def ask(self, key: str, question: Mapping[str, object]) -> Mapping[str, object]:
+        """Return what the machine of a robot answers.
+
+        Raises:
+            RobotError: The fleet lists no such robot, or its machine does not answer.
+        """
+        sight = next((each for each in self._sights if key_of(each) == key), None)
+        if sight is None or self._fleet is None:
+            raise SettingsError("the fleet lists no such robot any more")
+        return ask(self._fleet, place_of(self._fleet, sight), {**question, "folder": sight.folder})
+
+    def _look(self) -> None:
+        while not self._over.is_set():
+            try:
+                self._fleet = read(self.path)
+                self._sights = look_at_all(self._fleet)
+            except RobotError as error:
+                self._sights = [unseen(self.path.name, str(self.path), "", "unreadable", str(error).splitlines()[0])]
+            self._at = utc_now()
+            self._looked.set()
+            self._over.wait(LOOK_EVERY_S)
+            if time.monotonic() - self._asked_s > WATCHED_S:
+                self._asked.clear()
+                self._asked.wait()
+
+
+def key_of(sight: Sight) -> str:
+    """Return what a robot is known by in an address."""
+    return f"{sight.host}|{sight.folder}"
+
+
+@attrs.define(eq=False)
+class Dashboard:
+    """The page, served; `with Dashboard(board) as page:` listens until the block ends.
+
+    Attributes:
+        board: What it shows.
+        port: 0 takes a free one.
+    """
+
+    board: Board
+    port: int = 0
+    host: str = "127.0.0.1"
+    _server: _Server | None = None
+    _thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://{self.host}:{self.port}/"
+
+    def __enter__(self) -> Dashboard:
+        try:
+            self._server = _Server(self)
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise AddressTakenError(
+                f"cannot listen at {self.host}:{self.port}: {reason}; another --port may be free, 0 takes one that is"
+            ) from error
+        self.port = int(self._server.server_address[1])
+        self.board.start()
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="page", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.board.stop()
+        if self._server is not None and self._thread is not None:
+            self._server.shutdown()
+            self._thread.join()
+            self._server.close()
+
+
+class _Server(BoundedServer):
+    def __init__(self, dashboard: Dashboard) -> None:
+        self.dashboard = dashboard
+        super().__init__((dashboard.host, dashboard.port), _Handler, Limits(connections=64))
+
+
+class _Handler(BoundedHandler):
+    server: _Server
+    server_version = "fsm-robot-dashboard"
+
+    def do_GET(self) -> None:  # noqa: N802 - the name that http.server looks for
+        """Show the page, or a part of it."""
+        name = urlsplit(f"//{self.headers.get('Host', '')}").hostname
+        if name is not None and name not in LOOPBACK:
+            self._send(_error(421, "this page answers under the address of this machine, and under no other name"))
+            return
+        path, _, query = self.path.partition("?")
+        try:
+            self._send(self._reply(path, {key: values[-1] for key, values in parse_qs(query).items()}))
+        except RobotError as error:
+            self._send(_error(404, str(error)))
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def _reply(self, path: str, query: Mapping[str, str]) -> _Reply:
+        if path in FILES:
+            name, kind = FILES[path]
+            return _Reply(200, kind, (_FOLDER / name).read_bytes())
+        show = SHOWN.get(path)
+        return _error(404, "there is no such page") if show is None else show(self.server.dashboard.board, query)
+
+    def _send(self, reply: _Reply) -> None:
+        self.connection.settimeout(self.server.limits.send_s)
+        self.send_response(reply.status)
+        self.send_header("Content-Type", reply.content_type)
+        self.send_header("Content-Length", str(len(reply.data)))
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        data = b"" if self.command == "HEAD" else reply.data
+        self._headers_buffer.append(b"\r\n" + data)  # type: ignore[attr-defined]
+        self.flush_headers()
+
+
+def _fleet(board: Board, _query: Mapping[str, str]) -> _Reply:
+    return _json(board.fleet_json())
+
+
+def _jobs(board: Board, query: Mapping[str, str]) -> _Reply:
+    return _json(board.ask(query.get("robot", ""), {"ask": "history", "limit": SHOWN_JOBS}))
+
+
+def _output(board: Board, query: Mapping[str, str]) -> _Reply:
+    place = query.get("from", "0")
+    question = {
+        "ask": "output",
+        "job": query.get("job", ""),
+        "from": int(place) if place.isascii() and place.isdigit() and len(place) < 16 else 0,
+        "follow": query.get("follow") == "1",
+    }
+    return _json(board.ask(query.get("robot", ""), question))
+
+
+def _log(board: Board, query: Mapping[str, str]) -> _Reply:
+    return _json(board.ask(query.get("robot", ""), {"ask": "log"}))
+
+
+def _run(board: Board, query: Mapping[str, str]) -> _Reply:
+    told = board.ask(query.get("robot", ""), {"ask": "journal", "run": query.get("run", "")})
+    page = board.player(str(told.get("name")), str(told.get("data")).encode("utf-8", "replace"))
+    return _Reply(200, "text/html; charset=utf-8", page.encode("utf-8", "replace"), RUN_HEADERS)
+
+
+def _picture(board: Board, query: Mapping[str, str]) -> _Reply:
+    question = {"ask": "picture", "job": query.get("job", ""), "name": query.get("name", "")}
+    told = board.ask(query.get("robot", ""), question)
+    try:
+        return _Reply(200, "image/png", base64.b64decode(str(told.get("data")), validate=True))
+    except binascii.Error as error:
+        raise SettingsError("the picture did not arrive whole") from error
+
+
+SHOWN: Mapping[str, Callable[[Board, Mapping[str, str]], _Reply]] = {
+    "/fleet.json": _fleet,
+    "/jobs.json": _jobs,
+    "/output.json": _output,
+    "/log.json": _log,
+    "/run": _run,
+    "/picture": _picture,
+}
+
+
+def _json(document: Mapping[str, object]) -> _Reply:
+    # Half a surrogate pair has no UTF-8 form; the escape that Python writes for it is one of JSON, too.
+    return _Reply(200, _JSON, json.dumps(document).encode("ascii"))
+
+
+def _error(status: int, text: str) -> _Reply:
+    return _Reply(status, _JSON, json.dumps({"error": text}).encode("ascii"))

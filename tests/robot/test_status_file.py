@@ -1,0 +1,135 @@
+"""`status.json` is what happened, at every step that matters, and survives what robots survive."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from fsm_robot.robot.status_file import NAME, StatusFile, read_document
+from tests.fakes.journals import JournalMaker, Told, done, job
+
+
+@attrs.define
+class Clock:
+    """A minute passes with every look."""
+
+    minutes: int = 0
+
+    def monotonic(self) -> float:
+        return self.minutes * 60.0
+
+    def utc_now(self) -> str:
+        self.minutes += 1
+        return f"2026-11-23T{10 + self.minutes // 60:02d}:{self.minutes % 60:02d}:00.000000Z"
+
+
+def play(folder: Path, events: list[Told], clock: Clock, exit_code: int | None = 0) -> list[dict[str, Any]]:
+    """Let a robot take these events; return what stood in the file behind each step."""
+    file = StatusFile(folder, clock)
+    seen = []
+    guid = script = outcome = ""
+    for step in JournalMaker().steps(events):
+        data = step.event.data
+        if step.event.name in ("job_consumed", "job_repeated", "result_left"):
+            guid, script, outcome = str(data.get("job", "")), str(data.get("script", "")), ""
+        outcome = str(data.get("outcome", outcome))
+        file.note(step, guid, script, outcome)
+        seen.append(read_document(folder))
+    if exit_code is not None:
+        file.over(exit_code)
+        seen.append(read_document(folder))
+    return seen
+
+
+def test_wake_up_without_a_job_writes_one_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else it says, it costs no more than that."""
+    written = []
+    monkeypatch.setattr(StatusFile, "_write", lambda self: written.append(dict(self._read())))
+
+    play(tmp_path, ["nothing_left", "no_job"], Clock())
+
+    assert [(told["state"], told["exit_code"]) for told in written] == [("idle", 0)]
+
+
+def test_each_state_of_a_job_is_there_before_its_callback(tmp_path: Path) -> None:
+    """Who looks sees the job from its claim on, then the last one, with its end."""
+    seen = play(tmp_path, ["nothing_left", *done(1), "no_job"], Clock())
+
+    states = [told.get("state") for told in seen]
+    assert states == [None, None, None, "Claiming", "Working", "Reporting", "Ready", "Ready", "idle"]
+    assert [told.get("script") for told in seen[3:7]] == ["сводка", "сводка", "сводка", ""]
+    assert seen[-1]["last_job"]["outcome"] == "succeeded"
+    assert seen[-1]["heard_at"] == seen[-1]["at"] > seen[-1]["last_job"]["ended_at"]
+
+
+def test_script_that_fails_again_and_again_is_counted_over_runs_until_it_does_not(tmp_path: Path) -> None:
+    """An order of an operator is no failure; another script has a count of its own."""
+    clock = Clock()
+    for number in range(3):
+        play(tmp_path, ["nothing_left", *done(number, "счета", "failed", 5), "no_job"], clock)
+    play(tmp_path, ["nothing_left", *done(7, "другое", "failed", 5), "no_job"], clock)
+    failing = read_document(tmp_path)["failing"]
+    assert {script: told["times"] for script, told in failing.items()} == {"счета": 3, "другое": 1}
+
+    play(tmp_path, ["nothing_left", *done(8, "счета", "stopped", 7), "no_job"], clock)
+
+    assert list(read_document(tmp_path)["failing"]) == ["другое"]
+
+
+def test_result_that_waits_keeps_the_moment_since_when_it_does(tmp_path: Path) -> None:
+    """Over every run that tries in vain; delivered, it is told no more."""
+    clock = Clock()
+    vain: list[Told] = ["nothing_left", *done(1)[:-1], ("report_undelivered", {"error": "no route"})]
+    (*_, first) = play(tmp_path, vain, clock, 4)
+    left: list[Told] = [("result_left", {**job(1), "outcome": "succeeded"})]
+    (*_, second) = play(tmp_path, [*left, ("report_undelivered", {"error": "no route"})], clock, 4)
+    assert first["undelivered"]["since"] == second["undelivered"]["since"] < second["since"]
+    assert second["undelivered"]["outcome"] == "succeeded"
+
+    (*_, third) = play(tmp_path, [*left, done(1)[-1], "no_job"], clock)
+
+    assert third["undelivered"] is None
+
+
+def test_refused_credential_keeps_its_moment_until_it_is_taken_again(tmp_path: Path) -> None:
+    """Two runs in vain are one trouble."""
+    clock = Clock()
+    refused: list[Told] = ["nothing_left", ("credential_refused", {"failure": "refused"})]
+    (*_, first) = play(tmp_path, refused, clock, 3)
+    (*_, second) = play(tmp_path, refused, clock, 3)
+    assert first["refused_at"] == second["refused_at"] != ""
+
+    (*_, third) = play(tmp_path, ["nothing_left", "no_job"], clock)
+
+    assert third["refused_at"] == ""
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": 99}', "\x00" * 9, '{"schema": 1, "failing": null}'])
+def test_file_that_nobody_understands_is_written_anew(tmp_path: Path, content: str) -> None:
+    """It is a copy of what others know: nothing hangs on it."""
+    (tmp_path / NAME).write_text(content, encoding="utf-8")
+
+    (*_, last) = play(tmp_path, ["nothing_left", *done(1, "счета", "failed", 5), "no_job"], Clock())
+
+    assert last["failing"]["счета"]["times"] == 1
+
+
+def test_folder_that_takes_nothing_is_told_and_stops_nobody(tmp_path: Path) -> None:
+    """The robot has a log for that, and jobs to do."""
+    told: list[str] = []
+    file = StatusFile(tmp_path / "gone", Clock(), failed=lambda text, **_: told.append(text))
+
+    file.over(0)
+
+    assert len(told) == 1
+
+
+def test_file_is_plain_ascii_whatever_a_script_is_called(tmp_path: Path) -> None:
+    """Another machine's tools read it, in whatever code page."""
+    play(tmp_path, ["nothing_left", *done(1, "отчёт\u2028\ud800"), "no_job"], Clock())
+
+    json.loads((tmp_path / NAME).read_bytes().decode("ascii"))
