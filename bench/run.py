@@ -10,6 +10,7 @@ import os
 import platform
 import shutil
 import signal
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -27,6 +28,7 @@ HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "performance.md"
 GUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 GIB = 1 << 30
+WAITED_MS = 4
 SYNCS_A_JOB = 5  # consume, claim, start, report, and the list of jobs when it is over
 MARK = "<!-- table made by `make bench ARGS=--write` -->"
 FLOOD = (
@@ -147,7 +149,7 @@ def backlog(bench: Bench, quick: bool) -> tuple[str, str, float]:
     other = bench.store.robot("99999999-0000-4000-8000-000000000001")
     assert other is not None
     at = "2026-11-27T00:00:00.000000+00:00"
-    with bench.store.file.transaction() as db:
+    with sqlite3.connect(bench.store.place) as db:
         db.executemany(
             "INSERT INTO jobs (guid, script, version_guid, name, status, priority, robot_id, created_at, updated_at)"
             " VALUES (?, 's', 'v', '', 1, 2, ?, ?, ?)",
@@ -365,28 +367,39 @@ def output_memory(bench: Bench, quick: bool) -> tuple[str, str, float]:
 
 
 COUNTED = """
-import os, sys
-syncs = 0
+import os, sys, time
+syncs, waited_s = 0, 0.0
 def counted(real):
     def sync(descriptor):
-        global syncs
+        global syncs, waited_s
         syncs += 1
+        began_s = time.perf_counter()
         {body}
+        waited_s += time.perf_counter() - began_s
     return sync
 os.fsync, os.fdatasync = counted(os.fsync), counted(os.fdatasync)
 from fsm_robot.cli import main
 code = main(["run", "--quiet", "--config", sys.argv[1]])
-print("syncs", syncs)
+print("syncs", syncs, waited_s)
 sys.exit(code)
 """
 
 
+class NotMeasuredError(Exception):
+    """This machine cannot show the figure."""
+
+
 def journal(bench: Bench, quick: bool) -> tuple[str, str, float]:
-    """What the sync of every step costs a job: the same drain with and without it, and the syncs counted."""
+    """How long a job waits for syncs, and how many: those of the robot's process, counted and timed in it."""
+    from bench.disk import syncing_of
+
     count = 15 if quick else 50
     bench.script("nothing", "pass\n")
+    disk = syncing_of(bench.folder)
+    if not disk.is_measured:
+        raise NotMeasuredError(f"{disk}: no disk that syncs")
     costs: dict[str, list[float]] = {"real(descriptor)": [], "pass": []}
-    syncs = 0
+    waits, syncs = [], 0
     for _ in range(2 if quick else 5):
         for body, found in costs.items():
             for _ in range(count):
@@ -395,12 +408,15 @@ def journal(bench: Bench, quick: bool) -> tuple[str, str, float]:
             command = [sys.executable, "-I", "-c", COUNTED.format(body=body), str(bench.folder / "robot.toml")]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             found.append((time.perf_counter() - started) / count)
-            syncs = int(done.stdout.split()[-1])
+            syncs = int(done.stdout.split()[-2])
+            if body != "pass":
+                waits.append(float(done.stdout.split()[-1]) / count * 1000)
     synced, plain = (statistics.median(found) for found in costs.values())
+    waited_ms = statistics.median(waits)
     return (
-        f"{synced * 1000:.1f} ms, {syncs / count:.1f} syncs a job",
-        f"{plain * 1000:.1f} ms without sync",
-        syncs / count / SYNCS_A_JOB,
+        f"{waited_ms:.1f} ms in {syncs / count:.1f} syncs a job ({synced * 1000:.1f} ms in all); {disk}",
+        f"{plain * 1000:.1f} ms in all without sync",
+        max(waited_ms / WAITED_MS, syncs / count / SYNCS_A_JOB / 1.05),
     )
 
 
@@ -429,10 +445,10 @@ def one_more_machine(bench: Bench, quick: bool) -> tuple[str, str, float]:
 
 
 def simulating(bench: Bench, quick: bool) -> tuple[str, str, float]:
-    """Simulated jobs per second on one core, with every fault; ratio to 1,000."""
+    """Simulated jobs per second on one core, with every fault; ratio to 2,000."""
     jobs = 4000 if quick else 20_000
     took = bench.time([sys.executable, "-I", "-m", "fsm_robot", "simulate", "--seed", "7", "--jobs", str(jobs)])
-    return f"{jobs / took:.0f} jobs/s", "1000 jobs/s", jobs / took / 1000
+    return f"{jobs / took:.0f} jobs/s", "2000 jobs/s", jobs / took / 2000
 
 
 def exhausting(bench: Bench, quick: bool) -> tuple[str, str, float]:
@@ -560,10 +576,10 @@ ROWS: dict[str, tuple[str, Callable[[Bench, bool], tuple[str, str, float]], str,
     "output": ("1 GiB of output, throughput", output, ">= 0.5 x writing to a file", lambda ratio: ratio >= 0.5),
     "output-memory": ("1 GiB of output, peak memory (RSS)", output_memory, "< 60 MiB", lambda ratio: ratio < 1.0),
     "journal": (
-        "sync of the journal, cost per job",
+        "waiting for syncs per job",
         journal,
-        "4 acts and the end: <= 5.3 syncs",
-        lambda ratio: ratio <= 1.05,
+        "<= 4 ms, <= 5.3 syncs (4 acts and the end)",
+        at_most_one,
     ),
     "replay": (
         "replay of recorded steps",
@@ -578,7 +594,7 @@ ROWS: dict[str, tuple[str, Callable[[Bench, bool], tuple[str, str, float]], str,
         lambda ratio: ratio >= 0.9,
     ),
     "instance": ("one more machine", one_more_machine, "<= 1 KiB, <= 10 us", at_most_one),
-    "simulate": ("simulated jobs, faults on, one core", simulating, ">= 1000 jobs/s", at_least_one),
+    "simulate": ("simulated jobs, faults on, one core", simulating, ">= 2000 jobs/s", at_least_one),
     "exhaustive": ("every small world", exhausting, "<= 5 minutes", at_most_one),
     "xes": ("1,000,000 events to XES", xes, "<= 60 s", at_most_one),
     "csv": ("1,000,000 events to CSV", csv, "<= 20 s", at_most_one),
@@ -606,6 +622,10 @@ def main() -> int:
             bench = Bench(path)
             try:
                 robot, against, ratio = measure(bench, arguments.quick)
+            except NotMeasuredError as error:
+                lines.append(f"| {title} | not measured: {error} |  |  | {target} | not measured |")
+                print(lines[-1], flush=True)
+                continue
             finally:
                 bench.close()
         missed += not met(ratio)

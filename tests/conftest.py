@@ -8,6 +8,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.fakes import postgres
+
 pytest_plugins = ["fsm_robot.testing.plugin"]
 
 # Developers search at random; where a commit is judged, the same commit is judged alike. A busy machine is no failure.
@@ -22,6 +24,14 @@ def no_robot_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("FSM_ROBOT_") or name.lower() in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[postgres.Cluster]:
+    """A PostgreSQL for all tests of this process; each gets a schema of its own."""
+    postgres.programs()
+    with postgres.running() as running:
+        yield running
 
 
 @pytest.fixture

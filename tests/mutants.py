@@ -375,7 +375,16 @@ CODE = [
         "            return self._missed(error)",
         "            self._missed(error)\n            return None",
     ),
+    Mutant(
+        "a job is asked for before its step is on disk",
+        REPEATED,
+        '"leave_session"})',
+        '"leave_session", "consume_job"})',
+    ),
     Mutant("a claim waits for no disk", REPEATED, '"leave_session"})', '"leave_session", "claim_job"})'),
+    Mutant(
+        "a script starts before its step is on disk", REPEATED, '"leave_session"})', '"leave_session", "run_script"})'
+    ),
     Mutant("the journal is not synced", FILE, "            file.sync()\n", "            pass\n"),
     Mutant("a torn line is not mended", FILE, "            file.cut(self._whole_bytes)\n", "            pass\n"),
     Mutant("journals overwrite the order", FILE, "_number(names[-1]) + 1", "_number(names[-1]) + 0"),

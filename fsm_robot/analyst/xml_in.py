@@ -47,7 +47,10 @@ class Element:
 
     def wrong(self, text: str) -> DefinitionError:
         """Return the error that says `text` of this element."""
-        return DefinitionError([f"{self.file}:{self.line}:{self.column}: {self.name}: {text}"])
+        # Who drew it knows a shape by its name, and who looks for it in the tool by its id.
+        ident, name = self.attributes.get("id", ""), self.attributes.get("name", "")
+        called = " ".join(part for part in (self.name, ident, repr(name) if name else "") if part)
+        return DefinitionError([f"{self.file}:{self.line}:{self.column}: {called}: {text}"])
 
 
 def parse(data: bytes, file: str) -> Element:

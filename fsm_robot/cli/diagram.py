@@ -24,7 +24,7 @@ from fsm_robot.analyst.player.history import Run
 from fsm_robot.analyst.player.page import comparison_page, page
 from fsm_robot.analyst.words import Words, words
 from fsm_robot.analyst.xml_in import Element
-from fsm_robot.cli import interchange
+from fsm_robot.cli import interchange, merging
 from fsm_robot.cli.interchange import Beside
 from fsm_robot.cli.journal_arguments import each_run_once
 from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
@@ -106,6 +106,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print or write the drawing."""
+    if arguments.merge_into:
+        return merging.run(arguments)
     if arguments.source:
         return write(interchange.machine_file_asked_for(arguments), arguments.output)
     arguments.format = arguments.format or ("markdown" if arguments.diff else "mermaid")

@@ -8,14 +8,17 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 
 from fsm_robot.analyst.drawing.scene import Heat
 from fsm_robot.analyst.words import Words
 from fsm_robot.analyst.xml_in import LARGEST_BYTES, Element, parse
-from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.errors import DefinitionError, SettingsError
+
+if TYPE_CHECKING:
+    from fsm_robot.analyst.merge import Drawn
 
 
 @attrs.frozen
@@ -83,6 +86,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--from", dest="source", metavar="FILE", help="write the machine file that a bpmn-exact or scxml FILE holds"
     )
     parser.add_argument(
+        "--merge-into",
+        metavar="OLD.yaml",
+        help="with --from: change OLD.yaml by what was drawn, print what changed and which --runs would diverge",
+    )
+    parser.add_argument(
         "--keep-positions", metavar="OLD.bpmn", help="draw what OLD.bpmn has where it has it (bpmn and bpmn-exact)"
     )
 
@@ -124,7 +132,7 @@ def machine_file_from(path: Path) -> str:
     from fsm_robot.analyst.formats.machine_text import machine_text
     from fsm_robot.engine.machine.compiler import compile_text
 
-    text = machine_text(_definition(_read(path)))
+    text = machine_text(drawing(path).machine)
     try:
         compile_text(text, "machine")
     except DefinitionError as error:
@@ -138,16 +146,19 @@ def _sentence(problem: str) -> str:
     return problem.split(": ", 1)[-1]
 
 
-def _definition(root: Element) -> Definition:
+def drawing(path: Path) -> Drawn:
+    """Return what a drawing of bpmn-exact or SCXML shows; nobody has checked it yet. Raises `DefinitionError`."""
     from fsm_robot.analyst.bpmn.process import BPMN
-    from fsm_robot.analyst.bpmn.read_back import from_bpmn
+    from fsm_robot.analyst.bpmn.read_back import drawn_in
     from fsm_robot.analyst.formats.from_scxml import from_scxml
     from fsm_robot.analyst.formats.scxml import SCXML
+    from fsm_robot.analyst.merge import Drawn
 
+    root = _read(path)
     if (root.namespace, root.name) == (SCXML, "scxml"):
-        return from_scxml(root)
+        return Drawn(from_scxml(root))
     if (root.namespace, root.name) == (BPMN, "definitions"):
-        return from_bpmn(root)
+        return drawn_in(root)
     raise root.wrong("is neither SCXML nor BPMN")
 
 

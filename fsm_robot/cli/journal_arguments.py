@@ -110,9 +110,9 @@ def read_runs(found: Sequence[JournalPath]) -> Iterator[Run]:
         JournalError: A journal cannot be read.
     """
     names: set[str] = set()
-    parse = quickest()
+    make = quickest()
     for journal in found:
-        records, wrong = read_journal(journal.path, parse=parse)
+        records, wrong = read_journal(journal.path, make=make)
         run = Run(run_name(journal.path), journal.robot, records)
         number = 1
         while run.id in names:  # two runs under one name, such as of a robot that was set up anew

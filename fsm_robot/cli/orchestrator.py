@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from fsm_robot.cli import orchestrator_objects, orchestrator_probe
 from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
-from fsm_robot.cli.orchestrator_arguments import job_argument, print_table, robot_argument, task_argument
+from fsm_robot.cli.orchestrator_arguments import db_argument, job_argument, print_table, robot_argument, task_argument
 from fsm_robot.cli.streams import complain, print_json, tell
 from fsm_robot.engine.wording import shown
 from fsm_robot.errors import SettingsError
@@ -68,7 +68,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--db", default="orchestrator.sqlite", metavar="FILE", help="its memory (default: %(default)s)")
+    shared.add_argument(
+        "--db",
+        default="orchestrator.sqlite",
+        metavar="FILE|URL|@FILE",
+        help="its memory: a file, or postgresql://user@host/name, or a file that holds such an address"
+        " (default: %(default)s)",
+    )
     commands = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     serve = commands.add_parser("serve", parents=[shared], help="listen until Ctrl-C")
@@ -78,6 +84,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     serve.add_argument("--seed", type=int, metavar="N", help="let faults with a probability strike alike every time")
     serve.add_argument("--known-only", action="store_true", help="answer 101 to robots that were never seen")
     serve.add_argument("--lax", action="store_true", help="let a robot set any status of any job")
+    serve.add_argument(
+        "--give-again",
+        action="store_true",
+        help="give a robot once more what it was given and has not claimed: the answer may have been lost",
+    )
     serve.add_argument(
         "--task-key", choices=["Task", " Task "], default="Task", help="how the key is spelt on the wire"
     )
@@ -136,11 +147,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Do what was asked for."""
     if arguments.action == "probe":
         return orchestrator_probe.run(arguments)
-    store = Store(Path(arguments.db).absolute())
+    store = Store(db_argument(arguments.db))
     makes = arguments.action in ("serve", "enqueue", "remember") or orchestrator_objects.makes_file(arguments)
-    if not makes and not store.path.exists():
+    if not makes and isinstance(store.place, Path) and not store.place.exists():
         raise SettingsError(
-            f"{store.path}: there is no such file; `serve` or `enqueue` makes it, --db names another one"
+            f"{store.place}: there is no such file; `serve` or `enqueue` makes it, --db names another one"
         )
     try:
         return {**ACTIONS, **orchestrator_objects.ACTIONS}[arguments.action](arguments, store)
@@ -166,6 +177,7 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
         schemes=SCHEMES if arguments.auth == "both" else {arguments.auth},
         known_only=arguments.known_only,
         lax=arguments.lax,
+        gives_again=arguments.give_again,
         verbs=("PUT", "POST") if arguments.update_verb == "both" else (arguments.update_verb,),
         quirks=Quirks.parse([*like, *arguments.quirk]),
     )
@@ -188,7 +200,7 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
     # What cannot be served is said before anybody is told that it is.
     in_force = ", ".join(fault.text for fault, _ in store.faults())  # opens the file: without it nothing can be served
     with server:
-        tell(f"listening at {server.url} ; Ctrl-C ends it, {shown(str(store.path))} keeps the jobs")
+        tell(f"listening at {server.url} ; Ctrl-C ends it, {shown(store.file.name)} keeps the jobs")
         if arguments.host not in LOOPBACK:
             complain(f"warning: {arguments.host} can be reached by others, and this server trusts everybody")
         if in_force:

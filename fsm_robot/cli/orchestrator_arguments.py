@@ -12,6 +12,7 @@ from fsm_robot.engine.wording import shown
 from fsm_robot.errors import SettingsError
 from fsm_robot.orchestrator.protocol import plain_guid
 from fsm_robot.orchestrator.store import Store
+from fsm_robot.orchestrator.tables.places import POSTGRESQL
 
 
 def task_argument(text: str | None, where: str = "--task") -> Mapping[str, object] | None:
@@ -27,6 +28,28 @@ def task_argument(text: str | None, where: str = "--task") -> Mapping[str, objec
     if not isinstance(task, dict):
         raise SettingsError(f'{where}: must be a JSON object such as {{"month": "2026-10"}}')
     return task
+
+
+def db_argument(text: str) -> str | Path:
+    """Return the path of a file, or the address of a database that `text`, or the file that it names, holds.
+
+    Raises:
+        SettingsError: A password stands where other users of this machine can see it.
+    """
+    if text.startswith("@"):
+        address = read(text[1:]).strip()
+        if not address.startswith(POSTGRESQL):
+            raise SettingsError(f"{text[1:]}: its content is no address such as {POSTGRESQL[0]}user@host/name")
+        return address
+    if not text.startswith(POSTGRESQL):
+        return Path(text).absolute()
+    login = text.partition("://")[2].partition("/")[0].rpartition("@")[0]
+    if ":" in login or "password=" in text:
+        raise SettingsError(
+            "--db: a password is not written into a command line, which others can see: PGPASSWORD, ~/.pgpass or"
+            " --db @FILE is needed"
+        )
+    return text
 
 
 def robot_argument(text: str) -> str:

@@ -14,7 +14,7 @@ from fsm_robot.engine import machine_file
 from fsm_robot.engine.journal.explain import Replayed, as_values, exit_code, explained, junit, summary
 from fsm_robot.engine.journal.file import SUFFIX, read_file
 from fsm_robot.engine.journal.parsing import quickest
-from fsm_robot.engine.journal.record import Parse, Reading
+from fsm_robot.engine.journal.record import MakeRecord, Reading
 from fsm_robot.engine.journal.replay import Decisions, replay
 from fsm_robot.engine.journal.story import state_at, story
 from fsm_robot.engine.machine.definition import Definition
@@ -42,10 +42,10 @@ def run(arguments: argparse.Namespace) -> int:
     definition = machine_file.load(machine, None, ())
     shown = arguments.machine or machine.name
     all_replayed, decisions = [], Decisions(definition)
-    parse = quickest()
+    make = quickest()
     paths = journals_in(arguments.journals)
     for path in paths:
-        reading = _read(path, parse)
+        reading = _read(path, make)
         replayed = Replayed(str(path), replay(reading, definition, decisions))
         all_replayed.append(replayed)
         if not arguments.json:
@@ -82,9 +82,9 @@ def journals_in(names: Iterable[str]) -> list[Path]:
     return found
 
 
-def _read(path: Path, parse: Parse) -> Reading:
+def _read(path: Path, make: MakeRecord) -> Reading:
     try:
-        return read_file(path, parse)
+        return read_file(path, make)
     except JournalError as error:
         return Reading([], "changed", str(error), 1)
 

@@ -58,6 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=f"schedule the watcher of a fleet instead of a robot (default: {USUAL_NAME})",
     )
+    parser.add_argument(
+        "--event-log",
+        action="store_true",
+        help="install: let the Windows event log know the robot (logging.system), in an administrator's prompt",
+    )
     parser.add_argument("--every", type=int, metavar="MINUTES", help="start it again this often")
     parser.add_argument(
         "--for", dest="cluster", choices=CLUSTERS, help="show: what a cluster runs the robot's image by"
@@ -102,9 +107,19 @@ def run(arguments: argparse.Namespace) -> int:
         print("\n".join(found) if found else f"{plan.name} is installed as it should be")
         return SettingsError.exit_code if found else 0
     print("\n".join(system.install(plan) if arguments.action == "install" else system.remove(plan)))
+    if arguments.event_log and arguments.action == "install":
+        print(_registered())
     if not plan.watches and (told := _written_down(plan, arguments)):
         print(told)
     return 0
+
+
+def _registered() -> str:
+    try:
+        return files.register_system_log("fsm_robot")
+    except OSError as error:
+        reason = error.strerror or error
+        return f"the event log does not know the robot ({reason}); do it in a prompt run as administrator"
 
 
 def _written_down(plan: Plan, arguments: argparse.Namespace) -> str:

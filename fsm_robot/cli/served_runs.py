@@ -53,7 +53,7 @@ class ServedRuns:
         found = [path for name in names for path in served_journals(name) if path.name == file]
         if not found:
             raise SettingsError("there is no such run any more; load the page anew")
-        records, problem = read_journal(found[0], parse=quickest())
+        records, problem = read_journal(found[0], make=quickest())
         if not records:
             raise SettingsError(f"{found[0]}: is no journal of a robot: {problem or 'it is empty'}")
         (shown,) = shown_runs(told([Run(run_name(found[0]), records, problem)], ""), self._definition())

@@ -20,7 +20,7 @@ from fsm_robot.system.held import PATIENCE
 from fsm_robot.system.readers import NOBODY_ELSE, Readers
 
 if TYPE_CHECKING:
-    from loguru import Logger, Record
+    from loguru import Logger, Message, Record
 
 LEVELS = ("debug", "info", "warning", "error")
 CONSOLE_FORMAT = "<dim>{time:HH:mm:ss}</dim> <level>{level: <7}</level> {extra[story]}"
@@ -38,6 +38,7 @@ class Log:
         redact: Takes the robot's GUID out of every line.
         console: Whether stderr shows the lines too.
         readers: Who else may read the file.
+        beside: Opens the system's own log, which gets warnings and errors too; None where that is not wanted.
     """
 
     path: Path | None
@@ -45,6 +46,7 @@ class Log:
     redact: Callable[[str], str]
     console: bool = True
     readers: Readers = NOBODY_ELSE
+    beside: Callable[[], Callable[[str, str, int], None]] | None = None
     _logger: Logger | None = None
     _file: LogFile | None = None
 
@@ -111,7 +113,25 @@ class Log:
             )
         if self.path is not None:
             self._add_file(logger, self.path)
+        if self.beside is not None:
+            self._add_system(logger, self.beside)
         return logger
+
+    def _add_system(self, logger: Logger, open_log: Callable[[], Callable[[str, str, int], None]]) -> None:
+        from fsm_robot.engine.event_ids import number_of
+
+        try:
+            put = open_log()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            logger.bind(story=f"the system's own log does not take lines of this robot: {reason}").warning("")
+            return
+
+        def pass_on(message: Message) -> None:
+            story, level = str(message.record["extra"]["story"]), message.record["level"].name.lower()
+            put(level, story, number_of(story, level))
+
+        logger.add(pass_on, level="WARNING", format="{extra[story]}", catch=True, backtrace=False, diagnose=False)
 
     def _add_file(self, logger: Logger, path: Path) -> None:
         try:

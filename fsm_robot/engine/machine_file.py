@@ -7,11 +7,15 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fsm_robot import __version__
 from fsm_robot.engine.machine.definition import Definition, from_values
 from fsm_robot.errors import DefinitionError
 from fsm_robot.system.held import PATIENCE
+
+if TYPE_CHECKING:
+    from fsm_robot.engine.machine.labels import LabelFile
 
 LARGEST_BYTES = 1 << 20
 CACHE_NAME = "machine.cache.json"
@@ -78,7 +82,14 @@ def labelled(definition: Definition, path: Path) -> Definition:
     Raises:
         DefinitionError: Such a file cannot be read, or is wrong.
     """
-    from fsm_robot.engine.machine.labels import LabelFile, language_in, with_labels
+    from fsm_robot.engine.machine.labels import with_labels
+
+    return with_labels(definition, str(path), label_files(path))
+
+
+def label_files(path: Path) -> list[LabelFile]:
+    """Return the files of labels beside a machine file. Raises `DefinitionError`."""
+    from fsm_robot.engine.machine.labels import LabelFile, language_in
 
     try:
         names = sorted(os.listdir(path.parent))
@@ -87,12 +98,16 @@ def labelled(definition: Definition, path: Path) -> Definition:
         raise DefinitionError([problem]) from error
     # As the file system compares names: on Windows `STATES.yaml` and `states.ru.yaml` belong together.
     languages = {name: language_in(name, path.stem, os.path.normcase) for name in names}
-    files = [
+    return [
         LabelFile(str(path.with_name(name)), language, _text(path.with_name(name), _read(path.with_name(name))))
         for name, language in languages.items()
         if language and name != path.name
     ]
-    return with_labels(definition, str(path), files)
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a machine file, as it stands there. Raises `DefinitionError`."""
+    return _text(path, _read(path))
 
 
 def load_labelled(path: Path, callbacks: Sequence[str] | None, outcomes: Sequence[str]) -> Definition:

@@ -128,10 +128,12 @@ class Redactor:
         """Return whether a search is worth while: the patterns are built only for the rare text that needs them."""
         if "\0" in text:
             return True
-        folded = text.lower()
-        return any(sign in folded and any(map(folded.__contains__, _SIGNS[sign])) for sign in _SIGNS) or any(
-            map(folded.__contains__, self._needles)
-        )
+        holds = text.lower().__contains__
+        # A loop, not `any` of a generator, which would take longer than the looks: every line and answer comes here.
+        for sign, forms in _SIGNS.items():
+            if holds(sign) and any(map(holds, forms)):
+                return True
+        return any(map(holds, self._needles))
 
     @cached_property
     def _needles(self) -> tuple[str, ...]:

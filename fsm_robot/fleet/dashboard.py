@@ -24,7 +24,8 @@ from fsm_robot.fleet.documents import document_of
 from fsm_robot.fleet.file import Fleet, read
 from fsm_robot.fleet.looking import utc_now
 from fsm_robot.fleet.sight import Sight, unseen
-from fsm_robot.orchestrator.connections import BoundedHandler, BoundedServer, Limits
+from fsm_robot.orchestrator.connections import Arrival, Limits, Outcome, Reply, Server
+from fsm_robot.orchestrator.heads import Head
 from fsm_robot.system import threads
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -55,14 +56,6 @@ class AddressTakenError(RobotError):
     """The page cannot listen where it should."""
 
     exit_code = 2
-
-
-@attrs.frozen
-class _Reply:
-    status: int
-    content_type: str
-    data: bytes
-    headers: Mapping[str, str] = HEADERS
 
 
 @attrs.define(eq=False)
@@ -143,8 +136,7 @@ class Dashboard:
     board: Board
     port: int = 0
     host: str = "127.0.0.1"
-    _server: _Server | None = None
-    _thread: threading.Thread | None = None
+    _server: Server | None = None
 
     @property
     def url(self) -> str:
@@ -153,80 +145,81 @@ class Dashboard:
 
     def __enter__(self) -> Dashboard:
         try:
-            self._server = _Server(self)
-        except (OSError, OverflowError) as error:
+            self._server = Server.listening(self.host, self.port, _Office(self.board), Limits(connections=64))
+        except (OSError, OverflowError, TypeError) as error:
             reason = getattr(error, "strerror", None) or error
             raise AddressTakenError(
                 f"cannot listen at {self.host}:{self.port}: {reason}; another --port may be free, 0 takes one that is"
             ) from error
-        self.port = int(self._server.server_address[1])
+        self.port = self._server.port
         self.board.start()
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="page", daemon=True)
-        self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.board.stop()
-        if self._server is not None and self._thread is not None:
-            self._server.shutdown()
-            self._thread.join()
+        if self._server is not None:
             self._server.close()
 
 
-class _Server(BoundedServer):
-    def __init__(self, dashboard: Dashboard) -> None:
-        self.dashboard = dashboard
-        super().__init__((dashboard.host, dashboard.port), _Handler, Limits(connections=64))
+@attrs.frozen(eq=False)
+class _Office:
+    """Answers what browsers ask; see `connections.Office`."""
 
+    board: Board
 
-class _Handler(BoundedHandler):
-    server: _Server
-    server_version = "fsm-robot-dashboard"
-
-    def do_GET(self) -> None:  # noqa: N802 - the name that http.server looks for
-        """Show the page, or a part of it."""
-        name = urlsplit(f"//{self.headers.get('Host', '')}").hostname
-        if name is not None and name not in LOOPBACK:
-            self._send(_error(421, "this page answers under the address of this machine, and under no other name"))
-            return
-        path, _, query = self.path.partition("?")
+    def refusal(self, head: Head) -> Reply | None:
+        """Turn away a name that leads here only because its owner says so, and every verb that could act."""
         try:
-            self._send(self._reply(path, {key: values[-1] for key, values in parse_qs(query).items()}))
-        except RobotError as error:
-            self._send(_error(404, str(error)))
+            name = urlsplit(f"//{head.get('host')}").hostname
+        except ValueError:
+            name = "no name"
+        if name is not None and name not in LOOPBACK:
+            return _error(421, "this page answers under the address of this machine, and under no other name")
+        return None if head.verb in ("GET", "HEAD") else _error(405, "this page only shows")
 
-    do_HEAD = do_GET  # noqa: N815
+    def largest_body(self, head: Head) -> tuple[int, bool]:
+        """Take none."""
+        del head
+        return 0, False
 
-    def _reply(self, path: str, query: Mapping[str, str]) -> _Reply:
+    def is_quick(self, head: Head) -> bool:
+        """Return whether it is a file: all else asks robots, maybe on other machines."""
+        return head.path in FILES
+
+    def answer(self, request: Arrival) -> Outcome:
+        """Show the page, or a part of it."""
+        path, query = request.head.path, parse_qs(request.head.query)
         if path in FILES:
             name, kind = FILES[path]
-            return _Reply(200, kind, (_FOLDER / name).read_bytes())
+            return Outcome(Reply(200, kind, (_FOLDER / name).read_bytes(), HEADERS))
         show = SHOWN.get(path)
-        return _error(404, "there is no such page") if show is None else show(self.server.dashboard.board, query)
+        if show is None:
+            return Outcome(_error(404, "there is no such page"))
+        try:
+            return Outcome(show(self.board, {key: values[-1] for key, values in query.items()}))
+        except RobotError as error:
+            return Outcome(_error(404, str(error)))
 
-    def _send(self, reply: _Reply) -> None:
-        self.connection.settimeout(self.server.limits.send_s)
-        self.send_response(reply.status)
-        self.send_header("Content-Type", reply.content_type)
-        self.send_header("Content-Length", str(len(reply.data)))
-        for name, value in reply.headers.items():
-            self.send_header(name, value)
-        data = b"" if self.command == "HEAD" else reply.data
-        self._headers_buffer.append(b"\r\n" + data)  # type: ignore[attr-defined]
-        self.flush_headers()
+    def answer_together(self, requests: Sequence[Arrival]) -> list[Outcome]:
+        """Show files."""
+        return [self.answer(request) for request in requests]
+
+    def refused(self, status: int, text: str) -> Reply:
+        """Answer what is no request."""
+        return _error(status, text)
 
 
-def _fleet(board: Board, _query: Mapping[str, str]) -> _Reply:
+def _fleet(board: Board, _query: Mapping[str, str]) -> Reply:
     return _json(board.fleet_json())
 
 
-def _jobs(board: Board, query: Mapping[str, str]) -> _Reply:
+def _jobs(board: Board, query: Mapping[str, str]) -> Reply:
     return _json(board.ask(query.get("robot", ""), {"ask": "history", "limit": SHOWN_JOBS}))
 
 
-def _output(board: Board, query: Mapping[str, str]) -> _Reply:
+def _output(board: Board, query: Mapping[str, str]) -> Reply:
     place = query.get("from", "0")
     question = {
         "ask": "output",
@@ -237,26 +230,26 @@ def _output(board: Board, query: Mapping[str, str]) -> _Reply:
     return _json(board.ask(query.get("robot", ""), question))
 
 
-def _log(board: Board, query: Mapping[str, str]) -> _Reply:
+def _log(board: Board, query: Mapping[str, str]) -> Reply:
     return _json(board.ask(query.get("robot", ""), {"ask": "log"}))
 
 
-def _run(board: Board, query: Mapping[str, str]) -> _Reply:
+def _run(board: Board, query: Mapping[str, str]) -> Reply:
     told = board.ask(query.get("robot", ""), {"ask": "journal", "run": query.get("run", "")})
     page = board.player(str(told.get("name")), str(told.get("data")).encode("utf-8", "replace"))
-    return _Reply(200, "text/html; charset=utf-8", page.encode("utf-8", "replace"), RUN_HEADERS)
+    return Reply(200, "text/html; charset=utf-8", page.encode("utf-8", "replace"), RUN_HEADERS)
 
 
-def _picture(board: Board, query: Mapping[str, str]) -> _Reply:
+def _picture(board: Board, query: Mapping[str, str]) -> Reply:
     question = {"ask": "picture", "job": query.get("job", ""), "name": query.get("name", "")}
     told = board.ask(query.get("robot", ""), question)
     try:
-        return _Reply(200, "image/png", base64.b64decode(str(told.get("data")), validate=True))
+        return Reply(200, "image/png", base64.b64decode(str(told.get("data")), validate=True), HEADERS)
     except binascii.Error as error:
         raise SettingsError("the picture did not arrive whole") from error
 
 
-SHOWN: Mapping[str, Callable[[Board, Mapping[str, str]], _Reply]] = {
+SHOWN: Mapping[str, Callable[[Board, Mapping[str, str]], Reply]] = {
     "/fleet.json": _fleet,
     "/jobs.json": _jobs,
     "/output.json": _output,
@@ -266,10 +259,10 @@ SHOWN: Mapping[str, Callable[[Board, Mapping[str, str]], _Reply]] = {
 }
 
 
-def _json(document: Mapping[str, object]) -> _Reply:
+def _json(document: Mapping[str, object]) -> Reply:
     # Half a surrogate pair has no UTF-8 form; the escape that Python writes for it is one of JSON, too.
-    return _Reply(200, _JSON, json.dumps(document).encode("ascii"))
+    return Reply(200, _JSON, json.dumps(document).encode("ascii"), HEADERS)
 
 
-def _error(status: int, text: str) -> _Reply:
-    return _Reply(status, _JSON, json.dumps({"error": text}).encode("ascii"))
+def _error(status: int, text: str) -> Reply:
+    return Reply(status, _JSON, json.dumps({"error": text}).encode("ascii"), HEADERS)

@@ -102,6 +102,6 @@ def removed(path: Path, word: str) -> str:
     meant = [number for number, place in enumerate(places) if word in (place.name, place.folder)]
     if len(meant) != 1:
         known = ", ".join(place.name or place.folder for place in places)
-        how_many = "no robot is" if not meant else f"{len(meant)} robots are"
+        how_many = "no robot is" if not meant else "several robots are"
         raise SettingsError(f"{path}: {how_many} listed as {word!r}; listed are {known or 'none'}")
     return without_robot(text, meant[0], str(path))

@@ -30,6 +30,8 @@ _LONGEST_NUMBER = 20
 # A document is a string that holds JSON; some servers wrap it twice.
 _MOST_WRAPPINGS = 3
 _BLANK_BYTES = b"\xef\xbb\xbf \t\r\n"
+# Made once: `json.loads` with an option makes one for each answer. Not strict, see `_object`.
+_DECODER = json.JSONDecoder(strict=False)
 _BLANKS = "\ufeff \t\r\n"
 # Python knows more codecs than there are charsets, and some of them take minutes for a mebibyte of nonsense.
 _CHARSETS = ("utf", "us-ascii", "iso", "latin", "cp", "win", "koi8", "ibm", "mac", "gb", "big5", "euc", "shift", "ms")
@@ -128,7 +130,7 @@ def is_markup(data: bytes) -> bool:
 def is_json(data: bytes, charset: str = "") -> bool:
     """Return whether an answer is a JSON document of any kind."""
     try:
-        json.loads(decoded(data, charset).strip(_BLANKS), strict=False)
+        _DECODER.decode(decoded(data, charset).strip(_BLANKS))
     except (ValueError, RecursionError):
         return False
     return True
@@ -146,7 +148,7 @@ def _object(path: str, data: bytes, charset: str) -> dict[str, Any]:
         raise _garbled(path, "the answer is an HTML page; is this the Orchestrator, or a proxy in front of it?")
     try:
         # Not strict: a line break inside ErrorText is no reason to miss the order beside it.
-        answer = json.loads(decoded(data, charset).lstrip(_BLANKS), strict=False)
+        answer = _DECODER.decode(decoded(data, charset).lstrip(_BLANKS))
     except RecursionError:
         raise _garbled(path, "the answer is nested too deeply") from None
     except ValueError as error:

@@ -189,10 +189,10 @@ def _asked(storage: Path, within_s: float) -> tuple[Mapping[str, object], str]:
 
 def runs_backwards(storage: Path) -> Iterator[tuple[str, list[Record]]]:
     """Return name and records of each run, the newest first. Raises `JournalError`."""
-    parse = quickest()
+    make = quickest()
     for path in reversed(journals(storage / "journal")):
         try:
-            records = read_journal(path, parse=parse)[0]
+            records = read_journal(path, make=make)[0]
         except JournalError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 continue  # since it was listed it was deleted as an old one, or ended without a job

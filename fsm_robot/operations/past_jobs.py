@@ -70,11 +70,21 @@ def newest_jobs(
         failed_only: Only jobs that failed.
     """
     found: dict[str, PastJob] = {}
+    done: set[str] = (
+        set()
+    )  # whatever an older run tells of these, they did not fail: most of a year, and only their names
     shown = untaken = 0  # counted, for a year of runs looks at each job once
     for name, records in runs:
         for job in reversed(jobs_of(records, name)):
+            if job.job in done:
+                continue
             before = found.get(job.job)
-            found[job.job] = after = job if before is None else _joined(job, before)
+            after = job if before is None else _joined(job, before)
+            if failed_only and after.outcome and not after.failed:
+                found.pop(job.job, None)
+                done.add(job.job)
+                continue
+            found[job.job] = after
             for each, by in ((before, -1), (after, 1)):
                 if each is not None and (each.failed or not failed_only):
                     shown += by

@@ -136,7 +136,7 @@ class Office:
 
     def is_quick(self, head: Head) -> bool:
         """Return whether it is answered within a millisecond or so."""
-        return head.path in QUICK
+        return self.orchestrator.store.file.engine.is_near and head.path in QUICK
 
     def answer(self, request: Arrival) -> Outcome:
         """Do what is asked for."""

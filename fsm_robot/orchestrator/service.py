@@ -116,6 +116,8 @@ class Service:
         schemes: Which authorization schemes are taken.
         known_only: Whether a robot that was never seen is answered 101 instead of being registered.
         lax: Whether a robot may set any status of any job.
+        gives_again: Whether a robot is given once more what it was given last and has not claimed: the server may have
+            ended before its answer was sent.
         verbs: Verbs that job/update takes, for servers that know only one of them.
         quirks: How it differs where the vendor's pages leave it open.
     """
@@ -125,6 +127,7 @@ class Service:
     schemes: Collection[str] = SCHEMES
     known_only: bool = False
     lax: bool = False
+    gives_again: bool = False
     verbs: tuple[str, ...] = ("PUT", "POST")
     quirks: Quirks = attrs.field(factory=Quirks)
 
@@ -225,9 +228,14 @@ class Service:
             return _heartbeat_answer(ROBOT_NOT_FOUND, "Robot not found")
         self.store.order_overdue()
         self.store.heard(call.robot.row_id, call.fields, status)
-        waits = not call.robot.paused and self.store.waits_for(call.robot.row_id)
+        waits = not call.robot.paused and self._waits_for(call.robot, status)
         code, text = self._order(call) if status == WORKING else (NO_ERROR, "")
         return _heartbeat_answer(code, text, int(waits))
+
+    def _waits_for(self, robot: RobotRow, status: int) -> bool:
+        if self.store.waits_for(robot.row_id):
+            return True
+        return self.gives_again and status == READY and self.store.unclaimed(robot.row_id) is not None
 
     def _order(self, call: Call) -> tuple[int, str]:
         try:
@@ -241,7 +249,7 @@ class Service:
     def _consume(self, call: Call) -> Answer:
         if call.robot is None:
             return _consume_answer(ROBOT_NOT_FOUND, "Robot not found")
-        job = None if call.robot.paused else self.store.take(call.robot.row_id)
+        job = None if call.robot.paused else self.store.take(call.robot.row_id, again=self.gives_again)
         return _no_job() if job is None else self._handed_out(job)
 
     def _handed_out(self, job: JobRow) -> Answer:

@@ -1,6 +1,6 @@
-"""What the orchestrator remembers, in one SQLite file that survives a restart: its tables, and what spans two of them.
+"""What the orchestrator remembers, in a file or a database that survives a restart: its tables, and what spans two.
 
-Any number of threads and processes may have the file open: the command line enqueues while the server serves.
+Any number of threads and processes may use it: the command line enqueues while servers serve.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from fsm_robot.orchestrator.tables.database import Database, DuplicateError, NoS
 from fsm_robot.orchestrator.tables.jobs import JobTable
 from fsm_robot.orchestrator.tables.logs import LogTable
 from fsm_robot.orchestrator.tables.ordered_faults import FaultTable
+from fsm_robot.orchestrator.tables.places import engine_of, place_of
 from fsm_robot.orchestrator.tables.processes import ProcessTable
 from fsm_robot.orchestrator.tables.queues import QueueTable
 from fsm_robot.orchestrator.tables.robots import RobotTable
@@ -35,7 +36,7 @@ class Store:
     """Everything that the orchestrator knows.
 
     Attributes:
-        path: The SQLite file; created when it is not there.
+        place: The SQLite file, created when it is not there, or the address of a PostgreSQL database.
         clock: What time it is, in UTC; the rules for tasks and jobs go by it.
         queues: Queues.
         tasks: Tasks, and the rules for them.
@@ -47,7 +48,7 @@ class Store:
         held: Answers that a fault holds back.
     """
 
-    path: Path = attrs.field(converter=Path)
+    place: str | Path = attrs.field(converter=place_of)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     file: Database = attrs.field(init=False)
     queues: QueueTable = attrs.field(init=False)
@@ -62,7 +63,7 @@ class Store:
     _calls: CallTable = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.file = Database(self.path, self._now)
+        self.file = Database(engine_of(self.place), self._now)
         self.queues, self.tasks = QueueTable(self.file), TaskTable(self.file)
         self.assets, self.storage, self.logs = AssetTable(self.file), StorageTable(self.file), LogTable(self.file)
         self.processes, self.credentials = ProcessTable(self.file), RobotTable(self.file)
@@ -110,7 +111,9 @@ class Store:
         for each in (script, name):
             if not is_utf8(each):
                 raise StoreError(f"{each!r} cannot be written as UTF-8, so no robot can be sent it")
-        with self.file.transaction():
+        # What is made for the first time is looked for and made by one alone.
+        is_new = not (version_guid or self.processes.knows(script)) or (text is not None and self._makes_queue())
+        with self.file.transaction(alone=is_new):
             robot_id = self.credentials.row_id(robot) if robot else None
             if text is not None:
                 queue = self.queues.named(JOBS_QUEUE, auto_change_status=1)
@@ -127,6 +130,12 @@ class Store:
                 stop_after=stop_after,
                 abort_after=abort_after,
             )
+
+    def _makes_queue(self) -> bool:
+        try:
+            return self.queues.find(JOBS_QUEUE).unique_tasks
+        except NoSuchError:
+            return True
 
     def jobs(self) -> list[JobRow]:
         """Return every job, oldest first."""
@@ -160,11 +169,16 @@ class Store:
         """Stop and abort the jobs whose time for it has come."""
         self._jobs.order_overdue()
 
-    def take(self, robot_id: int) -> JobRow | None:
-        """Give the next job to a robot, its task In progress with it; None where there is none."""
-        with self.file.transaction():
-            self.order_overdue()
-            job = self._jobs.take(robot_id)
+    def take(self, robot_id: int, *, again: bool = False) -> JobRow | None:
+        """Give the next job to a robot, its task In progress with it; None where there is none.
+
+        Args:
+            robot_id: Row of the robot.
+            again: Whether it is given once more what it was given last and has not claimed.
+        """
+        self.order_overdue()
+        with self.file.transaction(alone=False):
+            job = (self.unclaimed(robot_id) if again else None) or self._jobs.take(robot_id)
             task = None if job is None else self.task_of(job)
             if job is not None and task is not None:
                 self.tasks.change(task, {"status": BUSY}, Author(robot_id, job.row_id, "its job was taken"))
@@ -173,6 +187,11 @@ class Store:
     def task_of(self, job: JobRow) -> TaskRow | None:
         """Return the task of a job, or None."""
         return None if job.task_id is None else self.tasks.by_row(job.task_id)
+
+    def unclaimed(self, robot_id: int) -> JobRow | None:
+        """Return the job that a robot was given last, where it has not claimed it: the answer may have been lost."""
+        job = self._jobs.taken_last(robot_id)
+        return job if job is not None and job.started_at is None and not job.ended else None
 
     def taken_last(self, robot_id: int) -> JobRow | None:
         """Return the job that a robot was given last, or None."""
@@ -187,7 +206,8 @@ class Store:
 
         A job that ends Failed, Stopped or Aborted takes its tasks with it, in the queues that say so.
         """
-        with self.file.transaction():
+        with self.file.transaction(alone=False):
+            self._jobs.hold(guid)
             try:
                 job = self._jobs.get(guid)
             except NoSuchError:
@@ -206,7 +226,7 @@ class Store:
         self, message: str, level: str, *, robot_id: int | None = None, version_guid: str = "", job_guid: str = ""
     ) -> str:
         """Keep a line that a robot sent and return its GUID; it is the last message of its job."""
-        with self.file.transaction():
+        with self.file.transaction(alone=False):
             if job_guid:
                 self._jobs.said(job_guid, message)
             return self.logs.add(message, level, robot_id=robot_id, version_guid=version_guid, job_guid=job_guid)

@@ -170,7 +170,11 @@ class Callbacks:
             self._settle_tasks()
             return Event("nothing_left")
         self.log.warning(
-            "the last run left a job open", job=left.job_guid, script=left.script_name, in_state=left.last_state
+            "the last run left a job open",
+            job=left.job_guid,
+            script=left.script_name,
+            in_state=left.last_state,
+            because="" if left.outcome else self.ports.died_of(),
         )
         ended = self.ports.worker.end_remains(left.run_token) if left.run_token else ()
         if ended:

@@ -255,6 +255,7 @@ class Ports:
     Attributes:
         leave: Logs the account off, or only ends.
         tasks: The tasks of queues that scripts have in hand, None where scripts cannot take any.
+        died_of: Says what ended the last run, which did not end itself; empty where that is not known.
         status: What others may read of what the robot does, None where nobody keeps it.
         paused: Says why no job may be asked for now, empty where one may.
         new_token: Makes the mark of the processes of a job.
@@ -273,6 +274,7 @@ class Ports:
     leave: Callable[[], None]
     tasks: Tasks | None = None
     status: Status | None = None
+    died_of: Callable[[], str] = str
     paused: Callable[[], str] = str
     new_token: Callable[[], str] = _random_token
     fraction: Callable[[], float] = random.random

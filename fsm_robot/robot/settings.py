@@ -324,6 +324,7 @@ class LoggingSettings:
     """`[logging]`: how much is told."""
 
     level: str = _key("INFO", "DEBUG, INFO, WARNING or ERROR", _one_of("DEBUG", "INFO", "WARNING", "ERROR"))
+    system: bool = _key(False, "put warnings and errors into syslog or journald too, under Windows into the event log")
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -143,7 +143,17 @@ def log_for(settings: Settings, *, console: bool = True) -> Log:
     log = Log(path, settings.logging.level, redactor_for(settings).text, console)
     if settings.storage.readers:
         log.readers = readers_for(settings)
+    if settings.logging.system:
+        log.beside = partial(_system_log, "fsm_robot")
     return log
+
+
+def _system_log(name: str) -> Callable[[str, str, int], None]:
+    if sys.platform == "win32":
+        from fsm_robot.system import _windows as system
+    else:
+        from fsm_robot.system import _posix as system
+    return system.system_log(name)
 
 
 def readers_for(settings: Settings) -> Readers:
@@ -267,6 +277,7 @@ def _ports(
         leave=Session(log, when_idle, settings.session.log_off_command, worker.is_idle).leave,
         tasks=scripts,
         status=status,
+        died_of=partial(_died_of, settings.storage_directory),
         paused=_without_desktop(settings, log) or partial(_paused, settings.storage_directory),
     )
 
@@ -290,6 +301,12 @@ def _without_desktop(settings: Settings, log: Log) -> Callable[[], str] | None:
         )
 
     return paused
+
+
+def _died_of(storage: Path) -> str:
+    from fsm_robot.robot.death import died_of
+
+    return died_of(storage)
 
 
 def _paused(storage: Path) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import NamedTuple
 
 import attrs
 
+from fsm_robot.engine.journal.file import SUFFIX
+from fsm_robot.engine.journal.record import read, steps_in
 from fsm_robot.simulator.history import Fact, History
 
 IN_PROGRESS, ABORTED, SUCCESS, FAILED, STOPPED = 8, 3, 4, 5, 7
@@ -15,6 +17,8 @@ ABORT_BOUND_S = 5.0
 """An abort that was heard has emptied the tree after so long; the simulated system needs up to 2 s for a kill."""
 PROMPT_S = 1.0
 TINY_S = 1e-6
+ACT_OF = {"consume_job": "consume_sent", "claim_job": "update_sent", "run_script": "script_started"}
+"""Callback -> the fact that shows that it has acted."""
 
 
 class Violation(NamedTuple):
@@ -355,6 +359,38 @@ def always_gets_on(history: History) -> Iterator[tuple[float, str]]:
         yield history.facts[-1].at_s, f"at the end the jobs {jobs.names()} are still open"
 
 
+def acts_are_on_disk(history: History) -> Iterator[tuple[float, str]]:
+    """(j) What was asked for, claimed or started stands in the journal, wherever the power failed behind it."""
+    # Only a power loss takes away what was written, so only its lives are looked at.
+    lost = {fact.life for fact in history.of("crashed") if fact.text != "crash"}
+    due: Fact | None = None
+    acted: dict[int, list[Fact]] = {life: [] for life in lost}
+    for fact in history.facts if lost else ():
+        if fact.what == "due":
+            due = fact
+        elif fact.life in lost and due is not None and due.life == fact.life and ACT_OF.get(due.text) == fact.what:
+            acted[fact.life].append(due)
+            due = None
+    kept = _steps_of(history, lost) if any(acted.values()) else {}
+    for life, acts in acted.items():
+        for act in acts:
+            if (act.number, act.text) not in kept.get(life, set()):
+                yield act.at_s, f"{act.text} has acted, and the power loss has taken its step {act.number} away"
+
+
+def _steps_of(history: History, lives: Container[int]) -> dict[int, set[tuple[int, str]]]:
+    """Return number and callback of the steps that are left of these lives."""
+    kept: dict[int, set[tuple[int, str]]] = {}
+    for path, content in history.files.items():
+        if not path.endswith(SUFFIX):
+            continue
+        records = read(content.splitlines(keepends=True)).records
+        life = records[0].header.get("life") if records else None
+        if isinstance(life, int) and life in lives:
+            kept[life] = {(step.seq, step.callback) for step in steps_in(records)}
+    return kept
+
+
 INVARIANTS: Mapping[str, Callable[[History], Iterator[tuple[float, str]]]] = {
     check.__name__: check
     for check in (
@@ -367,6 +403,7 @@ INVARIANTS: Mapping[str, Callable[[History], Iterator[tuple[float, str]]]] = {
         no_secret_in_files,
         no_log_off_too_early,
         always_gets_on,
+        acts_are_on_disk,
     )
 }
 

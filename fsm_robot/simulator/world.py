@@ -44,6 +44,8 @@ GAP_S, GAP_WHEN_UNREACHABLE_S = (20.0, 600.0), (600.0, 5400.0)
 UNREACHABLE = 4
 STORAGE = Path("state")
 FOLD_AT = 2
+ACTS = frozenset({"consume_job", "claim_job", "run_script"})
+"""Callbacks whose steps have to be on disk before they act: it cannot be taken back, or asked again."""
 NOTED_EVENTS = frozenset({"job_consumed", "job_repeated", "result_left", "job_reported", "report_refused"})
 
 
@@ -335,12 +337,14 @@ class NotedJournal:
             self.transitions.add(step.transition)
         if name not in NOTED_EVENTS and "outcome" not in data:
             self.journal.append(step)
-            return
-        self._job = str(data.get("job", self._job))
-        told = (self._job, 0, name if step.kind == "taken" else step.kind)
-        self.note("recording", *told)
-        self.journal.append(step)
-        self.note("recorded", *told)
+        else:
+            self._job = str(data.get("job", self._job))
+            told = (self._job, 0, name if step.kind == "taken" else step.kind)
+            self.note("recording", *told)
+            self.journal.append(step)
+            self.note("recorded", *told)
+        if step.callback in ACTS:
+            self.note("due", "", step.seq, step.callback)
 
     def end(self, exit_code: int, crash: Mapping[str, str] | None = None) -> None:
         """See `ports.Journal.end`."""

@@ -338,6 +338,63 @@ def put_in_place(new: str, path: str) -> None:
         os.unlink(new)
 
 
+def booted_at() -> float:
+    """Return when this machine was started, in seconds since 1970; 0 where the system does not say."""
+    try:
+        with open("/proc/stat", encoding="ascii") as stream:
+            return next((float(line.split()[1]) for line in stream if line.startswith("btime ")), 0.0)
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
+def restart_reason() -> str:
+    """Return why this machine was started anew, in the system's own words: here nothing keeps that."""
+    return ""
+
+
+def killed_for_memory(pid: int) -> str:
+    """Return the kernel's line that says that it has ended a process for want of memory; empty where there is none.
+
+    Not every account may read what the kernel says.
+    """
+    try:
+        descriptor = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        while record := os.read(descriptor, 8192):
+            line = record.decode("utf-8", "replace").partition(";")[2].splitlines()[:1]
+            if line and f"Killed process {pid} " in line[0]:
+                return line[0][:300]
+    except OSError:
+        return ""  # all is read
+    finally:
+        os.close(descriptor)
+    return ""
+
+
+def system_log(name: str, address: str = "/dev/log") -> Callable[[str, str, int], None]:
+    """Return what puts a line into the system's log: level, text, number of its kind. Raises `OSError`."""
+    import socket
+
+    channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    channel.settimeout(1.0)
+    channel.connect(address)
+    severity = {"debug": 7, "info": 6, "warning": 4, "error": 3}
+
+    def put(level: str, text: str, number: int) -> None:
+        # RFC 3164, 4.1: facility 1 (user) times eight and the severity.
+        line = f"<{8 + severity.get(level, 6)}>{name}[{os.getpid()}]: [{number}] {text}"
+        channel.send(line.encode("utf-8", "backslashreplace")[:8000])
+
+    return put
+
+
+def register_system_log(name: str) -> str:  # noqa: ARG001 - the twin needs it
+    """Make the system's log know a program; return what was done: here it takes lines of everybody."""
+    return "syslog and journald take lines of every program, nothing has to be registered"
+
+
 def put_in_the_place_of(new: str, path: str) -> None:
     """Replace a file by a new one with the owner and the rights of the old one. Raises `OSError`."""
     found = os.stat(path)

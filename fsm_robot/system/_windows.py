@@ -11,6 +11,7 @@ import msvcrt
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from ctypes import wintypes
 from typing import NoReturn
@@ -29,6 +30,7 @@ _FIRST_HEARTBEAT_FIRST_S = 1.0
 _SYNCHRONIZE, _WAIT_TIMEOUT, _ACCESS_DENIED = 0x00100000, 0x102, 5
 _DESKTOP_SWITCHDESKTOP = 0x0100
 _UOI_FLAGS, _WSF_VISIBLE = 1, 1
+_EVENT_SOURCES = r"SYSTEM\CurrentControlSet\Services\EventLog\Application"
 
 
 def set_inherited_right() -> None:
@@ -308,6 +310,83 @@ def put_in_place(new: str, path: str) -> None:
         os.rename(new, path)
     except FileExistsError:
         os.unlink(new)  # another process was first
+
+
+def booted_at() -> float:
+    """Return when this machine was started, in seconds since 1970; 0 where the system does not say."""
+    kernel32 = ctypes.WinDLL("kernel32")
+    kernel32.GetTickCount64.restype = ctypes.c_uint64
+    return time.time() - int(kernel32.GetTickCount64()) / 1000
+
+
+def restart_reason() -> str:
+    """Return why this machine was started anew, in the system's own words; empty where it says nothing."""
+    # 1074: somebody, or an update, asked for it. 41 and 6008: it was not shut down at all.
+    events = "*[System[(EventID=1074 or EventID=41 or EventID=6008)]]"
+    program = os.path.join(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "wevtutil.exe")
+    try:
+        done = subprocess.run(
+            [program, "qe", "System", f"/q:{events}", "/c:1", "/rd:true", "/f:text"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=10,
+            check=False,
+            creationflags=subprocess.CREATE_NO_WINDOW,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    said = done.stdout.decode("oem", "replace")
+    return " ".join(said.partition("Description:")[2].split())[:300]
+
+
+def killed_for_memory(pid: int) -> str:  # noqa: ARG001 - the twin needs it
+    """Return the system's line that it has ended a process for want of memory: Windows ends none for that."""
+    return ""
+
+
+def system_log(name: str, address: str = "") -> Callable[[str, str, int], None]:
+    """Return what puts a line into the event log: level, text, number of its kind; on the machine `address`.
+
+    Raises:
+        OSError: The source is not registered: its events would have no text. See `register_system_log`.
+    """
+    import winreg
+
+    winreg.CloseKey(winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, rf"{_EVENT_SOURCES}\{name}"))
+    advapi32 = ctypes.WinDLL("advapi32", use_last_error=True)
+    advapi32.RegisterEventSourceW.restype = wintypes.HANDLE
+    advapi32.RegisterEventSourceW.argtypes = [wintypes.LPCWSTR, wintypes.LPCWSTR]
+    advapi32.ReportEventW.argtypes = [
+        wintypes.HANDLE, wintypes.WORD, wintypes.WORD, wintypes.DWORD, wintypes.LPVOID,
+        wintypes.WORD, wintypes.DWORD, ctypes.POINTER(wintypes.LPCWSTR), wintypes.LPVOID,
+    ]  # fmt: skip
+    source = advapi32.RegisterEventSourceW(address or None, name)
+    if not source:
+        raise ctypes.WinError(ctypes.get_last_error())
+    kinds = {"error": 1, "warning": 2}
+
+    def put(level: str, text: str, number: int) -> None:
+        texts = (wintypes.LPCWSTR * 1)(text[:30000])
+        if not advapi32.ReportEventW(source, kinds.get(level, 4), 0, number, None, 1, 0, texts, None):
+            raise ctypes.WinError(ctypes.get_last_error())
+
+    return put
+
+
+def register_system_log(name: str) -> str:
+    """Make the event log know a program; return what was done.
+
+    Raises:
+        OSError: This prompt is not an administrator's.
+    """
+    import winreg
+
+    # A program of Windows itself whose messages 1 to 1000 are "%1": no file of ours has to be installed for them.
+    messages = r"%SystemRoot%\System32\EventCreate.exe"
+    with winreg.CreateKey(winreg.HKEY_LOCAL_MACHINE, rf"{_EVENT_SOURCES}\{name}") as key:
+        winreg.SetValueEx(key, "EventMessageFile", 0, winreg.REG_EXPAND_SZ, messages)
+        winreg.SetValueEx(key, "TypesSupported", 0, winreg.REG_DWORD, 7)
+    return f"the event log of applications knows the source {name}"
 
 
 def put_in_the_place_of(new: str, path: str) -> None:

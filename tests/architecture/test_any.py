@@ -14,6 +14,7 @@ CONVERTERS = {
     "engine/machine/definition.py",
     # Lines of a journal.
     "engine/journal/record.py",
+    "engine/journal/parsing.py",
     # TOML of robot.toml, and the class that a user's callbacks declare for their section.
     "robot/settings.py",
     "engine/own_settings.py",
@@ -21,7 +22,8 @@ CONVERTERS = {
     "gateway/payloads.py",
     "gateway/probe.py",
     "gateway/object_rows.py",
-    # Rows of a file of the orchestrator that an older version has written.
+    # Rows of the orchestrator, and of a file that an older version has written.
+    "orchestrator/tables/database.py",
     "orchestrator/tables/schema.py",
     # The file of the job, as a script reads it; JSON that the robot answers, and that a person has written into a folder.
     "job.py",

@@ -32,6 +32,7 @@ from fsm_robot.robot.status_file import read_document
 from tests.fleet.folders import robot as left_behind
 
 AT_ONCE = 4
+STOP, GO_ON = getattr(signal, "SIGSTOP", 0), getattr(signal, "SIGCONT", 0)  # which Windows has not
 LONGEST_RUN_S = 240.0
 QUICK = "print('done')"
 FAILS = "raise SystemExit('no such invoice')"
@@ -104,7 +105,7 @@ class Maker:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
-        process.send_signal(signal.SIGCONT)
+        process.send_signal(GO_ON)
         process.kill()
         process.wait()
 
@@ -127,7 +128,7 @@ def _never(maker: Maker) -> None:
 def _died(maker: Maker) -> None:
     server = maker.server("died")
     server.store.enqueue("stays")
-    process = maker.until_working(maker.robot("died", server.url, kinds=["died"]))
+    process = maker.until_working(maker.robot("died", server.url, kinds=["died", "undelivered"]))
     process.kill()
     process.wait()
 
@@ -149,12 +150,14 @@ def _silent(maker: Maker) -> None:
     server = maker.server("silent")
     server.store.enqueue("stays")
     process = maker.until_working(maker.robot("silent", server.url, kinds=["silent"]))
-    process.send_signal(signal.SIGSTOP)
+    process.send_signal(STOP)
 
 
 def _damaged(maker: Maker) -> None:
     server = maker.server("damaged")
-    place = maker.robot("damaged", server.url, kinds=["damaged"])
+    place = maker.robot(
+        "damaged", server.url, kinds=["damaged", "died"]
+    )  # what stands behind a changed line is not believed, its end neither
     maker.once(place)
     (journal,) = (place / "state" / "journal").glob("*.jsonl")
     text = journal.read_text(encoding="utf-8")

@@ -127,7 +127,7 @@ def test_page_is_for_this_machine_and_for_the_fleet_only(page: Dashboard) -> Non
     told = json.loads(data)
     assert [each["name"] for each in told["robots"]] == ["анна", "boris", "vera"]
     assert asked(page, "fleet.json", host="evil.example")[0] == 421
-    assert asked(page, "fleet.json", method="POST")[0] == 501
+    assert asked(page, "fleet.json", method="POST")[0] == 405
     vera = quote(f"|{told['robots'][2]['folder']}", safe="")
     assert asked(page, f"jobs.json?robot={vera}")[0] == 200
     for path in (

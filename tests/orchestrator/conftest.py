@@ -35,10 +35,45 @@ def parameters_of(job: Job) -> Any:
     return json.loads(task["Parameters"])
 
 
+Place = str | Path
+PLACES = ("SQLite", "PostgreSQL")
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Orchestrator]:
+def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Place]:
+    """Return what makes places for tables: a file, or a schema."""
+
+    def make(kind: str) -> Place:
+        if kind == "SQLite":
+            return tmp_path / f"{len(list(tmp_path.glob('*.sqlite'))) or 'orchestrator'}.sqlite"
+        return str(request.getfixturevalue("cluster").schema())
+
+    return make
+
+
+@pytest.fixture(params=PLACES)
+def place(request: pytest.FixtureRequest, new_place: Callable[[str], Place]) -> Place:
+    """Where the orchestrator keeps its tables: what it promises does not depend on that."""
+    return new_place(request.param)
+
+
+def kept_in(place: Place) -> bytes:
+    """Return everything that is kept there; nobody may use it meanwhile."""
+    if isinstance(place, Path):
+        return b"".join(path.read_bytes() for path in place.parent.iterdir() if path.is_file())
+    import psycopg
+
+    with psycopg.connect(place) as db:
+        tables = db.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()")
+        names = [str(name) for (name,) in tables.fetchall()]
+        rows = [str(row) for name in names for row in db.execute(f"SELECT {name}::text FROM {name}").fetchall()]
+    return "\n".join(rows).encode()
+
+
+@pytest.fixture
+def server(place: Place) -> Iterator[Orchestrator]:
     """A real orchestrator on a free port."""
-    with Orchestrator(Store(tmp_path / "orchestrator.sqlite")) as running:
+    with Orchestrator(Store(place)) as running:
         yield running
 
 

@@ -24,6 +24,12 @@ Serve = Callable[..., Orchestrator]
 
 
 @pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A file: a connection does not know where the tables are."""
+    return tmp_path / "orchestrator.sqlite"
+
+
+@pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
     """Start servers with limits of their own."""
     started: list[Orchestrator] = []
@@ -224,7 +230,7 @@ def test_file_that_breaks_is_a_500_with_the_reason(serve: Serve, capfd: pytest.C
 
     server = serve()
     assert heartbeat(server) == 200
-    with sqlite3.connect(server.store.path) as other:
+    with sqlite3.connect(server.store.place) as other:
         other.execute("DROP TABLE robots")
     other.close()
 

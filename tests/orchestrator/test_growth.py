@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def steps_of(store: Store, call: Callable[[Store, int], object], robot: int) -> 
         return 0
 
     with store.file.reading() as db:
+        assert isinstance(db, sqlite3.Connection)
         db.set_progress_handler(counted, 10)
         try:
             call(store, robot)
@@ -44,6 +46,7 @@ def steps_of(store: Store, call: Callable[[Store, int], object], robot: int) -> 
 def fill(store: Store, robot: int, others: int) -> None:
     """Let `others` jobs wait for another robot, and as many be over that it has had, but for one."""
     with store.file.transaction() as db:
+        assert isinstance(db, sqlite3.Connection)
         db.executemany(
             "INSERT INTO jobs (guid, script, version_guid, name, status, priority, robot_id, created_at, updated_at,"
             " consumed_at, finished_at) VALUES (?, 's', 'v', '', ?, 2, ?, ?, ?, ?, ?)",

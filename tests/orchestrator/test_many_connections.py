@@ -89,10 +89,12 @@ def test_calls_that_wait_together_are_written_together(roomy: Orchestrator, monk
         go_on.set()
         answer(first)
         with roomy.store.file.reading() as db:
+            assert isinstance(db, sqlite3.Connection)
             db.set_trace_callback(statements.append)
         for other in others:
             answer(other)
         with roomy.store.file.reading() as db:
+            assert isinstance(db, sqlite3.Connection)
             db.set_trace_callback(None)
 
     assert len(roomy.store.calls()) == 21
@@ -119,7 +121,7 @@ def test_call_that_fails_takes_back_itself_alone(tmp_path: Path) -> None:
         enqueue_and_fail(store)
     assert [job.script for job in store.jobs()] == ["before", "after"]
     assert store.enqueue("as ever")
-    with sqlite3.connect(store.path) as other:  # nothing is left open that others would wait for
+    with sqlite3.connect(store.place) as other:  # nothing is left open that others would wait for
         assert other.execute("SELECT COUNT(*) FROM jobs").fetchone()[0] == 3
     other.close()
 

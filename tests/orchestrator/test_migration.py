@@ -125,7 +125,7 @@ def test_file_whose_migration_fails_is_left_as_it_was(old: Path, monkeypatch: py
     for number in range(1, len(steps)):
         with monkeypatch.context() as patch:
             patch.setattr(
-                "fsm_robot.orchestrator.tables.database.MIGRATIONS",
+                "fsm_robot.orchestrator.tables.sqlite_file.MIGRATIONS",
                 {1: (*steps[:number], "INSERT INTO gone VALUES (1)")},
             )
             with pytest.raises(StoreError, match="no such table"):

@@ -13,7 +13,7 @@ import pytest
 from fsm_robot.orchestrator.api.routes import ROUTES
 from fsm_robot.orchestrator.server import LARGEST_FILE_BYTES, Orchestrator
 from tests.fakes.waiting import GUID
-from tests.orchestrator.conftest import Api, OpenRobot, form_with_file, parameters_of
+from tests.orchestrator.conftest import Api, OpenRobot, form_with_file, kept_in, parameters_of
 
 # Of the published samples, word for word.
 PUBLISHED = {
@@ -320,7 +320,7 @@ def test_key_may_call_and_is_no_robot(api: Api) -> None:
     assert [call.robot for call in store.calls()] == ["boss"] * 4
     assert store.logs.newest()[0].message == "von mir"
     store.close()
-    assert not any(guid.encode() in file.read_bytes() for file in store.path.parent.iterdir() if file.is_file())
+    assert guid.encode() not in kept_in(store.place)
     store.credentials.remove_key("boss")
     assert boss("GET", "queue/read/q")["name"] == "q"  # as a robot that was never seen
 

@@ -38,6 +38,12 @@ return [...document.querySelectorAll("body *")].filter((node) => {
 """
 
 
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A file: what a browser shows of the same answers is the same."""
+    return tmp_path / "orchestrator.sqlite"
+
+
 def rows(browser: Any, table: str) -> list[str]:
     found: list[str] = browser.execute_script(
         f"return [...document.querySelectorAll('#{table} tr')].map(r => r.innerText)"

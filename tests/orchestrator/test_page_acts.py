@@ -23,6 +23,12 @@ from tests.orchestrator.test_page import click, rows
 HOSTILE = "<img src=x onerror=document.title='bad'>"
 
 
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A file: what a browser does with the same calls is the same."""
+    return tmp_path / "orchestrator.sqlite"
+
+
 def write(browser: Any, form: str, **fields: str) -> None:
     for name, text in fields.items():
         field = browser.find_element("css selector", f"#{form} [name={name}]")

@@ -361,7 +361,7 @@ def test_held_answer_comes_when_it_is_released_and_the_call_has_acted(furnished:
     assert CALLS["take"](other)[0] == 200
     other("PUT", "task/update", guid=row(other, "t")["guid"], status=1)
     assert (answers, slow.is_alive()) == ([], True)
-    assert Store(furnished.server.store.path).held.release("first") == 1  # as the command line does, beside the server
+    assert Store(furnished.server.store.place).held.release("first") == 1  # as the command line does, beside the server
     slow.join(10)
 
     assert answers[0][0] == 200

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -12,6 +12,7 @@ import pytest
 from fsm_robot.orchestrator.objects import BUSY, DONE, FAILED_APPLICATION, FAILED_BUSINESS, POSTPONED, QueueRow
 from fsm_robot.orchestrator.store import DuplicateError, NoSuchError, Store
 from fsm_robot.orchestrator.tables.tasks import Author, TaskFilter
+from tests.orchestrator.conftest import Place
 
 OTHER = "99999999-0000-4000-8000-000000000000"
 GUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -34,8 +35,10 @@ def time() -> Time:
 
 
 @pytest.fixture
-def store(tmp_path: Path, time: Time) -> Store:
-    return Store(tmp_path / "o.sqlite", time)
+def store(place: Place, time: Time) -> Iterator[Store]:
+    store = Store(place, time)
+    yield store
+    store.close()
 
 
 def words(store: Store, queue: QueueRow) -> list[str]:

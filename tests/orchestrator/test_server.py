@@ -18,7 +18,7 @@ from fsm_robot.orchestrator.server import AddressInUseError, Orchestrator
 from fsm_robot.orchestrator.store import Store
 from fsm_robot.robot.ports import ConsumeAnswer, HeartbeatAnswer, Job
 from tests.fakes.waiting import GUID
-from tests.orchestrator.conftest import TOKEN, OpenRobot, parameters_of
+from tests.orchestrator.conftest import TOKEN, OpenRobot, kept_in, parameters_of
 
 
 def ask(server: Orchestrator, verb: str, path: str, body: bytes | str = b"", **headers: str) -> tuple[int, Any]:
@@ -244,7 +244,7 @@ def test_credential_in_any_field_is_not_kept(server: Orchestrator, path: str, he
     ask(server, "POST", path, body, Authorization=header, **{"Content-Type": "application/json"})
     server.store.close()
 
-    kept = server.store.path.read_bytes()
+    kept = kept_in(server.store.place)
     assert [form for form in forms if form.encode().lower() in kept.lower()] == []
     assert len(server.store.calls()) == 1
 

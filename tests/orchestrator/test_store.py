@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,16 @@ import pytest
 from fsm_robot.orchestrator.faults import Fault
 from fsm_robot.orchestrator.rows import CallRow
 from fsm_robot.orchestrator.store import Store, StoreError
+from fsm_robot.orchestrator.tables.tasks import TaskFilter
 from tests.fakes.waiting import GUID
+from tests.orchestrator.conftest import Place, kept_in
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "orchestrator.sqlite")
+def store(place: Place) -> Iterator[Store]:
+    store = Store(place)
+    yield store
+    store.close()
 
 
 def robot_id(store: Store, guid: str = GUID) -> int:
@@ -61,14 +66,14 @@ def test_no_job_is_given_twice_by_threads_and_processes(store: Store, tmp_path: 
     )
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", taker, str(store.path), f"0000000{n}-0000-4000-8000-000000000000"],
+            [sys.executable, "-c", taker, str(store.place), f"0000000{n}-0000-4000-8000-000000000000"],
             stdout=subprocess.PIPE, text=True,
         )
         for n in range(2)
     ]  # fmt: skip
 
     def take_all(number: int) -> list[str]:
-        mine = Store(store.path)
+        mine = Store(store.place)
         robot, found = robot_id(mine, f"1000000{number}-0000-4000-8000-000000000000"), []
         while job := mine.take(robot):
             found.append(job.guid)
@@ -93,7 +98,7 @@ def test_everything_is_there_after_a_restart(store: Store) -> None:
     before = (store.jobs(), store.robots(), store.faults())
     store.close()
 
-    again = Store(store.path)
+    again = Store(store.place)
 
     assert (again.jobs(), again.robots(), again.faults()) == before
     assert again.robot(GUID) == before[1][0]
@@ -104,7 +109,8 @@ def test_credential_is_in_no_file_of_the_store(store: Store) -> None:
     store.robot(GUID)
     store.enqueue("x")
 
-    data = b"".join(file.read_bytes() for file in store.path.parent.iterdir())
+    store.close()
+    data = kept_in(store.place)
 
     for needle in (
         GUID,
@@ -311,6 +317,24 @@ def test_calls_are_kept_up_to_their_number_and_in_the_order_of_arrival(
     kept = [int(call.fields["n"]) for call in store.calls()]
     assert kept == list(range(1500, 2000))
     assert [call.fields["n"] for call in store.calls(after=store.calls()[-2].seq)] == ["1999"]
+
+
+@pytest.mark.parametrize("name", ["a[1]", "100%", "a_b", "back\\slash", "nul\x00here", "строка"])
+def test_a_name_is_found_by_itself_and_by_a_part_of_it(store: Store, name: str) -> None:
+    """`*` and `?` stand for others, and nothing else does, whatever the database thinks of it."""
+    queue = store.queues.add("q")
+    for each in (name, "other", name.replace("_", "x").replace("[1]", "1")):
+        store.tasks.add(queue, each)
+
+    found = {
+        wanted: {task.name for task in store.tasks.fitting(TaskFilter(name=wanted))}
+        for wanted in (name, f"{name[:2]}*")
+    }
+
+    kept = store.tasks.find("1").name
+    assert found[name] == {kept}
+    assert kept in found[f"{name[:2]}*"]
+    assert "other" not in found[f"{name[:2]}*"]
 
 
 def test_newest_jobs_are_the_newest(store: Store) -> None:

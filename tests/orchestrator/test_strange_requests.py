@@ -28,6 +28,12 @@ LONG = "9" * 400
 HEARTBEAT = "/api/robot/heartbeat"
 
 
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A file: what comes over the wire is refused before the tables are asked."""
+    return tmp_path / "orchestrator.sqlite"
+
+
 def sent(server: Orchestrator, data: bytes) -> bytes:
     """Send bytes, say that no more will come, and return all that is answered."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S) as client:
@@ -265,11 +271,11 @@ def test_enqueue_says_that_the_file_was_deleted_under_a_server(
     """No server would see the job, so none is added; the robots hear it as well, and nothing is printed by the server."""
     gateway = robot()
     gateway.announce(None)
-    os.unlink(server.store.path)
+    os.unlink(server.store.place)
 
-    assert main(["orchestrator", "enqueue", "x", "--db", str(server.store.path)]) == 2
+    assert main(["orchestrator", "enqueue", "x", "--db", str(server.store.place)]) == 2
     assert "deleted while" in capsys.readouterr().err
-    assert not server.store.path.exists()
+    assert not Path(server.store.place).exists()
     with pytest.raises(GatewayError, match="deleted or replaced"):
         gateway.announce(None)
 
@@ -306,7 +312,7 @@ def test_a_file_that_stays_is_used_after_it_was_closed(tmp_path: Path) -> None:
 
     assert store.job(guid).status_word == "Pending"
     store.close()
-    os.unlink(store.path)
+    os.unlink(store.place)
     (tmp_path / "o.sqlite-wal").touch()
     with pytest.raises(StoreError, match="sqlite-wal"):
         store.jobs()

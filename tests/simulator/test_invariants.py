@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fsm_robot.engine.journal.record import line_of
 from fsm_robot.simulator.history import Fact, History, Limits
 from fsm_robot.simulator.invariants import INVARIANTS, violations
 from fsm_robot.simulator.secrets import forms_of
@@ -219,3 +220,40 @@ def test_ending_that_a_crash_may_have_kept_from_the_disk_fits_both_ways() -> Non
     assert broken(*crash, *reported(10, 4)) == {}
     assert broken(*crash, *reported(10, 5)) == {}
     assert list(broken(*crash, *reported(10, 7))) == ["one_final_status"]
+
+
+def left(*steps: tuple[int, str]) -> dict[str, bytes]:
+    """The journal of the first life, as the disk was left."""
+    contents: list[tuple[str, dict[str, Any]]] = [("header", {"format": 1, "life": 1})]
+    contents += [
+        ("step", {"seq": seq, "event": {"name": "e"}, "kind": "taken", "dest": "S", "callback": callback})
+        for seq, callback in steps
+    ]
+    text, chain = "", ""
+    for kind, values in contents:
+        line, chain = line_of(kind, values, chain, str)
+        text += line
+    return {"state/journal/000001.jsonl": text.encode()}
+
+
+@pytest.mark.parametrize(
+    ("callback", "act"),
+    [("consume_job", "consume_sent"), ("claim_job", "update_sent"), ("run_script", "script_started")],
+)
+@pytest.mark.parametrize("crash", ["crash", "power_lost", "torn"])
+def test_act_whose_step_the_power_takes_away_breaks_its_promise(callback: str, act: str, crash: str) -> None:
+    """Whoever asks, claims or starts has its step on disk; that of a life that only crashed cannot be lost."""
+    facts = [
+        fact(0, "life_began"),
+        fact(1, "due", 2, "consume_job"),
+        fact(1, "consume_sent"),
+        fact(2, "due", 5, callback),
+        fact(3, act),
+        fact(4, "crashed", text=crash),
+    ]
+
+    kept = broken(*facts, files=left((2, "consume_job"), (5, callback)))
+    lost = broken(*facts, files=left((2, "consume_job")))
+
+    assert "acts_are_on_disk" not in kept
+    assert ("step 5" in lost.get("acts_are_on_disk", "")) is (crash != "crash")

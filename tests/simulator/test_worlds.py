@@ -17,10 +17,11 @@ from fsm_robot.cli import main
 from fsm_robot.engine.machine.core import Step
 from fsm_robot.engine.machine.events import Event
 from fsm_robot.robot.callbacks import Callbacks
+from fsm_robot.robot.machine import REPEATABLE
 from fsm_robot.simulator import explore
 from fsm_robot.simulator.chance import scenario_by
 from fsm_robot.simulator.explore import Tally
-from fsm_robot.simulator.invariants import violations
+from fsm_robot.simulator.invariants import Violation, violations
 from fsm_robot.simulator.scenario import (
     ALL_FAULTS,
     SCRIPT_FAULTS,
@@ -74,6 +75,26 @@ def test_small_worlds_with_a_crash_before_every_effect_break_no_promise(setup: S
                 faults = (Fault(kind, number), Fault(kind, second))
                 _, history = explore.run(setup, attrs.evolve(scenario, faults=faults))
                 assert violations(history) == [], faults
+
+
+@pytest.mark.parametrize("callback", ["consume_job", "claim_job", "run_script", "report_outcome"])
+def test_step_that_is_not_synced_before_its_act_is_found(
+    callback: str, setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power loss before every effect of a world with two jobs: as it is nothing breaks, without the sync something does."""
+
+    def broken() -> list[Violation]:
+        world, _ = explore.run(setup, Scenario(1, (explore.PLAIN, explore.STOPPED)))
+        losses = [
+            attrs.evolve(world.scenario, faults=(Fault("power_lost", at),)) for at in range(1, len(world.effects) + 1)
+        ]
+        return [found for each in losses for found in violations(explore.run(setup, each)[1])]
+
+    assert broken() == []
+
+    monkeypatch.setattr("fsm_robot.simulator.world.REPEATABLE", REPEATABLE | {callback})
+
+    assert broken()
 
 
 def test_seed_decides_every_byte(setup: Setup) -> None:

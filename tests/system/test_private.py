@@ -57,7 +57,7 @@ def test_no_file_of_a_run_can_be_read_by_another_account(robot_folder: RobotFold
     ]
     assert {"robot.log", "output.log", "ledger.jsonl", "robot.lock"} <= {path.name for path in kept}
     assert as_account(OTHER, "import os, sys; os.stat(sys.argv[1])", str(kept[0])).returncode == 0  # it gets that far
-    for path in [*kept, robot_folder.store.path]:
+    for path in [*kept, robot_folder.store.place]:
         tried = as_account(OTHER, "open(__import__('sys').argv[1])", str(path))
         assert "PermissionError" in tried.stderr, path
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +204,50 @@ def test_lock_of_uv_needs_uv(scripts: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     with pytest.raises(ScriptNotStartedError, match=r"there is no uv on PATH: .*requirements\.lock"):
         builder(kept).build(lock)
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An index of packages with `pinned_one`, which uv and pip ask; yield its address."""
+    path = wheel(tmp_path / "index" / "files", "pinned_one")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    page = tmp_path / "index" / "simple" / "pinned-one" / "index.html"
+    page.parent.mkdir(parents=True)
+    page.write_text(f'<a href="/files/{path.name}#sha256={digest}">{path.name}</a>', encoding="utf-8")
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "index"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/simple"
+        for name in ("PIP_INDEX_URL", "UV_DEFAULT_INDEX"):
+            monkeypatch.setenv(name, url)
+        monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+        yield url
+        server.shutdown()
+        thread.join()
+
+
+@BUILDS
+def test_lock_that_uv_has_written_is_built(scripts: Path, index: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the real uv and pip, from the hashes that uv has locked."""
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"])
+    uv = shutil.which("uv")
+    if uv is None:
+        pytest.skip("there is no uv on PATH; pip install uv brings it")
+    block = '# /// script\n# requires-python = ">=3.11"\n# dependencies = ["pinned_one"]\n# ///\n'
+    (scripts / "one.py").write_text(f"{block}import pinned_one\nprint(pinned_one.WORD)\n", encoding="utf-8")
+    lock_it = [uv, "lock", "--quiet", "--script", "one.py", "--python", sys.executable, "--no-python-downloads"]
+    subprocess.run(lock_it, cwd=scripts, check=True)
+    kept = environments(scripts, how="built")
+    found = kept.of(scripts / "one.py")
+    assert found.lock is not None
+    assert (found.python, found.lock.path.name, index in found.lock.text) == ("", "one.py.lock", True)
+
+    python = builder(kept).build(found.lock)
+
+    said = subprocess.run([python, "-I", str(scripts / "one.py")], capture_output=True, text=True, check=True).stdout
+    assert said == "here\n"
+    assert kept.of(scripts / "one.py").python == python
 
 
 @BUILDS

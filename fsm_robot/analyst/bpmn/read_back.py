@@ -22,6 +22,7 @@ from fsm_robot.analyst.extension import (
     timeout_from,
     transition_from,
 )
+from fsm_robot.analyst.merge import Drawn
 from fsm_robot.analyst.xml_in import Element
 from fsm_robot.engine.machine.definition import Definition, State, Timeout
 
@@ -33,7 +34,12 @@ WITHOUT_MEANING = ("documentation", "extensionElements", "textAnnotation", "asso
 
 
 def from_bpmn(root: Element) -> Definition:
-    """Return the machine of a file; nobody has checked it yet.
+    """Return the machine of a file; see `drawn_in`."""
+    return drawn_in(root).machine
+
+
+def drawn_in(root: Element) -> Drawn:
+    """Return the machine of a file, with the ids of its shapes and flows; nobody has checked it yet.
 
     Raises:
         DefinitionError: It was drawn otherwise than the exact profile draws, so that it is not clear what is meant.
@@ -53,8 +59,10 @@ def from_bpmn(root: Element) -> Definition:
     if len(starts) != 1:
         raise process.wrong(f"one flow must leave the start event, not {len(starts)}")
     initial = states[read.goal(starts[0])].name
-    edges = [read.transition(flow, states) for flow in read.flows() if read.is_transition(flow)]
-    return definition_from(machine, initial, tuple(states.values()), edges)
+    edges = {_id(flow): read.transition(flow, states) for flow in read.flows() if read.is_transition(flow)}
+    definition = definition_from(machine, initial, tuple(states.values()), list(edges.values()))
+    keys = {ident: (edge.source, edge.trigger, edge.spent) for ident, (_, edge) in edges.items()}
+    return Drawn(definition, {ident: state.name for ident, state in states.items()}, keys)
 
 
 def _elements(process: Element) -> Iterator[Element]:

@@ -61,7 +61,7 @@ class View:
     pairs: bool = False
 
 
-@attrs.frozen
+@attrs.define  # not frozen, which would take three times as long to make: a log has a million of them
 class Activity:
     """One line of a log.
 
@@ -139,8 +139,9 @@ def cases(runs: Iterable[Run], by: CaseKind, view: View) -> Iterator[Case]:
 def activities_of(run: Run, view: View) -> Iterator[Activity]:
     """Return the lines of one run."""
     reader = _RunReader(run, view)
+    read = reader.read
     for step in steps_in(run.records):
-        yield from reader.read(step)
+        yield from read(step)
     yield from reader.rest()
 
 
@@ -184,20 +185,23 @@ class _RunReader:
 
     def read(self, step: RecordedStep) -> tuple[Activity, ...]:
         """Return the lines that one step gives."""
-        kind = step.kind
+        kind, view, at = step.kind, self.view, utc_stamp(step.at)
         # A clock that is set back must not make a tool, which sorts by it, tell another story.
-        at = self.last_at = max(self.last_at, utc_stamp(step.at)) or NO_STAMP
-        lines: tuple[Activity, ...] = ()
+        self.last_at = at = max(self.last_at, at) or NO_STAMP
         if kind == "taken":
-            self._open_job(step.event)
-            lines = (self._moment(step, at),) if self.view.events else self._visit(step, at)
-            if step.event.name in CLOSING:
+            event = step.event
+            if event.data:
+                self._open_job(event)
+            lines = (self._moment(step, at),) if view.events else self._visit(step, at)
+            if event.name in CLOSING:
                 self.job = self.script = self.outcome = ""
-        if kind in ("taken", "started"):
             self._enter(step, at)
-        elif self.view.everything or (self.view.events and kind == "stayed"):
-            lines = (self._moment(step, at),)
-        return lines
+            return lines
+        if kind == "started":
+            self._enter(step, at)
+        elif view.everything or (view.events and kind == "stayed"):
+            return (self._moment(step, at),)
+        return ()
 
     def rest(self) -> Iterator[Activity]:
         """Return the visit that the run ended in: a moment in a final state, else one without an end."""

@@ -70,7 +70,7 @@ def object_id(kind: str, name: str) -> str:
 @attrs.define
 class _JobObject:
     script: str
-    runs: list[str]
+    runs: tuple[str, ...]
     outcome: str = ""
     ended_at: str = _EPOCH
 
@@ -89,9 +89,11 @@ class _Objects:
     def add_job(self, activity: Activity) -> None:
         if not activity.job:
             return
-        job = self.jobs.setdefault(activity.job, _JobObject(activity.script, [activity.run]))
-        if job.runs[-1] != activity.run:
-            job.runs.append(activity.run)
+        job = self.jobs.get(activity.job)
+        if job is None:
+            job = self.jobs[activity.job] = _JobObject(activity.script, (activity.run,))
+        elif job.runs[-1] != activity.run:
+            job.runs += (activity.run,)
         if activity.outcome and activity.outcome != job.outcome:
             job.outcome, job.ended_at = activity.outcome, activity.at
 
@@ -110,16 +112,14 @@ class _Objects:
 
 def _event_writer() -> Callable[[Activity, int], str]:
     """Return what writes an event; a log says the same few things a million times, and each is made JSON once."""
-    quoted = lru_cache(REMEMBERED_TEXTS)(_quoted)
+    quoted, begun = lru_cache(REMEMBERED_TEXTS)(_quoted), lru_cache(REMEMBERED_TEXTS)(_begun)
     related = lru_cache(REMEMBERED_TEXTS)(_related)
     told = lru_cache(REMEMBERED_TEXTS)(_attributes_behind)
 
     def write(activity: Activity, number: int) -> str:
-        # The id is a number within the run, not that of the step: a step may give two events, and an id is unique.
-        run = quoted(activity.run)[:-1]
         started = f'{{"name":"started","value":"{activity.started}"}},' if activity.started else ""
         return (
-            f'{{"id":{run}#{number}","type":{quoted(activity.name)},"time":"{activity.at}","attributes":['
+            f'{begun(activity.run)}{number}","type":{quoted(activity.name)},"time":"{activity.at}","attributes":['
             f'{{"name":"kind","value":{quoted(activity.kind)}}},'
             f'{{"name":"lifecycle","value":"{activity.lifecycle}"}},{started}'
             f'{{"name":"seconds","value":{activity.seconds}}},{{"name":"step","value":{activity.step}}}'
@@ -132,6 +132,11 @@ def _event_writer() -> Callable[[Activity, int], str]:
 
 def _quoted(text: str) -> str:
     return _json(carried(text))
+
+
+def _begun(run: str) -> str:
+    # The id is a number within the run, not that of the step: a step may give two events, and an id is unique.
+    return f'{{"id":{_quoted(run)[:-1]}#'
 
 
 def _attributes_behind(event: str, transition: str, outcome: str) -> str:

@@ -27,40 +27,49 @@ _HEAD = f"""<?xml version="1.0" encoding="UTF-8"?>
 
 def xes(cases: Iterable[Case], name: str) -> Iterator[str]:
     """Return the pieces of a XES log called `name`."""
-    quoted = lru_cache(REMEMBERED_TEXTS)(_quoted)  # a log says the same few words a million times
+    event = _event_writer()
     yield _HEAD
     yield f"{_string('concept:name', _quoted(name))}\n"
     for case in cases:
         yield f"<trace>{_string('concept:name', _quoted(case.name))}{_string('robot', _quoted(case.robot))}\n"
         for seq, activity in enumerate(case.activities, start=1):
-            yield _event(activity, seq, quoted)
+            yield event(activity, seq)
         yield "</trace>\n"
     yield "</log>\n"
 
 
-def _event(activity: Activity, seq: int, quoted: Callable[[str], str]) -> str:
-    # `start_timestamp` is where readers of intervals look for the beginning of an activity with one line.
-    parts = [
-        f'<event><string key="concept:name" value={quoted(activity.name)}/>'
-        f'<string key="lifecycle:transition" value="{activity.lifecycle}"/>'
-        f'<date key="time:timestamp" value="{activity.at}"/>'
-        f'<date key="start_timestamp" value="{activity.started}"/>'
-        f'<string key="org:resource" value={quoted(activity.robot)}/>'
-        f'<string key="kind" value={quoted(activity.kind)}/><int key="seq" value="{seq}"/>'
-        f'<int key="step" value="{activity.step}"/><float key="seconds" value="{activity.seconds}"/>'
-        f'<string key="run" value={quoted(activity.run)}/>'
-    ]
-    if activity.event:
-        parts.append(_string("event", quoted(activity.event)))
-    if activity.transition:
-        parts.append(_string("transition", quoted(activity.transition)))
-    if activity.job:
-        parts.append(_string("job", quoted(activity.job)))
-        parts.append(_string("script", quoted(activity.script)))
-    if activity.outcome:
-        parts.append(_string("outcome", quoted(activity.outcome)))
-    parts.append("</event>\n")
-    return "".join(parts)
+def _event_writer() -> Callable[[Activity, int], str]:
+    """Return what writes an event; a log says the same few things a million times, and each is made XML once."""
+    quoted, remembered = lru_cache(REMEMBERED_TEXTS)(_quoted), lru_cache(REMEMBERED_TEXTS)(_strings)
+    at_all = lru_cache(REMEMBERED_TEXTS)(_strings_at_all)
+
+    def write(activity: Activity, seq: int) -> str:
+        # `start_timestamp` is where readers of intervals look for the beginning of an activity with one line.
+        job = activity.job
+        return (
+            f'<event><string key="concept:name" value={quoted(activity.name)}/>'
+            f'<string key="lifecycle:transition" value="{activity.lifecycle}"/>'
+            f'<date key="time:timestamp" value="{activity.at}"/>'
+            f'<date key="start_timestamp" value="{activity.started}"/>'
+            f"{at_all('org:resource', activity.robot, 'kind', activity.kind)}"
+            f'<int key="seq" value="{seq}"/>'
+            f'<int key="step" value="{activity.step}"/><float key="seconds" value="{activity.seconds}"/>'
+            f"{at_all('run', activity.run)}{remembered('event', activity.event, 'transition', activity.transition)}"
+            f"{at_all('job', job, 'script', activity.script) if job else ''}"
+            f"{remembered('outcome', activity.outcome)}</event>\n"
+        )
+
+    return write
+
+
+def _strings_at_all(*keys_and_values: str) -> str:
+    pairs = zip(keys_and_values[::2], keys_and_values[1::2], strict=True)
+    return "".join(_string(key, _quoted(value)) for key, value in pairs)
+
+
+def _strings(*keys_and_values: str) -> str:
+    pairs = zip(keys_and_values[::2], keys_and_values[1::2], strict=True)
+    return "".join(_string(key, _quoted(value)) for key, value in pairs if value)
 
 
 def _string(key: str, quoted_value: str) -> str:

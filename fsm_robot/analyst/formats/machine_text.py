@@ -21,14 +21,14 @@ def machine_text(definition: Definition) -> str:
         f"initial: {_text(definition.initial)}",
         "",
         "states:",
-        *(f"  - {_flow(_state(definition, state))}" for state in definition.states),
+        *(f"  - {as_flow(state_values(definition, state))}" for state in definition.states),
         "",
         "transitions:" if definition.transitions else "transitions: []",
-        *(f"  - {_flow(_transition(definition, edge))}" for edge in definition.transitions if not edge.spent),
+        *(f"  - {as_flow(transition_values(definition, edge))}" for edge in definition.transitions if not edge.spent),
         "",
         *_block("inbox", definition.inbox),
         *_block("events", {name: _label(label) for name, label in definition.labels.events.items()}),
-        *_block("callbacks", {spec.name: _callback(spec) for spec in definition.callbacks}),
+        *_block("callbacks", {spec.name: callback_values(spec) for spec in definition.callbacks}),
         *_block("outcomes", definition.outcomes),
     ]
     return "\n".join(lines).rstrip("\n") + "\n"
@@ -37,13 +37,14 @@ def machine_text(definition: Definition) -> str:
 def _block(key: str, values: Mapping[str, object]) -> Iterator[str]:
     if values:
         yield f"{key}:"
-        yield from (f"  {_text(name)}: {_flow(value)}" for name, value in values.items())
+        yield from (f"  {_text(name)}: {as_flow(value)}" for name, value in values.items())
         yield ""
     elif key == "callbacks":
         yield f"{key}: {{}}"
 
 
-def _state(definition: Definition, state: State) -> dict[str, object]:
+def state_values(definition: Definition, state: State) -> dict[str, object]:
+    """Return what a machine file says of a state."""
     values = {
         "name": state.name,
         "on_enter": state.on_enter or None,
@@ -54,7 +55,8 @@ def _state(definition: Definition, state: State) -> dict[str, object]:
     return _given(values) | _label(definition.labels.states.get(state.name, Label()))
 
 
-def _transition(definition: Definition, edge: Transition) -> dict[str, object]:
+def transition_values(definition: Definition, edge: Transition) -> dict[str, object]:
+    """Return what a machine file says of a transition, with what follows once its budget is spent."""
     values = {
         "trigger": edge.trigger,
         "source": edge.source,
@@ -77,7 +79,8 @@ def _label(label: Label) -> dict[str, object]:
     return {key: text[""] if list(text) == [""] else text for key, text in texts.items() if text}
 
 
-def _callback(spec: CallbackSpec) -> dict[str, object]:
+def callback_values(spec: CallbackSpec) -> dict[str, object]:
+    """Return what a machine file says of a callback."""
     values = {
         "does": spec.does or None,
         "waits": spec.waits or None,
@@ -98,11 +101,12 @@ def _given(values: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def _flow(value: object) -> str:
+def as_flow(value: object) -> str:
+    """Return a value as YAML on one line."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_key(key)}: {_flow(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{_key(key)}: {as_flow(item)}" for key, item in value.items()) + "}"
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return "[" + ", ".join(_flow(item) for item in value) + "]"
+        return "[" + ", ".join(as_flow(item) for item in value) + "]"
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     if isinstance(value, float):

@@ -15,13 +15,13 @@ import attrs
 from fsm_robot.engine.disk import SystemDisk
 from fsm_robot.engine.journal.record import (
     LONGEST_LINE_BYTES,
-    Parse,
+    MakeRecord,
     Reading,
     Record,
     bounded,
     line_of,
-    parsed,
     read,
+    record_of,
     step_values,
 )
 from fsm_robot.engine.machine.core import Step
@@ -201,34 +201,34 @@ def _number(name: str) -> int:
     return int(name.partition("-")[0]) if _NUMBERED.match(name) and name.endswith(SUFFIX) else 0
 
 
-def read_journal(path: Path, disk: Disk = SYSTEM_DISK, parse: Parse = parsed) -> tuple[list[Record], str]:
+def read_journal(path: Path, disk: Disk = SYSTEM_DISK, make: MakeRecord = record_of) -> tuple[list[Record], str]:
     """Return the whole records of a journal and what is wrong behind them, empty where nothing is.
 
     Raises:
         JournalError: The file cannot be read.
     """
-    reading = read_run(path, disk, parse)
+    reading = read_run(path, disk, make)
     return reading.records, reading.wrong
 
 
-def read_run(path: Path, disk: Disk = SYSTEM_DISK, parse: Parse = parsed) -> Reading:
+def read_run(path: Path, disk: Disk = SYSTEM_DISK, make: MakeRecord = record_of) -> Reading:
     """Return everything that can be read of a journal.
 
     Raises:
         JournalError: The file cannot be read.
     """
     with disk_errors(path, "read"):
-        return read(io.BytesIO(disk.read(path)), parse)
+        return read(io.BytesIO(disk.read(path)), make)
 
 
-def read_file(path: Path, parse: Parse = parsed) -> Reading:
+def read_file(path: Path, make: MakeRecord = record_of) -> Reading:
     """Return what a file holds that may be no journal at all; never takes in more than a line at a time.
 
     Raises:
         JournalError: The file cannot be read.
     """
     with disk_errors(path, "read"), path.open("rb") as stream:
-        return read(_short_lines(stream), parse)
+        return read(_short_lines(stream), make)
 
 
 def _short_lines(stream: IO[bytes]) -> Iterable[bytes]:

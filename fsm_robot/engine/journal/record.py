@@ -28,7 +28,7 @@ Damage = Literal["", "torn", "changed"]
 """What ends the trustworthy part of a journal: nothing, a power loss in the last line, a line that was changed."""
 
 Parse = Callable[[bytes], object]
-"""What reads the JSON of one line; raises `ValueError` where it is none."""
+"""What reads JSON; raises `ValueError` where it is none."""
 
 _KINDS = get_args(StepKind)
 _ORIGINS = get_args(CameFrom)
@@ -48,23 +48,56 @@ class RecordedStep(Step):
     mono: float | None = None
 
 
+def _as_values(told: Mapping[str, Any] | RecordedStep) -> Mapping[str, Any]:
+    return _told_by(told, told.at, told.mono, told.event.data) if isinstance(told, RecordedStep) else told
+
+
+def _told_by(step: Step, at: str, mono: float | None, data: Mapping[str, Any]) -> dict[str, Any]:
+    event: dict[str, Any] = {"name": step.event.name}
+    if data:
+        event["data"] = data
+    if step.event.job_run is not None:
+        event["job_run"] = step.event.job_run
+    values = {
+        "seq": step.seq,
+        "at": at,
+        "mono": mono,
+        "from": step.came_from,
+        "event": event,
+        "kind": step.kind,
+        "source": step.source,
+        "dest": step.dest,
+        "transition": step.transition,
+        "callback": step.callback,
+        "exit_code": step.exit_code,
+    }
+    return {key: value for key, value in values.items() if value not in ("", None)}
+
+
 @attrs.frozen
 class Record:
     """One line of a journal.
 
     Attributes:
         kind: `header`, `step` or `end`.
-        values: Its content; see docs/journal.md.
+        values: Its content, see docs/journal.md; of a step also the step itself, which then is what it tells.
         chain: Hash over the chain value of the line before and this content: a changed line shows, a torn tail too.
     """
 
     kind: str
-    values: Mapping[str, Any]
+    _told: Mapping[str, Any] | RecordedStep = attrs.field(alias="values", eq=_as_values)
     chain: str
 
     @property
+    def values(self) -> Mapping[str, Any]:
+        """What stands in the line, by its keys; made anew where the line was read as a step."""
+        return _as_values(self._told)
+
+    @property
     def step(self) -> RecordedStep:
-        """What a `step` record tells; made anew each time."""
+        """What a `step` record tells; made anew each time where the line was read as values."""
+        if type(self._told) is RecordedStep:
+            return self._told
         values, get, event = self.values, self.values.get, self.values["event"]
         return RecordedStep(  # by position: a log has a million of them
             values["seq"],
@@ -83,10 +116,22 @@ class Record:
     @property
     def event_name(self) -> str:
         """The event of a `step`."""
-        return str(self.values["event"]["name"])
+        told = self._told
+        return told.event.name if isinstance(told, RecordedStep) else str(told["event"]["name"])
 
     def tells_of(self, step: Step, seq: int) -> bool:
         """Return whether a `step` record has this number and tells the decision that `step` is."""
+        if type(self._told) is RecordedStep:
+            told = self._told
+            return (
+                told.seq == seq
+                and told.dest == step.dest
+                and told.kind == step.kind
+                and told.source == step.source
+                and told.callback == step.callback
+                and told.transition == step.transition
+                and told.exit_code == step.exit_code
+            )
         values, get = self.values, self.values.get
         return (
             values["seq"] == seq
@@ -140,25 +185,7 @@ def step_values(step: Step, at: str, monotonic_s: float, clean: Callable[[str], 
 
     `clean` takes secrets out of a text, before it is cut to what a line may hold.
     """
-    event: dict[str, Any] = {"name": step.event.name}
-    if step.event.data:
-        event["data"] = bounded(dict(step.event.data), clean)
-    if step.event.job_run is not None:
-        event["job_run"] = step.event.job_run
-    values = {
-        "seq": step.seq,
-        "at": at,
-        "mono": round(monotonic_s, 6),
-        "from": step.came_from,
-        "event": event,
-        "kind": step.kind,
-        "source": step.source,
-        "dest": step.dest,
-        "transition": step.transition,
-        "callback": step.callback,
-        "exit_code": step.exit_code,
-    }
-    return {key: value for key, value in values.items() if value not in ("", None)}
+    return _told_by(step, at, round(monotonic_s, 6), bounded(dict(step.event.data), clean))
 
 
 def steps_in(records: Iterable[Record]) -> Iterator[RecordedStep]:
@@ -195,53 +222,9 @@ def parsed(content: bytes) -> object:
     return values
 
 
-def read(lines: Iterable[bytes], parse: Parse = parsed) -> Reading:
-    """Return what the lines of a journal, each with its newline, hold. Whatever stands in them, this does not fail."""
-    records: list[Record] = []
-    chain, cr_lf, reading = "", False, Reading(records)
-    rest = iter(lines)
-    for number, line in enumerate(rest, start=1):
-        if not line.endswith(b"\n"):
-            # Nothing may follow, so this is where the power went, or a file that is no journal.
-            reading = _torn(records, number, line)
-            break
-        content, mark, tail = line.rpartition(b',"chain":"')
-        if not mark:
-            reading = _changed(records, number, "is no line of a journal", rest)
-            break
-        content += b"}"
-        chain = _chain(content, chain)
-        if tail != f'{chain}"}}\n'.encode():
-            # Git for Windows may have put a CR before the LF. The chain speaks of what stands before both.
-            if tail != f'{chain}"}}\r\n'.encode():
-                reading = _changed(records, number, "was changed, or a line before it is missing", rest)
-                break
-            cr_lf = True
-        record = _record(content, chain, parse)
-        if type(record) is str:
-            reading = _changed(records, number, record, rest)
-            break
-        records.append(record)  # type: ignore[arg-type]  # `isinstance` would cost a tenth
-    return attrs.evolve(reading, cr_lf=True) if cr_lf else reading
-
-
-def _torn(records: list[Record], number: int, line: bytes) -> Reading:
-    if len(line) > LONGEST_LINE_BYTES:
-        return Reading(records, "changed", f"line {number} is longer than {LONGEST_LINE_BYTES >> 20} MiB", number)
-    return Reading(records, "torn", f"line {number} is torn", number)
-
-
-def _changed(records: list[Record], number: int, what: str, rest: Iterable[bytes]) -> Reading:
-    doubtful = []
-    for line in rest:
-        record = _record(line.rpartition(b',"chain":"')[0] + b"}", "", parsed)
-        if isinstance(record, Record):
-            doubtful.append(record)
-    return Reading(records, "changed", f"line {number} {what}", number, doubtful)
-
-
-def _record(content: bytes, chain: str, parse: Parse) -> Record | str:
-    """Return the record of a line without its chain value, or what keeps it from being one."""
+def record_of(body: bytes, chain: str, parse: Parse = parsed) -> Record | str:
+    """Return the record of a line up to its chain value, or what keeps it from being one."""
+    content = body + b"}"
     if len(content) > LONGEST_LINE_BYTES:
         return f"is longer than {LONGEST_LINE_BYTES >> 20} MiB"
     if content.count(b"{") + content.count(b"[") > DEEPEST_LEVEL and _depth(content) > DEEPEST_LEVEL:
@@ -254,13 +237,65 @@ def _record(content: bytes, chain: str, parse: Parse) -> Record | str:
         return "is no JSON object"
     kind = values.pop("record", None)
     if kind == "step":
-        return Record("step", values, chain) if _is_step(values) else "is a step record that lacks what a step needs"
+        return Record("step", values, chain) if is_step(values) else "is a step record that lacks what a step needs"
     if kind == "header":
         problem = _header_problem(values)
         return problem or Record("header", values, chain)
     if kind == "end":
         return Record("end", values, chain) if _is_end(values) else "is an end record without its exit code"
     return "is no record of a journal"
+
+
+MakeRecord = Callable[[bytes, str], Record | str]
+"""What makes the record of a line's bytes before its chain value, and of that; or says what keeps it from being one."""
+
+
+def read(lines: Iterable[bytes], make: MakeRecord = record_of) -> Reading:
+    """Return what the lines of a journal, each with its newline, hold. Whatever stands in them, this does not fail.
+
+    `make` is `record_of`, or what does the same quicker (`parsing.py`).
+    """
+    records: list[Record] = []
+    keep = records.append
+    chain, cr_lf, reading = "", False, Reading(records)
+    rest = iter(lines)
+    for number, line in enumerate(rest, start=1):
+        if not line.endswith(b"\n"):
+            # Nothing may follow, so this is where the power went, or a file that is no journal.
+            reading = _torn(records, number, line)
+            break
+        body, mark, tail = line.rpartition(b',"chain":"')
+        if not mark:
+            reading = _changed(records, number, "is no line of a journal", rest)
+            break
+        chain = sha256(b"%b\n%b}" % (chain.encode(), body)).hexdigest()[:CHAIN_HEX_DIGITS]
+        if tail != b'%b"}\n' % chain.encode():
+            # Git for Windows may have put a CR before the LF. The chain speaks of what stands before both.
+            if tail != b'%b"}\r\n' % chain.encode():
+                reading = _changed(records, number, "was changed, or a line before it is missing", rest)
+                break
+            cr_lf = True
+        record = make(body, chain)
+        if type(record) is str:
+            reading = _changed(records, number, record, rest)
+            break
+        keep(record)  # type: ignore[arg-type]  # `isinstance` would cost a tenth
+    return attrs.evolve(reading, cr_lf=True) if cr_lf else reading
+
+
+def _torn(records: list[Record], number: int, line: bytes) -> Reading:
+    if len(line) > LONGEST_LINE_BYTES:
+        return Reading(records, "changed", f"line {number} is longer than {LONGEST_LINE_BYTES >> 20} MiB", number)
+    return Reading(records, "torn", f"line {number} is torn", number)
+
+
+def _changed(records: list[Record], number: int, what: str, rest: Iterable[bytes]) -> Reading:
+    doubtful = []
+    for line in rest:
+        record = record_of(line.rpartition(b',"chain":"')[0], "")
+        if isinstance(record, Record):
+            doubtful.append(record)
+    return Reading(records, "changed", f"line {number} {what}", number, doubtful)
 
 
 def _header_problem(values: Mapping[str, Any]) -> str:
@@ -273,7 +308,8 @@ def _header_problem(values: Mapping[str, Any]) -> str:
     return "" if all(type(values.get(key, "")) is str for key in texts) else "is a header whose texts are none"
 
 
-def _is_step(values: Mapping[str, Any]) -> bool:
+def is_step(values: Mapping[str, Any]) -> bool:
+    """Return whether a line has what a step needs, each value of its kind."""
     # A journal has a handful of shapes: what was looked at once is known by its keys and the types of its values.
     event = values.get("event")
     if type(event) is not dict:

@@ -44,6 +44,7 @@ _NOT_IN_YAML = re.compile(
     "[^\\t\\n\\r\\x20-\\x7e\\xa0-\\u2027\\u202a-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]"
 )
 """What YAML refuses or takes for the end of a line, and JSON does not."""
+_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _HINTS = {
     "found character '\\t'": "indent with blanks, not with tabs",
     "found a tab character": "indent with blanks, not with tabs",
@@ -128,6 +129,71 @@ def read(
         raise DefinitionError([f"{name}:1:1: is empty; {expected}"])
     builder = _Builder(name, tags, {unicodedata.normalize("NFC", known): known for known in spellings})
     return builder.value(node), builder.problems
+
+
+@attrs.frozen
+class Part:
+    """A piece of the text, for who changes it in place; `end` is behind its last character.
+
+    Attributes:
+        kind: `list`, `map` or `text`.
+        start: Place of its first character.
+        end: Place behind its last one.
+        value: What a text says, as it is read.
+        items: Of a list.
+        entries: Of a map: key and value.
+        is_flow: Whether a list or a map is written in brackets.
+    """
+
+    kind: str
+    start: int
+    end: int
+    value: str = ""
+    items: tuple[Part, ...] = ()
+    entries: tuple[tuple[Part, Part], ...] = ()
+    is_flow: bool = False
+
+    def get(self, key: str) -> Part | None:
+        """Return the value of a key, or None."""
+        return next((value for name, value in self.entries if name.value == key), None)
+
+    def value_of(self, key: str) -> str:
+        """Return the text of a key, empty where there is none."""
+        found = self.get(key)
+        return "" if found is None else found.value
+
+    def members(self) -> tuple[Part, ...]:
+        """Return the items, or the entries each from its key to the end of its value."""
+        return self.items or tuple(attrs.evolve(value, start=name.start) for name, value in self.entries)
+
+
+def parts_of(text: str, name: str) -> Part:
+    """Return where everything stands in a text that `read` has taken.
+
+    Raises:
+        DefinitionError: An anchor is used again: a change at one place would be one at the other as well.
+    """
+    node: Any = yaml.compose(text, Loader=_LOADER)
+    lines = [0, *(found.end() for found in _LINE_END.finditer(text))]
+    return _part(node, lines, name, set())
+
+
+def _part(node: Any, lines: list[int], name: str, seen: set[int]) -> Part:
+    start, end = (lines[mark.line] + mark.column for mark in (node.start_mark, node.end_mark))
+    if id(node) in seen:
+        place = f"{name}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
+        raise DefinitionError([f"{place}: is used again by `*name`; write it out, then it can be changed in place"])
+    seen.add(id(node))
+    if isinstance(node, yaml.ScalarNode):
+        return Part("text", start, end, node.value)
+    is_flow = bool(node.flow_style)
+    # The end of what is written in lines is that of its last value: the parser counts comments behind it, too.
+    if isinstance(node, yaml.SequenceNode):
+        items = tuple(_part(item, lines, name, seen) for item in node.value)
+        return Part("list", start, end if is_flow or not items else items[-1].end, items=items, is_flow=is_flow)
+    entries = tuple((_part(key, lines, name, seen), _part(value, lines, name, seen)) for key, value in node.value)
+    last = end if is_flow or not entries else entries[-1][1].end
+    return Part("map", start, last, entries=entries, is_flow=is_flow)
 
 
 def _as_yaml(text: str) -> str:

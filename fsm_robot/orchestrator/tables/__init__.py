@@ -1,1 +1,1 @@
-"""The tables of the orchestrator's file, one module each; `database` opens the file and is the only user of sqlite3."""
+"""The orchestrator's tables, one module each; `places` says where they are: in a SQLite file, or in PostgreSQL."""

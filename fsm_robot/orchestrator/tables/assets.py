@@ -45,7 +45,7 @@ class AssetTable:
             # Reversed, because of several with one name the youngest is meant, as everywhere.
             return min(reversed(mine), key=lambda each: each.robot_type)
         if not asset.is_for(robot_id, group_id):
-            raise NoSuchError(f"{self.file.path}: there is no asset {name!r} for this robot")
+            raise NoSuchError(f"{self.file.name}: there is no asset {name!r} for this robot")
         return asset
 
     def change(self, asset: AssetRow, **values: object) -> None:

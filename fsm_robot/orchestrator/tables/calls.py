@@ -23,9 +23,9 @@ class CallTable:
         """Write down a call; the number of `call` is given by the file."""
         values = {name: getattr(call, name) for name in _COLUMNS}
         values["fields"] = json.dumps(dict(call.fields), ensure_ascii=False)
-        with self.file.transaction() as db:
-            seq = self.file.insert("calls", values)
-            if seq % 1000 == 0:
+        seq = self.file.insert("calls", values, key="seq")
+        if seq % 1000 == 0:
+            with self.file.reading() as db:
                 db.execute("DELETE FROM calls WHERE seq <= ?", (seq - KEPT_CALLS,))
 
     def after(self, seq: int) -> list[CallRow]:

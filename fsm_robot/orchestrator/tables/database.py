@@ -1,49 +1,30 @@
-"""The orchestrator's file: opened once, held for writing by one at a time, brought up to the form of this version.
+"""The orchestrator's tables, wherever they are kept: what asks them is written once, for SQLite and for PostgreSQL.
 
-Any number of threads and processes may have it open: the command line enqueues while the server serves.
+Any number of threads and processes may use them: the command line enqueues while servers serve.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import sqlite3
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import Any, Protocol
 
 import attrs
 
-if sys.platform == "win32":
-    from fsm_robot.system import _windows as system
-else:
-    from fsm_robot.system import _posix as system
-
 from fsm_robot.errors import RobotError
-from fsm_robot.orchestrator.tables.schema import FORM, MIGRATIONS, SCHEMA
-
-BUSY_WAIT_S = 30.0
-LOOK_AGAIN_S = 0.01
-_PIECE_BYTES = 1 << 20
-_WHOLE = ("BEGIN IMMEDIATE", "ROLLBACK", "COMMIT")
-_PART = ("SAVEPOINT part", "ROLLBACK TO part", "RELEASE part")
-
-Connection = sqlite3.Connection
-Row = sqlite3.Row
 
 
 class StoreError(RobotError):
-    """The file cannot be used, or what was asked of it cannot be done."""
+    """The tables cannot be used, or what was asked of them cannot be done."""
 
     exit_code = 2
 
 
 class NoSuchError(StoreError):
-    """The file holds no such thing."""
+    """The tables hold no such thing."""
 
 
 class DuplicateError(StoreError):
@@ -54,22 +35,104 @@ class DuplicateError(StoreError):
         self.guid = guid
 
 
-@attrs.define(eq=False)
-class Database:
-    """The file and the one connection to it.
+class Row(Protocol):
+    """A row that a query has found, by the names of its columns."""
+
+    def __getitem__(self, name: str, /) -> Any:
+        """Return the value of a column."""
+
+    def keys(self) -> Iterable[str]:
+        """Return the names of the columns."""
+
+
+class Cursor(Protocol):
+    """What a statement has found."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows it has changed."""
+
+    def fetchone(self) -> Any:
+        """Return the next row, or None."""
+
+    def fetchall(self) -> list[Any]:
+        """Return all rows."""
+
+
+class Connection(Protocol):
+    """What runs statements: `?` and `:name` stand for values."""
+
+    def execute(self, query: str, values: Sequence[object] | Mapping[str, object] = ..., /) -> Cursor:
+        """Run a statement."""
+
+
+class Engine(Protocol):
+    """Where the tables are kept, and what is said differently there.
 
     Attributes:
-        path: The SQLite file; created when it is not there.
+        name: The file or the database, for people; no password stands in it.
+        glob: Operator that compares a name with a pattern.
+        locked: What a query ends with that holds its rows until the transaction is over.
+        is_near: Whether a statement takes microseconds, so that a thread that serves many may wait for it.
+        skip_locked: The same, and rows that another transaction holds are passed over.
+        leaves_gaps: Whether there are numbers that no row has got.
+    """
+
+    name: str
+    glob: str
+    locked: str
+    skip_locked: str
+    is_near: bool
+    leaves_gaps: bool
+
+    def pattern(self, text: str) -> str:
+        """Return a name in which `*` and `?` stand for others as `glob` takes it."""
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Hold a connection. Raises `StoreError`."""
+
+    def transaction(self, *, alone: bool) -> AbstractContextManager[Connection]:
+        """Hold a connection for writing; see `Database.transaction`."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Let transactions of this thread be written at once where that is cheaper; see `Database.together`."""
+
+    def insert(self, query: str, values: Mapping[str, object], key: str) -> int:
+        """Add a row and return its number, which the column `key` holds."""
+
+    def in_order(self, table: str) -> None:
+        """Let rows that this transaction adds to a table be seen in the order of their numbers."""
+
+    def write_content(self, row_id: int, size: int, pieces: Iterator[bytes]) -> None:
+        """Set the content of a file, a piece at a time."""
+
+    def copy_content(self, row_id: int, take: Callable[[bytes], object]) -> None:
+        """Hand the content of a file on, a piece at a time."""
+
+    def check(self) -> None:
+        """Raise `StoreError` where it is no longer what others find under its name."""
+
+    def close(self) -> None:
+        """Close it; the next use opens it again."""
+
+
+@attrs.define(eq=False)
+class Database:
+    """The tables.
+
+    Attributes:
+        engine: Where they are kept.
         clock: What time it is, in UTC.
     """
 
-    path: Path = attrs.field(converter=Path)
+    engine: Engine
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    _lock: threading.RLock = attrs.field(factory=threading.RLock, init=False)
-    _connection: sqlite3.Connection | None = attrs.field(default=None, init=False)
-    _file: tuple[int, int] = attrs.field(default=(0, 0), init=False)
     _salt: str = attrs.field(default="", init=False, repr=False)
-    _is_together: bool = attrs.field(default=False, init=False)
+
+    @property
+    def name(self) -> str:
+        """What people call it: the file, or the database without a password."""
+        return self.engine.name
 
     def now(self) -> str:
         """Return the time as the tables keep it, ISO 8601 in UTC with microseconds."""
@@ -86,17 +149,16 @@ class Database:
             found: Row | None = db.execute(query, values).fetchone()
         return found
 
-    def insert(self, table: str, values: Mapping[str, object]) -> int:
+    def insert(self, table: str, values: Mapping[str, object], key: str = "row_id") -> int:
         """Add a row and return its number."""
         marks = ", ".join(f":{name}" for name in values)
-        with self.transaction() as db:
-            query = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})"  # noqa: S608 - our own names
-            return int(db.execute(query, values).lastrowid or 0)
+        query = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})"  # noqa: S608 - our own names
+        return self.engine.insert(query, values, key)
 
     def update(self, table: str, row_id: int, values: Mapping[str, object]) -> None:
         """Change columns of a row."""
         marks = ", ".join(f"{name} = :{name}" for name in values)
-        with self.transaction() as db:
+        with self.reading() as db:
             query = f"UPDATE {table} SET {marks} WHERE row_id = :row_id"  # noqa: S608 - our own names
             db.execute(query, {**values, "row_id": row_id})
 
@@ -104,132 +166,40 @@ class Database:
         """Return what a credential is known by: salted, so that a list of digests helps nobody."""
         return hashlib.sha256(f"{self._get_salt()}{secret.lower()}".encode()).hexdigest()
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """Hold the connection. Raises `StoreError`."""
-        with self._lock:
-            try:
-                yield self._open()
-            except sqlite3.Error as error:
-                raise StoreError(f"{self.path}: cannot be used as the orchestrator's file: {error}") from error
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Hold a connection; a single statement may write, too. Raises `StoreError`."""
+        return self.engine.reading()
 
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """Hold the file for writing; inside another transaction of this thread it is a part of that one."""
-        with self.reading() as db:
-            if db.in_transaction and not self._is_together:
-                yield db
-                return
-            together, self._is_together = self._is_together, False
-            begin, take_back, end = _PART if together else _WHOLE
-            db.execute(begin)
-            try:
-                yield db
-                db.execute(end)
-            except BaseException:
-                if db.in_transaction:  # SQLite takes some failures back by itself
-                    db.execute(take_back)
-                raise
-            finally:
-                self._is_together = together
+    def transaction(self, *, alone: bool = True) -> AbstractContextManager[Connection]:
+        """Hold the tables for writing; inside another transaction of this thread it is a part of that one.
 
-    @contextmanager
-    def together(self) -> Iterator[None]:
+        Args:
+            alone: Whether nothing else is written meanwhile, as is needed where what is written depends on what was
+                read. Where it is False, the locks of rows have to see to that; a file is written to by one at a time.
+        """
+        return self.engine.transaction(alone=alone)
+
+    def together(self) -> AbstractContextManager[None]:
         """Let all transactions of this thread be written at once when the block ends: a commit costs as much as a call.
 
         Each is taken back alone where it fails; none of them counts for others before the end of the block.
         """
-        with self.transaction():
-            self._is_together = True
-            try:
-                yield
-            finally:
-                self._is_together = False
-
-    def write_blob(self, table: str, column: str, row_id: int, pieces: Iterator[bytes]) -> None:
-        """Fill a column that was made with `zeroblob`, a piece at a time."""
-        with self.transaction() as db, db.blobopen(table, column, row_id) as blob:
-            for piece in pieces:
-                blob.write(piece)
-
-    def copy_blob(self, table: str, column: str, row_id: int, take: Callable[[bytes], object]) -> None:
-        """Hand a column on, a piece at a time."""
-        with self.reading() as db, db.blobopen(table, column, row_id, readonly=True) as blob:
-            while piece := blob.read(_PIECE_BYTES):
-                take(piece)
+        return self.engine.together()
 
     def check(self) -> None:
-        """Raise `StoreError` where the file that is open is no longer the one that others find under its name."""
-        with self._lock:
-            if self._connection is not None and _identity(self.path) != self._file:
-                raise StoreError(
-                    f"{self.path}: was deleted or replaced while it was in use; start `fsm-robot orchestrator serve`"
-                    " again: what is enqueued from now on goes into the new file, and what was in the old one is gone"
-                )
+        """Raise `StoreError` where it is no longer what others find under its name."""
+        self.engine.check()
 
     def close(self) -> None:
-        """Close the file; the next use opens it again."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        """Close it; the next use opens it again."""
+        self.engine.close()
 
     def _get_salt(self) -> str:
         if not self._salt:
-            with self.transaction() as db:
-                db.execute("INSERT OR IGNORE INTO meta VALUES ('salt', ?)", (os.urandom(16).hex(),))
+            with self.transaction(alone=False) as db:
+                db.execute("INSERT INTO meta VALUES ('salt', ?) ON CONFLICT DO NOTHING", (os.urandom(16).hex(),))
                 self._salt = db.execute("SELECT value FROM meta WHERE key = 'salt'").fetchone()["value"]
         return self._salt
-
-    def _open(self) -> Connection:
-        if self._connection is None or not self._connection.in_transaction:  # else it was looked at when that began
-            self.check()
-        if self._connection is None:
-            self._refuse_remains()
-            _make_private(self.path)
-            db = sqlite3.connect(self.path, timeout=BUSY_WAIT_S, isolation_level=None, check_same_thread=False)
-            try:
-                self._prepare(db)
-            except (sqlite3.Error, StoreError):
-                db.close()
-                raise
-            self._connection, self._file = db, _identity(self.path)
-        return self._connection
-
-    def _refuse_remains(self) -> None:
-        """Refuse to make the file anew beside what belongs to the old one, which somebody still has open."""
-        remains = [path for path in (Path(f"{self.path}-wal"), Path(f"{self.path}-shm")) if path.exists()]
-        if remains and not self.path.exists():
-            raise StoreError(
-                f"{self.path}: was deleted while a `serve` or another command had it open ({remains[0].name} is still"
-                " there), and no server would see what is put into a new one; end that server, delete"
-                f" {' and '.join(path.name for path in remains)}, and start it again"
-            )
-
-    def _prepare(self, db: Connection) -> None:
-        db.row_factory = sqlite3.Row
-        _use_write_ahead_log(db)
-        # Enough for a crash of the process; a power loss may cost the last moments of a tool for trying things out.
-        db.execute("PRAGMA synchronous = NORMAL")
-        db.execute("PRAGMA secure_delete = ON")  # a password that was changed does not stay in a free page
-        if db.execute("PRAGMA user_version").fetchone()[0] == FORM:
-            return
-        db.execute("BEGIN IMMEDIATE")  # two processes may make the file at once: the second one finds it made
-        form, tables = (
-            db.execute(query).fetchone()[0] for query in ("PRAGMA user_version", "SELECT COUNT(*) FROM sqlite_master")
-        )
-        if form != FORM and tables and form not in MIGRATIONS:
-            raise StoreError(
-                f"{self.path}: was not made by this version of fsm_robot or an older one; name another file with --db"
-            )
-        steps = MIGRATIONS[form] if tables and form != FORM else [SCHEMA]
-        for step in steps if form != FORM else []:
-            if callable(step):
-                step(db)
-            else:
-                _execute_all(db, step)
-        db.execute(f"PRAGMA user_version = {FORM}")
-        db.execute("COMMIT")
 
 
 def text_of(moment: datetime | None) -> str | None:
@@ -249,38 +219,3 @@ def is_utf8(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _execute_all(db: Connection, statements: str) -> None:
-    for statement in statements.split(";"):
-        db.execute(statement)
-
-
-def _use_write_ahead_log(db: Connection) -> None:
-    """Switch the file over; SQLite does not wait here by itself where another process does the same at this moment."""
-    deadline_s, never = time.monotonic() + BUSY_WAIT_S, threading.Event()
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            # The lower byte is the kind of error; above it stands which one of that kind.
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline_s:
-                raise
-        never.wait(LOOK_AGAIN_S)
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return (0, 0)
-    return (found.st_dev, found.st_ino)
-
-
-def _make_private(path: Path) -> None:
-    """Let nobody else read tasks and passwords; what SQLite makes beside the file gets its permissions."""
-    try:
-        os.close(system.open_private(str(path), 0))
-    except OSError:
-        return  # SQLite finds the same, and its error says what it is

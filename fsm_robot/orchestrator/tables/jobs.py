@@ -20,7 +20,15 @@ from fsm_robot.orchestrator.rows import (
     JobRow,
     Order,
 )
-from fsm_robot.orchestrator.tables.database import Database, NoSuchError, Row, StoreError, moment_of, text_of
+from fsm_robot.orchestrator.tables.database import (
+    Connection,
+    Database,
+    NoSuchError,
+    Row,
+    StoreError,
+    text_of,
+)
+from fsm_robot.orchestrator.tables.rows import value_of
 
 _COMPUTED = {
     "robot": "COALESCE(robots.label, '')",
@@ -30,15 +38,20 @@ _COMPUTED = {
 _COLUMNS = ", ".join(
     f"{_COMPUTED.get(field.name, f'jobs.{field.name}')} AS {field.name}" for field in attrs.fields(JobRow)
 )
-_MOMENTS = ("created_at", "consumed_at", "started_at", "finished_at", "updated_at", "stop_after", "abort_after")
+_NAMES = tuple(field.name for field in attrs.fields(JobRow))
 # A job for a group is for whoever of it comes first. Four look-ups of one row each, and not one condition with `OR`:
 # that would walk through every job that waits for somebody else, a million of them at each heartbeat.
-_FIRST = " UNION ALL ".join(
-    "SELECT * FROM (SELECT row_id, guid, priority FROM jobs INDEXED BY jobs_waiting"  # noqa: S608 - our own words
+_KINDS = [
+    "SELECT row_id, guid, priority FROM jobs INDEXED BY jobs_waiting"  # noqa: S608 - our own words
     f" WHERE status = 1 AND consumed_at IS NULL AND is_deleted = 0 AND robot_id {robot} AND group_id {group}"
-    " ORDER BY priority DESC, row_id LIMIT 1)"
+    # The first two are the same in all of these rows; PostgreSQL sees only so that the index has them in their order.
+    " ORDER BY robot_id, group_id, priority DESC, row_id LIMIT 1"
     for robot in ("IS NULL", "= :robot")
     for group in ("IS NULL", "= (SELECT group_id FROM robots WHERE row_id = :robot)")
+]
+_FIRST = " UNION ALL ".join(
+    f"SELECT {kind} AS kind, first.* FROM ({query}) AS first"  # noqa: S608 - our own words
+    for kind, query in enumerate(_KINDS)
 )
 
 
@@ -83,9 +96,11 @@ class JobTable:
 
     def count(self) -> int:
         """Return how many jobs there are."""
+        if self.file.engine.leaves_gaps:
+            return int(self.file.rows("SELECT COUNT(*) AS found FROM jobs WHERE is_deleted = 0")[0]["found"])
         # Numbers are given once and rows stay, so the last number is the count; to count a million takes 20 ms.
-        query = "SELECT COALESCE(MAX(row_id), 0) - (SELECT COUNT(*) FROM jobs WHERE is_deleted != 0) FROM jobs"
-        return int(self.file.rows(query)[0][0])
+        query = "SELECT COALESCE(MAX(row_id), 0) - (SELECT COUNT(*) FROM jobs WHERE is_deleted != 0) AS found FROM jobs"
+        return int(self.file.rows(query)[0]["found"])
 
     def get(self, guid: str) -> JobRow:
         """Return one job; `last` is the youngest. Raises `NoSuchError`."""
@@ -94,8 +109,12 @@ class JobTable:
         else:
             found = self._select("WHERE jobs.guid = ? AND jobs.is_deleted = 0", guid.lower())
         if not found:
-            raise NoSuchError(f"{self.file.path}: there is no job {guid}; `fsm-robot orchestrator jobs` lists them")
+            raise NoSuchError(f"{self.file.name}: there is no job {guid}; `fsm-robot orchestrator jobs` lists them")
         return found[0]
+
+    def hold(self, guid: str) -> None:
+        """Let nobody else change a job until this transaction is over."""
+        self.file.row(f"SELECT row_id FROM jobs WHERE guid = ? {self.file.engine.locked}", guid.lower())  # noqa: S608
 
     def find(self, name: str) -> JobRow:
         """Return the job with this GUID or number. Raises `NoSuchError`."""
@@ -136,13 +155,13 @@ class JobTable:
     def take(self, robot_id: int) -> JobRow | None:
         """Give the next job to a robot: the highest priority first, then the oldest; None where there is none."""
         now = self.file.now()
-        with self.file.transaction() as db:
-            row = db.execute(f"{_FIRST} ORDER BY priority DESC, row_id LIMIT 1", {"robot": robot_id}).fetchone()
+        with self.file.transaction(alone=False) as db:
+            row = self._first(db, robot_id)
             if row is None:
                 return None
             values = {"robot_id": robot_id, "consumed_at": now, "updated_at": now}
             self.file.update("jobs", row["row_id"], values)
-        return self.get(row["guid"])
+            return self.get(row["guid"])
 
     def taken_last(self, robot_id: int) -> JobRow | None:
         """Return the job that a robot was given last, or None."""
@@ -169,12 +188,21 @@ class JobTable:
 
     def said(self, guid: str, message: str) -> None:
         """Keep what a robot logged last for a job."""
-        with self.file.transaction() as db:
+        with self.file.reading() as db:
             db.execute("UPDATE jobs SET last_message = ? WHERE guid = ?", (message, guid.lower()))
 
     def delete(self, job: JobRow) -> None:
         """Let a job be gone; whoever has it is told that there is no such job."""
         self._change(job, is_deleted=1)
+
+    def _first(self, db: Connection, robot_id: int) -> Row | None:
+        """Return the job whose turn it is, held for this transaction; one that another gives away is passed over."""
+        values = {"robot": robot_id}
+        for first in db.execute(f"{_FIRST} ORDER BY priority DESC, row_id", values).fetchall():
+            row: Row | None = db.execute(f"{_KINDS[first['kind']]} {self.file.engine.skip_locked}", values).fetchone()
+            if row is not None:
+                return row
+        return None
 
     def _change(self, job: JobRow, **values: object) -> None:
         self.file.update("jobs", job.row_id, {**values, "updated_at": self.file.now()})
@@ -185,11 +213,10 @@ class JobTable:
             " LEFT JOIN tasks ON tasks.row_id = jobs.task_id LEFT JOIN versions ON versions.guid = jobs.version_guid"
             f" {where}"
         )
-        return [_job(row) for row in self.file.rows(query, *values)]
+        return [_job(tuple(row[name] for name in _NAMES)) for row in self.file.rows(query, *values)]
 
 
 # The open page asks for the same two hundred again and again: seven moments of each are read once.
 @lru_cache(maxsize=1024)
-def _job(row: Row) -> JobRow:
-    values = dict(row)
-    return JobRow(**{**values, **{name: moment_of(values[name]) for name in _MOMENTS}})
+def _job(row: tuple[object, ...]) -> JobRow:
+    return value_of(JobRow, dict(zip(_NAMES, row, strict=True)))

@@ -37,4 +37,4 @@ def find_row(
         row = file.row(query, value)
         if row is not None:
             return row
-    raise NoSuchError(f"{file.path}: there is no {what} {name!r}")
+    raise NoSuchError(f"{file.name}: there is no {what} {name!r}")

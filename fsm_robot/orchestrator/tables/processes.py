@@ -37,11 +37,15 @@ class ProcessTable:
             self.file.update("processes", process.row_id, {"version_id": row_id, "updated": now})
         return self.version(guid)
 
+    def knows(self, script: str) -> bool:
+        """Return whether a script is a process already."""
+        return self.file.row("SELECT 1 AS found FROM versions WHERE guid = ?", version_guid(script)) is not None
+
     def know(self, script: str) -> str:
         """Let a script be a process with one version, and return the GUID of that."""
         guid = version_guid(script)
         with self.file.transaction():
-            if self.file.row("SELECT 1 FROM versions WHERE guid = ?", guid) is None:
+            if not self.knows(script):
                 self.add_version(self.add(script, guid=process_guid(script)), script, guid=guid)
         return guid
 
@@ -65,5 +69,5 @@ class ProcessTable:
         except NoSuchError:
             return self.version(name, by_name=by_name)
         if not process.version_guid:
-            raise NoSuchError(f"{self.file.path}: process {name!r} has no version")
+            raise NoSuchError(f"{self.file.name}: process {name!r} has no version")
         return self.version(process.version_guid)

@@ -43,7 +43,7 @@ class RobotTable:
             query = "SELECT * FROM robots WHERE label = ? OR CAST(row_id AS TEXT) = ?"
             found = [_robot(row) for row in self.file.rows(query, name, name)]
         if not found:
-            raise NoSuchError(f"{self.file.path}: there is no robot {'with this GUID' if guid else repr(name)}")
+            raise NoSuchError(f"{self.file.name}: there is no robot {'with this GUID' if guid else repr(name)}")
         return found[0]
 
     def set_column(self, robot: str, column: str, value: object) -> str:
@@ -68,7 +68,7 @@ class RobotTable:
         row = self.file.row("SELECT row_id FROM robots WHERE label = ?", robot)
         if row is None:
             raise StoreError(
-                f"{self.file.path}: there is no robot {robot!r}; it is known by its label after its first heartbeat,"
+                f"{self.file.name}: there is no robot {robot!r}; it is known by its label after its first heartbeat,"
                 " by its GUID before"
             )
         return int(row["row_id"])
@@ -92,14 +92,14 @@ class RobotTable:
         """Let an API key be unknown. Raises `NoSuchError`."""
         with self.file.transaction() as db:
             if not db.execute("DELETE FROM keys WHERE name = ?", (name,)).rowcount:
-                raise NoSuchError(f"{self.file.path}: there is no key {name!r}")
+                raise NoSuchError(f"{self.file.name}: there is no key {name!r}")
 
     def _registered(self, guid: str) -> Row:
         digest = self.file.digest(guid)
-        with self.file.transaction() as db:
+        with self.file.transaction(alone=False) as db:
             db.execute(
                 # The first two calls of a robot may come at once.
-                "INSERT OR IGNORE INTO robots (digest, label, created) VALUES (?, ?, ?)",
+                "INSERT INTO robots (digest, label, created) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
                 (digest, f"robot-{digest[:8]}", self.file.now()),
             )
             return self.file.rows("SELECT * FROM robots WHERE digest = ?", digest)[0]

@@ -77,20 +77,21 @@ class StorageTable:
 
     def delete_folder(self, folder: FolderRow) -> None:
         """Let a folder and its files be gone."""
-        with self.file.transaction() as db:
+        with self.file.transaction():
             self.change_folder(folder, is_deleted=1)
-            db.execute("UPDATE files SET is_deleted = 1, content = x'' WHERE folder_id = ?", (folder.row_id,))
+            for file in self.files():
+                if file.folder_id == folder.row_id:
+                    self.delete_file(file)
 
     def add_file(self, name: str, content: Content, folder: FolderRow | None = None) -> FileRow:
         """Add a file."""
         guid, now = str(uuid.uuid4()), self.file.now()
-        with self.file.transaction() as db:
-            row_id = db.execute(
-                "INSERT INTO files (guid, folder_id, name, size, sha256, created, updated, content)"
-                " VALUES (?, ?, ?, 0, '', ?, ?, x'')",
-                (guid, None if folder is None else folder.row_id, name, now, now),
-            ).lastrowid
-            self._write(int(row_id or 0), content)
+        values = {
+            "guid": guid, "folder_id": None if folder is None else folder.row_id, "name": name, "size": 0, "sha256": "",
+            "created": now, "updated": now, "content": b"",
+        }  # fmt: skip
+        with self.file.transaction():
+            self._write(self.file.insert("files", values), content)
         return self.find_file(guid)
 
     def files(self) -> list[FileRow]:
@@ -105,7 +106,7 @@ class StorageTable:
             return value_of(FileRow, row)
         inside = [file for file in self.files() if file.folder_id == folder.row_id and name in (file.name, file.guid)]
         if not inside:
-            raise NoSuchError(f"{self.file.path}: there is no file {name!r} in folder {folder.name!r}")
+            raise NoSuchError(f"{self.file.name}: there is no file {name!r} in folder {folder.name!r}")
         return inside[-1]
 
     def change_file(self, file: FileRow, content: Content | None = None, **values: object) -> None:
@@ -121,7 +122,7 @@ class StorageTable:
 
     def copy(self, file: FileRow, take: Callable[[bytes], object]) -> None:
         """Hand the content of a file on, a piece at a time."""
-        self.file.copy_blob("files", "content", file.row_id, take)
+        self.file.engine.copy_content(file.row_id, take)
 
     def _write(self, row_id: int, content: Content) -> None:
         digest = hashlib.sha256()
@@ -131,8 +132,6 @@ class StorageTable:
                 digest.update(piece)
                 yield piece
 
-        with self.file.transaction() as db:
-            # An empty blob has no place that could be written to.
-            db.execute("UPDATE files SET content = zeroblob(?) WHERE row_id = ?", (content.size, row_id))
-            self.file.write_blob("files", "content", row_id, hashed())
+        with self.file.transaction():
+            self.file.engine.write_content(row_id, content.size, hashed())
             self.file.update("files", row_id, {"size": content.size, "sha256": digest.hexdigest()})

@@ -170,7 +170,7 @@ class TaskTable:
             ("priority = ?", wanted.priority),
             ("job_id = ?", wanted.job_id),
             ("created > ?", text_of(wanted.created_after)),
-            ("name GLOB ?", wanted.name or None),
+            (f"name {self.file.engine.glob} ?", self.file.engine.pattern(wanted.name) or None),
         ):
             if value is not None:
                 where.append(f"tasks.{column}")
