@@ -13,8 +13,8 @@ _WORDS = (
     r"|api_?key|access_?key|private_?key"
 )
 """A run token marks the processes of a job and opens nothing."""
-_EQUALS = r"[\w.-]*\\?[\"']?\s*[:=]\s*"
-_VALUE = r"""\\"(?:[^"\\\r\n]|\\[^"])*\\"|"(?:[^"\\\r\n]|\\.)*"|'(?:[^'\\\r\n]|\\.)*'|[^\s,;&}\]"']+"""
+_EQUALS = r"(?![\w.-]*_file\b)[\w.-]*\\?[\"']?\s*[:=]\s*"
+_VALUE = r"""\\"(?:[^"\\\r\n]|\\[^"])+\\"|"(?:[^"\\\r\n]|\\.)+"|'(?:[^'\\\r\n]|\\.)+'|[^\s,;&}\]"']+"""
 _HEADERS = r"(?:proxy-)?authorization|(?:set-)?cookie|x-api-key"
 _PEM, _END_OF_PEM = r"-----BEGIN [A-Z ]*PRIVATE KEY-----", r"-----END [A-Z ]*PRIVATE KEY-----"
 _ISSUED = r"AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{20,}|xox[abprs]-[A-Za-z0-9-]{10,}|sk-[\w-]{20,}"
@@ -26,10 +26,13 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(rf"(?i)((?:{_HEADERS})\\?[\"']?\s*[:=]\s*\\?[\"']?)[^\r\n\"'\\]+"), r"\1***"),
     (re.compile(r"(?i)\b(basic|bearer)\s+[A-Za-z0-9+/=._~-]{8,}"), r"\1 ***"),
     (re.compile(r"(://)[^/\s:@\"']*:[^/\s@\"']+@"), r"\1***@"),
-    (re.compile(rf"(?i)((?:{_WORDS}){_EQUALS})(?:{_VALUE})"), r"\1***"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"), HIDDEN),
     (re.compile(rf"\b(?:{_ISSUED})"), HIDDEN),
 )
+
+
+_NAMED = re.compile(rf"(?i)((?:{_WORDS}){_EQUALS})({_VALUE})")
+_QUOTES = ('\\"', '"', "'")
 
 
 def without_secrets(text: str) -> tuple[str, int]:
@@ -38,6 +41,8 @@ def without_secrets(text: str) -> tuple[str, int]:
     for pattern, instead in _PATTERNS:
         text, found = pattern.subn(instead, text)
         places += found
+    text, found = _NAMED.subn(_without_value, text)
+    places += found
     hidden = [0]
 
     def judged(match: re.Match[str]) -> str:
@@ -50,3 +55,9 @@ def without_secrets(text: str) -> tuple[str, int]:
 
     text = _LONG.sub(judged, text)
     return text, places + hidden[0]
+
+
+def _without_value(match: re.Match[str]) -> str:
+    """Return a name without what it is given; what was quoted stays quoted, so that JSON stays JSON."""
+    quote = next((each for each in _QUOTES if match[2].startswith(each)), "")
+    return f"{match[1]}{quote}{HIDDEN}{quote}"

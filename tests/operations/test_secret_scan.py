@@ -64,6 +64,9 @@ def test_word_that_looks_like_a_secret_is_taken_out_wherever_it_stands(secret: s
     [
         "2026-11-27T10:00:00.000000Z job taken: job=5c1e0000-0000-4000-8000-00000000000a script=отчёты/сводка",
         '{"run_token":"0123456789abcdef0123456789abcdef","prev":"' + "a1" * 32 + '"}',
+        '{"client_key_password_file": "key.txt", "password": "", "token": null_is_no_value}'.replace(
+            "null_is_no_value", '""'
+        ),
         '{"name": "credential", "verdict": "skipped"}',
         "/srv/robots/anna/scripts/VeryLongFolderName/AnotherOne2026/SourceFile77.py",
         "the supervision of the script failed, it goes on",
@@ -73,3 +76,14 @@ def test_word_that_looks_like_a_secret_is_taken_out_wherever_it_stands(secret: s
 def test_what_helps_to_find_a_fault_stays(text: str) -> None:
     """Digests, numbers of jobs, paths, names of tests."""
     assert without_secrets(text) == (text, 0)
+
+
+def test_json_stays_json() -> None:
+    """A program may read what something was taken out of."""
+    text = json.dumps({"password": SECRET, "deep": json.dumps({"token": "abc"}), "next": 1}, indent=2)
+
+    said, places = without_secrets(text)
+
+    assert json.loads(said)["next"] == 1
+    assert json.loads(json.loads(said)["deep"]) == {"token": "***"}
+    assert places == 2
