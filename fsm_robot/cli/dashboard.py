@@ -8,8 +8,9 @@ import tempfile
 import threading
 from pathlib import Path
 
+from fsm_robot.cli.fleet_argument import fleet_in
 from fsm_robot.cli.machine_argument import machine_meant
-from fsm_robot.fleet.file import USUAL_NAME, read
+from fsm_robot.fleet.file import USUAL_NAME
 
 if sys.platform == "win32":
     from fsm_robot.system import _windows as system
@@ -33,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     machine = machine_meant(arguments.machine)
     path = Path(arguments.file)
-    read(path)
+    fleet_in(path)
     over = threading.Event()
     system.listen(lambda _: over.set())
     with Dashboard(Board(path, lambda name, data: player_of(machine, name, data)), arguments.port) as page:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from fsm_robot.cli.fleet_argument import fleet_of
+from fsm_robot.cli.fleet_argument import fleet_in, fleet_of
 from fsm_robot.cli.target import target
 from fsm_robot.engine.wording import counted, shown
 from fsm_robot.errors import RobotError, SettingsError
@@ -148,7 +148,9 @@ def _agreed(number: int) -> bool:
 def _watch(arguments: argparse.Namespace) -> int:
     from fsm_robot.fleet.watching import Watch
 
-    watch = Watch(Path(arguments.file), _unsaid if arguments.quiet else print)
+    path = Path(arguments.file)
+    fleet_in(path)
+    watch = Watch(path, _unsaid if arguments.quiet else print)
     if arguments.once:
         return int(any(sight.problems for sight in watch.once()))
     over = threading.Event()

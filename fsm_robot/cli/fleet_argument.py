@@ -22,7 +22,12 @@ def add_fleet(parser: argparse.ArgumentParser) -> None:
 
 def fleet_of(arguments: argparse.Namespace) -> Fleet:
     """Return the fleet that the option names. Raises `SettingsError`."""
-    fleet = read(Path(arguments.fleet))
+    return fleet_in(Path(arguments.fleet))
+
+
+def fleet_in(path: Path) -> Fleet:
+    """Return the fleet of a file that has to list a robot. Raises `SettingsError`."""
+    fleet = read(path)
     if not fleet.places:
         raise SettingsError(f"{fleet.path}: lists no robot; `fsm-robot fleet add FOLDER` adds one")
     return fleet

@@ -157,7 +157,7 @@ class Operations:
 
     def _noted(self, what: str, row: TaskRead, queue: str) -> None:
         self.hands.work.add(
-            self.job.guid, what, task=row["guid"], name=row["name"], queue=queue, parent=row["parent_guid"]
+            self.job.guid, what, task=row["guid"], name=row["name"], queue=queue, parent=row.get("parent_guid", "")
         )
 
     def _played(self, steps: taking.Taking, queue: str, filters: Mapping[str, object]) -> TaskRead | None:

@@ -341,7 +341,7 @@ def test_doctor_finds_nothing_wrong_and_announces_nothing(tmp_path: Path, capsys
 
     assert [request.line for request in server.requests] == ["GET /api/folders/list HTTP/1.1"]
     assert {name for name, entry in found.items() if entry["verdict"] == "ok"} == {
-        "settings", "machine", "scripts", "interpreter", "environment", "scripts.lock", "storage", "lock", "log lines", "session", "proxy", "name",
+        "settings", "machine", "scripts", "limits", "interpreter", "environment", "scripts.lock", "storage", "lock", "log lines", "session", "proxy", "name",
         "connection", "server", "credential",
     }  # fmt: skip
     assert found["clock"]["verdict"] == "warning"

@@ -79,7 +79,7 @@ def test_rows_of_a_table_become_tasks(
         ("a,,c\n1,2,3\n", "line 1: must name every column"),
         ("a,a\n1,2\n", "names the column 'a' twice"),
         ("a,b\n", "has no row"),
-        ("a,b\n1\n", "line 2: has 1 cells for 2 columns"),
+        ("a,b\n1\n", "line 2: has 1 cell for 2 columns"),
         ("a,b\n1,2\n1,2,3\n", "line 3: has 3 cells for 2 columns"),
         ('a,b\n"1,2\n', "is no CSV"),
         ('a\n"' + "x" * 200_000 + '"\n', "is no CSV"),
