@@ -135,15 +135,15 @@ plain = st.from_regex(r"[A-Z][a-z]{2,9}", fullmatch=True).filter(lambda text: no
 @settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(machines(plain).map(bare))
 def test_any_machine_without_jobs_is_drawn_without_their_words(machine: Definition) -> None:
-    """BPMN has one pool, named as the machine; Markdown has no empty heads; the machine file comes back the same."""
+    """BPMN has no pool, for there is no partner; Markdown has no empty heads; the machine file comes back the same."""
     process = analysts_process(words(machine))
     text = drawn(process, None)
 
-    assert process.pools == (machine.name,)
+    assert process.pools == ()
     assert process.messages == ()
     assert words_of_jobs("bpmn", text) == set()
-    assert text.count("<participant ") == 1
-    assert drawn(process, parse(text.encode(), "old.bpmn")).count("<participant ") == 1
+    assert text.count("<participant ") == 0
+    assert drawn(process, parse(text.encode(), "old.bpmn")).count("<participant ") == 0
     assert words_of_jobs("markdown", markdown(machine, source="m.yaml")) == set()
     assert compile_text(machine_text(machine), "m.yaml").digest() == machine.digest()
 
