@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import re
 from itertools import product
 from pathlib import Path
@@ -132,9 +131,7 @@ def test_file_of_init_explains_limits_and_means_none(tmp_path: Path) -> None:
 
     text = robot_toml({})
     start = text.index("# [[limits]]")
-    wanted = os.linesep.join(
-        line.removeprefix("# ") for line in text[start:].splitlines() if " = " in line or "[[" in line
-    )
+    wanted = "\n".join(line.removeprefix("# ") for line in text[start:].splitlines() if " = " in line or "[[" in line)
 
     assert read(tmp_path, text).limits == ()
     assert [entry.script for entry in read(tmp_path, wanted).limits] == ["*"]

@@ -48,6 +48,7 @@ for line in sys.stdin.read().splitlines():
 
 def may(code: str, paths: list[Path], *, groups: str) -> dict[Path, bool]:
     """Return what an account of its own, in some groups, may do with files and folders."""
+    let_pass(min((path.parent for path in paths), key=lambda path: len(path.parts)).parent)
     command = ["setpriv", f"--reuid={READER}", f"--regid={READER}", f"--groups={groups}", sys.executable, "-c", code]
     done = subprocess.run(
         command, input="\n".join(map(str, paths)), capture_output=True, text=True, check=True, cwd="/"
@@ -57,8 +58,16 @@ def may(code: str, paths: list[Path], *, groups: str) -> dict[Path, bool]:
     return {path: answer == "yes" for path, answer in zip(paths, answers, strict=True)}
 
 
+def let_pass(folder: Path) -> None:
+    """Let other accounts come as far as the folder; each pytest that begins closes the folder of all again."""
+    for above in [folder, *folder.parents][:-1]:
+        if not above.stat().st_mode & stat.S_IXOTH:
+            above.chmod(0o711)
+
+
 def run_as_its_account(folder: RobotFolder) -> None:
     """Let the robot run once as the account that owns the folder, a member of the group."""
+    let_pass(folder.path)
     command = ["setpriv", f"--reuid={OTHER}", f"--regid={OTHER}", f"--groups={GROUP.gr_gid}", sys.executable, "-I"]
     command += ["-m", "fsm_robot", "run", "--config", str(folder.path / "robot.toml")]
     environment = {**os.environ, "HOME": str(folder.path)}
@@ -81,9 +90,6 @@ def test_readers_see_what_a_robot_does_and_none_of_its_secrets(robot_folder: Rob
     robot_folder.store.enqueue(robot_folder.script("сводка", dedent(text)), {"secret": "of the task"})
     for path in [folder, *folder.rglob("*")]:
         os.chown(path, OTHER, OTHER)
-    for above in [folder, *folder.parents][:-1]:
-        if not above.stat().st_mode & stat.S_IXOTH:
-            above.chmod(0o711)
     run_as_its_account(robot_folder)
     state = folder / "state"
     assert not may(READ_ALL, [state / "status.json"], groups=str(GROUP.gr_gid))[state / "status.json"]
