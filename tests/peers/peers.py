@@ -69,7 +69,7 @@ def _answer(command: list[str], folder: Path, timeout_s: float, source: str | No
     )
     assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     # Some peers greet; what we asked for is the last line.
-    return json.loads(done.stdout.rstrip().splitlines()[-1])
+    return json.loads(done.stdout.rstrip().split("\n")[-1])
 
 
 def versions() -> dict[str, str]:

@@ -30,7 +30,11 @@ def plantuml(words: Words) -> str:
 
 def _escaped(text: str) -> str:
     # What PlantUML could take as its own notation, or as the end of a text, is written as a character code. It has no
-    # code of more than four digits; such characters mean nothing to it and stay.
+    # code of more than four digits; such characters mean nothing to it and stay. Two underscores would underline.
+    is_apart = "__" not in text
     return "".join(
-        char if char.isalnum() or char in PLAIN or ord(char) > 0xFFFF else f"<U+{ord(char):04X}>" for char in text
+        char
+        if char.isalnum() or (char in PLAIN and (is_apart or char != "_")) or ord(char) > 0xFFFF
+        else f"<U+{ord(char):04X}>"
+        for char in text
     )
