@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ def test_disk_that_does_not_sync_measures_nothing(file_system: str, sync_ms: flo
     assert Syncing(file_system, sync_ms).is_measured is is_measured
 
 
+@pytest.mark.skipif(os.name == "nt", reason="/proc/mounts, of Linux")
 def test_file_system_is_that_of_the_longest_and_last_mount(tmp_path: Path) -> None:
     """A folder may lie below several mounts, and one may cover another at the same place."""
     mounts, place = tmp_path / "mounts", tmp_path.resolve()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import socket
 import sqlite3
 import threading
@@ -67,6 +68,7 @@ def test_open_connections_need_no_threads_and_each_is_answered(roomy: Orchestrat
     assert len(roomy.store.calls()) == 2 * MANY
 
 
+@pytest.mark.skipif(os.name == "nt", reason="how many calls the loop of Windows reads at once is by chance")
 def test_calls_that_wait_together_are_written_together(roomy: Orchestrator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that come while one is answered are in one transaction, in the order in which they came."""
     begun, go_on, statements = threading.Event(), threading.Event(), list[str]()

@@ -23,6 +23,8 @@ else:
 __all__ = ["runs"]  # a fixture
 
 MIB = 1 << 20
+SHORT_S = 4.0 if os.name == "nt" else 0.3  # an interpreter's start takes more than a second under Wine
+counts_memory = pytest.mark.skipif(os.name == "nt", reason="Wine counts no memory of a job; docs/windows-checklist.md")
 WAITS = "started(os.getpid())\nwhile True: time.sleep(0.02)\n"
 DEAF = "import signal\nsignal.signal(getattr(signal, 'SIGBREAK', signal.SIGTERM), lambda *_: None)\n" + WAITS
 TIDY = "started(os.getpid())\ntry:\n    while True: time.sleep(0.02)\nfinally: print('closed')\n"
@@ -77,6 +79,7 @@ def test_script_within_its_limits_is_left_alone(runs: Runs) -> None:
     assert [line for line in runs.lines if line[0] == "warning"] == []
 
 
+@counts_memory
 def test_tree_over_its_memory_is_killed(runs: Runs) -> None:
     """The sum of all processes counts: each of these alone is below."""
     limited(runs, CHILD_EATS, memory_mib=250)
@@ -113,9 +116,9 @@ def test_memory_that_forked_workers_share_counts_once(runs: Runs) -> None:
     ("first", "limits", "outcome", "limit"),
     [
         ("stop", {"time_s": 1.0}, "stop_ran_out", ""),
-        ("stop", {"memory_mib": 1.0}, "stopped", ""),
+        pytest.param("stop", {"memory_mib": 1.0}, "stopped", "", marks=counts_memory),
         ("abort", {"time_s": 1.0}, "aborted", ""),
-        ("time", {"time_s": 0.3}, "failed", "time limit of 0.3 s"),
+        ("time", {"time_s": SHORT_S}, "failed", f"time limit of {SHORT_S:g} s"),
     ],
 )
 def test_word_that_came_first_is_kept(
@@ -139,7 +142,7 @@ def test_word_that_came_first_is_kept(
         case "abort":
             runs.worker.kill("aborted")
         case "time":
-            time.sleep(0.8)
+            time.sleep(SHORT_S + 0.5)
             runs.worker.ask_to_stop()
             runs.worker.kill("stop_ran_out")
 
