@@ -23,6 +23,7 @@ else:
 __all__ = ["runs"]  # a fixture
 
 MIB = 1 << 20
+TIME_S = 4.0 if os.name == "nt" else 0.6
 SHORT_S = 4.0 if os.name == "nt" else 0.3  # an interpreter's start takes more than a second under Wine
 counts_memory = pytest.mark.skipif(os.name == "nt", reason="Wine counts no memory of a job; docs/windows-checklist.md")
 WAITS = "started(os.getpid())\nwhile True: time.sleep(0.02)\n"
@@ -49,23 +50,27 @@ def limited(runs: Runs, text: str, grace_s: float = 20.0, **limits: float) -> No
 
 def test_script_over_its_time_is_asked_first_and_has_failed(runs: Runs) -> None:
     """It may tidy up; what it leaves with does not matter."""
-    limited(runs, TIDY, time_s=0.6)
+    limited(runs, TIDY, time_s=TIME_S)
 
     ending = runs.ending()
 
-    assert (ending.outcome, ending.reason, ending.limit) == ("failed", "time limit of 0.6 s", "time limit of 0.6 s")
+    assert (ending.outcome, ending.reason, ending.limit) == (
+        "failed",
+        f"time limit of {TIME_S:g} s",
+        f"time limit of {TIME_S:g} s",
+    )
     assert "closed" in runs.output()
 
 
 @pytest.mark.parametrize("text", [DEAF, CHILD_WAITS], ids=["deaf", "with a child"])
 def test_script_that_does_not_leave_then_is_killed_with_all_that_it_started(runs: Runs, text: str) -> None:
     """After the grace time nothing of it is alive."""
-    limited(runs, text, grace_s=0.3, time_s=0.6)
+    limited(runs, text, grace_s=0.3, time_s=TIME_S)
     pids = runs.started()
 
     ending = runs.ending()
 
-    assert (ending.outcome, ending.limit) == ("failed", "time limit of 0.6 s")
+    assert (ending.outcome, ending.limit) == ("failed", f"time limit of {TIME_S:g} s")
     assert [pid for pid in pids if alive(pid)] == []
 
 
