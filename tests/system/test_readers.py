@@ -7,6 +7,8 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 
@@ -46,6 +48,15 @@ for line in sys.stdin.read().splitlines():
 """
 
 
+@pytest.fixture
+def robot_folder(robot_folder: RobotFolder) -> Iterator[RobotFolder]:
+    """Where another account may come: each pytest that begins closes the folder of all pytests anew."""
+    with tempfile.TemporaryDirectory(prefix="readers-", ignore_cleanup_errors=True) as name:
+        path = Path(name) / "robot"
+        path.mkdir()
+        yield RobotFolder(path, robot_folder.store, robot_folder.server)
+
+
 def may(code: str, paths: list[Path], *, groups: str) -> dict[Path, bool]:
     """Return what an account of its own, in some groups, may do with files and folders."""
     let_pass(min((path.parent for path in paths), key=lambda path: len(path.parts)).parent)
@@ -59,7 +70,7 @@ def may(code: str, paths: list[Path], *, groups: str) -> dict[Path, bool]:
 
 
 def let_pass(folder: Path) -> None:
-    """Let other accounts come as far as the folder; each pytest that begins closes the folder of all again."""
+    """Let other accounts come as far as the folder."""
     for above in [folder, *folder.parents][:-1]:
         if not above.stat().st_mode & stat.S_IXOTH:
             above.chmod(0o711)
