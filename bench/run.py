@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -632,11 +632,16 @@ def main() -> int:
         lines.append(f"| {title} | {robot} | {against} | {ratio:.2f} | {target} | {'yes' if met(ratio) else 'NO'} |")
         print(lines[-1], flush=True)
     if arguments.write:
-        machine = f"{os.cpu_count()} cores, {platform.system()}, CPython {platform.python_version()}"
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(MARK)
-        _, _, after = rest.partition(MARK)
-        PAGE.write_text(f"{before}{MARK}\n\n{machine}\n\n" + "\n".join(lines) + f"\n\n{MARK}{after}", encoding="utf-8")
+        write_table(PAGE, MARK, lines)
     return 1 if missed and arguments.strict else 0
+
+
+def write_table(page: Path, mark: str, lines: Sequence[str]) -> None:
+    """Put a table between the two marks of a page, below what it was measured on."""
+    machine = f"{os.cpu_count()} cores, {platform.system()}, CPython {platform.python_version()}"
+    before, _, rest = page.read_text(encoding="utf-8").partition(mark)
+    _, _, after = rest.partition(mark)
+    page.write_text(f"{before}{mark}\n\n{machine}\n\n" + "\n".join(lines) + f"\n\n{mark}{after}", encoding="utf-8")
 
 
 @contextmanager

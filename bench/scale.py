@@ -10,7 +10,6 @@ import base64
 import http.client
 import json
 import os
-import platform
 import sqlite3
 import statistics
 import subprocess
@@ -28,7 +27,7 @@ import attrs
 sys.path.insert(0, str(Path(__file__).parent.parent))  # for its neighbours, however it was started
 
 from bench.journals import JOBS_OF_A_RUN, STEPS_OF_A_JOB, write_journals
-from bench.run import GUID, Bench, folder, history, proc_kib
+from bench.run import GUID, Bench, folder, history, proc_kib, write_table
 from fsm_robot.orchestrator.rows import SUCCESS
 from fsm_robot.orchestrator.store import Store
 from fsm_robot.robot.job_index import JobIndex
@@ -394,10 +393,7 @@ def main() -> int:
         lines.append(f"| {title} | {result.found} | {result.against} | {target} | {verdict} |")
         print(lines[-1], flush=True)
     if arguments.write:
-        machine = f"{os.cpu_count()} cores, {platform.system()}, CPython {platform.python_version()}"
-        text, _, rest = PAGE.read_text(encoding="utf-8").partition(MARK)
-        _, _, after = rest.partition(MARK)
-        PAGE.write_text(f"{text}{MARK}\n\n{machine}\n\n" + "\n".join(lines) + f"\n\n{MARK}{after}", encoding="utf-8")
+        write_table(PAGE, MARK, lines)
     return 1 if missed and arguments.strict else 0
 
 

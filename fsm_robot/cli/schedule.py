@@ -171,16 +171,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         if arguments.action == "remove"
         else settings_module.load(config, need_credential=not arguments.cluster).scripts.stop_grace_s
     )
-    return Plan(
-        name=name,
-        python=system.interpreter(),
-        config=str(config),
-        folder=str(config.parent),
-        account=arguments.account or system.account(),
-        connect=arguments.connect,
-        every_min=arguments.every,
-        stop_grace_s=grace_s,
-    )
+    return _plan_at(arguments, name, config, grace_s)
 
 
 def _watching(arguments: argparse.Namespace, name: str) -> Plan:
@@ -188,16 +179,21 @@ def _watching(arguments: argparse.Namespace, name: str) -> Plan:
     path = Path(arguments.watch).absolute()
     if arguments.action != "remove":
         read(path)
+    return _plan_at(arguments, name, path, 0.0, watches=str(path))
+
+
+def _plan_at(arguments: argparse.Namespace, name: str, file: Path, stop_grace_s: float, watches: str = "") -> Plan:
+    """Return the plan of what is started for a file, in its folder."""
     return Plan(
         name=name,
         python=system.interpreter(),
-        config=str(path),
-        folder=str(path.parent),
+        config=str(file),
+        folder=str(file.parent),
         account=arguments.account or system.account(),
         connect=arguments.connect,
         every_min=arguments.every,
-        stop_grace_s=0.0,
-        watches=str(path),
+        stop_grace_s=stop_grace_s,
+        watches=watches,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,12 +12,13 @@ from fsm_robot.errors import SettingsError
 from fsm_robot.fleet.file import Fleet, Place, from_text
 from fsm_robot.fleet.looking import folders_of
 from fsm_robot.fleet.toml_text import Sections, differences, robot_entry, with_values, without_robot
+from fsm_robot.robot.kept_secret import replace
 from fsm_robot.robot.settings import check_text
 
 if sys.platform == "win32":
-    from fsm_robot.system import _windows as system
+    pass
 else:
-    from fsm_robot.system import _posix as system
+    pass
 
 
 @attrs.frozen
@@ -38,14 +38,7 @@ class Edit:
 
     def write(self) -> None:
         """Write it, whole or not at all, with the rights of the file as they are. Raises `OSError`."""
-        new = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        descriptor = system.create_private(str(new))
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(self._text.encode())
-            system.put_in_the_place_of(str(new), str(self.path))
-        finally:
-            new.unlink(missing_ok=True)
+        replace(self.path, self._text)
 
 
 def edits(fleet: Fleet) -> Iterator[Edit]:

@@ -20,9 +20,9 @@ from fsm_robot.operations.past_jobs import PastJob, newest_jobs
 from fsm_robot.robot import settings as settings_module
 from fsm_robot.robot.ledger import JobLedger
 from fsm_robot.robot.look_back import find_unsettled
-from fsm_robot.robot.pause import PAUSED_NAME, in_force
+from fsm_robot.robot.pause import in_force
 from fsm_robot.robot.ports import Unsettled
-from fsm_robot.robot.settings import LINES_NAME
+from fsm_robot.robot.settings import LINES_NAME, PAUSED_NAME
 from fsm_robot.robot.status_file import NAME, read_document
 from fsm_robot.shipping.line import moment
 from fsm_robot.shipping.spool import left_in

@@ -59,6 +59,6 @@ def replace(path: Path, text: str) -> None:
             stream.write(text)
             stream.flush()
             system.sync_data(stream.fileno())
-        PATIENCE.until_free(path, lambda: secret.put_over(str(new), str(path)))
+        PATIENCE.until_free(path, lambda: system.put_in_the_place_of(str(new), str(path)))
     finally:
         new.unlink(missing_ok=True)

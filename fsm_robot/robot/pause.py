@@ -13,9 +13,9 @@ from pathlib import Path
 
 import attrs
 
+from fsm_robot.robot.settings import PAUSED_NAME
 from fsm_robot.system.held import PATIENCE
 
-PAUSED_NAME = "paused.json"
 _READABLE = 0o644
 """For whoever may look into the storage folder, which is the account's own: an administrator may have written it."""
 

@@ -6,7 +6,8 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Protocol, TypeVar
 
-ANY = "*"
+from fsm_robot.sdk._values import has_name
+
 SUFFIX = ".py"
 
 
@@ -31,19 +32,7 @@ def fits(pattern: str, name: str) -> bool:
 
     Letters in any case, `\` or `/`, with or without `.py`: whatever finds the same script.
     """
-    start, *rest = _plain(pattern).split(ANY)
-    text = _plain(name)
-    if not rest:
-        return text == start
-    if not text.startswith(start):
-        return False
-    place = len(start)
-    for part in rest[:-1]:
-        found = text.find(part, place)
-        if found < 0:
-            return False
-        place = found + len(part)
-    return text.endswith(rest[-1]) and len(text) - len(rest[-1]) >= place
+    return has_name(_plain(name), _plain(pattern))
 
 
 def never_counts(entries: Sequence[Entry]) -> Iterator[tuple[int, int]]:

@@ -40,6 +40,7 @@ OWN_VARIABLES = frozenset(
 GUID_PATTERN = re.compile(r"\{?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
 LARGEST_FILE_BYTES = 64 * 1024
 LINES_NAME = "lines"
+PAUSED_NAME = "paused.json"
 """Folder in the storage folder with the lines that wait for the Orchestrator's log."""
 SMART_QUOTES = "“”„«»‘’‚‹›″′`´"
 

@@ -35,9 +35,9 @@ from fsm_robot.robot.look_back import find_outcome, find_unsettled, jobs_in
 from fsm_robot.robot.machine import REPEATABLE, built_in
 from fsm_robot.robot.ports import Ending, Gateway, Job, Limits, Options, Ports, Unsettled
 from fsm_robot.robot.session import Session
-from fsm_robot.robot.settings import LINES_NAME, Settings, times
+from fsm_robot.robot.settings import LINES_NAME, PAUSED_NAME, Settings, times
 from fsm_robot.robot.status_file import StatusFile
-from fsm_robot.system.readers import NOBODY_ELSE, Readers
+from fsm_robot.system.readers import Readers
 
 if sys.platform == "win32":
     from fsm_robot.system import _windows as system
@@ -55,8 +55,6 @@ if TYPE_CHECKING:
 
 SHORTEST_USUAL_INTERVAL_S = 10.0
 TASKS_NAME = "tasks.jsonl"
-PAUSED_NAME = "paused.json"
-"""See `robot.pause`, which only a paused robot imports."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -149,16 +147,12 @@ def log_for(settings: Settings, *, console: bool = True) -> Log:
 
 
 def _system_log(name: str) -> Callable[[str, str, int], None]:
-    if sys.platform == "win32":
-        from fsm_robot.system import _windows as system
-    else:
-        from fsm_robot.system import _posix as system
     return system.system_log(name)
 
 
 def readers_for(settings: Settings) -> Readers:
     """Return who else may read what the robot writes; what keeps them from it is told once, by `open_to_readers`."""
-    return Readers(settings.storage.readers) if settings.storage.readers else NOBODY_ELSE
+    return Readers(settings.storage.readers)
 
 
 def machine_path(settings: Settings) -> Path:

@@ -7,7 +7,6 @@ import sys
 assert sys.platform != "win32", "imported on POSIX only"  # and type-checked for POSIX only
 
 import os
-import shutil
 import stat
 
 MEANS = ""
@@ -22,15 +21,6 @@ def protect(text: str) -> str:  # noqa: ARG001 - the twin needs it
 def unprotect(text: str) -> str:  # noqa: ARG001 - the twin needs it
     """Return what `protect` was given. Raises `OSError`."""
     raise OSError("it is protected by Windows (DPAPI), and can be read there only, by the account that has written it")
-
-
-def put_over(new: str, path: str) -> None:
-    """Put a whole file in the place of another one, with that one's owner and rights. Raises `OSError`."""
-    found = os.stat(path)
-    shutil.copymode(path, new)
-    if found.st_uid != os.geteuid():
-        os.chown(new, found.st_uid, found.st_gid)  # an administrator writes it, and the robot has to read it
-    os.replace(new, path)
 
 
 def other_readers(path: str) -> str:

@@ -44,16 +44,6 @@ def unprotect(text: str) -> str:
         ) from error
 
 
-def put_over(new: str, path: str) -> None:
-    """Put a whole file in the place of another one, with that one's owner and rights. Raises `OSError`."""
-    kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
-    kernel32.ReplaceFileW.argtypes = (
-        wintypes.LPCWSTR, wintypes.LPCWSTR, wintypes.LPCWSTR, wintypes.DWORD, wintypes.LPVOID, wintypes.LPVOID,
-    )  # fmt: skip
-    if not kernel32.ReplaceFileW(path, new, None, 0, None, None):
-        raise ctypes.WinError(ctypes.get_last_error())
-
-
 def other_readers(path: str) -> str:
     """Return who else than this account and administrators may read a file, empty where nobody. Raises `OSError`."""
     from fsm_robot.system._private_file import account_sid

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import itertools
-import xml.etree.ElementTree as ET
 from collections.abc import Callable
 
 import pytest
@@ -18,19 +17,9 @@ from fsm_robot.engine.machine.definition import Definition
 from tests.analyst.changed_machines import changed
 from tests.analyst.drawings import runs_through
 from tests.analyst.random_machines import machines
-from tests.analyst.test_bpmn_drawing import POOLS, faults, figures, plan_of, robot
+from tests.analyst.test_bpmn_drawing import POOLS, faults, figures, moved, plan_of, robot
 
 PROFILES: dict[str, Callable[[Words], Process]] = {"bpmn": analysts_process, "bpmn-exact": exact_process}
-
-
-def elsewhere(text: str, dx: float, dy: float) -> str:
-    """Return the drawing with everything in it moved alike, so that an old place differs from a new one."""
-    root = ET.fromstring(text.encode())
-    for node in root.iter():
-        if node.tag.endswith(("}Bounds", "}waypoint")):
-            node.set("x", str(round(float(node.attrib["x"]) + dx, 2)))
-            node.set("y", str(round(float(node.attrib["y"]) + dy, 2)))
-    return ET.tostring(root, encoding="unicode")
 
 
 def wrong(process: Process, old: Plan, plan: Plan) -> list[str]:
@@ -78,7 +67,7 @@ def upon_each_other(process: Process, plan: Plan) -> list[str]:
 @given(machine=machines(), seed=st.integers(0, 2**32))
 def test_what_is_new_is_drawn_around_what_is_kept(profile: str, machine: Definition, seed: int) -> None:
     """Random machines with random additions and removals: nothing old moves, nothing new covers anything."""
-    before = elsewhere(drawn(PROFILES[profile](words(machine))), 300, -70)
+    before = moved(drawn(PROFILES[profile](words(machine))), 300, -70)
     process = PROFILES[profile](words(changed(machine, seed)))
 
     plan = plan_of(drawn(process, parse(before.encode(), "old.bpmn")))
@@ -90,7 +79,7 @@ def test_what_is_new_is_drawn_around_what_is_kept(profile: str, machine: Definit
 def test_the_robots_process_may_grow_anywhere(seed: int) -> None:
     """A large drawing, with messages and figures, changed in places that differ with each seed."""
     machine = robot()
-    before = elsewhere(drawn(analysts_process(words(machine))), -50, 40)
+    before = moved(drawn(analysts_process(words(machine))), -50, 40)
     new = changed(machine, seed)
     process = analysts_process(words(new), figures(new) if seed % 2 else None)
 

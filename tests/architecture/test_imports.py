@@ -32,6 +32,7 @@ ALLOWED: dict[str, tuple[str, ...] | None] = {
         "system.readers",
     ),
     "robot": ("engine", "system"),
+    "robot.script_limits": ("sdk._values",),
     "gateway": ("robot.ports", "engine.redact", "engine.wording", "system"),
     "worker": ("robot.ports", "engine.redact", "engine.wording", "system"),
     # The one module of that room that knows the edges: it builds them.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fsm_robot.cli import main
-from fsm_robot.robot.pause import PAUSED_NAME
+from fsm_robot.robot.settings import PAUSED_NAME
 from tests.cli.test_bad_input import unprivileged
 from tests.fakes.robot_folder import RobotFolder, until
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from fsm_robot.robot import pause as pauses
-from fsm_robot.robot.pause import PAUSED_NAME, Pause
+from fsm_robot.robot.pause import Pause
 from fsm_robot.robot.ports import Ending, Unsettled
+from fsm_robot.robot.settings import PAUSED_NAME
 from tests.fakes.world import JOB_FOUND, NO_JOB, TAKEN, FakeGateway, FakePast, FakeWorker, World
 
 NOW = "2026-11-27T12:00:00.000000Z"

@@ -52,14 +52,14 @@ def ocel(runs: Iterable[Run], view: View) -> Iterator[str]:
     yield '\n],"objects":[\n'
     before = ""
     for entry in objects.entries():
-        yield f"{before}{_json(entry)}"
+        yield f"{before}{compact(entry)}"
         before = ",\n"
     # What has no jobs has no word of them: a traffic light's log knows the robot and its runs.
     without = () if objects.jobs else OF_JOBS
-    types = [_type(name, attributes) for name, attributes in OBJECT_TYPES.items() if name not in without]
+    types = [type_of(name, attributes) for name, attributes in OBJECT_TYPES.items() if name not in without]
     of_events = {name: kind for name, kind in EVENT_ATTRIBUTES.items() if name not in without}
-    yield f'\n],"objectTypes":{_json(types)},\n"eventTypes":'
-    yield f"{_json([_type(carried(name), of_events) for name in event_types])}}}\n"
+    yield f'\n],"objectTypes":{compact(types)},\n"eventTypes":'
+    yield f"{compact([type_of(carried(name), of_events) for name in event_types])}}}\n"
 
 
 def object_id(kind: str, name: str) -> str:
@@ -131,7 +131,7 @@ def _event_writer() -> Callable[[Activity, int], str]:
 
 
 def _quoted(text: str) -> str:
-    return _json(carried(text))
+    return compact(carried(text))
 
 
 def _begun(run: str) -> str:
@@ -149,7 +149,7 @@ def _related(run: str, robot: str, job: str, script: str) -> str:
     related = [(object_id("run", run), "in"), (object_id("robot", robot), "by")]
     if job:
         related += [(object_id("job", job), "on"), (object_id("script", script), "with")]
-    return _json(_relationships(related))
+    return compact(relationships(related))
 
 
 def _object(
@@ -165,17 +165,20 @@ def _object(
         "attributes": [
             {"name": key, "time": since, "value": carried(value)} for key, value in (attributes or {}).items()
         ],
-        "relationships": _relationships(related),
+        "relationships": relationships(related),
     }
 
 
-def _relationships(related: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+def relationships(related: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    """Return pairs of another object and what it is to this one, as the format has them."""
     return [{"objectId": other, "qualifier": qualifier} for other, qualifier in related]
 
 
-def _type(name: str, attributes: Mapping[str, str]) -> dict[str, object]:
+def type_of(name: str, attributes: Mapping[str, str]) -> dict[str, object]:
+    """Return a type of objects or events: its name, and the type of each attribute."""
     return {"name": name, "attributes": [{"name": key, "type": kind} for key, kind in attributes.items()]}
 
 
-def _json(value: object) -> str:
+def compact(value: object) -> str:
+    """Return JSON without blanks."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 
 from fsm_robot.analyst.eventlog.activities import View
-from fsm_robot.analyst.eventlog.ocel import object_id
+from fsm_robot.analyst.eventlog.ocel import compact, object_id, relationships, type_of
 from fsm_robot.analyst.eventlog.plain_text import carried
 from fsm_robot.analyst.eventlog.work import Work, WorkLine
 
@@ -34,15 +33,15 @@ def work_ocel(work: Work, view: View) -> Iterator[str]:
                     *({"name": key, "value": value} for key, value in values.items()),
                     {"name": "seconds", "value": activity.seconds},
                 ],
-                "relationships": _relationships(_objects_of(work, line[-1])),
+                "relationships": relationships(_objects_of(work, line[-1])),
             }
-            yield f"{before}{_json(event)}"
+            yield f"{before}{compact(event)}"
             before = ",\n"
     yield '\n],"objects":[\n'
-    yield ",\n".join(_json(entry) for entry in _objects(work, lines))
-    types = [_type(name, dict.fromkeys(attributes, "string")) for name, attributes in OBJECT_TYPES.items()]
-    events = [_type(carried(name), EVENT_TYPES) for name in names]
-    yield f'\n],"objectTypes":{_json(types)},\n"eventTypes":{_json(events)}}}\n'
+    yield ",\n".join(compact(entry) for entry in _objects(work, lines))
+    types = [type_of(name, dict.fromkeys(attributes, "string")) for name, attributes in OBJECT_TYPES.items()]
+    events = [type_of(carried(name), EVENT_TYPES) for name in names]
+    yield f'\n],"objectTypes":{compact(types)},\n"eventTypes":{compact(events)}}}\n'
 
 
 def _with_steps_once(lines: Iterable[WorkLine]) -> Iterator[list[WorkLine]]:
@@ -103,16 +102,4 @@ def _object(
     identity: str, kind: str, attributes: Mapping[str, str], related: Iterable[tuple[str, str]]
 ) -> dict[str, object]:
     told = [{"name": key, "time": _EPOCH, "value": carried(value)} for key, value in attributes.items() if value]
-    return {"id": identity, "type": kind, "attributes": told, "relationships": _relationships(related)}
-
-
-def _relationships(related: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
-    return [{"objectId": other, "qualifier": qualifier} for other, qualifier in related]
-
-
-def _type(name: str, attributes: Mapping[str, str]) -> dict[str, object]:
-    return {"name": name, "attributes": [{"name": key, "type": kind} for key, kind in attributes.items()]}
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return {"id": identity, "type": kind, "attributes": told, "relationships": relationships(related)}
