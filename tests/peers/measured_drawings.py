@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ METRICS: Mapping[str, Callable[[Picture], float]] = {
 
 
 def _pieces(line: Sequence[Point]) -> Iterable[tuple[Point, Point]]:
-    return zip(line, line[1:], strict=False)
+    return pairwise(line)
 
 
 def _long(a: Point, b: Point) -> float:
@@ -172,14 +173,16 @@ def by_elk(graphs: Mapping[str, Graph], folder: Path) -> dict[str, Picture]:
 
 def _of_elk(drawn: Mapping[str, Any]) -> Picture:
     lines = {name: [(x, y) for x, y in points] for name, points in drawn["lines"].items()}
-    return Picture(*drawn["size"], lines, {name: tuple(box) for name, box in drawn["labels"].items()}, drawn["seconds"])
+    width, height = drawn["size"]
+    labels = {name: (x, y, wide, high) for name, (x, y, wide, high) in drawn["labels"].items()}
+    return Picture(width, height, lines, labels, drawn["seconds"])
 
 
 def by_dot(graph: Graph) -> Picture | None:
     """Return what dot draws, or None where it takes more than its time."""
     nodes, edges = graph
     number = {node.id: f"n{place}" for place, node in enumerate(nodes)}
-    text = ["digraph { graph [splines=polyline] node [shape=box fixedsize=true label=\"\"]"]
+    text = ['digraph { graph [splines=polyline] node [shape=box fixedsize=true label=""]']
     text += [f"{number[n.id]} [width={n.width / 72:.4f} height={n.height / 72:.4f}]" for n in nodes]
     for place, e in enumerate(edges):
         table = f'<TABLE FIXEDSIZE="TRUE" WIDTH="{e.label_width:.0f}" HEIGHT="{e.label_height:.0f}" BORDER="0" CELLBORDER="0">'
