@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fsm_robot.analyst.drawing.layout import layout
 from fsm_robot.analyst.drawing.layout_folded import fold
+from fsm_robot.analyst.drawing.layout_ranks import rankings
 from fsm_robot.analyst.drawing.shapes import Box, Direction, Drawing, Edge, Line, Node
 from fsm_robot.engine import machine_file
 from fsm_robot.engine.machine.definition import Definition
@@ -126,13 +127,19 @@ def test_the_spokes_of_a_hub_stand_in_rows() -> None:
     assert drawing.height < 2000
 
 
-def test_layers_are_balanced() -> None:
-    """A process of 200 states with ways back and short cuts is no column; its lines are no longer than they must be."""
-    nodes, edges = boxes_of(large(0, 200))
+@pytest.mark.parametrize("number", [0, 1, 5, 6])
+def test_no_box_could_move_so_that_lines_get_shorter(number: int) -> None:
+    """Ranks of processes and chains: each line is at least one rank long, and all together are as short as can be."""
+    nodes, edges = boxes_of(large(number, 60))
 
-    drawing = layout(nodes, edges, start="n0")
-
-    assert drawing.height < 3 * drawing.width
+    for ranks in rankings(nodes, edges, "n0"):
+        spans = {(e.source, e.target): ranks[e.target] - ranks[e.source] for e in edges}
+        assert all(spans.values())
+        for node in nodes:
+            above = [abs(span) for (a, b), span in spans.items() if node.id == (b if span > 0 else a)]
+            under = [abs(span) for (a, b), span in spans.items() if node.id == (a if span > 0 else b)]
+            assert len(above) <= len(under) or min(above) == 1
+            assert len(under) <= len(above) or min(under) == 1
 
 
 @settings(max_examples=8, deadline=None)

@@ -12,7 +12,7 @@ given = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
 folder = given["folder"]
 files = f"read_parquet('{folder}/**/*.parquet', hive_partitioning = true)"
 counts = "count(DISTINCT run), count(*), count(DISTINCT nullif(job, '')), count(DISTINCT robot), sum(seconds)"
-found = {"duckdb": duckdb.sql(f"SELECT {counts} FROM {files}").fetchone()}
+found = {"duckdb": duckdb.sql(f"SELECT {counts} FROM {files}").fetchall()[0]}
 found["duckdb activities"] = dict(duckdb.sql(f"SELECT activity, count(*) FROM {files} GROUP BY activity").fetchall())
 found["days"] = [str(day) for (day,) in duckdb.sql(f"SELECT DISTINCT day FROM {files} ORDER BY day").fetchall()]
 log = pandas.read_parquet(folder)
