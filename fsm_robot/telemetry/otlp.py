@@ -21,7 +21,7 @@ _INTEGERS = range(-(1 << 63), 1 << 63)
 
 def traces_request(runs: Sequence[Trace], service: Mapping[str, str]) -> bytes:
     """Return the body of `POST /v1/traces`."""
-    return ExportTraceServiceRequest(
+    request = ExportTraceServiceRequest(
         resource_spans=[
             traces.ResourceSpans(
                 resource=_resource(run, service),
@@ -31,12 +31,13 @@ def traces_request(runs: Sequence[Trace], service: Mapping[str, str]) -> bytes:
             )
             for run in runs
         ]
-    ).SerializeToString()
+    )
+    return bytes(request.SerializeToString())
 
 
 def metrics_request(runs: Sequence[Trace], service: Mapping[str, str]) -> bytes:
     """Return the body of `POST /v1/metrics`: what these runs add to what was counted before."""
-    return ExportMetricsServiceRequest(
+    request = ExportMetricsServiceRequest(
         resource_metrics=[
             metrics.ResourceMetrics(
                 resource=_resource(run, service),
@@ -44,7 +45,8 @@ def metrics_request(runs: Sequence[Trace], service: Mapping[str, str]) -> bytes:
             )
             for run in runs
         ]
-    ).SerializeToString()
+    )
+    return bytes(request.SerializeToString())
 
 
 def _span(trace_id: bytes, span: Span) -> traces.Span:
