@@ -93,8 +93,9 @@ schema: $(VENV)/.ready ## write the JSON Schemas of the machine file, of its lab
 journals: $(VENV)/.ready-dev ## record tests/journals anew, after a change of states.yaml
 	$(BIN)/python -m tests.journals.record
 
-docs: diagram schema ## write every generated page
+docs: diagram schema $(VENV)/.ready-dev ## write every generated page
 	$(BIN)/python -m fsm_robot.robot.configuration
+	$(BIN)/python -m tests.log_calls
 
 bench: $(VENV)/.ready ## measure, as ratios against a plain script
 	$(BIN)/python bench/run.py $(ARGS)

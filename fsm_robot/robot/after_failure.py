@@ -44,14 +44,23 @@ class AfterFailure:
     def act(self) -> bool:
         """Do it; return whether `session.when_idle` has nothing to say any more."""
         if self.how == STAYS:
-            self.log.info("the account stays logged on, for somebody to look: a job of this run has failed")
+            self.log.info(
+                "session.kept_to_look",
+                "the account stays logged on, for somebody to look: a job of this run has failed",
+            )
             return True
         if hindrance := self._hindrance():
-            self.log.warning("the session is not left although a job of this run has failed", reason=hindrance)
+            self.log.warning(
+                "session.failure_kept",
+                "the session is not left although a job of this run has failed",
+                reason=hindrance,
+            )
             return False
-        self.log.warning("the session is left, because a job of this run has failed", how=self.how)
+        self.log.warning(
+            "session.failure_left", "the session is left, because a job of this run has failed", how=self.how
+        )
         if problem := self.leave(self.how):
-            self.log.error("the session could not be left", how=self.how, problem=problem)
+            self.log.error("session.failure_not_left", "the session could not be left", how=self.how, problem=problem)
             return False
         return True
 

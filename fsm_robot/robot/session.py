@@ -41,20 +41,29 @@ class Session:
         """Log the account off if that is wanted and safe; say in the log what was decided and why."""
         if self.when_idle == "exit":
             self.log.debug(
-                "the account stays logged on", because="session.when_idle says so, or --no-log-off was given"
+                "session.kept",
+                "the account stays logged on",
+                because="session.when_idle says so, or --no-log-off was given",
             )
             return
         if not self.tree_is_empty():
-            self.log.error("the account stays logged on, because processes of a job still run")
+            self.log.error("session.busy", "the account stays logged on, because processes of a job still run")
             return
         if person := self.at_keyboard():
-            self.log.info("the account stays logged on", because=person)
+            self.log.info("session.in_use", "somebody uses the session, the account stays logged on", because=person)
             return
-        self.log.info("nothing is left to do, the session is left", how=self.when_idle, command=" ".join(self.command))
+        self.log.info(
+            "session.left",
+            "nothing is left to do, the session is left",
+            how=self.when_idle,
+            command=" ".join(self.command),
+        )
         problem = run(self.command) if self.command else system.leave_session(self.when_idle)
         if problem:
             problem = cut(problem, LONGEST_PROBLEM, self.log.redact, end=True)
-            self.log.error("the account stays logged on, the session could not be left", problem=problem)
+            self.log.error(
+                "session.not_left", "the account stays logged on, the session could not be left", problem=problem
+            )
 
 
 def run(command: Sequence[str]) -> str:

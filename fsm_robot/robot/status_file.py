@@ -153,7 +153,7 @@ class StatusFile:
         if self._told is None:
             self._told, wrong = document_in(self.folder)
             if wrong:
-                self.failed("what stood in status.json is left out, it is written anew", reason=wrong)
+                self.failed("status.foreign", "what stood in status.json is left out, it is written anew", reason=wrong)
         return self._told
 
     def _write(self) -> None:
@@ -168,7 +168,11 @@ class StatusFile:
         try:
             put_whole(self.folder / NAME, json.dumps(told).encode("ascii"), ready=self.readers.let)
         except OSError as error:
-            self.failed("status.json cannot be written, who looks at this robot sees what was", error=str(error))
+            self.failed(
+                "status.not_written",
+                "status.json cannot be written, who looks at this robot sees what was",
+                error=str(error),
+            )
 
 
 def _failure(name: str) -> bool:

@@ -146,7 +146,7 @@ def test_file_of_a_foreign_shape_is_one_sentence(tmp_path: Path) -> None:
 def test_folder_that_takes_nothing_is_told_and_stops_nobody(tmp_path: Path) -> None:
     """The robot has a log for that, and jobs to do."""
     told: list[str] = []
-    file = StatusFile(tmp_path / "gone", Clock(), failed=lambda text, **_: told.append(text))
+    file = StatusFile(tmp_path / "gone", Clock(), failed=lambda _, text, **__: told.append(text))
 
     file.over(0)
 
