@@ -18,6 +18,7 @@ TUTORIALS = {  # page -> a file that whoever has followed it to the end has, and
 }
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="the words of a shell")
 @pytest.mark.parametrize("page", TUTORIALS)
 def test_a_tutorial_does_what_it_says(page: str, tmp_path: Path) -> None:
