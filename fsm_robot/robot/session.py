@@ -45,11 +45,11 @@ class Session:
             )
             return
         if not self.tree_is_empty():
-            self.log.error("session.busy", "the account stays logged on, because processes of a job still run")
+            self.log.error("session.busy", "the account stays logged on, processes of a job still run")
             return
         self.log.info(
             "session.left",
-            "nothing is left to do, the session is left",
+            "no job is left, the session ends",
             how=self.when_idle,
             command=" ".join(self.command),
         )
@@ -57,7 +57,7 @@ class Session:
         if problem:
             problem = cut(problem, LONGEST_PROBLEM, self.log.redact, end=True)
             self.log.error(
-                "session.not_left", "the account stays logged on, the session could not be left", problem=problem
+                "session.not_left", "the account stays logged on, the session could not be ended", problem=problem
             )
 
     def _run(self) -> str:
