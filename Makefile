@@ -7,7 +7,7 @@ else
 BIN := $(VENV)/bin
 endif
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-queue test test-long lint tests wheel simulate torture rough rough-undone mutants test-windows peers run check diagram gallery schema journals docs bench bench-scale bench-windows bench-servers lock clean
+.PHONY: help demo demo-queue test test-long lint tests wheel simulate torture rough rough-undone mutants test-windows peers run check diagram gallery schema journals docs site bench bench-scale bench-windows bench-servers lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /' | awk -F': ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -93,8 +93,13 @@ schema: $(VENV)/.ready ## write the JSON Schemas of the machine file, of its lab
 journals: $(VENV)/.ready-dev ## record tests/journals anew, after a change of states.yaml
 	$(BIN)/python -m tests.journals.record
 
+site: $(VENV)/.ready ## build the pages of docs/ as a site in site/, with search, readable without a network
+	$(BIN)/python tests/peers/install.py site
+	NO_MKDOCS_2_WARNING=1 .peers/site/$(notdir $(BIN))/python -m mkdocs build --strict
+
 docs: diagram schema $(VENV)/.ready-dev ## write every generated page
 	$(BIN)/python -m fsm_robot.robot.configuration
+	$(BIN)/python -m tests.docs.reference
 	$(BIN)/python -m tests.log_calls
 
 bench: $(VENV)/.ready ## measure, as ratios against a plain script
@@ -110,8 +115,8 @@ lock: $(VENV)/.ready-dev ## write the lock files anew
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --extra dev -o requirements-dev.lock pyproject.toml
-	for peer in engines pm4py schedulers; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o tests/peers/requirements-$$peer.lock tests/peers/requirements-$$peer.in; done
+	for peer in engines pm4py schedulers site; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o tests/peers/requirements-$$peer.lock tests/peers/requirements-$$peer.in; done
 	cd tests/peers && npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund
 
 clean: ## remove what the other commands made
-	rm -rf $(VENV) .windows .peers demo-run demo-queue-run simulated dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) site .windows .peers demo-run demo-queue-run simulated dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
