@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--case",
         choices=(*CASES, "task"),
         default="run",
-        help="what a case of the log is (default: %(default)s); with `task`, the work that scripts did on tasks; OCEL ignores it",
+        help="what a case of the log is (default: %(default)s); `task`: the work of scripts on tasks; OCEL ignores it",
     )
     parser.add_argument(
         "--activity",

@@ -17,7 +17,7 @@ from fsm_robot.robot.settings import PAUSED_NAME
 from fsm_robot.system.held import PATIENCE
 
 _READABLE = 0o644
-"""For everybody who may look into the storage folder, which is the account's own: an administrator may have written it."""
+"""For every reader of the storage folder, which is the account's own: an administrator may have written it."""
 
 
 @attrs.frozen
