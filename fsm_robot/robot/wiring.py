@@ -258,7 +258,7 @@ def _status(settings: Settings, gateway: HttpGateway, scripts: _LateScripts, log
         try:
             return {**told, "disk_free_mib": disk_usage(storage).free >> 20}
         except OSError as error:
-            log.warning("storage.room_unknown", "the room on the disk cannot be told", error=str(error))
+            log.warning("storage.room_unknown", "the free space on the disk is not known", error=str(error))
             return told
 
     return StatusFile(storage, SystemClock(), log.redact, readers_for(settings), facts, log.warning)
@@ -365,11 +365,14 @@ def _without_desktop(settings: Settings, log: Log) -> Callable[[], str] | None:
             said.add(hindrance)
             if waits:
                 log.warning(
-                    "desktop.awaited", "no job is asked for, there is no desktop", scripts=asking, reason=hindrance
+                    "desktop.awaited", "there is no desktop, so no job is asked for", scripts=asking, reason=hindrance
                 )
             else:
                 log.warning(
-                    "desktop.missing", "scripts that need a desktop have none", scripts=asking, reason=hindrance
+                    "desktop.missing",
+                    "there is no desktop, and some scripts need one",
+                    scripts=asking,
+                    reason=hindrance,
                 )
         return _paused(settings.storage_directory) or (
             f"waiting for a desktop: {hindrance}" if hindrance and waits else ""

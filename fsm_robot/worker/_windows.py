@@ -285,7 +285,7 @@ class Tree:
         self._log(
             "error",
             "process.watch_failed",
-            "looking after the script's process failed, it begins anew",
+            "watching the script's process failed, it starts again",
             error=repr(error),
         )
         return not self._closed
