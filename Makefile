@@ -55,8 +55,9 @@ peers: $(VENV)/.ready-dev ## let programs that are not ours read what we write (
 	.dist/$(notdir $(BIN))/python -m pip install --quiet --disable-pip-version-check --require-hashes -r packaging/dist.lock
 	@touch $@
 
-dist: .dist/.ready ## build all that is handed out into dist/: wheel, sdist, one file, offline bundle; twice, and compare
+dist: .dist/.ready ## build all that is handed out, twice, compare, and try it without a network
 	.dist/$(notdir $(BIN))/python packaging/dist.py
+	.dist/$(notdir $(BIN))/python packaging/try_dist.py
 
 wheel: $(VENV)/.ready-dev ## build a wheel, install it into an empty environment, run it there
 	$(BIN)/python tests/try_wheel.py
