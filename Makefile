@@ -7,7 +7,7 @@ else
 BIN := $(VENV)/bin
 endif
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-queue test lint tests wheel dist simulate torture rough rough-undone mutants test-windows peers run check diagram gallery schema journals docs bench bench-scale bench-windows bench-servers lock clean
+.PHONY: help demo demo-queue test test-long lint tests wheel dist simulate torture rough rough-undone mutants test-windows peers run check diagram gallery schema journals docs bench bench-scale bench-windows bench-servers lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /' | awk -F': ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -40,7 +40,10 @@ lint: $(VENV)/.ready-dev ## style and types
 tests: $(VENV)/.ready-dev ## the tests alone
 	$(BIN)/python -m pytest -n 4 $(ARGS)
 
-test-windows: $(VENV)/.ready-dev ## the demo and all tests on a Windows Python under Wine, set up by itself
+test-long: $(VENV)/.ready-dev ## the tests that take seconds of a processor each
+	$(BIN)/python -m pytest -n 4 -m long $(ARGS)
+
+test-windows: $(VENV)/.ready-dev ## the demo and what meets the system, on a Windows Python under Wine, set up by itself
 	$(BIN)/python tests/windows/run.py $(ARGS)
 
 bench-windows: $(VENV)/.ready-dev ## measure on a Windows Python under Wine

@@ -327,12 +327,9 @@ class Tree:
     def memory_bytes(self) -> int:
         """Return how much memory the tree uses, in memory and swapped out; what is shared counts once, roughly."""
         members = self._members()
-        used = sum(_memory(each.pid, "status", (b"VmRSS:", b"VmSwap:")) for each in members)
-        if len(members) < _SHARE_FROM:
-            return used
         # Forked workers share most of theirs, and the sum counts it for each; the fair share is dear to read.
-        fair = [_memory(each.pid, "smaps_rollup", (b"Pss:", b"SwapPss:")) for each in members]
-        return sum(fair) if all(fair) else used
+        read = _whole_memory if len(members) < _SHARE_FROM else _fair_memory
+        return sum(read(each.pid) for each in members)
 
     def hit_memory_limit(self) -> bool:
         """Return whether the system has ended something of the tree for want of the memory that it may have."""
@@ -653,7 +650,8 @@ class _Held:
         """Return whether one of them has this number."""
         if self._pids is None:
             popens = (each for each in gc.get_objects() if issubclass(type(each), subprocess.Popen))
-            self._pids = frozenset(getattr(each, "pid", 0) for each in popens if each.returncode is None)
+            # One that another thread is just making has neither yet, and no process.
+            self._pids = frozenset(each.pid for each in popens if getattr(each, "returncode", 0) is None)
         return pid in self._pids
 
 
@@ -710,6 +708,18 @@ def _memory(pid: int, name: str, keys: tuple[bytes, ...]) -> int:
             return sum(int(line.split()[1]) << 10 for line in stream if line.startswith(keys))
     except (OSError, ValueError, IndexError):
         return 0  # gone, or another account's
+
+
+def _whole_memory(pid: int) -> int:
+    return _memory(pid, "status", (b"VmRSS:", b"VmSwap:"))
+
+
+def _fair_memory(pid: int) -> int:
+    """Return a process's share of the memory that it uses with others, in bytes, or all of it where no share is told.
+
+    All of it is read last: a process that is just ending has neither, and must not count with what it had before.
+    """
+    return _memory(pid, "smaps_rollup", (b"Pss:", b"SwapPss:")) or _whole_memory(pid)
 
 
 def _environment(pid: int) -> list[bytes]:

@@ -110,6 +110,7 @@ def test_job_builds_its_environment_first(robot_folder: RobotFolder, capsys: Any
     assert diagnoses(robot_folder, capsys)["environment"]["verdict"] == "ok"
 
 
+@pytest.mark.long
 @BUILDS
 def test_environment_that_cannot_be_built_fails_the_job(robot_folder: RobotFolder) -> None:
     """The tool's last line is the reason; the outcome is that nothing was started."""
@@ -126,6 +127,7 @@ def test_environment_that_cannot_be_built_fails_the_job(robot_folder: RobotFolde
     assert "not_started" in robot_folder.log()
 
 
+@pytest.mark.long
 @BUILDS
 def test_job_builds_nothing_where_it_may_not(robot_folder: RobotFolder, capsys: Any) -> None:
     """Nothing is downloaded in a job then; `env sync` does it before, and says what it did."""

@@ -16,6 +16,8 @@ from tests.fakes import one_file, pythons
 from tests.fakes.one_file import DATA, run, unpacked
 from tests.fakes.robot_folder import RobotFolder, until
 
+pytestmark = pytest.mark.long  # a first start compiles three hundred modules
+
 WAIT = "import pathlib, time\npathlib.Path('started').touch()\nwhile True: time.sleep(0.05)\n"
 SDK = "import fsm_robot.job, fsm_robot.sdk\nprint('из одного файла', fsm_robot.job.parameters())\n"
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
+import traceback
 from collections.abc import Callable
 from typing import Literal, TypeVar
 
@@ -16,6 +18,14 @@ def until(condition: Callable[[], Value | Literal[False] | None], what: str = "t
     """Wait until `condition` is true; fail after a generous time."""
     deadline = time.monotonic() + PATIENCE_S
     while not (value := condition()):
-        assert time.monotonic() < deadline, f"{what} did not come true"
+        assert time.monotonic() < deadline, f"{what} did not come true; the threads stand at\n{stacks()}"
         time.sleep(0.02)
     return value
+
+
+def stacks() -> str:
+    """Return where every thread of this process is, for a failure that nobody can repeat."""
+    return "\n".join(
+        f"thread {number}:\n{''.join(traceback.format_stack(frame)[-8:])}"
+        for number, frame in sys._current_frames().items()
+    )

@@ -156,6 +156,7 @@ def _newest_journal(robot_folder: RobotFolder) -> Path:
     return max((robot_folder.path / "state" / "journal").iterdir())
 
 
+@pytest.mark.long
 @only_faked
 def test_every_file_of_a_robot_may_be_held_for_a_moment(
     robot_folder: RobotFolder, run_beside_a_scanner: Callable[..., tuple[int, str]]

@@ -24,6 +24,8 @@ if sys.platform == "win32":
 else:
     from fsm_robot.worker import _posix as system
 
+pytestmark = pytest.mark.long
+
 END_SEEN_BY = "reaper" if os.name == "posix" else "script's end"
 CASES = [
     *(("script", order) for order in ("", "stop", "aborted")),
