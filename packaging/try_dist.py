@@ -1,4 +1,4 @@
-"""Tries dist/ as a person on a server without a network would: the lines of INSTALL.txt, then the demo; and the one file.
+"""Tries dist/ as a person on a server without a network does: the lines of INSTALL.txt, the demo, and the one file.
 
 The network is taken away where the system can do that (Linux, `unshare`); pip is told to ask nobody anyway.
 """
