@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
 from shutil import disk_usage
 from typing import TYPE_CHECKING
@@ -56,6 +57,12 @@ if TYPE_CHECKING:
 
 SHORTEST_USUAL_INTERVAL_S = 10.0
 TASKS_NAME = "tasks.jsonl"
+NEEDED_TO_THE_END = (
+    *("fsm_robot.gateway.certificates", "fsm_robot.gateway.tls_failures", "fsm_robot.gateway.objects"),
+    *("fsm_robot.robot.pause", "fsm_robot.robot.pruning", "fsm_robot.robot.opening", "fsm_robot.robot.death"),
+    *("fsm_robot.engine.event_ids", "fsm_robot.worker.job_folder"),
+)
+"""What is imported late, and is imported before the first script: an upgrade may take the files away while it runs."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -801,6 +808,8 @@ class _LateWorker:
 
             from fsm_robot.worker.supervisor import ScriptWorker
 
+            for name in NEEDED_TO_THE_END:
+                import_module(name)
             # What loading left behind goes before the long wait for a script; a start without a job never pays for it.
             gc.collect()
 
