@@ -16,6 +16,7 @@ from fsm_robot.fleet.file import USUAL_NAME, read
 from fsm_robot.robot import settings as settings_module
 from fsm_robot.schedule.clusters import CLUSTERS
 from fsm_robot.schedule.plan import Container, Plan
+from fsm_robot.system import program
 from fsm_robot.system.held import put_whole
 
 if sys.platform == "win32":
@@ -195,6 +196,7 @@ def _plan_at(arguments: argparse.Namespace, name: str, file: Path, stop_grace_s:
         every_min=arguments.every,
         stop_grace_s=stop_grace_s,
         watches=watches,
+        program=program.arguments(),
     )
 
 

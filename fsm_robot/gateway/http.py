@@ -33,7 +33,7 @@ Value = TypeVar("Value")
 FILE_S = 3600.0
 """How long a file may take, either way."""
 MOST_LOOKS = 2
-"""How often the robot asks for its own address in vain."""
+"""How often the robot looks for its own address without finding it."""
 
 
 def _warned(_event: str, sentence: str) -> None:

@@ -189,7 +189,9 @@ class Callbacks:
         )
         ended = self.ports.worker.end_remains(left.run_token) if left.run_token else ()
         if ended:
-            self.log.warning("script.remains_ended", "ended what the last run left running", processes=ended)
+            self.log.warning(
+                "script.remains_ended", "processes that the last run left running were ended", processes=ended
+            )
         self._tidy(left.job_guid)
         self._settle_tasks()  # not before their script is gone
         job = Job(left.job_guid, left.script_name)
@@ -356,7 +358,7 @@ class Callbacks:
             self._forgotten = True
             self.log.error(
                 "robot.forgotten",
-                "the orchestrator does not know this robot any more; the script goes on, no new job after it",
+                "the orchestrator does not know this robot any more; the script goes on, no new job is taken after it",
             )
         if self.ports.status is not None:
             job = self.job
@@ -475,7 +477,7 @@ class Callbacks:
         except OSError as error:
             self.log.warning(
                 "job.parameters_stay",
-                "the parameters of a job stay on disk, delete them",
+                "the parameters of a job could not be deleted from the disk, delete them by hand",
                 job=job_guid,
                 error=str(error),
             )
@@ -518,10 +520,10 @@ class Callbacks:
             self.log.error(
                 "job.lost",
                 "a job is probably lost: the answer that held it did not arrive, and the orchestrator has no more;"
-                " look there for a job of this robot that never starts, and create it again",
+                " look in the orchestrator for a job of this robot that never starts, and create it again",
             )
         else:
-            self.log.info("job.gone", "another robot was faster")
+            self.log.info("job.gone", "another robot took the job first")
         self.ports.inbox.pause(spec.pause_s)
 
     def _report_failed(self, error: GatewayError, data: dict[str, object]) -> Event:

@@ -16,7 +16,7 @@ from fsm_robot.robot.settings import PAUSED_NAME
 from fsm_robot.system.held import PATIENCE, put_whole
 
 _READABLE = 0o644
-"""For whoever may look into the storage folder, which is the account's own: an administrator may have written it."""
+"""For every reader of the storage folder, which is the account's own: an administrator may have written it."""
 
 
 @attrs.frozen

@@ -47,14 +47,14 @@ class Session:
             )
             return
         if not self.tree_is_empty():
-            self.log.error("session.busy", "the account stays logged on, because processes of a job still run")
+            self.log.error("session.busy", "the account stays logged on, processes of a job still run")
             return
         if person := self.at_keyboard():
             self.log.info("session.in_use", "somebody uses the session, the account stays logged on", because=person)
             return
         self.log.info(
             "session.left",
-            "nothing is left to do, the session is left",
+            "no job is left, the session ends",
             how=self.when_idle,
             command=" ".join(self.command),
         )
@@ -62,7 +62,7 @@ class Session:
         if problem:
             problem = cut(problem, LONGEST_PROBLEM, self.log.redact, end=True)
             self.log.error(
-                "session.not_left", "the account stays logged on, the session could not be left", problem=problem
+                "session.not_left", "the account stays logged on, the session could not be ended", problem=problem
             )
 
 

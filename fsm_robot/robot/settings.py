@@ -271,8 +271,8 @@ class SdkSettings:
     transport: str = _key(
         "auto",
         "by what scripts, `post` and `status` reach the robot: auto (a socket in the storage folder, or a named pipe),"
-        " loopback (a port of 127.0.0.1, where those cannot be had; every account of the machine can connect to it, and"
-        " needs the token)",
+        " loopback (a port of 127.0.0.1, where those are not available; every account of the machine can connect to it,"
+        " and needs the token)",
         _one_of("auto", "loopback"),
     )
     allow: tuple[str, ...] = _key(

@@ -170,7 +170,7 @@ class StatusFile:
         except OSError as error:
             self.failed(
                 "status.not_written",
-                "status.json cannot be written, who looks at this robot sees what was",
+                "status.json cannot be written and shows an old state",
                 error=str(error),
             )
 

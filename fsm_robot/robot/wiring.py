@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
 from shutil import disk_usage
 from typing import TYPE_CHECKING
@@ -56,6 +57,12 @@ if TYPE_CHECKING:
 
 SHORTEST_USUAL_INTERVAL_S = 10.0
 TASKS_NAME = "tasks.jsonl"
+NEEDED_TO_THE_END = (
+    *("fsm_robot.gateway.certificates", "fsm_robot.gateway.tls_failures", "fsm_robot.gateway.objects"),
+    *("fsm_robot.robot.pause", "fsm_robot.robot.pruning", "fsm_robot.robot.opening", "fsm_robot.robot.death"),
+    *("fsm_robot.engine.event_ids", "fsm_robot.worker.job_folder"),
+)
+"""What is imported late, and is imported before the first script: an upgrade may take the files away while it runs."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -258,7 +265,7 @@ def _status(settings: Settings, gateway: HttpGateway, scripts: _LateScripts, log
         try:
             return {**told, "disk_free_mib": disk_usage(storage).free >> 20}
         except OSError as error:
-            log.warning("storage.room_unknown", "the room on the disk cannot be told", error=str(error))
+            log.warning("storage.room_unknown", "the free space on the disk is not known", error=str(error))
             return told
 
     return StatusFile(storage, SystemClock(), log.redact, readers_for(settings), facts, log.warning)
@@ -365,11 +372,14 @@ def _without_desktop(settings: Settings, log: Log) -> Callable[[], str] | None:
             said.add(hindrance)
             if waits:
                 log.warning(
-                    "desktop.awaited", "no job is asked for, there is no desktop", scripts=asking, reason=hindrance
+                    "desktop.awaited", "there is no desktop, so no job is asked for", scripts=asking, reason=hindrance
                 )
             else:
                 log.warning(
-                    "desktop.missing", "scripts that need a desktop have none", scripts=asking, reason=hindrance
+                    "desktop.missing",
+                    "there is no desktop, and some scripts need one",
+                    scripts=asking,
+                    reason=hindrance,
                 )
         return _paused(settings.storage_directory) or (
             f"waiting for a desktop: {hindrance}" if hindrance and waits else ""
@@ -798,6 +808,8 @@ class _LateWorker:
 
             from fsm_robot.worker.supervisor import ScriptWorker
 
+            for name in NEEDED_TO_THE_END:
+                import_module(name)
             # What loading left behind goes before the long wait for a script; a start without a job never pays for it.
             gc.collect()
 

@@ -112,7 +112,7 @@ class Children:
             log(
                 "info",
                 "processes.not_of_job",
-                "child processes of the robot that are not this job's are left alone",
+                "child processes of the robot that do not belong to this job are left alone",
                 processes=names,
             )
         return tree
@@ -164,7 +164,7 @@ class Children:
     def _reaper_failed(self, error: BaseException) -> bool:
         for tree in self._trees:
             tree._log(
-                "error", "processes.watch_failed", "looking after processes failed, it begins anew", error=repr(error)
+                "error", "processes.watch_failed", "watching the processes failed, it starts again", error=repr(error)
             )
         return True
 

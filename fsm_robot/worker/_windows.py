@@ -27,7 +27,7 @@ from pathlib import PureWindowsPath
 import attrs
 
 from fsm_robot.robot.ports import Limits
-from fsm_robot.system import threads
+from fsm_robot.system import program, threads
 from fsm_robot.worker import _win32 as windows
 from fsm_robot.worker.process import Moment, Note, Process
 
@@ -212,7 +212,7 @@ class Tree:
         if not names or any(name.startswith(_PYTHON_NAMES) for name in names):
             return ""
         # From a process of its own: it has to leave its console for the script's, and a robot without one would die.
-        command = [sys.executable, "-I", "-m", windows.__name__, str(self.pid)]
+        command = [*program.module(windows.__name__), str(self.pid)]
         try:
             done = subprocess.run(
                 command,
@@ -285,7 +285,7 @@ class Tree:
         self._log(
             "error",
             "process.watch_failed",
-            "looking after the script's process failed, it begins anew",
+            "watching the script's process failed, it starts again",
             error=repr(error),
         )
         return not self._closed

@@ -83,7 +83,7 @@ PURE_FILES = [
     *(
         path
         for path in (PACKAGE / "operations").glob("*.py")
-        if path.name not in ("bundle.py", "checks.py", "folders.py", "examination.py")
+        if path.name not in ("bundle.py", "checks.py", "folders.py", "examination.py", "versions.py", "launcher.py")
     ),
     *(PACKAGE / "schedule" / name for name in ("plan.py", "task_xml.py", "units.py", "clusters.py")),
     *(PACKAGE / "fleet" / f"{name}.py" for name in ("sight", "health", "documents", "changes", "metrics", "toml_text")),
