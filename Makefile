@@ -97,9 +97,10 @@ site: $(VENV)/.ready ## build the pages of docs/ as a site in site/, with search
 	$(BIN)/python tests/peers/install.py site
 	NO_MKDOCS_2_WARNING=1 .peers/site/$(notdir $(BIN))/python -m mkdocs build --strict
 
-docs: diagram schema ## write every generated page
+docs: diagram schema $(VENV)/.ready-dev ## write every generated page
 	$(BIN)/python -m fsm_robot.robot.configuration
 	$(BIN)/python -m tests.docs.reference
+	$(BIN)/python -m tests.log_calls
 
 bench: $(VENV)/.ready ## measure, as ratios against a plain script
 	$(BIN)/python bench/run.py $(ARGS)

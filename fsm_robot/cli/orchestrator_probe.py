@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
             auth_scheme=arguments.scheme,
             verify=arguments.ca or True,
             redactor=Redactor.for_guid(guid),
-            warn=complain,
+            warn=lambda _event, sentence: complain(sentence),
         )
 
     gateway = opened()

@@ -137,7 +137,7 @@ def _tell_of_thread(log: Log, ended: threading.ExceptHookArgs) -> None:
     """Say that a thread has died: one of a user's callback, or one of ours that had no memory for its first line."""
     name = ended.thread.name if ended.thread is not None else "?"
     told = f"{ended.exc_type.__name__}: {ended.exc_value}"
-    log.crash(ended.exc_value, "a thread was ended by an error", thread=name, error=told)
+    log.crash(ended.exc_value, "thread.failed", "a thread was ended by an error", thread=name, error=told)
     streams.complain(log.redact(f"the thread {name} was ended by an error, robot.log has its traceback: {told}"))
 
 
@@ -151,8 +151,8 @@ def _written_down(log: Log) -> Iterator[None]:
     try:
         yield
     except RobotError as error:
-        log.crash(None, "the run cannot go on", error=str(error))
+        log.crash(None, "run.impossible", "the run cannot go on", error=str(error))
         raise
     except Exception as error:
-        log.crash(error, "the run failed")
+        log.crash(error, "run.failed", "the run failed")
         raise RunError(log.redact(f"{type(error).__name__}: {error}")) from error

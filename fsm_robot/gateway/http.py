@@ -36,6 +36,10 @@ MOST_LOOKS = 2
 """How often the robot asks for its own address in vain."""
 
 
+def _warned(_event: str, sentence: str) -> None:
+    warnings.warn(sentence, stacklevel=3)
+
+
 @attrs.define(eq=False, repr=False)
 class HttpGateway:
     """`ports.Gateway` over HTTP.
@@ -62,7 +66,7 @@ class HttpGateway:
     verify: bool | str = True
     timeout_s: float = 30.0
     redactor: Redactor = attrs.field(factory=Redactor)
-    warn: Callable[[str], None] = attrs.field(default=warnings.warn, repr=False)
+    warn: Callable[..., None] = attrs.field(default=_warned, repr=False)
     client: ClientCertificate | None = None
     renewed: Callable[[], str] = attrs.field(default=str, repr=False)
     _reading: Reading = attrs.field(init=False, repr=False)
@@ -89,8 +93,9 @@ class HttpGateway:
         if self._speaks_tls and self.verify is False:
             say_nothing_of_unchecked_certificates()
             self.warn(
+                "tls.unchecked",
                 "the server's certificate is not checked, so anyone on the network can read the robot's credential;"
-                ' set orchestrator.verify to true or to a file such as "company-ca.pem"'
+                ' set orchestrator.verify to true or to a file such as "company-ca.pem"',
             )
 
     # ---- the calls

@@ -76,5 +76,5 @@ def _network(settings: Settings) -> Iterator[Diagnosis]:
         gateway.close()
 
 
-def _say_nothing(_: str) -> None:
+def _say_nothing(_event: str, _sentence: str) -> None:
     return

@@ -39,17 +39,26 @@ class Session:
         """Log the account off if that is wanted and safe; say in the log what was decided and why."""
         if self.when_idle == "exit":
             self.log.debug(
-                "the account stays logged on", because="session.when_idle says so, or --no-log-off was given"
+                "session.kept",
+                "the account stays logged on",
+                because="session.when_idle says so, or --no-log-off was given",
             )
             return
         if not self.tree_is_empty():
-            self.log.error("the account stays logged on, because processes of a job still run")
+            self.log.error("session.busy", "the account stays logged on, because processes of a job still run")
             return
-        self.log.info("nothing is left to do, the session is left", how=self.when_idle, command=" ".join(self.command))
+        self.log.info(
+            "session.left",
+            "nothing is left to do, the session is left",
+            how=self.when_idle,
+            command=" ".join(self.command),
+        )
         problem = self._run() if self.command else system.leave_session(self.when_idle)
         if problem:
             problem = cut(problem, LONGEST_PROBLEM, self.log.redact, end=True)
-            self.log.error("the account stays logged on, the session could not be left", problem=problem)
+            self.log.error(
+                "session.not_left", "the account stays logged on, the session could not be left", problem=problem
+            )
 
     def _run(self) -> str:
         try:

@@ -325,6 +325,7 @@ class LoggingSettings:
     """`[logging]`: how much is told."""
 
     level: str = _key("INFO", "DEBUG, INFO, WARNING or ERROR", _one_of("DEBUG", "INFO", "WARNING", "ERROR"))
+    format: str = _key("text", "text or json: how robot.log has its lines; see log-events.md", _one_of("text", "json"))
     system: bool = _key(False, "put warnings and errors into syslog or journald too, under Windows into the event log")
 
 

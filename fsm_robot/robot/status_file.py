@@ -169,7 +169,11 @@ class StatusFile:
             self.readers.let(new)
             PATIENCE.until_free(path, lambda: os.replace(new, path))
         except OSError as error:
-            self.failed("status.json cannot be written, who looks at this robot sees what was", error=str(error))
+            self.failed(
+                "status.not_written",
+                "status.json cannot be written, who looks at this robot sees what was",
+                error=str(error),
+            )
 
 
 def _private(path: str, flags: int) -> int:

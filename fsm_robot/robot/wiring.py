@@ -109,7 +109,7 @@ def own_robot(settings: Settings, kind: type, *, console: bool) -> OwnRobot:
 
     definition = machine_for(settings, kind, cached=True)
     own = own_settings_of(settings, kind)
-    log = Log(settings.storage_directory / "robot.log", settings.logging.level, str, console)
+    log = _log(settings, str, console=console)
     known = times(settings) | times_in(own)
     folder, loopback = settings.storage_directory, settings.sdk.transport == "loopback"
     return OwnRobot.of(definition, kind, log, folder=folder, settings=own, times=known, loopback=loopback)
@@ -137,13 +137,17 @@ def redactor_for(settings: Settings) -> Secrets:
 
 def log_for(settings: Settings, *, console: bool = True) -> Log:
     """Return the robot's log; its file appears with the first line."""
-    path = settings.storage_directory / "robot.log"
-    log = Log(path, settings.logging.level, redactor_for(settings).text, console)
+    log = _log(settings, redactor_for(settings).text, console=console)
     if settings.storage.readers:
         log.readers = readers_for(settings)
     if settings.logging.system:
         log.beside = partial(_system_log, "fsm_robot")
     return log
+
+
+def _log(settings: Settings, redact: Callable[[str], str], *, console: bool) -> Log:
+    path, how = settings.storage_directory / "robot.log", settings.logging
+    return Log(path, how.level, redact, console, as_json=how.format == "json")
 
 
 def _system_log(name: str) -> Callable[[str, str, int], None]:
@@ -198,6 +202,7 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
     )
     if settings.heartbeat.interval_s < SHORTEST_USUAL_INTERVAL_S:
         log.warning(
+            "heartbeat.interval_short",
             "heartbeat.interval_s is below 10 s, which the orchestrator asks for",
             interval_s=settings.heartbeat.interval_s,
         )
@@ -235,7 +240,7 @@ def _status(settings: Settings, gateway: HttpGateway, scripts: _LateScripts, log
         try:
             return {**told, "disk_free_mib": disk_usage(storage).free >> 20}
         except OSError as error:
-            log.warning("the room on the disk cannot be told", error=str(error))
+            log.warning("storage.room_unknown", "the room on the disk cannot be told", error=str(error))
             return told
 
     return StatusFile(storage, SystemClock(), log.redact, readers_for(settings), facts, log.warning)
@@ -288,8 +293,14 @@ def _without_desktop(settings: Settings, log: Log) -> Callable[[], str] | None:
         waits = settings.session.without_desktop == "wait"
         if hindrance and hindrance not in said:
             said.add(hindrance)
-            sentence = "no job is asked for, there is no desktop" if waits else "scripts that need a desktop have none"
-            log.warning(sentence, scripts=asking, reason=hindrance)
+            if waits:
+                log.warning(
+                    "desktop.awaited", "no job is asked for, there is no desktop", scripts=asking, reason=hindrance
+                )
+            else:
+                log.warning(
+                    "desktop.missing", "scripts that need a desktop have none", scripts=asking, reason=hindrance
+                )
         return _paused(settings.storage_directory) or (
             f"waiting for a desktop: {hindrance}" if hindrance and waits else ""
         )
@@ -357,7 +368,7 @@ def prune(settings: Settings, log: Log, robot: Robot) -> None:
         try:
             own = mark_idle(own)
         except OSError as error:  # somebody reads it, on Windows: it is looked into when such runs are many
-            log.debug("the journal of a run without a job was not marked", error=str(error))
+            log.debug("journal.not_marked", "the journal of a run without a job was not marked", error=str(error))
 
     def folder_of(job_guid: str) -> Path:
         from fsm_robot.worker.job_folder import folder_name
@@ -374,7 +385,7 @@ def prune(settings: Settings, log: Log, robot: Robot) -> None:
         warn=log.warning,
     )
     if deleted:
-        log.info("old runs were deleted", runs=deleted)
+        log.info("storage.pruned", "old runs were deleted", runs=deleted)
 
 
 def open_to_readers(settings: Settings, log: Log, robot: Robot) -> None:
@@ -442,7 +453,7 @@ def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: L
     # Read now: a file that is wrong stops the start, and not a script in the night.
     profile = profile_for(settings)
     if warning := taking_warning(settings, profile):
-        log.warning(warning)
+        log.warning("task.announce_unsafe", "tasks may be given to two robots at once", reason=warning)
 
     def objects() -> ObjectGateway:
         from fsm_robot.gateway.objects import ObjectGateway
@@ -726,7 +737,7 @@ def _renewed(settings: Settings, secrets: Secrets) -> str:
 
 
 def gateway_for(
-    settings: Settings, redactor: Redactor, warn: Callable[[str], None], renewed: Callable[[], str] = str
+    settings: Settings, redactor: Redactor, warn: Callable[..., None], renewed: Callable[[], str] = str
 ) -> HttpGateway:
     """Return the gateway that the settings describe; nothing is sent yet."""
     orchestrator = settings.orchestrator

@@ -107,7 +107,12 @@ class Children:
             self._trees.append(tree)
         if strangers:
             names = tuple(map(str, strangers))
-            log("info", "child processes of the robot that are not this job's are left alone", processes=names)
+            log(
+                "info",
+                "processes.not_of_job",
+                "child processes of the robot that are not this job's are left alone",
+                processes=names,
+            )
         return tree
 
     def _begin(self) -> None:
@@ -156,7 +161,9 @@ class Children:
 
     def _reaper_failed(self, error: BaseException) -> bool:
         for tree in self._trees:
-            tree._log("error", "looking after processes failed, it begins anew", error=repr(error))
+            tree._log(
+                "error", "processes.watch_failed", "looking after processes failed, it begins anew", error=repr(error)
+            )
         return True
 
     def _none_is_left(self) -> None:

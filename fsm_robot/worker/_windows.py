@@ -281,7 +281,12 @@ class Tree:
             self._exited(code)
 
     def _failed(self, error: BaseException) -> bool:
-        self._log("error", "looking after the script's process failed, it begins anew", error=repr(error))
+        self._log(
+            "error",
+            "process.watch_failed",
+            "looking after the script's process failed, it begins anew",
+            error=repr(error),
+        )
         return not self._closed
 
 

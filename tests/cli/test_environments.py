@@ -167,7 +167,8 @@ def test_stop_and_abort_reach_a_build(robot_folder: RobotFolder, order: str, sta
     else:
         python = robot_folder.path / "python"
         python.write_text(
-            f'#!/bin/sh\nif [ "$1" = -m ]; then exec "{sys.executable}" "{slow}"; fi\nexec "{sys.executable}" "$@"\n',
+            # Not replaced by what it starts, which holds its output.
+            f'#!/bin/sh\nif [ "$1" = -m ]; then "{sys.executable}" "{slow}"; exit; fi\nexec "{sys.executable}" "$@"\n',
             encoding="utf-8",
         )
         python.chmod(0o755)

@@ -291,7 +291,10 @@ class _Past:
     warnings: list[str]
 
     def unsettled(self) -> Unsettled | None:
-        return find_unsettled(self.directory, ledger=self.ledger, warn=self.warnings.append)
+        return find_unsettled(self.directory, ledger=self.ledger, warn=self._warn)
+
+    def _warn(self, _event: str, sentence: str, **_values: object) -> None:
+        self.warnings.append(sentence)
 
     def outcome(self, job_guid: str) -> str:
         return find_outcome(self.directory, job_guid)

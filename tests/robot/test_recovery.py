@@ -214,7 +214,7 @@ def test_changed_line_neither_loses_nor_repeats_a_job(tmp_path: Path, how: str) 
                 assert all(len(set(values)) == 1 for values in played.finals.values()), (where, played.finals)
                 assert played.starts == []
                 if how == "changed":
-                    assert any("what stands behind it is not believed" in line for line in played.warnings), where
+                    assert any("what stands behind the damage is not believed" in line for line in played.warnings), where
                 assert isinstance(again.journal, JournalFile)
                 assert again.journal.path is not None
                 shutil.rmtree(played.folder)

@@ -121,7 +121,7 @@ def test_file_that_nobody_understands_is_written_anew(tmp_path: Path, content: s
 def test_folder_that_takes_nothing_is_told_and_stops_nobody(tmp_path: Path) -> None:
     """The robot has a log for that, and jobs to do."""
     told: list[str] = []
-    file = StatusFile(tmp_path / "gone", Clock(), failed=lambda text, **_: told.append(text))
+    file = StatusFile(tmp_path / "gone", Clock(), failed=lambda _, text, **__: told.append(text))
 
     file.over(0)
 

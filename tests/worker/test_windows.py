@@ -50,7 +50,7 @@ class Runs:
         self.endings: list[Ending] = []
         self.over = threading.Event()
         (folder / "scripts").mkdir(exist_ok=True)
-        log = lambda level, sentence, **values: self.lines.append((sentence, values))  # noqa: E731
+        log = lambda level, _event, sentence, **values: self.lines.append((sentence, values))  # noqa: E731
         self.worker = ScriptWorker(
             folder / "scripts", folder / "jobs", python, Redactor(), 1 << 20, keep_job_files=True, log=log
         )
