@@ -103,7 +103,12 @@ class Channel:
             hint = (
                 "" if self.loopback else 'sdk.transport = "loopback" in robot.toml needs neither socket file nor pipe'
             )
-            self.warn("channel.not_opened", "this run cannot be asked or told anything", error=str(error), hint=hint)
+            self.warn(
+                "channel.not_opened",
+                "the local channel could not be opened, so status, post and scripts cannot reach this run",
+                error=str(error),
+                hint=hint,
+            )
 
     @property
     def address(self) -> str:
@@ -123,14 +128,14 @@ class Channel:
         except OSError as error:
             self.warn(
                 "channel.address_stays",
-                "the address of this run stays on disk, where nobody answers any more",
+                "the file with the address of this run could not be deleted",
                 error=str(error),
             )
         try:
             # Closing a socket does not end a thread that waits in it.
             _connected(listener.address).close()
         except OSError as error:
-            self.warn("channel.not_closed", "the local channel could not be reached to close it", error=str(error))
+            self.warn("channel.not_closed", "the local channel could not be closed", error=str(error))
         self.ended()
         # The event that ends a run is in the journal, and the process about to go: who posted it is still to hear that.
         with self._changed:
@@ -166,7 +171,7 @@ class Channel:
     def _failed(self, error: BaseException) -> bool:
         if self._closed:
             return False
-        self.warn("channel.connection_failed", "a local connection failed", error=repr(error))
+        self.warn("channel.connection_failed", "a connection on the local channel failed", error=repr(error))
         return True
 
     def _serve(self, connection: Connection) -> None:
@@ -211,7 +216,7 @@ class Channel:
 
     def _serving_failed(self, error: BaseException) -> bool:
         if not isinstance(error, OSError):  # else who asked has gone
-            self.warn("channel.request_failed", "a local request failed", error=repr(error))
+            self.warn("channel.request_failed", "a request on the local channel failed", error=repr(error))
         return False
 
     def _answered(self, request: Mapping[str, object]) -> Mapping[str, object]:

@@ -153,7 +153,7 @@ class Log:
                 logger,
                 "warning",
                 "log.system_unavailable",
-                "the system's own log does not take lines of this robot",
+                "the system log does not accept lines of this robot",
                 error=error.strerror or str(error),
             )
             return
@@ -179,7 +179,7 @@ class Log:
                 logger,
                 "warning",
                 "log.file_unavailable",
-                "robot.log cannot be written, this run is only told here",
+                "robot.log cannot be written, this run is logged on the console only",
                 error=error,
             )
 

@@ -89,7 +89,7 @@ class Runner(Generic[Called]):
 
     def _leave(self) -> int:
         """End the run where it stands: it was told to leave, and its machine file says nothing of that."""
-        self.log.info("run.told_to_leave", "the run ends, it was told to leave", state=self.machine.state)
+        self.log.info("run.told_to_leave", "the run ends, it was asked to stop", state=self.machine.state)
         self.timeouts.end()
         self.owner.close()
         try:
@@ -103,7 +103,9 @@ class Runner(Generic[Called]):
         if self.channel is not None:
             self.channel.open()
         while self.timeouts.is_over(event := self.inbox.take()):
-            self.log.debug("timeout.late", "a time ran out in a state that was left before", event=event.name)
+            self.log.debug(
+                "timeout.late", "a timeout came after its state had been left, it is ignored", event=event.name
+            )
         return event
 
     def _decide(self, event: Event, came_from: CameFrom) -> Step:
@@ -121,7 +123,7 @@ class Runner(Generic[Called]):
                 step.event.written(step, "")
         self.log.debug(
             "machine.step",
-            "a step was written",
+            "the machine took a step",
             kind=step.kind,
             event=step.event.name,
             source=step.source,
@@ -219,7 +221,7 @@ def _text(error: BaseException) -> str:
     try:
         return str(error)
     except Exception as broken:  # any code may stand in an error, too
-        return f"its text cannot be had: {type(broken).__name__}"
+        return f"its text cannot be read: {type(broken).__name__}"
 
 
 def _told(error: BaseException) -> str:

@@ -141,7 +141,7 @@ class _Seat:
             self.log(
                 "error",
                 "timer.failed",
-                "a timer's action failed, it is called again",
+                "the action of a timer failed, retrying",
                 wait_s=again_s,
                 error=repr(error),
             )

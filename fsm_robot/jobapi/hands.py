@@ -93,7 +93,7 @@ class Hands:
             self.log(
                 "warning",
                 "task.tag_stays",
-                "the tag that announced a task stays on it",
+                "the tag that announced a task could not be removed",
                 task=guid,
                 tag=mark,
                 error=str(error),
@@ -181,7 +181,7 @@ class Hands:
         self.log(
             "warning",
             "task.end_delayed",
-            "tasks wait for their end, it is set at the next start at the latest",
+            "the final status of tasks could not be sent; it is sent at the next start at the latest",
             why=why,
         )
 
@@ -203,7 +203,7 @@ class Hands:
             self.log(
                 "warning",
                 "task.ended_by_robot",
-                "a task got its end from the robot",
+                "the robot set the final status of a task that its script left open",
                 task=entry.task,
                 comment=end.get("comment", ""),
             )

@@ -117,7 +117,7 @@ class Operations:
         try:
             self.call(op, fields)
         except SdkError as error:
-            self.log("debug", "sdk.not_done", "what a script told was not done", op=op, error=str(error))
+            self.log("debug", "sdk.not_done", "a message of a script could not be handled", op=op, error=str(error))
 
     def end(self) -> None:
         """Let no call go on waiting: the script has ended."""
@@ -245,7 +245,7 @@ class Operations:
             self.log(
                 "error",
                 "task.end_not_recorded",
-                "the end of a task could not be written down before it was sent",
+                "the final status of a task could not be written to disk before it was sent",
                 error=str(error),
             )
         try:
@@ -256,7 +256,7 @@ class Operations:
                 self.log(
                     "warning",
                     "task.end_kept",
-                    "the end of a task is kept, and delivered later",
+                    "the final status of a task is kept and sent later",
                     task=task,
                     error=str(error),
                 )
@@ -264,7 +264,7 @@ class Operations:
                 self.log(
                     "warning",
                     "task.end_in_memory",
-                    "the end of a task is delivered later, unless the robot ends before: it is not on disk",
+                    "the final status of a task is sent later; it is not on disk, and lost if the robot ends before",
                     task=task,
                     error=str(error),
                 )

@@ -72,7 +72,7 @@ class Pictures:
             self.log(
                 "warning",
                 "screenshot.upload_no_thread",
-                "pictures are not put into the storage, the system gives no thread",
+                "screenshots are not uploaded, no thread could be started",
                 error=str(error),
             )
 
@@ -80,7 +80,7 @@ class Pictures:
         self.log(
             "error",
             "screenshot.uploader_failed",
-            "what puts pictures into the storage failed, it goes on",
+            "an error in the upload of screenshots, the upload goes on",
             error=repr(error),
         )
         return True
@@ -104,7 +104,7 @@ class Pictures:
         self.log(
             "warning",
             "screenshot.not_uploaded",
-            "a picture was not put into the storage",
+            "a screenshot could not be uploaded",
             folder=self.folder,
             file=path,
             error=problem,

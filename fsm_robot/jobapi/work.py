@@ -62,7 +62,7 @@ class WorkLog:
                     self.log(
                         "warning",
                         "work.not_recorded",
-                        "what a job does with tasks cannot be written down",
+                        "the record of a job's work with tasks cannot be written",
                         error=str(error),
                     )
 

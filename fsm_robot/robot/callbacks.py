@@ -80,6 +80,7 @@ class JobInHand:
         run_token: Mark in the environment of its processes, so that a later life can recognise them.
         outcome: How it ended, empty while that is not known.
         ending: What the worker said of the end of its script.
+        closed: Whether its final status was delivered, or refused for good.
     """
 
     job: Job
@@ -87,6 +88,7 @@ class JobInHand:
     run_token: str = ""
     outcome: str = ""
     ending: Ending | None = None
+    closed: bool = False
     _told: dict[str, str] = attrs.field(factory=dict)
 
     def settle(self, ending: Ending, by: str) -> bool:
@@ -99,6 +101,13 @@ class JobInHand:
             return False
         self.ending = ending
         return True
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether its script failed here, or processes of it are still there: an operator's order is no failure."""
+        if self.ending is None:
+            return False
+        return self.outcome in ("failed", "not_started", "stop_ran_out") or bool(self.ending.survivors)
 
     def told(self) -> dict[str, object]:
         """Return what the event that brings the job tells of it."""
@@ -131,6 +140,7 @@ class Callbacks:
     jobs_done: int = 0
     paused: str = ""
     _forgotten: bool = False
+    _has_failed: bool = False  # a job of this run
     _answer_lost: bool = False
     _unsupervised: bool = False  # the worker has not answered a kill, and may never answer anything again
     _no_wait_for_a_kill: Callable[[], None] = lambda: None
@@ -179,7 +189,9 @@ class Callbacks:
         )
         ended = self.ports.worker.end_remains(left.run_token) if left.run_token else ()
         if ended:
-            self.log.warning("script.remains_ended", "ended what the last run left running", processes=ended)
+            self.log.warning(
+                "script.remains_ended", "processes that the last run left running were ended", processes=ended
+            )
         self._tidy(left.job_guid)
         self._settle_tasks()  # not before their script is gone
         job = Job(left.job_guid, left.script_name)
@@ -346,7 +358,7 @@ class Callbacks:
             self._forgotten = True
             self.log.error(
                 "robot.forgotten",
-                "the orchestrator does not know this robot any more; the script goes on, no new job after it",
+                "the orchestrator does not know this robot any more; the script goes on, no new job is taken after it",
             )
         if self.ports.status is not None:
             job = self.job
@@ -383,6 +395,9 @@ class Callbacks:
         self.paused = self.paused or self.ports.paused()
         if self.paused:
             self.log.debug("session.kept", "the account stays logged on", because=f"the robot is {self.paused}")
+            return
+        is_open = self.in_hand is not None and not self.in_hand.closed
+        if self._has_failed and not is_open and self.ports.after_failure():
             return
         self.ports.leave()
 
@@ -462,7 +477,7 @@ class Callbacks:
         except OSError as error:
             self.log.warning(
                 "job.parameters_stay",
-                "the parameters of a job stay on disk, delete them",
+                "the parameters of a job could not be deleted from the disk, delete them by hand",
                 job=job_guid,
                 error=str(error),
             )
@@ -505,10 +520,10 @@ class Callbacks:
             self.log.error(
                 "job.lost",
                 "a job is probably lost: the answer that held it did not arrive, and the orchestrator has no more;"
-                " look there for a job of this robot that never starts, and create it again",
+                " look in the orchestrator for a job of this robot that never starts, and create it again",
             )
         else:
-            self.log.info("job.gone", "another robot was faster")
+            self.log.info("job.gone", "another robot took the job first")
         self.ports.inbox.pause(spec.pause_s)
 
     def _report_failed(self, error: GatewayError, data: dict[str, object]) -> Event:
@@ -530,6 +545,10 @@ class Callbacks:
     def _close_job(self) -> None:
         self.jobs_done += 1
         self._write_ledger(self.outcome)
+        now = self._in_hand()
+        now.closed = True
+        self._has_failed = self._has_failed or now.has_failed
+        self.ports.closed()
 
     def _write_ledger(self, outcome: str) -> None:
         try:

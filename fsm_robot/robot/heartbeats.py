@@ -93,7 +93,7 @@ class _OfOneJob:
         if order == "":
             self.of.log.warning(
                 "heartbeat.unknown_code",
-                "heartbeat answered with an unknown code",
+                "the answer to a heartbeat has an unknown code",
                 code=answer.code,
                 text=answer.error_text,
             )

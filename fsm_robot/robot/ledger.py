@@ -57,8 +57,8 @@ class JobLedger:
             if content.startswith(FOLDED) and not self.index.exists():
                 self.warn(
                     "ledger.index_missing",
-                    "the index of earlier jobs is missing, and is made again from the journals;"
-                    " a job that none of them tells of would be run twice if it were given again",
+                    "the index of earlier jobs is missing and is rebuilt from the journals;"
+                    " a job that none of them mentions would be run twice if it were given again",
                     file=self.path.with_name(INDEX_NAME),
                 )
                 self.index.take_over(self.from_journals())

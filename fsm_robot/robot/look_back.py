@@ -52,7 +52,7 @@ def find_unsettled(
         if reading.damage == "changed":
             warn(
                 "journal.damaged",
-                "a journal is damaged; what stands behind the damage is not believed, the list of jobs decides",
+                "a journal is damaged; what follows the damage is ignored, the list of jobs decides",
                 file=name,
                 damage=reading.wrong,
             )
@@ -64,8 +64,8 @@ def find_unsettled(
         if found is None and died_asking(reading.records) and reading.damage != "changed":
             warn(
                 "job.maybe_given",
-                "the last run died while it asked for a job: if the orchestrator gave one, it is not known here;"
-                " look there for a job of this robot that never starts, and create it again",
+                "the last run died while it asked for a job, and may have been given one;"
+                " look in the orchestrator for a job of this robot that never starts, and create it again",
             )
         if found is not None or has_looked_back(reading.records):
             return _surer(found, doubt)
@@ -124,7 +124,7 @@ def _in_doubt(reading: Reading, ledger: JobLedger | None, warn: Warn) -> Unsettl
     for job in still_open[:-1]:
         warn(
             "job.maybe_not_reported",
-            "a job was taken, and no list says that it was reported; look at it in the orchestrator",
+            "a job was taken, and the list of jobs does not say that it was reported; look at it in the orchestrator",
             job=job.job_guid,
         )
     return still_open[-1]
@@ -136,7 +136,7 @@ def _only_in_the_list(ledger: JobLedger, warn: Warn) -> Unsettled | None:
         return None
     warn(
         "job.without_journal",
-        "a job is open by the list of jobs, and no journal speaks of it: its processes cannot be looked for",
+        "a job is open in the list of jobs, and no journal mentions it: its processes cannot be looked for",
         job=job_guid,
     )
     return Unsettled(job_guid, "", "")

@@ -32,7 +32,7 @@ def open_all(storage: Path, readers: Readers, warn: Callable[..., None]) -> None
         except OSError as error:
             warn(
                 "readers.not_closed",
-                "a file may still be read by others",
+                "access to a file could not be taken back from readers",
                 file=path,
                 error=error.strerror or error,
             )

@@ -271,7 +271,7 @@ class Shipper:
                 self.log(
                     "warning",
                     "lines.no_thread",
-                    "lines wait for the orchestrator's log, the system gives no thread",
+                    "lines wait for the orchestrator's log, no thread could be started",
                     error=str(error),
                 )
                 return  # the next line tries again
@@ -281,7 +281,7 @@ class Shipper:
         self.log(
             "error",
             "lines.sender_failed",
-            "what sends lines to the orchestrator's log failed, it goes on",
+            "an error in sending lines to the orchestrator's log, sending goes on",
             error=repr(error),
         )
         return True
@@ -518,6 +518,6 @@ class Shipper:
             self.log(
                 "warning",
                 "lines.not_delivered",
-                "lines do not reach the orchestrator's log, it is tried again",
+                "lines do not reach the orchestrator's log, retrying",
                 error=str(error),
             )

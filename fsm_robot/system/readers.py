@@ -40,7 +40,7 @@ class Readers(NamedTuple):
             except OSError as error:
                 self.warn(
                     "readers.not_let_in",
-                    "readers cannot be given a file",
+                    "readers could not get access to a file",
                     file=path,
                     readers=self.groups,
                     error=error.strerror or error,

@@ -202,7 +202,7 @@ def test_sync_tells_what_it_cannot_do(robot_folder: RobotFolder, capsys: Any) ->
     assert "without --hash" in capsys.readouterr().err
     robot_folder.settings(scripts={"environments": "built", "environments_unpinned": True, "python": "no-such-python"})
     assert main(["env", "sync", "--config", config(robot_folder)]) == 2
-    assert "mend scripts.python" in capsys.readouterr().err
+    assert "fix scripts.python" in capsys.readouterr().err
     robot_folder.settings(scripts={"directory": "nowhere"})
     assert main(["env", "sync", "--config", config(robot_folder)]) == 2
     assert "there is no folder" in capsys.readouterr().err

@@ -81,5 +81,5 @@ def test_robot_without_a_system_log_says_so_once_and_works(robot_folder: RobotFo
 
     assert robot_folder.run().exit_code == 0
 
-    assert robot_folder.log().count("does not take lines of this robot") == 1
+    assert robot_folder.log().count("does not accept lines of this robot") == 1
     assert robot_folder.statuses() == {"quick": 4}

@@ -233,7 +233,7 @@ def test_index_that_was_deleted_is_said_once_and_made_again_from_the_journals(tm
     assert ledger.known("told")
     assert not ledger.known("forgotten")
     assert len(said) == 1
-    assert "is missing, and is made again from the journals" in said[0]
+    assert "is missing and is rebuilt from the journals" in said[0]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
