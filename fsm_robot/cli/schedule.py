@@ -143,6 +143,8 @@ def _written_down(plan: Plan, arguments: argparse.Namespace) -> str:
             storage.parent.mkdir(parents=True, exist_ok=True)
             files.make_private_folder(str(storage))
         told = {"schema": 1, "name": plan.name, "every_min": system.every_min(plan), "installed_at": utc_now()}
+        # The folder of versions that it is started from, for `fleet upgrade`.
+        told["place"] = str(program.place() or "")
         put_whole(path, (json.dumps(told) + "\n").encode("ascii"), mode=0o644)
     except OSError as error:
         return f"{path}: cannot be written, so nobody notices when it does not start: {error.strerror or error}"

@@ -142,7 +142,9 @@ def keyboard_diagnosis(settings: Settings) -> Diagnosis:
     """Tell whether somebody uses the session now, and what of that the system does not say."""
     seen, how = system.seen_session(), settings.session.at_keyboard
     said = f"{seen}{f'; {seen.unknown}' if seen.unknown else ''} (session.at_keyboard is {how})"
-    if how != "ignore" and (not seen.state or seen.idle_s is None):
+    if how == "ignore":
+        return Diagnosis("keyboard", "skipped", said)
+    if not seen.state or seen.idle_s is None:
         do = "the robot works as if nobody were there; fsm-robot pause keeps it from jobs while somebody is"
         return Diagnosis("keyboard", "warning", said, do)
     return Diagnosis("keyboard", "ok", said)
