@@ -10,7 +10,6 @@ Run once, when a version is released, with the Python that has its packages. Wha
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
@@ -121,7 +120,7 @@ def killed(release: Release) -> None:
     if robot.poll() is not None:
         raise SystemExit(robot.communicate()[0])
     time.sleep(2.5)  # heartbeats of a job at work
-    os.kill(robot.pid, signal.SIGKILL)
+    robot.kill()
     robot.wait()
     (release.folder / "scripts" / "end").touch()
     time.sleep(1.0)
@@ -143,4 +142,4 @@ def undelivered(release: Release) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], str(Path(sys.argv[2] if len(sys.argv) > 2 else os.getcwd()).absolute()))
+    main(sys.argv[1], str(Path(sys.argv[2] if len(sys.argv) > 2 else ".").absolute()))
