@@ -7,7 +7,7 @@ else
 BIN := $(VENV)/bin
 endif
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-queue test test-long lint tests wheel dist audit matrix lowest simulate torture rough rough-undone mutants test-windows peers run check diagram gallery schema journals docs bench bench-scale bench-windows bench-servers lock clean
+.PHONY: help demo demo-queue test test-long lint tests wheel dist audit matrix lowest simulate torture rough rough-undone mutants test-windows peers run check diagram gallery schema journals docs site bench bench-scale bench-windows bench-servers lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /' | awk -F': ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -68,8 +68,8 @@ dist: .dist/.ready ## build all that is handed out, twice, compare, and try it w
 	@touch $@
 
 audit: .audit/.ready ## ask whether anything is known against what is locked (needs the database of PyPI)
-	.audit/$(notdir $(BIN))/pip-audit --require-hashes --disable-pip -r requirements.lock
-	.audit/$(notdir $(BIN))/pip-audit --require-hashes --disable-pip -r requirements-dev.lock
+	.audit/$(notdir $(BIN))/pip-audit --strict --require-hashes --disable-pip -r requirements.lock
+	.audit/$(notdir $(BIN))/pip-audit --strict --require-hashes --disable-pip -r requirements-dev.lock
 
 matrix: $(VENV)/.ready-dev ## what meets Python and its packages, in each Python from 3.11 on that is found
 	$(BIN)/python tests/matrix.py $(ARGS)
@@ -117,8 +117,14 @@ schema: $(VENV)/.ready ## write the JSON Schemas of the machine file, of its lab
 journals: $(VENV)/.ready-dev ## record tests/journals anew, after a change of states.yaml
 	$(BIN)/python -m tests.journals.record
 
-docs: diagram schema ## write every generated page
+site: $(VENV)/.ready ## build the pages of docs/ as a site in site/, with search, readable without a network
+	$(BIN)/python tests/peers/install.py site
+	NO_MKDOCS_2_WARNING=1 .peers/site/$(notdir $(BIN))/python -m mkdocs build --strict
+
+docs: diagram schema $(VENV)/.ready-dev ## write every generated page
 	$(BIN)/python -m fsm_robot.robot.configuration
+	$(BIN)/python -m tests.docs.reference
+	$(BIN)/python -m tests.log_calls
 
 bench: $(VENV)/.ready ## measure, as ratios against a plain script
 	$(BIN)/python bench/run.py $(ARGS)
@@ -135,8 +141,8 @@ lock: $(VENV)/.ready-dev ## write the lock files anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --extra dev -o requirements-dev.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o packaging/dist.lock packaging/dist.in
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o packaging/audit.lock packaging/audit.in
-	for peer in engines pm4py schedulers; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o tests/peers/requirements-$$peer.lock tests/peers/requirements-$$peer.in; done
+	for peer in engines pm4py schedulers site; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o tests/peers/requirements-$$peer.lock tests/peers/requirements-$$peer.in; done
 	cd tests/peers && npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund
 
 clean: ## remove what the other commands made
-	rm -rf $(VENV) .windows .peers .dist .audit .matrix demo-run demo-queue-run simulated dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) site .windows .peers .dist .audit .matrix demo-run demo-queue-run simulated dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

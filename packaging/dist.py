@@ -57,9 +57,9 @@ def main() -> None:
     """Build into dist/, or say what differs between two builds."""
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        wheels = _downloaded()
-        first = _built(work / "first", wheels)
-        second = _built(work / "second", wheels)
+        wheels, sources = _downloaded(), _sources(work / "sources")
+        first = _built(sources, work / "first", wheels)
+        second = _built(sources, work / "second", wheels)
         if different := [file for file in first if second.get(file) != first[file]] or sorted(set(second) - set(first)):
             raise SystemExit(f"make dist: two builds of the same sources differ in {', '.join(different)}")
         target = ROOT / "dist"
@@ -77,12 +77,25 @@ def _epoch() -> int:
     return int(done.stdout) if done.returncode == 0 else int((ROOT / "pyproject.toml").stat().st_mtime)
 
 
-def _built(out: Path, wheels: Path) -> dict[str, str]:
+def _sources(copy: Path) -> Path:
+    """Return a copy of what git knows: other things in a checkout may lead anywhere, as the drive z: of Wine does."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode:
+        return ROOT  # an unpacked sdist, which has nothing else
+    for name in os.fsdecode(listed.stdout).split("\0"):
+        if (source := ROOT / name).is_file():
+            target = copy / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+    return copy
+
+
+def _built(sources: Path, out: Path, wheels: Path) -> dict[str, str]:
     """Build everything into a folder; return the digest of each file."""
     out.mkdir()
     building = [sys.executable, "-m", "hatchling", "build", "--directory", str(out), "--target"]
-    _run([*building, "wheel", "--target", "sdist"], ROOT)
-    _run([*building, "wheel"], HERE / "sdk")
+    _run([*building, "wheel", "--target", "sdist"], sources)
+    _run([*building, "wheel"], sources / "packaging" / "sdk")
     (wheel,) = out.glob("fsm_robot-*.whl")
     version = wheel.name.split("-")[1]
     shipped = [wheel, *sorted({_name_of(each): each for each in sorted(wheels.iterdir())}.values())]

@@ -17,6 +17,7 @@ from fsm_robot.robot import settings as settings_module
 from fsm_robot.schedule.clusters import CLUSTERS
 from fsm_robot.schedule.plan import Container, Plan
 from fsm_robot.system import program
+from fsm_robot.system.held import put_whole
 
 if sys.platform == "win32":
     from fsm_robot.schedule import _windows as system
@@ -142,7 +143,9 @@ def _written_down(plan: Plan, arguments: argparse.Namespace) -> str:
             storage.parent.mkdir(parents=True, exist_ok=True)
             files.make_private_folder(str(storage))
         told = {"schema": 1, "name": plan.name, "every_min": system.every_min(plan), "installed_at": utc_now()}
-        path.write_text(json.dumps(told) + "\n", encoding="ascii")
+        # The folder of versions that it is started from, for `fleet upgrade`.
+        told["place"] = str(program.place() or "")
+        put_whole(path, (json.dumps(told) + "\n").encode("ascii"), mode=0o644)
     except OSError as error:
         return f"{path}: cannot be written, so nobody notices when it does not start: {error.strerror or error}"
     return ""

@@ -167,7 +167,8 @@ def test_stop_and_abort_reach_a_build(robot_folder: RobotFolder, order: str, sta
     else:
         python = robot_folder.path / "python"
         python.write_text(
-            f'#!/bin/sh\nif [ "$1" = -m ]; then exec "{sys.executable}" "{slow}"; fi\nexec "{sys.executable}" "$@"\n',
+            # Not replaced by what it starts, which holds its output.
+            f'#!/bin/sh\nif [ "$1" = -m ]; then "{sys.executable}" "{slow}"; exit; fi\nexec "{sys.executable}" "$@"\n',
             encoding="utf-8",
         )
         python.chmod(0o755)
@@ -201,7 +202,7 @@ def test_sync_tells_what_it_cannot_do(robot_folder: RobotFolder, capsys: Any) ->
     assert "without --hash" in capsys.readouterr().err
     robot_folder.settings(scripts={"environments": "built", "environments_unpinned": True, "python": "no-such-python"})
     assert main(["env", "sync", "--config", config(robot_folder)]) == 2
-    assert "mend scripts.python" in capsys.readouterr().err
+    assert "fix scripts.python" in capsys.readouterr().err
     robot_folder.settings(scripts={"directory": "nowhere"})
     assert main(["env", "sync", "--config", config(robot_folder)]) == 2
     assert "there is no folder" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import traceback
@@ -11,7 +12,7 @@ from typing import Literal, TypeVar
 Value = TypeVar("Value")
 
 GUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
-PATIENCE_S = 40.0
+PATIENCE_S = 40.0 if os.name == "posix" else 100.0  # a process takes seconds to start under Wine
 
 
 def until(condition: Callable[[], Value | Literal[False] | None], what: str = "the condition") -> Value:

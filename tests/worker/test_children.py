@@ -90,7 +90,7 @@ def runs(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
         redactor=Redactor(),
         output_limit_bytes=1 << 20,
         keep_job_files=False,
-        log=lambda level, sentence, **values: lines.append((level, sentence, values)),
+        log=lambda level, _event, sentence, **values: lines.append((level, sentence, values)),
     )
     runs = Runs(tmp_path, worker, lines)
     yield runs

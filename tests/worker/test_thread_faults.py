@@ -69,7 +69,7 @@ class Jobs:
             redactor=Redactor(),
             output_limit_bytes=1 << 20,
             keep_job_files=False,
-            log=lambda level, sentence, **values: self.lines.append(f"{sentence} {values}"),
+            log=lambda level, _event, sentence, **values: self.lines.append(f"{sentence} {values}"),
         )
 
     def run(self, text: str, order: str) -> Ending | str:
