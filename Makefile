@@ -106,6 +106,7 @@ diagram: $(VENV)/.ready ## write docs/states.md
 
 gallery: $(VENV)/.ready-dev ## write docs/pictures (needs a Chromium, and installs the peers)
 	$(BIN)/python -m tests.gallery
+	$(BIN)/python -m tests.docs.demo_picture
 	$(BIN)/python tests/peers/install.py
 	$(BIN)/python -m tests.peers.gallery
 
