@@ -7,7 +7,7 @@ else
 BIN := $(VENV)/bin
 endif
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-queue test test-long lint tests wheel simulate torture rough rough-undone mutants test-windows peers run check diagram gallery schema journals docs site bench bench-scale bench-windows bench-servers lock clean
+.PHONY: help demo demo-queue test test-long lint tests wheel dist simulate torture rough rough-undone mutants test-windows peers run check diagram gallery schema journals docs site bench bench-scale bench-windows bench-servers lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /' | awk -F': ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -52,6 +52,15 @@ bench-windows: $(VENV)/.ready-dev ## measure on a Windows Python under Wine
 peers: $(VENV)/.ready-dev ## let programs that are not ours read what we write (installs them into .peers)
 	$(BIN)/python tests/peers/install.py
 	FSM_REQUIRE_PEERS=1 $(BIN)/python -m pytest -m peers -n 2 --dist loadfile tests/peers $(ARGS)
+
+.dist/.ready: packaging/dist.lock
+	$(PYTHON) -m venv .dist
+	.dist/$(notdir $(BIN))/python -m pip install --quiet --disable-pip-version-check --require-hashes -r packaging/dist.lock
+	@touch $@
+
+dist: .dist/.ready ## build all that is handed out, twice, compare, and try it without a network
+	.dist/$(notdir $(BIN))/python packaging/dist.py
+	.dist/$(notdir $(BIN))/python packaging/try_dist.py
 
 wheel: $(VENV)/.ready-dev ## build a wheel, install it into an empty environment, run it there
 	$(BIN)/python tests/try_wheel.py
@@ -116,8 +125,9 @@ lock: $(VENV)/.ready-dev ## write the lock files anew
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --extra dev -o requirements-dev.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o packaging/dist.lock packaging/dist.in
 	for peer in engines pm4py schedulers site; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o tests/peers/requirements-$$peer.lock tests/peers/requirements-$$peer.in; done
 	cd tests/peers && npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund
 
 clean: ## remove what the other commands made
-	rm -rf $(VENV) site .windows .peers demo-run demo-queue-run simulated dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) site .windows .peers .dist demo-run demo-queue-run simulated dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, str] = {
     "dashboard": "a page on this machine over all robots of a fleet",
     "doctor": "could the robot work here? settings, network, credential, clock, folders, session",
     "support-bundle": "one file for the person who helps you: settings, journals, logs, doctor; without secrets",
+    "versions": "versions of this program side by side: show, add, use, upgrade, back",
     "simulate": "break everything around the robot, thousands of times, and check that its promises hold",
     "orchestrator": "the embedded orchestrator: serve, enqueue, jobs, queues, tasks, assets, logs; probe a real one",
 }

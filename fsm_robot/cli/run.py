@@ -73,7 +73,8 @@ def run(arguments: argparse.Namespace) -> int:
         log = wiring.log_for(settings, console=not arguments.quiet)
         before, threading.excepthook = threading.excepthook, partial(_tell_of_thread, log)
         try:
-            return _run(settings, kind, log, when_idle=_when_idle(settings, arguments))
+            when_idle = _when_idle(settings, arguments)
+            return _run(settings, kind, log, when_idle=when_idle, stays=arguments.no_log_off)
         finally:
             threading.excepthook = before  # who calls this from a program has threads of his own
             log.close()
@@ -109,11 +110,13 @@ def _when_idle(settings: Settings, arguments: argparse.Namespace) -> str:
     return when_idle
 
 
-def _run(settings: Settings, kind: type | None, log: Log, *, when_idle: str) -> int:
+def _run(settings: Settings, kind: type | None, log: Log, *, when_idle: str, stays: bool) -> int:
     from fsm_robot.robot import wiring
 
     with _written_down(log):
-        robot = wiring.robot_for(settings, kind or wiring.callbacks_class(settings), log, when_idle=when_idle)
+        robot = wiring.robot_for(
+            settings, kind or wiring.callbacks_class(settings), log, when_idle=when_idle, stays=stays
+        )
     gc.enable()
     over = threading.Event()
     with _written_down(log):
@@ -133,6 +136,8 @@ def _run(settings: Settings, kind: type | None, log: Log, *, when_idle: str) -> 
     with _written_down(log):
         if not robot.callbacks.storage_broken:
             wiring.prune(settings, log, robot)
+    if settings.telemetry.endpoint and robot.callbacks.job is not None:
+        _tell_collector(settings, log)
     jobs = robot.callbacks.jobs_done
     paused = f"; {robot.callbacks.paused}" if robot.callbacks.paused else ""
     told = f"{robot.runner.machine.state}: {counted(jobs, 'job')} done, exit code {exit_code}{paused}"
@@ -142,6 +147,22 @@ def _run(settings: Settings, kind: type | None, log: Log, *, when_idle: str) -> 
         told = language.said(told)
     streams.tell(told)
     return exit_code
+
+
+def _tell_collector(settings: Settings, log: Log) -> None:
+    """Tell what was done to a collector of OpenTelemetry; whatever becomes of that, the run ends as it ends."""
+    from fsm_robot.telemetry.export import collector_of, export
+
+    try:
+        runs = export(settings.storage_directory, collector_of(settings), settings.telemetry.service)
+    except RobotError as error:
+        log.warning(
+            "telemetry.not_told",
+            "the collector was not told of this run, it is tried again behind the next one",
+            error=str(error),
+        )
+    else:
+        log.debug("telemetry.told", "the collector was told of what was done", runs=runs)
 
 
 def _tell_of_thread(log: Log, ended: threading.ExceptHookArgs) -> None:

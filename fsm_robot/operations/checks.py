@@ -140,6 +140,18 @@ def desktop_diagnosis(settings: Settings) -> Diagnosis:
     return Diagnosis("desktop", "ok", "is there")
 
 
+def keyboard_diagnosis(settings: Settings) -> Diagnosis:
+    """Tell whether somebody uses the session now, and what of that the system does not say."""
+    seen, how = system.seen_session(), settings.session.at_keyboard
+    said = f"{seen}{f'; {seen.unknown}' if seen.unknown else ''} (session.at_keyboard is {how})"
+    if how == "ignore":
+        return Diagnosis("keyboard", "skipped", said)
+    if not seen.state or seen.idle_s is None:
+        do = "the robot works as if nobody were there; fsm-robot pause keeps it from jobs while somebody is"
+        return Diagnosis("keyboard", "warning", said, do)
+    return Diagnosis("keyboard", "ok", said)
+
+
 def limits_diagnosis(settings: Settings) -> Diagnosis:
     """Tell by which means limits of scripts are kept here, and which of them fit no script."""
     if not settings.limits:
@@ -197,12 +209,21 @@ def session_diagnosis(settings: Settings) -> Diagnosis:
     if problem:
         do = "let the scheduled task run only when the user is logged on, and start it in that account"
         return Diagnosis("session", "warning", problem, do)
-    how = settings.session.when_idle
-    hindrance = "" if settings.session.log_off_command else system.leaving_hindrance(how)
-    if hindrance:
-        do = 'set session.log_off_command, or session.when_idle = "exit"'
-        return Diagnosis("session", "warning", f"{said}; {hindrance}", do)
-    return Diagnosis("session", "ok", f"{said}; when nothing is left to do: {how}")
+    how = settings.session
+    for key, way, own in (
+        ("when_idle", how.when_idle, how.log_off_command),
+        (
+            "after_failure",
+            how.after_failure,
+            how.reboot_command if how.after_failure == "reboot" else how.log_off_command,
+        ),
+    ):
+        if not own and (hindrance := system.leaving_hindrance(way)):
+            command = "reboot_command" if way == "reboot" else "log_off_command"
+            do = f'set session.{command}, or session.{key} = "{"exit" if key == "when_idle" else "stay"}"'
+            return Diagnosis("session", "warning", f"{said}; {hindrance}", do)
+    failed = "" if how.after_failure == "when_idle" else f"; where a job has failed: {how.after_failure}"
+    return Diagnosis("session", "ok", f"{said}; when nothing is left to do: {how.when_idle}{failed}")
 
 
 def _place(url: str) -> Place:

@@ -29,6 +29,7 @@ LOCAL_CHECKS: tuple[Callable[[Settings], Diagnosis], ...] = (
     checks.lines_diagnosis,
     checks.session_diagnosis,
     checks.desktop_diagnosis,
+    checks.keyboard_diagnosis,
 )
 
 

@@ -80,7 +80,7 @@ class Now:
         undelivered: The outcome that waits to be sent; empty where none does, `unknown` where it is not known yet.
         look: Why a person should look; empty where nobody has to.
         kinds: What each of these reasons is: `damaged`, `silent`, `forgotten`, `never`, `died`, `crashed`, `ended`,
-            `undelivered`.
+            `undelivered`; and where `status` has judged, those of `fleet/health.py`.
     """
 
     doing: str

@@ -80,6 +80,7 @@ class JobInHand:
         run_token: Mark in the environment of its processes, so that a later life can recognise them.
         outcome: How it ended, empty while that is not known.
         ending: What the worker said of the end of its script.
+        closed: Whether its final status was delivered, or refused for good.
     """
 
     job: Job
@@ -87,6 +88,7 @@ class JobInHand:
     run_token: str = ""
     outcome: str = ""
     ending: Ending | None = None
+    closed: bool = False
     _told: dict[str, str] = attrs.field(factory=dict)
 
     def settle(self, ending: Ending, by: str) -> bool:
@@ -99,6 +101,13 @@ class JobInHand:
             return False
         self.ending = ending
         return True
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether its script failed here, or processes of it are still there: an operator's order is no failure."""
+        if self.ending is None:
+            return False
+        return self.outcome in ("failed", "not_started", "stop_ran_out") or bool(self.ending.survivors)
 
     def told(self) -> dict[str, object]:
         """Return what the event that brings the job tells of it."""
@@ -131,6 +140,7 @@ class Callbacks:
     jobs_done: int = 0
     paused: str = ""
     _forgotten: bool = False
+    _has_failed: bool = False  # a job of this run
     _answer_lost: bool = False
     _unsupervised: bool = False  # the worker has not answered a kill, and may never answer anything again
     _no_wait_for_a_kill: Callable[[], None] = lambda: None
@@ -386,6 +396,9 @@ class Callbacks:
         if self.paused:
             self.log.debug("session.kept", "the account stays logged on", because=f"the robot is {self.paused}")
             return
+        is_open = self.in_hand is not None and not self.in_hand.closed
+        if self._has_failed and not is_open and self.ports.after_failure():
+            return
         self.ports.leave()
 
     def close(self) -> None:
@@ -532,6 +545,10 @@ class Callbacks:
     def _close_job(self) -> None:
         self.jobs_done += 1
         self._write_ledger(self.outcome)
+        now = self._in_hand()
+        now.closed = True
+        self._has_failed = self._has_failed or now.has_failed
+        self.ports.closed()
 
     def _write_ledger(self, outcome: str) -> None:
         try:

@@ -83,6 +83,7 @@ class ScriptWorker:
         limits: What the script of a job may use.
         stop_grace_s: How long a script that is over its time gets to leave.
         readers: Who else may read what a script printed.
+        variables: What its environment gets besides, by the mark of its processes.
     """
 
     scripts_directory: Path
@@ -104,6 +105,7 @@ class ScriptWorker:
     limits: Callable[[Job], Limits] = lambda _: Limits()
     stop_grace_s: float = 60.0
     readers: Readers = NOBODY_ELSE
+    variables: Callable[[str], Mapping[str, str]] = lambda _: {}
     _no_picture: str | None = None
     _running: _Running | None = None
     _given_up: list[_Running] = attrs.field(factory=list)
@@ -236,7 +238,7 @@ class ScriptWorker:
             if self.locked:
                 # What Python keeps beside a script is no part of its lock, and would be run in its place.
                 own["PYTHONPYCACHEPREFIX"] = str(self.jobs_directory.parent / COMPILED_NAME)
-            environment = {**own, system.RUN_TOKEN: run_token}
+            environment = {**own, **self.variables(run_token), system.RUN_TOKEN: run_token}
             tree.start(command, environment, str(self.scripts_directory), writer)
             if tree.weakness:
                 self.log(
