@@ -162,7 +162,7 @@ def telemetry_diagnosis(settings: Settings) -> Diagnosis:
     try:
         export.collector_of(settings)
     except RobotError as error:
-        return Diagnosis("telemetry", "warning", str(error), "mend the file; jobs go on without")
+        return Diagnosis("telemetry", "warning", str(error), "correct the file; jobs go on without")
     if not export.is_installed():
         return Diagnosis("telemetry", "warning", "runs are not told", export.NOT_INSTALLED)
     return Diagnosis("telemetry", "ok", f"runs with a job are told to {endpoint}, once they are over")
