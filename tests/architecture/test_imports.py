@@ -66,6 +66,7 @@ ONLY_IMPORTERS = {
     "transitions": {"engine/machine/core.py"},
     "yaml": {"engine/machine/document.py"},
     "orjson": {"engine/journal/parsing.py"},
+    "distributed": {"simulator/cluster.py"},
     "psycopg": {"orchestrator/tables/postgres.py"},
     "sqlite3": {"orchestrator/tables/sqlite_file.py", "robot/job_index.py"},  # two files that have nothing in common
 }
