@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--case",
         choices=(*CASES, "task"),
         default="run",
-        help="what is one case (default: %(default)s); OCEL needs none, with `task` it is the log of the work",
+        help="what a case of the log is (default: %(default)s); `task`: the work of scripts on tasks; OCEL ignores it",
     )
     parser.add_argument(
         "--activity",

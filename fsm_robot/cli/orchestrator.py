@@ -100,7 +100,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     serve.add_argument(
         "--task-key", choices=["Task", " Task "], default="Task", help="how the key is spelt on the wire"
     )
-    serve.add_argument("--nested", choices=["string", "object"], default="string", help="how documents are put")
+    serve.add_argument(
+        "--nested",
+        choices=["string", "object"],
+        default="string",
+        help="how nested documents are sent: as a JSON string or as an object",
+    )
     serve.add_argument(
         "--no-task", choices=["absent", "null", "empty", "null_text"], default="null", help="Task where there is none"
     )

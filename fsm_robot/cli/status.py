@@ -14,6 +14,8 @@ from fsm_robot.cli.streams import print_json
 from fsm_robot.engine.clock import SystemClock
 from fsm_robot.engine.wording import shown
 from fsm_robot.errors import RobotError, SettingsError
+from fsm_robot.fleet.health import Rules
+from fsm_robot.fleet.looking import sight_in
 from fsm_robot.fleet.sight import Sight
 from fsm_robot.operations.folders import seen_in, storage_of, storage_of_config
 from fsm_robot.operations.now import Now, for_how_long, now_from
@@ -38,10 +40,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what each robot does; 0 where nobody has to look, 1 where a person should."""
     if arguments.fleet:
         return _run_fleet(arguments)
-    found = {folder: _now(folder) for folder in arguments.folders}
+    found = {folder: _now_in(folder) for folder in arguments.folders}
     if not arguments.folders:
         storage = storage_of_config(arguments.config)
-        found = {str(storage): now_from(seen_in(storage))}
+        found = {str(storage): _judged(storage)}
     now = SystemClock().utc_now()
     if arguments.json:
         print_json([{"folder": folder, **attrs.asdict(it)} for folder, it in found.items()])
@@ -80,10 +82,17 @@ def _fleet_row(sight: Sight, moment: str) -> tuple[str, ...]:
     )
 
 
-def _now(folder: str) -> Now:
+def _judged(storage: Path) -> Now:
+    """Return what a robot does, judged by the rules of a fleet that says nothing of its own."""
+    now = now_from(seen_in(storage))
+    problems = sight_in(storage, now, "", str(storage), Rules()).problems
+    return attrs.evolve(now, look=tuple(each.text for each in problems), kinds=tuple(each.kind for each in problems))
+
+
+def _now_in(folder: str) -> Now:
     # One folder that cannot be read must not hide the thirty-nine others.
     try:
-        return now_from(seen_in(storage_of(Path(folder))))
+        return _judged(storage_of(Path(folder)))
     except RobotError as error:
         return Now(UNREADABLE, look=(str(error).replace("\n", "; "),))
 

@@ -19,6 +19,7 @@ HEARTBEAT_PATH = "/api/robot/heartbeat"
 CONSUME_PATH = "/api/robot/consumeNextJob"
 UPDATE_PATH = "/api/job/update"
 READY, WORKING = 2, 3
+ROBOT_UNKNOWN = 101
 ORCHESTRATED_JOB = 1
 
 LONGEST_ERROR_TEXT = 500

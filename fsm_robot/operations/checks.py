@@ -65,7 +65,7 @@ def proxy_problem(settings: Settings) -> Diagnosis | None:
         proxy_towards(settings.orchestrator.url)
     except SettingsError as error:
         return Diagnosis(
-            "proxy", "wrong", str(error), "mend HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, or the system's settings"
+            "proxy", "wrong", str(error), "fix HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, or the system's settings"
         )
     return None
 
@@ -98,7 +98,7 @@ def scripts_diagnosis(settings: Settings) -> Diagnosis:
     """Count the scripts."""
     folder = settings.scripts_directory
     if not folder.is_dir():
-        return Diagnosis("scripts", "wrong", f"there is no folder {folder}", "create it, or mend scripts.directory")
+        return Diagnosis("scripts", "wrong", f"there is no folder {folder}", "create it, or fix scripts.directory")
     names = sorted(script_names(folder))
     if not names:
         return Diagnosis("scripts", "warning", f"{folder} holds no script", "put .py files there")
@@ -138,13 +138,25 @@ def desktop_diagnosis(settings: Settings) -> Diagnosis:
     return Diagnosis("desktop", "ok", "is there")
 
 
+def keyboard_diagnosis(settings: Settings) -> Diagnosis:
+    """Tell whether somebody uses the session now, and what of that the system does not say."""
+    seen, how = system.seen_session(), settings.session.at_keyboard
+    said = f"{seen}{f'; {seen.unknown}' if seen.unknown else ''} (session.at_keyboard is {how})"
+    if how == "ignore":
+        return Diagnosis("keyboard", "skipped", said)
+    if not seen.state or seen.idle_s is None:
+        do = "the robot works as if nobody were there; fsm-robot pause keeps it from jobs while somebody is"
+        return Diagnosis("keyboard", "warning", said, do)
+    return Diagnosis("keyboard", "ok", said)
+
+
 def limits_diagnosis(settings: Settings) -> Diagnosis:
     """Tell by which means limits of scripts are kept here, and which of them fit no script."""
     if not settings.limits:
         return Diagnosis("limits", "ok", "no script has any")
     said = f"{len(settings.limits)} in robot.toml; kept here: {processes.limit_means()}"
     if idle := limits_without_script(settings):
-        do = "mend limits.script, or add the script"
+        do = "fix limits.script, or add the script"
         return Diagnosis("limits", "warning", f"{said}; no script fits {', '.join(idle)}", do)
     return Diagnosis("limits", "ok", said)
 
@@ -169,14 +181,14 @@ def storage_diagnosis(settings: Settings) -> Diagnosis:
     storage = settings.storage_directory
     nearest = next(folder for folder in (storage, *storage.parents) if folder.exists())
     if not nearest.is_dir():
-        return Diagnosis("storage", "wrong", f"{nearest} is a file, and a folder is needed", "mend storage.directory")
+        return Diagnosis("storage", "wrong", f"{nearest} is a file, and a folder is needed", "fix storage.directory")
     try:
         with tempfile.TemporaryFile(dir=nearest) as stream:
             stream.write(b"fsm_robot")
         free_bytes = shutil.disk_usage(nearest).free
     except OSError as error:
         said = f"{nearest} cannot be written: {error.strerror or error}"
-        return Diagnosis("storage", "wrong", said, "let this account write there, or mend storage.directory")
+        return Diagnosis("storage", "wrong", said, "let this account write there, or fix storage.directory")
     return space_diagnosis(str(storage), free_bytes)
 
 
@@ -195,12 +207,21 @@ def session_diagnosis(settings: Settings) -> Diagnosis:
     if problem:
         do = "let the scheduled task run only when the user is logged on, and start it in that account"
         return Diagnosis("session", "warning", problem, do)
-    how = settings.session.when_idle
-    hindrance = "" if settings.session.log_off_command else system.leaving_hindrance(how)
-    if hindrance:
-        do = 'set session.log_off_command, or session.when_idle = "exit"'
-        return Diagnosis("session", "warning", f"{said}; {hindrance}", do)
-    return Diagnosis("session", "ok", f"{said}; when nothing is left to do: {how}")
+    how = settings.session
+    for key, way, own in (
+        ("when_idle", how.when_idle, how.log_off_command),
+        (
+            "after_failure",
+            how.after_failure,
+            how.reboot_command if how.after_failure == "reboot" else how.log_off_command,
+        ),
+    ):
+        if not own and (hindrance := system.leaving_hindrance(way)):
+            command = "reboot_command" if way == "reboot" else "log_off_command"
+            do = f'set session.{command}, or session.{key} = "{"exit" if key == "when_idle" else "stay"}"'
+            return Diagnosis("session", "warning", f"{said}; {hindrance}", do)
+    failed = "" if how.after_failure == "when_idle" else f"; where a job has failed: {how.after_failure}"
+    return Diagnosis("session", "ok", f"{said}; when nothing is left to do: {how.when_idle}{failed}")
 
 
 def _place(url: str) -> Place:
@@ -244,7 +265,7 @@ def _certificate(place: Place, settings: Settings, now: datetime, _proxy: Proxy 
         ):
             told = wrapped.getpeercert() or {}
     except RobotError as error:
-        return Diagnosis("certificate", "wrong", str(error), "mend orchestrator.verify")
+        return Diagnosis("certificate", "wrong", str(error), "fix orchestrator.verify")
     except (OSError, ValueError) as error:  # ValueError: a host name that no certificate can hold
         # The words of `run`, which would fail in the same way.
         said = tls_problem([error], f"{place.host}:{place.port}") or f"no TLS connection: {error}"

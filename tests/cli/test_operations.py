@@ -20,6 +20,8 @@ from tests.fakes.journals import JournalMaker, Told, done, job
 from tests.fakes.raw_server import RawServer, answer
 from tests.fakes.robot_folder import RobotFolder, until
 from tests.fakes.waiting import GUID
+from tests.fleet.folders import ago
+from tests.fleet.folders import robot as fleet_robot
 from tests.gateway.conftest import Certificates, certificates
 
 __all__ = ["certificates"]  # a fixture
@@ -106,6 +108,34 @@ def test_status_and_doctor_tell_the_lines_that_a_robot_has_left(
     next((storage / LINES_NAME).glob("*.jsonl")).write_bytes(b"\x00\xff\n[1e400,NaN]\n" * 20)
     (found,) = values(capsys, "status", str(tmp_path))
     assert found["lines_waiting"] == 0
+
+
+def test_status_judges_by_the_rules_and_in_the_words_of_the_fleet(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For every trouble that a fleet knows: the same sentences, and exit code 1."""
+    sick: dict[str, dict[str, Any]] = {
+        "late": {"every_min": 10, "ran": 60},
+        "failing": {"status": {"failing": {"счета": {"times": 3}}}},
+        "undelivered": {"status": {"undelivered": {"job": "j", "since": ago(90)}}},
+        "refused": {"status": {"refused_at": ago(5)}},
+        "certificate": {"status": {"certificate_ends": ago(-60)}},
+        "clock": {"status": {"clock_off_s": 90}},
+        "damaged": {"status": {"failing": ["счета"]}},
+        "": {},
+    }
+    for kind, trouble in sick.items():
+        folder = fleet_robot(tmp_path / (kind or "fine"), **trouble)
+        fleet = tmp_path / f"{kind}.toml"
+        fleet.write_text(f"[[robots]]\nfolder = '{folder}'\n", encoding="utf-8")
+
+        (found,) = values(capsys, "status", str(folder), exit_code=int(bool(kind)))
+        shown = printed(capsys, "status", str(folder / "state"), exit_code=int(bool(kind)))
+        (seen,) = values(capsys, "status", "--fleet", str(fleet), exit_code=int(bool(kind)))["robots"]
+
+        assert found["kinds"] == [problem["kind"] for problem in seen["problems"]] == ([kind] if kind else [])
+        assert found["look"] == [problem["text"] for problem in seen["problems"]]
+        assert all(text in shown for text in found["look"])
 
 
 def test_status_changes_nothing_in_the_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

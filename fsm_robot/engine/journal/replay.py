@@ -304,7 +304,7 @@ class _Replay:
             return [f"if this is a mistake: write `exit_code: {expected.exit_code}` in line {machine_line}"]
         if expected.kind != actual.kind:
             return [f"if this is a mistake: the journal says that the event {expected.told()}"]
-        return [f"if this is a mistake: mend the budget (`at_most`, `progress`) of {actual.transition}"]
+        return [f"if this is a mistake: fix the budget (`at_most`, `progress`) of {actual.transition}"]
 
     def _diverges(
         self, machine: RobotMachine, recorded: RecordedStep, line: int, step: Step | None, sentence: str
