@@ -101,7 +101,7 @@ def need(command: str) -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say at the end who failed once, and how much of states.yaml the recorded journals take."""
+    """Say at the end who failed once, how much of states.yaml the recorded journals take, and what of the pages is not run."""
     for report in failed_once:
         terminalreporter.section(f"failed the first time: {report.nodeid}")
         terminalreporter.write_line(report.longreprtext)
@@ -118,3 +118,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         f"recorded journals: {len(files)}; transitions {len(edges & set(taken.transitions))}/{len(edges)},"
         f" pairs {len(pairs & set(taken.pairs))}/{len(pairs)}"
     )
+    from tests.docs.pages import not_run
+
+    terminalreporter.write_line(f"blocks of README and docs that no test runs, each with its reason: {len(not_run())}")

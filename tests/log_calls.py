@@ -43,7 +43,7 @@ HEAD = """# Log events
 Every line of `robot.log` has an event id beside its sentence. Filter and alert by the id: it stays, while sentences may get better
 words. Lines of your own callbacks have one if you give it (`log.info("letter.filed", "the letter was filed", customer=…)`), else `-`.
 
-```
+```text
 2026-11-27T16:03:11.482Z INFO    4711 job.taken job taken: job=0f8fad5b-… script=invoices
 ```
 

@@ -75,7 +75,7 @@ def read_schedule(storage: Path) -> Mapping[str, object]:
     """Return when the robot of a storage folder should start; empty where nobody has said so."""
     try:
         told = json.loads((storage / SCHEDULE_NAME).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return told if isinstance(told, dict) else {}
 

@@ -120,7 +120,7 @@ class Watch:
             return known_in((self.folder / "known.json").read_bytes())
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             self._log(f"{utc_now()} what was known is lost, all of it is told anew: {error}")
             return {}
 

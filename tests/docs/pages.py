@@ -10,6 +10,7 @@ import attrs
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+NOT_RUN, RUN_BY = "not run here: ", "run by "
 _FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,})(?P<language>[\w-]*)[^`]*$")
 _COMMENT = re.compile(r"^ *<!-- (.*) -->$")
 
@@ -32,8 +33,7 @@ class Block:
 
 def pages() -> list[Path]:
     """Return every page, README first."""
-    found = [ROOT / "README.md", *sorted(DOCS.rglob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]
-    return [page for page in found if "not-kept" not in page.parts]
+    return [ROOT / "README.md", *sorted(DOCS.rglob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]
 
 
 def name_of(page: Path) -> str:
@@ -58,6 +58,11 @@ def blocks(page: Path) -> Iterator[Block]:
         note = _COMMENT.match(lines[number - 1]) if number else None
         yield Block(name_of(page), first, opening["language"], text, note[1] if note else "")
         number = last + 1
+
+
+def not_run() -> list[Block]:
+    """Return the blocks that say why no test runs them."""
+    return [block for page in pages() for block in blocks(page) if block.note.startswith(NOT_RUN)]
 
 
 def prose(page: Path) -> str:

@@ -6,6 +6,8 @@ another terminal, and each `#> TEXT` behind it has to be in what it prints. In a
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import shlex
 import socket
@@ -16,13 +18,14 @@ from pathlib import Path
 
 import attrs
 
-from tests.docs.pages import Block, blocks, name_of
+from fsm_robot.cli import main
+from tests.docs.pages import NOT_RUN, Block, blocks, name_of
 from tests.fakes.waiting import PATIENCE_S, until
 
 PORT = "4500"  # on the pages; a test takes a free one
 FILE = "# file: "
-NOT_RUN = "not run here: "
 EXIT_CODE = "ends with "
+PROCESSES = ("run", "demo", "try", "simulate")  # these end their process, or need one of their own
 
 
 def commands(block: Block) -> Iterator[tuple[str, str, list[str]]]:
@@ -58,10 +61,12 @@ class Walk:
 
     Attributes:
         here: The folder that the last `cd` has led to.
+        quick: Whether commands run within this process where they can: a start of Python takes longer than most of them.
         ran: The commands that were typed.
     """
 
     here: Path
+    quick: bool = False
     ran: list[str] = attrs.field(factory=list)
     port: str = attrs.field(factory=_free_port)
     left: list[tuple[str, subprocess.Popen[str], list[str]]] = attrs.field(factory=list)
@@ -88,7 +93,7 @@ class Walk:
         code = int(block.note.removeprefix(EXIT_CODE)) if block.note.startswith(EXIT_CODE) else 0
         for how, command, seen in commands(block):
             self.ran.append(command)
-            if how == "&":
+            if how == "&" or "orchestrator serve" in command:
                 self._leave_running(command, seen)
             else:
                 self._type(block, command, seen, code)
@@ -98,6 +103,18 @@ class Walk:
         if words[0] == "cd":
             self.here = self.here / words[1]
             return
+        if words[:2] == ["fsm-robot", "simulate"]:  # the same options, for seconds in the place of minutes
+            words += ["--tasks", "40"] if "--tasks" in words else ["--jobs", "20"]
+        into = words[words.index(">") + 1] if ">" in words else ""
+        words = words[: words.index(">")] if into else words
+        ended, said = self._run_here(words) if self.quick and words[1] not in PROCESSES else self._run(words)
+        assert ended == code, f"{block.place}: {command}\nended with {ended}\n{said}"
+        if into:
+            (self.here / into).write_text(said, encoding="utf-8")
+        missing = [line for line in seen if line not in said]
+        assert missing == [], f"{block.place}: {command}\n{said}"
+
+    def _run(self, words: list[str]) -> tuple[int, str]:
         done = subprocess.run(
             _program(words),
             cwd=self.here,
@@ -109,12 +126,20 @@ class Walk:
             timeout=90,
             check=False,
         )
-        assert done.returncode == code, f"{block.place}: {command}\nended with {done.returncode}\n{done.stdout}"
-        missing = [line for line in seen if line not in done.stdout]
-        assert missing == [], f"{block.place}: {command}\n{done.stdout}"
+        return done.returncode, done.stdout
+
+    def _run_here(self, words: list[str]) -> tuple[int, str]:
+        assert words[0] == "fsm-robot", words
+        said = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), contextlib.chdir(self.here):
+            ended = main(words[1:])
+        return ended, said.buffer.getvalue().decode()
 
     def _leave_running(self, command: str, seen: list[str]) -> None:
-        words = _program(shlex.split(self._ported(command)))
+        words = _program(shlex.split(self._ported(command), comments=True))
+        if "serve" in words:
+            self._end_servers()
+            words += [] if "--port" in words else ["--port", self.port]
         process = subprocess.Popen(
             words,
             cwd=self.here,
@@ -135,14 +160,17 @@ class Walk:
 
     def end(self, name: str) -> None:
         """What was left running has said what the page says and has ended by itself; a server has not, and is ended."""
+        self._end_servers()
         for command, process, seen in self.left:
-            if "serve" in command:
-                process.kill()
-                process.communicate()
-                continue
             said, _ = process.communicate(timeout=PATIENCE_S)
             assert process.returncode == 0, f"{name}: {command}\n{said}"
             assert [line for line in seen if line not in said] == [], f"{name}: {command}\n{said}"
+
+    def _end_servers(self) -> None:
+        for one in [one for one in self.left if "orchestrator serve" in one[0]]:
+            self.left.remove(one)
+            one[1].kill()
+            one[1].communicate()
 
     def close(self) -> None:
         """End what is still running, after a failure."""

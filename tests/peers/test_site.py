@@ -95,6 +95,8 @@ def test_every_page_opens_and_asks_nobody_else(site: Path, browser: Any) -> None
         broken = browser.execute_script(
             "return [...document.images].filter(one => one.complete && !one.naturalWidth).map(one => one.src)"
         )
+        text = browser.execute_script("return document.querySelector('article').innerText")
+        assert not any(mark in text for mark in ("```", "<!--", "](")), f"{page}: something was not read as Markdown"
         if found := complaints(browser, site) + broken:
             wrong[page.name] = found
 

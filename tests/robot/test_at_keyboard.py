@@ -15,6 +15,11 @@ from fsm_robot.robot.at_keyboard import person_at
 from fsm_robot.system.seen_session import SeenSession, from_loginctl
 from tests.fakes.robot_folder import RobotFolder
 
+if sys.platform == "win32":
+    from fsm_robot.system import _windows as system
+else:
+    from fsm_robot.system import _posix as system
+
 BLOCK = "State={}\nClass=user\nLockedHint={}\nIdleHint={}\nIdleSinceHint={}\n"
 NOW_S = 1_800_000_000.0
 
@@ -105,6 +110,12 @@ def test_robot_asks_for_no_job_and_stays_while_somebody_works(
     told("yes")
     assert robot_folder.run(PATH=path).exit_code == 0
     assert mark.exists()
+    with monkeypatch.context() as patch:
+        for name, value in {"PATH": path, "DISPLAY": ":7", "XDG_SESSION_ID": "7"}.items():
+            patch.setenv(name, value)
+        assert system.desktop_hindrance() == "the session is locked"
+        told("no")
+        assert system.desktop_hindrance() == ""
 
     says.write_text("#!/bin/sh\necho 'no bus' >&2; exit 1\n")
     monkeypatch.setenv("PATH", path)
@@ -115,11 +126,6 @@ def test_robot_asks_for_no_job_and_stays_while_somebody_works(
 
 def test_system_itself_is_asked_without_an_error() -> None:
     """Whatever it knows here."""
-    if sys.platform == "win32":
-        from fsm_robot.system import _windows as system
-    else:
-        from fsm_robot.system import _posix as system
-
     seen = system.seen_session()
 
     assert seen.state in ("active", "locked", "disconnected", "")
