@@ -7,7 +7,7 @@ else
 BIN := $(VENV)/bin
 endif
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-queue test lint tests wheel simulate torture rough rough-undone mutants test-windows peers run check diagram gallery schema journals docs bench bench-scale bench-windows bench-servers lock clean
+.PHONY: help demo demo-queue test test-long lint tests wheel dist audit matrix lowest simulate torture rough rough-undone mutants test-windows peers run check diagram gallery schema journals docs site bench bench-scale bench-windows bench-servers lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /' | awk -F': ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -40,7 +40,10 @@ lint: $(VENV)/.ready-dev ## style and types
 tests: $(VENV)/.ready-dev ## the tests alone
 	$(BIN)/python -m pytest -n 4 $(ARGS)
 
-test-windows: $(VENV)/.ready-dev ## the demo and all tests on a Windows Python under Wine, set up by itself
+test-long: $(VENV)/.ready-dev ## the tests that take seconds of a processor each
+	$(BIN)/python -m pytest -n 4 -m long $(ARGS)
+
+test-windows: $(VENV)/.ready-dev ## the demo and what meets the system, on a Windows Python under Wine, set up by itself
 	$(BIN)/python tests/windows/run.py $(ARGS)
 
 bench-windows: $(VENV)/.ready-dev ## measure on a Windows Python under Wine
@@ -49,6 +52,30 @@ bench-windows: $(VENV)/.ready-dev ## measure on a Windows Python under Wine
 peers: $(VENV)/.ready-dev ## let programs that are not ours read what we write (installs them into .peers)
 	$(BIN)/python tests/peers/install.py
 	FSM_REQUIRE_PEERS=1 $(BIN)/python -m pytest -m peers -n 2 --dist loadfile tests/peers $(ARGS)
+
+.dist/.ready: packaging/dist.lock
+	$(PYTHON) -m venv .dist
+	.dist/$(notdir $(BIN))/python -m pip install --quiet --disable-pip-version-check --require-hashes -r packaging/dist.lock
+	@touch $@
+
+dist: .dist/.ready ## build all that is handed out, twice, compare, and try it without a network
+	.dist/$(notdir $(BIN))/python packaging/dist.py
+	.dist/$(notdir $(BIN))/python packaging/try_dist.py
+
+.audit/.ready: packaging/audit.lock
+	$(PYTHON) -m venv .audit
+	.audit/$(notdir $(BIN))/python -m pip install --quiet --disable-pip-version-check --require-hashes -r packaging/audit.lock
+	@touch $@
+
+audit: .audit/.ready ## ask whether anything is known against what is locked (needs the database of PyPI)
+	.audit/$(notdir $(BIN))/pip-audit --strict --require-hashes --disable-pip -r requirements.lock
+	.audit/$(notdir $(BIN))/pip-audit --strict --require-hashes --disable-pip -r requirements-dev.lock
+
+matrix: $(VENV)/.ready-dev ## what meets Python and its packages, in each Python from 3.11 on that is found
+	$(BIN)/python tests/matrix.py $(ARGS)
+
+lowest: $(VENV)/.ready-dev ## the same with the oldest packages that pyproject.toml allows
+	$(BIN)/python tests/matrix.py --lowest $(ARGS)
 
 wheel: $(VENV)/.ready-dev ## build a wheel, install it into an empty environment, run it there
 	$(BIN)/python tests/try_wheel.py
@@ -79,6 +106,7 @@ diagram: $(VENV)/.ready ## write docs/states.md
 
 gallery: $(VENV)/.ready-dev ## write docs/pictures (needs a Chromium, and installs the peers)
 	$(BIN)/python -m tests.gallery
+	$(BIN)/python -m tests.docs.demo_picture
 	$(BIN)/python tests/peers/install.py
 	$(BIN)/python -m tests.peers.gallery
 
@@ -90,8 +118,15 @@ schema: $(VENV)/.ready ## write the JSON Schemas of the machine file, of its lab
 journals: $(VENV)/.ready-dev ## record tests/journals anew, after a change of states.yaml
 	$(BIN)/python -m tests.journals.record
 
-docs: diagram schema ## write every generated page
+site: $(VENV)/.ready ## build the pages of docs/ as a site in site/, with search, readable without a network
+	$(BIN)/python tests/peers/install.py site
+	NO_MKDOCS_2_WARNING=1 .peers/site/$(notdir $(BIN))/python -m mkdocs build --strict
+
+docs: diagram schema $(VENV)/.ready-dev ## write every generated page
 	$(BIN)/python -m fsm_robot.robot.configuration
+	$(BIN)/python -m tests.docs.reference
+	$(BIN)/python -m tests.log_calls
+	$(BIN)/python -m tests.catalogue
 
 bench: $(VENV)/.ready ## measure, as ratios against a plain script
 	$(BIN)/python bench/run.py $(ARGS)
@@ -106,8 +141,10 @@ lock: $(VENV)/.ready-dev ## write the lock files anew
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --extra dev -o requirements-dev.lock pyproject.toml
-	for peer in engines pm4py schedulers; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o tests/peers/requirements-$$peer.lock tests/peers/requirements-$$peer.in; done
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o packaging/dist.lock packaging/dist.in
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o packaging/audit.lock packaging/audit.in
+	for peer in engines pm4py schedulers site; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o tests/peers/requirements-$$peer.lock tests/peers/requirements-$$peer.in; done
 	cd tests/peers && npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund
 
 clean: ## remove what the other commands made
-	rm -rf $(VENV) .windows .peers demo-run demo-queue-run simulated dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) site .windows .peers .dist .audit .matrix demo-run demo-queue-run simulated dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,11 +12,32 @@ import pytest
 from tests.fakes import postgres
 
 pytest_plugins = ["fsm_robot.testing.plugin"]
+IN_CI = os.environ.get("CI") == "true"
+failed_once: list[pytest.TestReport] = []
 
 # Developers search at random; where a commit is judged, the same commit is judged alike. A busy machine is no failure.
 hypothesis.settings.register_profile("search", deadline=None)
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
-hypothesis.settings.load_profile("repeatable" if os.environ.get("CI") == "true" else "search")
+hypothesis.settings.load_profile("repeatable" if IN_CI else "search")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Let a test fail twice before a commit is refused; at a developer's desk once is enough."""
+    if IN_CI:
+        config.option.reruns = 1
+
+
+def pytest_collection_finish() -> None:
+    """Keep thousands of collected tests out of every later collection of garbage, and of every search for objects."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Keep what a test that runs once more has said the first time."""
+    if str(report.outcome) == "rerun":  # a word of the plugin that runs it once more
+        failed_once.append(report)
 
 
 @pytest.fixture(autouse=True)
@@ -73,13 +95,16 @@ def need(command: str) -> str:
     found = shutil.which(command)
     if found:
         return found
-    if os.environ.get("CI") == "true":
+    if IN_CI:
         pytest.fail(f"{command} is not installed, and CI must not skip this test")
     pytest.skip(f"{command} is not installed")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say at the end how much of states.yaml the recorded journals take."""
+    """Say at the end who failed once, how much of states.yaml the recorded journals take, and what of the pages is not run."""
+    for report in failed_once:
+        terminalreporter.section(f"failed the first time: {report.nodeid}")
+        terminalreporter.write_line(report.longreprtext)
     from fsm_robot.engine.journal.file import read_file
     from fsm_robot.engine.journal.taken import taken_in
     from tests.fakes.world import definition_of_the_robot
@@ -93,3 +118,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         f"recorded journals: {len(files)}; transitions {len(edges & set(taken.transitions))}/{len(edges)},"
         f" pairs {len(pairs & set(taken.pairs))}/{len(pairs)}"
     )
+    from tests.docs.pages import not_run
+
+    terminalreporter.write_line(f"blocks of README and docs that no test runs, each with its reason: {len(not_run())}")

@@ -11,12 +11,14 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SAMPLE)
 def test_broken_copy_is_noticed(name: str) -> None:
     """The check, the simulator or the tests complain about it."""
     assert judge(MUTANTS[name]).caught_by
 
 
+@pytest.mark.long
 def test_unchanged_copy_is_not_complained_about() -> None:
     """A judge that always complains would catch every mutant."""
     without_tests = {name: command for name, command in JUDGES.items() if name != "tests"}

@@ -41,7 +41,8 @@ COMMANDS: Mapping[str, str] = {
     "fleet": "many robots side by side: add, remove, apply, deploy, watch",
     "dashboard": "a page on this machine over all robots of a fleet",
     "doctor": "could the robot work here? settings, network, credential, clock, folders, session",
-    "support-bundle": "one file for who is to help: settings, journals, logs, doctor; without secrets",
+    "support-bundle": "one file for the person who helps you: settings, journals, logs, doctor; without secrets",
+    "versions": "versions of this program side by side: show, add, use, upgrade, back",
     "simulate": "break everything around the robot, thousands of times, and check that its promises hold",
     "orchestrator": "the embedded orchestrator: serve, enqueue, jobs, queues, tasks, assets, logs; probe a real one",
 }

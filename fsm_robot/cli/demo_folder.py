@@ -13,6 +13,7 @@ from typing import IO
 
 from fsm_robot.errors import SettingsError
 from fsm_robot.robot.configuration import robot_toml
+from fsm_robot.system import program as this_program
 
 CONSOLE = "robot.console.log"
 MARK = ".fsm_robot-demo"
@@ -82,7 +83,7 @@ def write_settings(folder: Path, url: str, robot_guid: str, scripts: str = "scri
 
 def start_robot(folder: Path, console: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start the robot of the folder as a process of its own."""
-    command = [sys.executable, "-I", "-m", "fsm_robot", "run", "--no-log-off", "--config", str(folder / "robot.toml")]
+    command = [*this_program.command(), "run", "--no-log-off", "--config", str(folder / "robot.toml")]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FSM_ROBOT_")}
     # The robot talks to this machine only, whatever proxy the account has.
     environment["NO_PROXY"] = environment["no_proxy"] = "127.0.0.1"
@@ -105,6 +106,8 @@ def end_robot(robot: subprocess.Popen[bytes]) -> None:
 
 def program() -> str:
     """Return what a person types to start this program: after `make demo` its folder is in no PATH."""
+    if not this_program.is_module():
+        return f"python {os.path.relpath(*this_program.arguments())}"
     beside = Path(sys.executable).parent / "fsm-robot"
     if shutil.which("fsm-robot") or not beside.parent.is_relative_to(Path.cwd()):
         return "fsm-robot"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import attrs
@@ -24,7 +25,7 @@ from fsm_robot.engine.wording import counted
 from fsm_robot.errors import SettingsError
 
 LOG_NAME = "fsm_robot"
-CHUNK_CHARACTERS = 1 << 16
+PIECES_AT_ONCE = 128
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--case",
         choices=(*CASES, "task"),
         default="run",
-        help="what is one case (default: %(default)s); OCEL needs none, with `task` it is the log of the work",
+        help="what a case of the log is (default: %(default)s); `task`: the work of scripts on tasks; OCEL ignores it",
     )
     parser.add_argument(
         "--activity",
@@ -159,13 +160,5 @@ def _told_where_none(grouped: Iterator[Case]) -> Iterator[Case]:
 
 
 def _chunks(pieces: Iterator[str]) -> Iterator[str]:
-    waiting: list[str] = []
-    size = 0
-    for piece in pieces:
-        waiting.append(piece)
-        size += len(piece)
-        if size >= CHUNK_CHARACTERS:
-            yield "".join(waiting)
-            waiting.clear()
-            size = 0
-    yield "".join(waiting)
+    while some := list(islice(pieces, PIECES_AT_ONCE)):
+        yield "".join(some)

@@ -43,7 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     deploy.add_argument("--version", default="", help="name of the copy (default: the moment)")
     deploy.add_argument("--robot", default="", metavar="NAME", help="this one only: try it on one first")
     deploy.add_argument("--back", action="store_true", help="use what was used before")
-    for action in (add, remove, apply, deploy):
+    upgrade = actions.add_parser(
+        "upgrade", help="let the robots of this machine start another version of this program, one of them first"
+    )
+    upgrade.add_argument("pyz", nargs="?", metavar="FILE", help="the version, a fsm-robot.pyz")
+    upgrade.add_argument("--robot", default="", metavar="NAME", help="this one only: try it on one first")
+    upgrade.add_argument("--untried", action="store_true", help="for all, whether or not a robot has run with it")
+    upgrade.add_argument("--back", action="store_true", help="start what was started before")
+    for action in (add, remove, apply, deploy, upgrade):
         action.add_argument("--file", default=USUAL_NAME, help="the fleet (default: %(default)s)")
     watch = actions.add_parser("watch", help="look at all robots every minute, and tell of what has changed")
     watch.add_argument("file", nargs="?", default=USUAL_NAME, help="the fleet (default: %(default)s)")
@@ -108,6 +115,19 @@ def _deploy(arguments: argparse.Namespace) -> int:
         return f"{config}: {way.now} -> {way.then}, from its next start on"
 
     lines, well = rollout.each(configs, switched)
+    print("\n".join(map(shown, lines)))
+    return int(not well)
+
+
+def _upgrade(arguments: argparse.Namespace) -> int:
+    """Lead to a version or back; 1 where that came to an end halfway."""
+    from fsm_robot.fleet.upgrades import Upgrade, lines_of
+
+    if bool(arguments.pyz) == arguments.back:
+        raise SettingsError("fleet upgrade: give the fsm-robot.pyz, or --back")
+    upgrade = Upgrade(fleet_of(argparse.Namespace(fleet=arguments.file)), arguments.robot)
+    told = upgrade.back() if arguments.back else upgrade.to(Path(arguments.pyz), untried=arguments.untried)
+    lines, well = lines_of(told)
     print("\n".join(map(shown, lines)))
     return int(not well)
 
@@ -180,6 +200,7 @@ ACTIONS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "remove": _remove,
     "apply": _apply,
     "deploy": _deploy,
+    "upgrade": _upgrade,
     "watch": _watch,
     "tell": _tell,
 }

@@ -37,7 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
     new = _new_guid()
     if new.lower() == old.lower():
         raise SettingsError("this is the GUID that the robot has already; nothing was changed")
-    place, text = _written_anew(config, settings, new)
+    try:
+        place, text = _written_anew(config, settings, new)
+    except OSError as error:
+        raise SettingsError(f"nothing was changed: {error.strerror or error}") from error
     try:
         kept_secret.replace(place, text)
     except OSError as error:
@@ -71,8 +74,10 @@ def _written_anew(config: Path, settings: Settings, new: str) -> tuple[Path, str
     found = _KEY.findall(text)
     if settings.guid_source == "file":
         place = settings.path(settings.orchestrator.robot_guid_file)
-        was_protected = place.read_text("utf-8-sig").startswith(kept_secret.PROTECTED)
-        return place, kept_secret.protected(new) if was_protected else f"{new}\n"
+        kept = place.read_text("utf-8-sig")
+        if kept.startswith(kept_secret.IN_KEYRING):
+            return place, kept_secret.put_into_keyring(new, kept)
+        return place, kept_secret.protected(new) if kept.startswith(kept_secret.PROTECTED) else f"{new}\n"
     if settings.guid_source == "environment":
         name = f"{ENVIRONMENT_PREFIX}ORCHESTRATOR_ROBOT_GUID"
         raise SettingsError(f"the GUID comes from the variable {name}: change it where that is set")

@@ -53,6 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="take them from the vendor's settings.txt (default: its usual place, %%AppData%%\\Sherpa RPA Python)",
     )
+    parser.add_argument(
+        "--keyring", action="store_true", help="put the GUID into the keyring of this account (fsm_robot[keyring])"
+    )
     parser.add_argument("--scripts", metavar="FOLDER", help="the folder that the scripts are in already")
     parser.add_argument(
         "--robot-guid-file", metavar="FILE", help="a file that holds the GUID; only its path is written"
@@ -69,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     values = _taken_over(arguments)
     _complete(values, arguments)
     _must_work(robot_toml(values), config)
-    guid_file = _protect(values, folder)
+    guid_file = _protect(values, folder, in_keyring=arguments.keyring)
     text = robot_toml(values)
     # Who has scripts already needs no first one.
     wants_hello = ("scripts", "directory") not in values
@@ -92,20 +95,25 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"\nnext, in {folder.resolve()}:")
     print("  fsm-robot check                   is everything right?")
     print("  fsm-robot orchestrator serve      an orchestrator to try it with, if you have none at hand")
+    if wants_hello:
+        print("  fsm-robot orchestrator enqueue hello     a first job for it")
     print("  fsm-robot run                     do the jobs that wait")
     return 0
 
 
-def _protect(values: dict[tuple[str, str], object], folder: Path) -> tuple[Path, str] | None:
+def _protect(values: dict[tuple[str, str], object], folder: Path, *, in_keyring: bool) -> tuple[Path, str] | None:
     """Move the GUID out of the settings into a file that only this account can read, where the system has means."""
     guid = values.get(("orchestrator", "robot_guid"))
-    if guid is None or not kept_secret.can_protect():
+    if guid is None or not (in_keyring or kept_secret.can_protect()):
         return None
     path = folder / GUID_NAME
     _must_be_new(path)
+    plain = str(guid).strip("{}")
     try:
-        text = kept_secret.protected(str(guid).strip("{}"))
-    except OSError:
+        text = kept_secret.put_into_keyring(plain) if in_keyring else kept_secret.protected(plain)
+    except OSError as error:
+        if in_keyring:
+            raise SettingsError(f"--keyring: {error}; nothing was written") from error
         return None  # an account without a profile has no key; then robot.toml, for this account only, has to do
     del values["orchestrator", "robot_guid"]
     values["orchestrator", "robot_guid_file"] = GUID_NAME
@@ -137,7 +145,7 @@ def _own_robot(folder: Path, arguments: argparse.Namespace) -> int:
     print("  fsm-robot status                  what it does now, from another terminal")
     print("  fsm-robot post enough             tell it to end")
     print("  fsm-robot diagram --format svg -o machine.svg")
-    print("  pytest                            its own test")
+    print("  pytest                            its own test; `pip install pytest` brings it")
     return 0
 
 

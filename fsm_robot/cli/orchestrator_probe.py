@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
             auth_scheme=arguments.scheme,
             verify=arguments.ca or True,
             redactor=Redactor.for_guid(guid),
-            warn=complain,
+            warn=lambda _event, sentence: complain(sentence),
         )
 
     gateway = opened()
@@ -92,9 +92,7 @@ def advice(report: Report) -> str:
     """Return how tasks should be taken from this server, as `sdk.take` of robot.toml has it, and why."""
     found = {finding.name: finding.value for finding in report.findings}
     if found.get("reserves") == "yes":
-        return (
-            'sdk.take = "server" and sdk.take_call = "GET queue/lastTask/{queue}": lastTask keeps a task for who asks'
-        )
+        return 'sdk.take = "server" and sdk.take_call = "GET queue/lastTask/{queue}": lastTask reserves tasks'
     if found.get("add_tag") == "atomic":
         return 'sdk.take = "announce": tags that are added at once are all kept'
     if found.get("job_field") not in (None, "", "none"):

@@ -32,6 +32,8 @@ else:
 
 
 USUAL_CONFIG = "robot.toml"
+USUAL_LANGUAGE = "en"
+"""For which nothing is imported."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +58,10 @@ def run(arguments: argparse.Namespace) -> int:
     system.set_inherited_right()
     streams.go_on_unread()
     settings = settings_module.load(Path(arguments.config).absolute())
+    if settings.logging.language != USUAL_LANGUAGE:
+        from fsm_robot.system import language
+
+        language.speak(settings.logging.language)
     kind = _callbacks_named(settings)
     if (own := _own_robot(settings, kind, console=not arguments.quiet)) is not None:
         gc.enable()
@@ -67,7 +73,8 @@ def run(arguments: argparse.Namespace) -> int:
         log = wiring.log_for(settings, console=not arguments.quiet)
         before, threading.excepthook = threading.excepthook, partial(_tell_of_thread, log)
         try:
-            return _run(settings, kind, log, when_idle=_when_idle(settings, arguments))
+            when_idle = _when_idle(settings, arguments)
+            return _run(settings, kind, log, when_idle=when_idle, stays=arguments.no_log_off)
         finally:
             threading.excepthook = before  # who calls this from a program has threads of his own
             log.close()
@@ -103,11 +110,13 @@ def _when_idle(settings: Settings, arguments: argparse.Namespace) -> str:
     return when_idle
 
 
-def _run(settings: Settings, kind: type | None, log: Log, *, when_idle: str) -> int:
+def _run(settings: Settings, kind: type | None, log: Log, *, when_idle: str, stays: bool) -> int:
     from fsm_robot.robot import wiring
 
     with _written_down(log):
-        robot = wiring.robot_for(settings, kind or wiring.callbacks_class(settings), log, when_idle=when_idle)
+        robot = wiring.robot_for(
+            settings, kind or wiring.callbacks_class(settings), log, when_idle=when_idle, stays=stays
+        )
     gc.enable()
     over = threading.Event()
     with _written_down(log):
@@ -127,17 +136,40 @@ def _run(settings: Settings, kind: type | None, log: Log, *, when_idle: str) -> 
     with _written_down(log):
         if not robot.callbacks.storage_broken:
             wiring.prune(settings, log, robot)
+    if settings.telemetry.endpoint and robot.callbacks.job is not None:
+        _tell_collector(settings, log)
     jobs = robot.callbacks.jobs_done
     paused = f"; {robot.callbacks.paused}" if robot.callbacks.paused else ""
-    streams.tell(f"{robot.runner.machine.state}: {counted(jobs, 'job')} done, exit code {exit_code}{paused}")
+    told = f"{robot.runner.machine.state}: {counted(jobs, 'job')} done, exit code {exit_code}{paused}"
+    if settings.logging.language != USUAL_LANGUAGE:
+        from fsm_robot.system import language
+
+        told = language.said(told)
+    streams.tell(told)
     return exit_code
+
+
+def _tell_collector(settings: Settings, log: Log) -> None:
+    """Tell what was done to a collector of OpenTelemetry; whatever becomes of that, the run ends as it ends."""
+    from fsm_robot.telemetry.export import collector_of, export
+
+    try:
+        runs = export(settings.storage_directory, collector_of(settings), settings.telemetry.service)
+    except RobotError as error:
+        log.warning(
+            "telemetry.not_told",
+            "the collector was not told of this run, it is tried again behind the next one",
+            error=str(error),
+        )
+    else:
+        log.debug("telemetry.told", "the collector was told of what was done", runs=runs)
 
 
 def _tell_of_thread(log: Log, ended: threading.ExceptHookArgs) -> None:
     """Say that a thread has died: one of a user's callback, or one of ours that had no memory for its first line."""
     name = ended.thread.name if ended.thread is not None else "?"
     told = f"{ended.exc_type.__name__}: {ended.exc_value}"
-    log.crash(ended.exc_value, "a thread was ended by an error", thread=name, error=told)
+    log.crash(ended.exc_value, "thread.failed", "an error ended a thread", thread=name, error=told)
     streams.complain(log.redact(f"the thread {name} was ended by an error, robot.log has its traceback: {told}"))
 
 
@@ -151,8 +183,8 @@ def _written_down(log: Log) -> Iterator[None]:
     try:
         yield
     except RobotError as error:
-        log.crash(None, "the run cannot go on", error=str(error))
+        log.crash(None, "run.impossible", "the run cannot continue", error=str(error))
         raise
     except Exception as error:
-        log.crash(error, "the run failed")
+        log.crash(error, "run.failed", "the run failed")
         raise RunError(log.redact(f"{type(error).__name__}: {error}")) from error

@@ -16,6 +16,8 @@ from fsm_robot.fleet.file import USUAL_NAME, read
 from fsm_robot.robot import settings as settings_module
 from fsm_robot.schedule.clusters import CLUSTERS
 from fsm_robot.schedule.plan import Container, Plan
+from fsm_robot.system import program
+from fsm_robot.system.held import put_whole
 
 if sys.platform == "win32":
     from fsm_robot.schedule import _windows as system
@@ -141,7 +143,9 @@ def _written_down(plan: Plan, arguments: argparse.Namespace) -> str:
             storage.parent.mkdir(parents=True, exist_ok=True)
             files.make_private_folder(str(storage))
         told = {"schema": 1, "name": plan.name, "every_min": system.every_min(plan), "installed_at": utc_now()}
-        path.write_text(json.dumps(told) + "\n", encoding="ascii")
+        # The folder of versions that it is started from, for `fleet upgrade`.
+        told["place"] = str(program.place() or "")
+        put_whole(path, (json.dumps(told) + "\n").encode("ascii"), mode=0o644)
     except OSError as error:
         return f"{path}: cannot be written, so nobody notices when it does not start: {error.strerror or error}"
     return ""
@@ -194,6 +198,7 @@ def _plan_at(arguments: argparse.Namespace, name: str, file: Path, stop_grace_s:
         every_min=arguments.every,
         stop_grace_s=stop_grace_s,
         watches=watches,
+        program=program.arguments(),
     )
 
 

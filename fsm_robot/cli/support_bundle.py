@@ -1,4 +1,4 @@
-"""`fsm-robot support-bundle`: one file for who is to help, without secrets; what is in it is printed first."""
+"""`fsm-robot support-bundle`: one file for the person who helps you, without secrets; it is printed first."""
 
 from __future__ import annotations
 

@@ -178,14 +178,14 @@ def _worker(script: Path, python: str, folder: Path, channel: Channel | None, da
     )
 
 
-def _log(level: str, sentence: str, **values: object) -> None:
+def _log(level: str, _event: str, sentence: str, **values: object) -> None:
     if level in ("warning", "error"):
         beside = "".join(f", {name} {value}" for name, value in values.items())
         streams.complain(shown(f"{sentence}{beside}"))
 
 
-def _log_warning(sentence: str, **values: object) -> None:
-    _log("warning", sentence, **values)
+def _log_warning(event: str, sentence: str, **values: object) -> None:
+    _log("warning", event, sentence, **values)
 
 
 def _watched(worker: ScriptWorker, output: Path, endings: SimpleQueue[Ending]) -> Ending:

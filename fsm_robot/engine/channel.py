@@ -101,9 +101,14 @@ class Channel:
             threads.start("channel", self._accept, self._failed)
         except OSError as error:
             hint = (
-                "" if self.loopback else '; sdk.transport = "loopback" in robot.toml needs neither socket file nor pipe'
+                "" if self.loopback else 'sdk.transport = "loopback" in robot.toml needs neither socket file nor pipe'
             )
-            self.warn(f"this run cannot be asked or told anything{hint}", error=str(error))
+            self.warn(
+                "channel.not_opened",
+                "the local channel could not be opened, so status, post and scripts cannot reach this run",
+                error=str(error),
+                hint=hint,
+            )
 
     @property
     def address(self) -> str:
@@ -121,12 +126,16 @@ class Channel:
         try:
             PATIENCE.until_free(path, lambda: path.unlink(missing_ok=True))
         except OSError as error:
-            self.warn("the address of this run stays on disk, where nobody answers any more", error=str(error))
+            self.warn(
+                "channel.address_stays",
+                "the file with the address of this run could not be deleted",
+                error=str(error),
+            )
         try:
             # Closing a socket does not end a thread that waits in it.
             _connected(listener.address).close()
         except OSError as error:
-            self.warn("the local channel could not be reached to close it", error=str(error))
+            self.warn("channel.not_closed", "the local channel could not be closed", error=str(error))
         self.ended()
         # The event that ends a run is in the journal, and the process about to go: who posted it is still to hear that.
         with self._changed:
@@ -162,7 +171,7 @@ class Channel:
     def _failed(self, error: BaseException) -> bool:
         if self._closed:
             return False
-        self.warn("a local connection failed", error=repr(error))
+        self.warn("channel.connection_failed", "a connection on the local channel failed", error=repr(error))
         return True
 
     def _serve(self, connection: Connection) -> None:
@@ -207,7 +216,7 @@ class Channel:
 
     def _serving_failed(self, error: BaseException) -> bool:
         if not isinstance(error, OSError):  # else who asked has gone
-            self.warn("a local request failed", error=repr(error))
+            self.warn("channel.request_failed", "a request on the local channel failed", error=repr(error))
         return False
 
     def _answered(self, request: Mapping[str, object]) -> Mapping[str, object]:

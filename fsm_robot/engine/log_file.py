@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -22,6 +23,10 @@ TRIED_AGAIN_BYTES = 100_000
 KEPT_FILES = 5
 
 
+LINES_LOST = "log.lines_lost"
+"""The event id of what the file itself has to say."""
+
+
 @attrs.define(eq=False, repr=False)
 class LogFile:
     """A file that lines are added to; a full one gets a name with the moment, and a new one is begun.
@@ -34,12 +39,14 @@ class LogFile:
         largest_bytes: Where a turn is due.
         kept: How many turned files stay.
         readers: Who else may read it.
+        as_json: Whether lines are JSON, and so what the file itself has to say.
     """
 
     path: Path
     largest_bytes: int = LARGEST_BYTES
     kept: int = KEPT_FILES
     readers: Readers = NOBODY_ELSE
+    as_json: bool = False
     _descriptor: int = -1
     _size: int = 0
     _turn_at: int = 0
@@ -61,8 +68,7 @@ class LogFile:
             if self._size + len(data) > self._turn_at:
                 self._turn()
             if self._lost:
-                lost = f"{counted(self._lost, 'line')} missing here, could not be written\n"
-                data = lost.encode() + data
+                data = self._missing().encode() + data
             self._add(data)
             self._lost = 0
         except OSError as error:
@@ -75,6 +81,10 @@ class LogFile:
         if self._descriptor >= 0:
             descriptor, self._descriptor = self._descriptor, -1
             os.close(descriptor)
+
+    def _missing(self) -> str:
+        text = f"{counted(self._lost, 'line')} missing here, could not be written"
+        return (json.dumps({"event": LINES_LOST, "sentence": text}) if self.as_json else text) + "\n"
 
     def _add(self, data: bytes) -> None:
         while data:

@@ -6,8 +6,11 @@ nothing to tell, and pays nothing for it.
 
 from __future__ import annotations
 
+import json
+import math
 import sys
 from collections.abc import Callable, Mapping
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,14 +26,16 @@ if TYPE_CHECKING:
     from loguru import Logger, Message, Record
 
 LEVELS = ("debug", "info", "warning", "error")
-CONSOLE_FORMAT = "<dim>{time:HH:mm:ss}</dim> <level>{level: <7}</level> {extra[story]}"
-FILE_FORMAT = "{time:YYYY-MM-DDTHH:mm:ss.SSSZ} {level: <7} {process} {extra[story]}"
+CONSOLE_FORMAT = "<dim>{time:HH:mm:ssZ}</dim> <level>{level: <7}</level> {extra[for_console]}"
+FILE_FORMAT = "{time:YYYY-MM-DDTHH:mm:ss.SSS!UTC}Z {level: <7} {process} {extra[event]} {extra[story]}"
+NO_ID = "-"
+"""What stands in the place of an event id in lines that have none: those of a user's own, and of a traceback."""
 LONGEST_VALUE = 2000
 
 
 @attrs.define(eq=False, repr=False)
 class Log:
-    """Writes `sentence: key=value …` lines; a sentence is constant, what varies is bound.
+    """Writes `event sentence: key=value …` lines; event id and sentence are constant, what varies is bound.
 
     Attributes:
         path: robot.log, or None where only the console is wanted.
@@ -39,6 +44,7 @@ class Log:
         console: Whether stderr shows the lines too.
         readers: Who else may read the file.
         beside: Opens the system's own log, which gets warnings and errors too; None where that is not wanted.
+        as_json: Whether the file has JSON lines.
     """
 
     path: Path | None
@@ -47,34 +53,44 @@ class Log:
     console: bool = True
     readers: Readers = NOBODY_ELSE
     beside: Callable[[], Callable[[str, str, int], None]] | None = None
+    as_json: bool = False
     _logger: Logger | None = None
     _file: LogFile | None = None
 
-    def debug(self, sentence: str, **values: object) -> None:
+    def debug(self, event: str, sentence: str = "", /, **values: object) -> None:
         """Write what only a search for a fault needs."""
-        self.write("debug", sentence, **values)
+        self.write("debug", event, sentence, **values)
 
-    def info(self, sentence: str, **values: object) -> None:
+    def info(self, event: str, sentence: str = "", /, **values: object) -> None:
         """Write what belongs to the story."""
-        self.write("info", sentence, **values)
+        self.write("info", event, sentence, **values)
 
-    def warning(self, sentence: str, **values: object) -> None:
+    def warning(self, event: str, sentence: str = "", /, **values: object) -> None:
         """Write what a person should look at some time."""
-        self.write("warning", sentence, **values)
+        self.write("warning", event, sentence, **values)
 
-    def error(self, sentence: str, **values: object) -> None:
+    def error(self, event: str, sentence: str = "", /, **values: object) -> None:
         """Write what a person should look at now."""
-        self.write("error", sentence, **values)
+        self.write("error", event, sentence, **values)
 
-    def write(self, level: str, sentence: str, **values: object) -> None:
-        """Write one line at `level` (debug, info, warning or error)."""
+    def write(self, level: str, event: str, sentence: str = "", /, **values: object) -> None:
+        """Write one line.
+
+        Args:
+            level: debug, info, warning or error.
+            event: The stable id of what happened: `job.taken`. Without a `sentence` it is the sentence, and has no id.
+            sentence: What happened, constant; it may get other words, the id may not.
+            values: What varies.
+        """
         if LEVELS.index(level) < LEVELS.index(self.level.lower()):
             return
         if self._logger is None:
             self._logger = self._open()
-        self._logger.bind(story=story_of(sentence, values, self.redact)).log(level.upper(), "")
+        if not sentence:
+            event, sentence = NO_ID, event
+        self._put(self._logger, level, event, sentence, **values)
 
-    def crash(self, cause: BaseException | None, sentence: str, **values: object) -> None:
+    def crash(self, cause: BaseException | None, event: str, sentence: str, /, **values: object) -> None:
         """Write the traceback of `cause`, if there is one, then the sentence, into the file alone.
 
         The console gets its one sentence from who ends the process.
@@ -84,12 +100,16 @@ class Log:
             import traceback
 
             told = self.redact("".join(traceback.format_exception(cause)))
-        lines = [shown(line) for line in told.splitlines()]
         if self._logger is None:
             self._logger = self._open()
+        logger = self._logger.bind(file_only=True)
+        if self.as_json:
+            logger = logger.bind(traceback=told.splitlines())
+        else:
+            for line in told.splitlines():
+                logger.bind(event=NO_ID, story=shown(line)).error("")
         # The sentence comes last: `status` shows the last line.
-        for story in [*lines, self.redact(story_of(sentence, values))]:
-            self._logger.bind(story=story, file_only=True).error("")
+        self._put(logger, "error", event, sentence, **values)
 
     def close(self) -> None:
         """Finish all lines."""
@@ -100,6 +120,18 @@ class Log:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def _put(self, logger: Logger, level: str, event: str, sentence: str, /, **values: object) -> None:
+        from fsm_robot.system.language import said  # with the first line, like loguru
+
+        story, told = story_of(sentence, values, self.redact), said(sentence)
+        # Names of values stay as they are: people look for them in the file.
+        retold = {key: said(value) if isinstance(value, str) else value for key, value in values.items()}
+        for_console = story if told == sentence else story_of(told, retold, self.redact)
+        bound = logger.bind(event=event, story=story, for_console=for_console)
+        if self.as_json:
+            bound = bound.bind(sentence=self.redact(sentence), values=_values(values, self.redact))
+        bound.log(level.upper(), "")
 
     def _open(self) -> Logger:
         from loguru import logger
@@ -123,13 +155,18 @@ class Log:
         try:
             put = open_log()
         except OSError as error:
-            reason = error.strerror or str(error)
-            logger.bind(story=f"the system's own log does not take lines of this robot: {reason}").warning("")
+            self._put(
+                logger,
+                "warning",
+                "log.system_unavailable",
+                "the system log does not accept lines of this robot",
+                error=error.strerror or str(error),
+            )
             return
 
         def pass_on(message: Message) -> None:
-            story, level = str(message.record["extra"]["story"]), message.record["level"].name.lower()
-            put(level, story, number_of(story, level))
+            extra, level = message.record["extra"], message.record["level"].name.lower()
+            put(level, f"{extra['event']} {extra['story']}", number_of(str(extra["event"]), level))
 
         logger.add(pass_on, level="WARNING", format="{extra[story]}", catch=True, backtrace=False, diagnose=False)
 
@@ -137,13 +174,20 @@ class Log:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # One writer at a time: the instance lock is held before the first line.
-            file = LogFile(path, readers=self.readers)
+            file = LogFile(path, readers=self.readers, as_json=self.as_json)
             PATIENCE.until_free(path, file.open)
             # Not loguru's own file: it loses every further line when a full one cannot be renamed.
-            logger.add(file.write, format=FILE_FORMAT, level="DEBUG", backtrace=False, diagnose=False)
+            form = _json_line if self.as_json else FILE_FORMAT
+            logger.add(file.write, format=form, level="DEBUG", backtrace=False, diagnose=False)
             self._file = file
         except OSError as error:
-            logger.bind(story=f"robot.log cannot be written, this run is only told here: {error}").warning("")
+            self._put(
+                logger,
+                "warning",
+                "log.file_unavailable",
+                "robot.log cannot be written, this run is logged on the console only",
+                error=error,
+            )
 
 
 def story_of(sentence: str, values: Mapping[str, object], redact: Callable[[str], str] = str) -> str:
@@ -151,6 +195,36 @@ def story_of(sentence: str, values: Mapping[str, object], redact: Callable[[str]
     shown = [f"{key}={_plain(value, redact)}" for key, value in values.items() if value not in (None, "", ())]
     # The whole line too: what a warning says comes as the sentence.
     return redact(sentence if not shown else f"{sentence}: {' '.join(shown)}")
+
+
+def _json_line(record: Record) -> str:
+    extra = record["extra"]
+    event = extra["event"]
+    told = {
+        "time": f"{record['time'].astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
+        "level": record["level"].name.lower(),
+        "process": record["process"].id,
+        "event": None if event == NO_ID else event,
+        "sentence": extra["sentence"],
+        "values": extra["values"],
+    }
+    if extra.get("traceback"):
+        told["traceback"] = extra["traceback"]
+    extra["json"] = json.dumps(told, ensure_ascii=False)
+    return "{extra[json]}\n"
+
+
+def _values(values: Mapping[str, object], redact: Callable[[str], str]) -> dict[str, object]:
+    """Return what JSON can hold of them; numbers stay numbers."""
+
+    def plain(value: object) -> object:
+        if isinstance(value, tuple):
+            return [plain(each) for each in value]
+        if isinstance(value, (bool, int)) or (isinstance(value, float) and math.isfinite(value)):
+            return value
+        return cut(str(value), LONGEST_VALUE, redact)
+
+    return {key: plain(value) for key, value in values.items() if value not in (None, "", ())}
 
 
 def _for_console(record: Record) -> bool:

@@ -160,7 +160,9 @@ class Robot:
             self._inbox.tell_to_leave(reason)
             if len(told) > 1 and "interrupted_again" not in self.definition.inbox:
                 # A callback that does not hear the first one would keep the robot for ever.
-                self._log.warning("the run is broken off, it was told to leave twice", state=self._state())
+                self._log.warning(
+                    "run.broken_off", "the run ends at once, it was asked to stop twice", state=self._state()
+                )
                 self._log.close()
                 os._exit(LEFT)
 

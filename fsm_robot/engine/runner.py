@@ -89,7 +89,7 @@ class Runner(Generic[Called]):
 
     def _leave(self) -> int:
         """End the run where it stands: it was told to leave, and its machine file says nothing of that."""
-        self.log.info("the run ends, it was told to leave", state=self.machine.state)
+        self.log.info("run.told_to_leave", "the run ends, it was asked to stop", state=self.machine.state)
         self.timeouts.end()
         self.owner.close()
         try:
@@ -103,7 +103,9 @@ class Runner(Generic[Called]):
         if self.channel is not None:
             self.channel.open()
         while self.timeouts.is_over(event := self.inbox.take()):
-            self.log.debug("a time ran out in a state that was left before", event=event.name)
+            self.log.debug(
+                "timeout.late", "a timeout came after its state had been left, it is ignored", event=event.name
+            )
         return event
 
     def _decide(self, event: Event, came_from: CameFrom) -> Step:
@@ -119,7 +121,15 @@ class Runner(Generic[Called]):
         else:
             if isinstance(step.event, Posted):
                 step.event.written(step, "")
-        self.log.debug(step.kind, event=step.event.name, source=step.source, dest=step.dest, callback=step.callback)
+        self.log.debug(
+            "machine.step",
+            "the machine took a step",
+            kind=step.kind,
+            event=step.event.name,
+            source=step.source,
+            dest=step.dest,
+            callback=step.callback,
+        )
         self.owner.note(step)
         # What is ignored, late or internal enters no state, and must not begin its time anew.
         if step.kind in ("started", "taken"):
@@ -174,7 +184,9 @@ class Runner(Generic[Called]):
             raise CallbackError(step.callback, step.dest, f"{told}; its `errors` cannot be used: {unknown}") from error
         if not name:
             return None
-        self.log.warning("a callback raised a declared error", callback=spec.name, event=name, error=told)
+        self.log.warning(
+            "callback.declared_error", "a callback raised a declared error", callback=spec.name, event=name, error=told
+        )
         return Event(name, {"error": type(error).__name__, "text": cut(_text(error), LONGEST_MESSAGE, self.log.redact)})
 
     def _crashed(self, error: Exception) -> None:
@@ -190,7 +202,7 @@ class Runner(Generic[Called]):
         if isinstance(error, CallbackError):
             crash |= {"callback": error.callback, "error": error.problem}
         # Of a callback's error its own traceback, and not that of the loop which has wrapped it.
-        self.log.crash(error.__cause__ or error, "the run crashed", **crash)
+        self.log.crash(error.__cause__ or error, "run.crashed", "the run crashed", **crash)
         try:
             self.journal.end(CRASHED, crash)
         except JournalError as broken:
@@ -209,7 +221,7 @@ def _text(error: BaseException) -> str:
     try:
         return str(error)
     except Exception as broken:  # any code may stand in an error, too
-        return f"its text cannot be had: {type(broken).__name__}"
+        return f"its text cannot be read: {type(broken).__name__}"
 
 
 def _told(error: BaseException) -> str:

@@ -138,5 +138,11 @@ class _Seat:
         if call is not None:
             again_s = max(call.wait_s, SHORTEST_AGAIN_S)
             call.due_s = time.monotonic() + again_s
-            self.log("error", "a timer's action failed, it is called again", wait_s=again_s, error=repr(error))
+            self.log(
+                "error",
+                "timer.failed",
+                "the action of a timer failed, retrying",
+                wait_s=again_s,
+                error=repr(error),
+            )
         return True

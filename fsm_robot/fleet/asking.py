@@ -181,7 +181,7 @@ def _asked_there(place: Place, question: Question, wait_s: float) -> Answer:
         raise SettingsError(f"{place.host}: {place.command[0]} gave no answer within {wait_s:g} s") from None
     except OSError as error:
         raise SettingsError(
-            f"{place.host}: {place.command[0]} cannot be started: {error.strerror or error}; mend its `command`"
+            f"{place.host}: {place.command[0]} cannot be started: {error.strerror or error}; fix its `command`"
         ) from error
     try:
         told = parsed(_from_brace(done.stdout[:LARGEST_ANSWER_BYTES]))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import attrs
 
@@ -12,6 +12,7 @@ from fsm_robot.errors import SettingsError
 from fsm_robot.fleet.changes import Known
 from fsm_robot.fleet.sight import SCHEMA, Problem, Sight
 
+Told = TypeVar("Told", Sight, Problem, Known)
 _TYPES = {
     "str": {"type": "string"},
     "int": {"type": "integer"},
@@ -52,15 +53,34 @@ def sights_in(told: Mapping[str, Any], host: str) -> list[Sight]:
             values = {key: value for key, value in each.items() if key in known}
             values["problems"] = tuple(Problem(**problem) for problem in each.get("problems", ()))
             values["failing"] = tuple((str(script), int(times)) for script, times in each.get("failing", ()))
-            sights.append(attrs.evolve(Sight(**values), host=host))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+            sights.append(attrs.evolve(_checked(Sight(**values)), host=host))
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise SettingsError(f"{host}: answers something that is no list of robots: {error!r}") from error
     return sights
 
 
 def known_in(data: bytes) -> dict[str, Known]:
     """Return the troubles that a watcher knew. Raises `ValueError` or `TypeError` where it is something else."""
-    return {str(key): Known(**value) for key, value in parsed(data).items()}
+    return {str(key): _checked(Known(**value)) for key, value in parsed(data).items()}
+
+
+_FITS: Mapping[str, Callable[[object], bool]] = {
+    "str": lambda value: isinstance(value, str),
+    "int": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "int | None": lambda value: value is None or (isinstance(value, int) and not isinstance(value, bool)),
+}
+"""What a field of a type may hold; the tuples are made of what has been looked at already."""
+
+
+def _checked(value: Told) -> Told:
+    """Return a value whose fields hold what their types say. Raises `TypeError`: whoever wrote it is none of ours."""
+    for field in attrs.fields(type(value)):
+        fits = _FITS.get(str(field.type))
+        if fits is not None and not fits(getattr(value, field.name)):
+            raise TypeError(f"{field.name} is of another kind")
+    for problem in getattr(value, "problems", ()):
+        _checked(problem)
+    return value
 
 
 def parsed(data: bytes) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from fsm_robot.errors import RobotError
 from fsm_robot.fleet.health import Rules, judged, next_start
 from fsm_robot.fleet.sight import Sight, sight_of, unseen
 from fsm_robot.operations.folders import seen_in, storage_of
-from fsm_robot.operations.now import now_from
-from fsm_robot.robot.status_file import read_document
+from fsm_robot.operations.now import Now, now_from
+from fsm_robot.robot.status_file import document_in
 
 SAYS_WITHIN_S = 1.0
 """How long a robot may take to say what it does: one that hangs must not hold up the page of forty."""
@@ -49,7 +49,20 @@ def look_at(folder: Path, name: str, rules: Rules) -> Sight:
         now = now_from(seen_in(storage, SAYS_WITHIN_S))
     except (RobotError, OSError) as error:
         return unseen(called, str(folder), "", "unreadable", str(error).replace("\n", "; "))
-    sight = sight_of(called, str(folder), now, read_document(storage), read_schedule(storage))
+    return sight_in(storage, now, called, str(folder), rules)
+
+
+def sight_in(storage: Path, now: Now, name: str, folder: str, rules: Rules) -> Sight:
+    """Return what is seen of a robot that does this now, with what is wrong with it.
+
+    Args:
+        storage: Its storage folder.
+        now: What its lock and its journals tell.
+        name: What the operator calls it.
+        folder: Where it is, for people.
+        rules: From when on something is wrong.
+    """
+    sight = sight_of(name, folder, now, document_in(storage), read_schedule(storage))
     try:
         # The disk fills while a robot sleeps, too.
         sight = attrs.evolve(sight, disk_free_mib=shutil.disk_usage(storage).free >> 20)
@@ -62,7 +75,7 @@ def read_schedule(storage: Path) -> Mapping[str, object]:
     """Return when the robot of a storage folder should start; empty where nobody has said so."""
     try:
         told = json.loads((storage / SCHEDULE_NAME).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return told if isinstance(told, dict) else {}
 

@@ -16,6 +16,7 @@ import attrs
 from fsm_robot.errors import RobotError, SettingsError
 from fsm_robot.fleet.sharing import Edit, edit_of
 from fsm_robot.robot import settings as settings_module
+from fsm_robot.system.held import put_whole
 from fsm_robot.worker import pinned
 
 FOLDER = "deployed"
@@ -42,14 +43,14 @@ class Rollout:
         history = self.config.parent / FOLDER / HISTORY
         before = _history(history)
         # First what leads back: a switch that nobody can take back is none.
-        history.write_text(json.dumps([*before, self.now]), encoding="utf-8")
+        put_whole(history, json.dumps([*before, self.now]).encode("ascii"))
         _edit(self.config, self.then).write()
 
     def switch_back(self) -> None:
         """Let the next start of the robot use what it had before. Raises `RobotError` or `OSError`."""
         history = self.config.parent / FOLDER / HISTORY
         _edit(self.config, self.then).write()
-        history.write_text(json.dumps(_history(history)[:-1]), encoding="utf-8")
+        put_whole(history, json.dumps(_history(history)[:-1]).encode("ascii"))
 
 
 def prepared(scripts: Path, config: Path, version: str) -> Rollout:

@@ -57,13 +57,19 @@ def edits(fleet: Fleet) -> Iterator[Edit]:
                 yield _edit(fleet, place, config)
 
 
-def configs_of(fleet: Fleet, only: str = "") -> list[Path]:
-    """Return the robot.toml of each robot of this machine, or of the one that is called so. Raises `SettingsError`."""
+def named_configs(fleet: Fleet) -> dict[Path, str]:
+    """Return the robot.toml of each robot of this machine, and what that robot is called."""
     found: dict[Path, str] = {}
     for place in fleet.places:
         for folder in [] if place.command else folders_of(place.folder, fleet.base):
             config = folder if folder.name.endswith(".toml") else folder / "robot.toml"
             found.setdefault(config, place.name or config.parent.name)
+    return found
+
+
+def configs_of(fleet: Fleet, only: str = "") -> list[Path]:
+    """Return the robot.toml of each robot of this machine, or of the one that is called so. Raises `SettingsError`."""
+    found = named_configs(fleet)
     meant = [config for config, name in found.items() if only in ("", name)]
     if not meant:
         raise SettingsError(

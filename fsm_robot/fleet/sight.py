@@ -101,8 +101,11 @@ def unseen(name: str, folder: str, host: str, kind: str, text: str) -> Sight:
     return Sight(name, folder, host, doing=kind, problems=(Problem(kind, text),))
 
 
-def sight_of(name: str, folder: str, now: Now, status: Mapping[str, object], schedule: Mapping[str, object]) -> Sight:
+def sight_of(
+    name: str, folder: str, now: Now, told: tuple[Mapping[str, object], str], schedule: Mapping[str, object]
+) -> Sight:
     """Return a robot from what its lock and journals tell, its status.json, and its schedule.json."""
+    status, wrong = told
     last, waiting = _part(status, "last_job"), _part(status, "undelivered")
     every = schedule.get("every_min")
     undelivered = str(waiting.get("job") or "") or (now.job if now.undelivered else "")
@@ -134,7 +137,10 @@ def sight_of(name: str, folder: str, now: Now, status: Mapping[str, object], sch
         clock_off_s=_number(status, "clock_off_s"),
         paused=now.paused,
         version=_text(status, "version"),
-        problems=tuple(Problem(kind, text) for kind, text in zip(now.kinds, now.look, strict=True)),
+        problems=(
+            *(Problem(kind, text) for kind, text in zip(now.kinds, now.look, strict=True)),
+            *([Problem("damaged", wrong)] if wrong else ()),
+        ),
     )
 
 

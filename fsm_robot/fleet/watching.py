@@ -23,7 +23,7 @@ from fsm_robot.fleet.file import Fleet, read
 from fsm_robot.fleet.looking import utc_now
 from fsm_robot.fleet.metrics import text_of
 from fsm_robot.fleet.sight import SCHEMA, Sight
-from fsm_robot.system.held import PATIENCE
+from fsm_robot.system.held import put_whole
 
 if sys.platform == "win32":
     from fsm_robot.system import _windows as system
@@ -120,7 +120,7 @@ class Watch:
             return known_in((self.folder / "known.json").read_bytes())
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             self._log(f"{utc_now()} what was known is lost, all of it is told anew: {error}")
             return {}
 
@@ -138,13 +138,10 @@ class Watch:
 
     def _put(self, name: str, text: str, *, for_all: bool = False) -> None:
         path = self.folder / name
-        new = path.with_name(f"{path.name}.{os.getpid()}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            new.write_bytes(text.encode("utf-8", "replace"))
-            if for_all:
-                new.chmod(0o644)  # an outside monitor has an account of its own
-            PATIENCE.until_free(path, lambda: os.replace(new, path))
+            # An outside monitor has an account of its own.
+            put_whole(path, text.encode("utf-8", "replace"), mode=0o644 if for_all else 0o600)
         except OSError as error:
             self._log(f"{utc_now()} {path} cannot be written: {error.strerror or error}")
 

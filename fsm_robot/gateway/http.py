@@ -33,7 +33,11 @@ Value = TypeVar("Value")
 FILE_S = 3600.0
 """How long a file may take, either way."""
 MOST_LOOKS = 2
-"""How often the robot asks for its own address in vain."""
+"""How often the robot looks for its own address without finding it."""
+
+
+def _warned(_event: str, sentence: str) -> None:
+    warnings.warn(sentence, stacklevel=3)
 
 
 @attrs.define(eq=False, repr=False)
@@ -62,7 +66,7 @@ class HttpGateway:
     verify: bool | str = True
     timeout_s: float = 30.0
     redactor: Redactor = attrs.field(factory=Redactor)
-    warn: Callable[[str], None] = attrs.field(default=warnings.warn, repr=False)
+    warn: Callable[..., None] = attrs.field(default=_warned, repr=False)
     client: ClientCertificate | None = None
     renewed: Callable[[], str] = attrs.field(default=str, repr=False)
     _reading: Reading = attrs.field(init=False, repr=False)
@@ -89,17 +93,19 @@ class HttpGateway:
         if self._speaks_tls and self.verify is False:
             say_nothing_of_unchecked_certificates()
             self.warn(
+                "tls.unchecked",
                 "the server's certificate is not checked, so anyone on the network can read the robot's credential;"
-                ' set orchestrator.verify to true or to a file such as "company-ca.pem"'
+                ' set orchestrator.verify to true or to a file such as "company-ca.pem"',
             )
 
     # ---- the calls
 
     def announce(self, last_job: Job | None) -> HeartbeatAnswer:
         """See `ports.Gateway.announce`."""
-        body = FormBody(self._heartbeat(payloads.READY, last_job))
+        sent_with, body = self.robot_guid, FormBody(self._heartbeat(payloads.READY, last_job))
         heard = self._ask(self._calls, "POST", payloads.HEARTBEAT_PATH, body, payloads.heartbeat_answer)
         self._got_through = True
+        self._check_known(payloads.HEARTBEAT_PATH, heard.code, sent_with)
         return heard
 
     def begin_beats(self, job: Job) -> None:
@@ -115,9 +121,11 @@ class HttpGateway:
         gate, adapter = self._gate, self._beats
         if gate is None or adapter is None or gate.job_guid != job.guid or not gate.is_open:
             raise BeatsEndedError(f"heartbeats for job {job.guid} have ended")
-        body = FormBody(self._heartbeat(payloads.WORKING, job), gate)
+        sent_with, body = self.robot_guid, FormBody(self._heartbeat(payloads.WORKING, job), gate)
         try:
-            return self._ask(adapter, "POST", payloads.HEARTBEAT_PATH, body, payloads.heartbeat_answer)
+            heard = self._ask(adapter, "POST", payloads.HEARTBEAT_PATH, body, payloads.heartbeat_answer)
+            self._check_known(payloads.HEARTBEAT_PATH, heard.code, sent_with)
+            return heard
         except GatewayError as error:
             if gate.is_open:
                 raise
@@ -137,8 +145,10 @@ class HttpGateway:
         """
         if self._lost_an_answer:
             self._calls.close()
-        body = FormBody(payloads.consume_form(self.robot_guid))
-        return self._ask(self._calls, "POST", payloads.CONSUME_PATH, body, payloads.consume_answer)
+        sent_with, body = self.robot_guid, FormBody(payloads.consume_form(self.robot_guid))
+        answer = self._ask(self._calls, "POST", payloads.CONSUME_PATH, body, payloads.consume_answer)
+        self._check_known(payloads.CONSUME_PATH, answer.code, sent_with)
+        return answer
 
     def update_job(self, job_guid: str, status: int) -> None:
         """See `ports.Gateway.update_job`: PUT, and POST where the server does not take PUT."""
@@ -294,11 +304,7 @@ class HttpGateway:
             method, self.url + path, headers or self._headers(), body, self.timeout_s, answer_s=answer_s, sink=sink
         )
         if received.status in failures.CREDENTIAL_REFUSED and self._has_another_credential(sent_with):
-            # Refused, it did nothing; every policy asks again where the server asks for patience.
-            detail = (
-                "the server refuses the credential, which was replaced meanwhile: it is asked again with the new one"
-            )
-            raise GatewayUnreachableError(path, "throttled", detail, 0.0)
+            raise _asked_again(path, "the server refuses the credential")
         told = tuple(received.headers.get(name, "") for name in ("Content-Type", "Location", "Retry-After"))
         answer = self._reading.answer(received.status, received.data, *told)
         answer = attrs.evolve(answer, date=received.headers.get("Date", ""), content_type=told[0])
@@ -310,6 +316,14 @@ class HttpGateway:
         return answer
 
     # ---- pieces
+
+    def _check_known(self, path: str, code: int, sent_with: str) -> None:
+        """Ask again where the server does not know this robot (101), and its GUID was replaced meanwhile.
+
+        The GUID is what a server knows a robot by, so one that was changed there is answered like one that never was.
+        """
+        if code == payloads.ROBOT_UNKNOWN and self._has_another_credential(sent_with):
+            raise _asked_again(path, "the server does not know this robot by its GUID")
 
     def _has_another_credential(self, sent_with: str) -> bool:
         """Return whether there is another one than that which was refused, from now on or already."""
@@ -348,3 +362,9 @@ class HttpGateway:
             self._looks += 1
             who = self._identity = identity_towards(self.url if self._proxy is None else self._proxy.url)
         return payloads.heartbeat_form(self.robot_guid, status, job, machine=who.machine, ip=who.ip, mac=who.mac)
+
+
+def _asked_again(path: str, what: str) -> GatewayUnreachableError:
+    # Turned away, it did nothing; every policy asks again where the server asks for patience.
+    detail = f"{what}, which was replaced meanwhile: it is asked again with the new one"
+    return GatewayUnreachableError(path, "throttled", detail, 0.0)

@@ -90,7 +90,14 @@ class Hands:
         try:
             self.one_call(lambda: self.objects.remove_tag(guid, mark))
         except GatewayError as error:
-            self.log("warning", "the tag that announced a task stays on it", task=guid, tag=mark, error=str(error))
+            self.log(
+                "warning",
+                "task.tag_stays",
+                "the tag that announced a task could not be removed",
+                task=guid,
+                tag=mark,
+                error=str(error),
+            )
 
     def deliver(self, guid: str, end: Mapping[str, object], job_guid: str) -> None:
         """Send the end of a task once, unless it has one already. Raises `GatewayError`, `JournalError`."""
@@ -129,7 +136,7 @@ class Hands:
         try:
             left = self.ledger.open()
         except JournalError as error:
-            self.log("error", "tasks may be left in progress", error=str(error))
+            self.log("error", "task.may_stay_open", "tasks may be left in progress", error=str(error))
             return False
         if not left:
             return True
@@ -171,7 +178,12 @@ class Hands:
         return self.settle(self._last_comment, within_s)
 
     def _tell_late(self, why: str) -> None:
-        self.log("warning", "tasks wait for their end, it is set at the next start at the latest", why=why)
+        self.log(
+            "warning",
+            "task.end_delayed",
+            "the final status of tasks could not be sent; it is sent at the next start at the latest",
+            why=why,
+        )
 
     def _settle_one(self, entry: Entry | None, comment: str) -> None:
         """Read first: a person, a rule of the queue, or a call of ours whose answer was lost may have been faster."""
@@ -188,7 +200,13 @@ class Hands:
             self.one_call(lambda: self._send(entry.task, end, entry.job))
             if entry.stage == "taken":
                 self.work.add(entry.job, "ended", task=entry.task, status=FAILED_APPLICATION, by="robot")
-            self.log("warning", "a task got its end from the robot", task=entry.task, comment=end.get("comment", ""))
+            self.log(
+                "warning",
+                "task.ended_by_robot",
+                "the robot set the final status of a task that its script left open",
+                task=entry.task,
+                comment=end.get("comment", ""),
+            )
         if row is not None and entry.mark in row["tags"]:
             self.remove_mark(entry.task, entry.mark)  # also where the robot died between taking and withdrawing it
         self.ledger.write(attrs.evolve(entry, stage="ended"))

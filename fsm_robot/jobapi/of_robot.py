@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, tzinfo
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from fsm_robot.shipping.shipper import Shipper
 
 LEDGER_NAME = "tasks.jsonl"
+SHIPPED_BY = ("fsm_robot.shipping.shipper", "fsm_robot.shipping.spool", "fsm_robot.shipping.line")
+"""Imported before a script begins, after which an upgrade may take the files away: the end of a job tells its lines."""
 RECOVERING_S = 10.0
 """How long a start waits until the tasks of an earlier life have their end; what takes longer is tried again."""
 HURRY_S = 0.0
@@ -114,6 +117,9 @@ class ScriptsOfRobot:
         if self._server is None:
             from fsm_robot.jobapi.server import JobServer
 
+            if self.shipping is not None:
+                for name in SHIPPED_BY:
+                    import_module(name)
             self._server = JobServer(self.listen, self._operations, self.secrets.hide_as_it_is)
             self.answering(self._server)
         self._made = None

@@ -117,7 +117,7 @@ class Operations:
         try:
             self.call(op, fields)
         except SdkError as error:
-            self.log("debug", "what a script told was not done", op=op, error=str(error))
+            self.log("debug", "sdk.not_done", "a message of a script could not be handled", op=op, error=str(error))
 
     def end(self) -> None:
         """Let no call go on waiting: the script has ended."""
@@ -242,15 +242,32 @@ class Operations:
         except JournalError as error:
             kept = False
             # It is sent all the same: what matters is that the orchestrator has it.
-            self.log("error", "the end of a task could not be written down before it was sent", error=str(error))
+            self.log(
+                "error",
+                "task.end_not_recorded",
+                "the final status of a task could not be written to disk before it was sent",
+                error=str(error),
+            )
         try:
             self._asked(lambda: self.hands.deliver(task, end, self.job.guid), f"task {task}")
         except UnavailableError as error:
             # It is delivered when the script has ended or, from the disk, at the next start.
-            what = "the end of a task is kept, and delivered later"
-            if not kept:
-                what = "the end of a task is delivered later, unless the robot ends before: it is not on disk"
-            self.log("warning", what, task=task, error=str(error))
+            if kept:
+                self.log(
+                    "warning",
+                    "task.end_kept",
+                    "the final status of a task is kept and sent later",
+                    task=task,
+                    error=str(error),
+                )
+            else:
+                self.log(
+                    "warning",
+                    "task.end_in_memory",
+                    "the final status of a task is sent later; it is not on disk, and lost if the robot ends before",
+                    task=task,
+                    error=str(error),
+                )
             self.hands.work.add(self.job.guid, "ended", task=task, status=int(status), by="script")
             return {"delivered": False, "kept": kept}
         except SdkError:
@@ -483,7 +500,13 @@ class Operations:
 
     def _hide(self, secret: str, what: str) -> None:
         if secret and not self.secrets.hide(secret):
-            self.log("warning", f"{what} is shorter than {SHORTEST_SECRET} characters, so it is not hidden in output")
+            self.log(
+                "warning",
+                "secret.too_short",
+                "a secret is too short to be hidden in output",
+                what=what,
+                shortest_characters=SHORTEST_SECRET,
+            )
 
     # ---- asking, again
 

@@ -69,10 +69,20 @@ class Pictures:
             threads.start("pictures", self._send_all, self._failed)
             self._begun = True
         except OSError as error:
-            self.log("warning", "pictures are not put into the storage, the system gives no thread", error=str(error))
+            self.log(
+                "warning",
+                "screenshot.upload_no_thread",
+                "screenshots are not uploaded, no thread could be started",
+                error=str(error),
+            )
 
     def _failed(self, error: BaseException) -> bool:
-        self.log("error", "what puts pictures into the storage failed, it goes on", error=repr(error))
+        self.log(
+            "error",
+            "screenshot.uploader_failed",
+            "an error in the upload of screenshots, the upload goes on",
+            error=repr(error),
+        )
         return True
 
     # ---- in a thread of its own
@@ -91,7 +101,14 @@ class Pictures:
         if not problem:
             lines.add("INFO", f"picture of the screen in the storage: {self.folder}/{name}")
             return
-        self.log("warning", "a picture was not put into the storage", folder=self.folder, file=path, error=problem)
+        self.log(
+            "warning",
+            "screenshot.not_uploaded",
+            "a screenshot could not be uploaded",
+            folder=self.folder,
+            file=path,
+            error=problem,
+        )
         lines.add("WARNING", f"picture of the screen not in the storage, but on the robot's machine: {path}: {problem}")
 
     def _sent(self, name: str, path: str) -> str:

@@ -59,7 +59,12 @@ class WorkLog:
             except OSError as error:
                 if not self._told:
                     self._told = True
-                    self.log("warning", "what a job does with tasks cannot be written down", error=str(error))
+                    self.log(
+                        "warning",
+                        "work.not_recorded",
+                        "the record of a job's work with tasks cannot be written",
+                        error=str(error),
+                    )
 
     def _text(self, value: object) -> object:
         return self.clean(value)[:LONGEST_TEXT] if isinstance(value, str) else value

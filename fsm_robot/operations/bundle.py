@@ -81,7 +81,7 @@ def parts(robot: Robot, since: datetime, diagnoses: Callable[[], object]) -> Ite
         try:
             text = make()
         except (OSError, ValueError) as error:  # one file that cannot be had must not cost the others
-            text = f"could not be had: {getattr(error, 'strerror', None) or error}\n"
+            text = f"could not be read: {getattr(error, 'strerror', None) or error}\n"
         yield Part(secrets.text(name), *without_secrets(secrets.text(text)))
 
 

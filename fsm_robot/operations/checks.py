@@ -16,6 +16,7 @@ import attrs
 
 from fsm_robot.engine.instance import holder
 from fsm_robot.engine.redact import Redactor
+from fsm_robot.engine.wording import counted
 from fsm_robot.errors import GatewayError, RobotError, SettingsError
 from fsm_robot.gateway.http import HttpGateway
 from fsm_robot.gateway.proxies import Proxy, proxy_towards
@@ -65,7 +66,7 @@ def proxy_problem(settings: Settings) -> Diagnosis | None:
         proxy_towards(settings.orchestrator.url)
     except SettingsError as error:
         return Diagnosis(
-            "proxy", "wrong", str(error), "mend HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, or the system's settings"
+            "proxy", "wrong", str(error), "fix HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, or the system's settings"
         )
     return None
 
@@ -98,12 +99,12 @@ def scripts_diagnosis(settings: Settings) -> Diagnosis:
     """Count the scripts."""
     folder = settings.scripts_directory
     if not folder.is_dir():
-        return Diagnosis("scripts", "wrong", f"there is no folder {folder}", "create it, or mend scripts.directory")
+        return Diagnosis("scripts", "wrong", f"there is no folder {folder}", "create it, or fix scripts.directory")
     names = sorted(script_names(folder))
     if not names:
         return Diagnosis("scripts", "warning", f"{folder} holds no script", "put .py files there")
     shown = ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
-    return Diagnosis("scripts", "ok", f"{len(names)} in {folder}: {shown}")
+    return Diagnosis("scripts", "ok", f"{counted(len(names), 'script')} in the folder {folder}: {shown}")
 
 
 def guid_diagnosis(settings: Settings) -> Diagnosis:
@@ -117,15 +118,16 @@ def guid_diagnosis(settings: Settings) -> Diagnosis:
     path = settings.path(settings.orchestrator.robot_guid_file) if in_file else settings.file
     kept = kept_secret.how_it_is_kept(path) if in_file else ""
     if kept:
-        return Diagnosis("guid", "ok", f"is in {path}, {kept}")
+        return Diagnosis("guid", "ok", f"is kept in {path}, {kept}")
     try:
         others = kept_secret.other_readers(path)
     except OSError as error:
-        return Diagnosis("guid", "skipped", f"is in {path}; who can read that is not told: {error.strerror or error}")
+        said = f"is kept in {path}; its readers cannot be listed: {error.strerror or error}"
+        return Diagnosis("guid", "skipped", said)
     if others:
         do = "let this account alone read the file: chmod 600, or its access list under Windows"
-        return Diagnosis("guid", "warning", f"is in {path}, which can be read by {others}", do)
-    return Diagnosis("guid", "ok", f"is in {path}, which this account and administrators can read")
+        return Diagnosis("guid", "warning", f"is kept in {path}, which can be read by {others}", do)
+    return Diagnosis("guid", "ok", f"is kept in {path}, which this account and administrators can read")
 
 
 def desktop_diagnosis(settings: Settings) -> Diagnosis:
@@ -138,13 +140,41 @@ def desktop_diagnosis(settings: Settings) -> Diagnosis:
     return Diagnosis("desktop", "ok", "is there")
 
 
+def keyboard_diagnosis(settings: Settings) -> Diagnosis:
+    """Tell whether somebody uses the session now, and what of that the system does not say."""
+    seen, how = system.seen_session(), settings.session.at_keyboard
+    said = f"{seen}{f'; {seen.unknown}' if seen.unknown else ''} (session.at_keyboard is {how})"
+    if how == "ignore":
+        return Diagnosis("keyboard", "skipped", said)
+    if not seen.state or seen.idle_s is None:
+        do = "the robot works as if nobody were there; fsm-robot pause keeps it from jobs while somebody is"
+        return Diagnosis("keyboard", "warning", said, do)
+    return Diagnosis("keyboard", "ok", said)
+
+
+def telemetry_diagnosis(settings: Settings) -> Diagnosis:
+    """Tell whether a collector of traces could be told of runs, as far as that is this machine's matter."""
+    endpoint = settings.telemetry.endpoint
+    if not endpoint:
+        return Diagnosis("telemetry", "skipped", "no collector is named (telemetry.endpoint)")
+    from fsm_robot.telemetry import export
+
+    try:
+        export.collector_of(settings)
+    except RobotError as error:
+        return Diagnosis("telemetry", "warning", str(error), "correct the file; jobs go on without")
+    if not export.is_installed():
+        return Diagnosis("telemetry", "warning", "runs are not told", export.NOT_INSTALLED)
+    return Diagnosis("telemetry", "ok", f"runs with a job are told to {endpoint}, once they are over")
+
+
 def limits_diagnosis(settings: Settings) -> Diagnosis:
     """Tell by which means limits of scripts are kept here, and which of them fit no script."""
     if not settings.limits:
         return Diagnosis("limits", "ok", "no script has any")
     said = f"{len(settings.limits)} in robot.toml; kept here: {processes.limit_means()}"
     if idle := limits_without_script(settings):
-        do = "mend limits.script, or add the script"
+        do = "fix limits.script, or add the script"
         return Diagnosis("limits", "warning", f"{said}; no script fits {', '.join(idle)}", do)
     return Diagnosis("limits", "ok", said)
 
@@ -169,14 +199,14 @@ def storage_diagnosis(settings: Settings) -> Diagnosis:
     storage = settings.storage_directory
     nearest = next(folder for folder in (storage, *storage.parents) if folder.exists())
     if not nearest.is_dir():
-        return Diagnosis("storage", "wrong", f"{nearest} is a file, and a folder is needed", "mend storage.directory")
+        return Diagnosis("storage", "wrong", f"{nearest} is a file, and a folder is needed", "fix storage.directory")
     try:
         with tempfile.TemporaryFile(dir=nearest) as stream:
             stream.write(b"fsm_robot")
         free_bytes = shutil.disk_usage(nearest).free
     except OSError as error:
         said = f"{nearest} cannot be written: {error.strerror or error}"
-        return Diagnosis("storage", "wrong", said, "let this account write there, or mend storage.directory")
+        return Diagnosis("storage", "wrong", said, "let this account write there, or fix storage.directory")
     return space_diagnosis(str(storage), free_bytes)
 
 
@@ -195,12 +225,21 @@ def session_diagnosis(settings: Settings) -> Diagnosis:
     if problem:
         do = "let the scheduled task run only when the user is logged on, and start it in that account"
         return Diagnosis("session", "warning", problem, do)
-    how = settings.session.when_idle
-    hindrance = "" if settings.session.log_off_command else system.leaving_hindrance(how)
-    if hindrance:
-        do = 'set session.log_off_command, or session.when_idle = "exit"'
-        return Diagnosis("session", "warning", f"{said}; {hindrance}", do)
-    return Diagnosis("session", "ok", f"{said}; when nothing is left to do: {how}")
+    how = settings.session
+    for key, way, own in (
+        ("when_idle", how.when_idle, how.log_off_command),
+        (
+            "after_failure",
+            how.after_failure,
+            how.reboot_command if how.after_failure == "reboot" else how.log_off_command,
+        ),
+    ):
+        if not own and (hindrance := system.leaving_hindrance(way)):
+            command = "reboot_command" if way == "reboot" else "log_off_command"
+            do = f'set session.{command}, or session.{key} = "{"exit" if key == "when_idle" else "stay"}"'
+            return Diagnosis("session", "warning", f"{said}; {hindrance}", do)
+    failed = "" if how.after_failure == "when_idle" else f"; where a job has failed: {how.after_failure}"
+    return Diagnosis("session", "ok", f"{said}; when nothing is left to do: {how.when_idle}{failed}")
 
 
 def _place(url: str) -> Place:
@@ -217,7 +256,7 @@ def _name(place: Place, _settings: Settings, _now: datetime, proxy: Proxy | None
         do = "check orchestrator.url, the network and the name server; a VPN may be needed"
         return Diagnosis("name", "wrong", f"{what} {place.host} cannot be resolved: {error}", do)
     addresses = ", ".join(dict.fromkeys(str(entry[4][0]) for entry in found))
-    return Diagnosis("name", "ok", f"{place.host} is {addresses}")
+    return Diagnosis("name", "ok", f"{place.host} has the address {addresses}")
 
 
 def _connection(place: Place, _settings: Settings, _now: datetime, proxy: Proxy | None) -> Diagnosis:
@@ -244,7 +283,7 @@ def _certificate(place: Place, settings: Settings, now: datetime, _proxy: Proxy 
         ):
             told = wrapped.getpeercert() or {}
     except RobotError as error:
-        return Diagnosis("certificate", "wrong", str(error), "mend orchestrator.verify")
+        return Diagnosis("certificate", "wrong", str(error), "fix orchestrator.verify")
     except (OSError, ValueError) as error:  # ValueError: a host name that no certificate can hold
         # The words of `run`, which would fail in the same way.
         said = tls_problem([error], f"{place.host}:{place.port}") or f"no TLS connection: {error}"

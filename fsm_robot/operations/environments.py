@@ -67,7 +67,7 @@ def diagnosis(settings: Settings) -> Diagnosis:
     found = runs(settings)
     wrong, absent = problems(found), missing(found)
     if wrong:
-        return Diagnosis("environment", "wrong", "; ".join(wrong), "mend it; the jobs of these scripts would fail")
+        return Diagnosis("environment", "wrong", "; ".join(wrong), "fix it; the jobs of these scripts would fail")
     if absent:
         said = "; ".join(f"{told} is not built, {_named(names)} need it" for told, names in absent.items())
         may_build = settings.scripts.environments_build_s > 0

@@ -29,6 +29,8 @@ LOCAL_CHECKS: tuple[Callable[[Settings], Diagnosis], ...] = (
     checks.lines_diagnosis,
     checks.session_diagnosis,
     checks.desktop_diagnosis,
+    checks.keyboard_diagnosis,
+    checks.telemetry_diagnosis,
 )
 
 
@@ -37,7 +39,7 @@ def examine(config: Path) -> Iterator[Diagnosis]:
     try:
         settings = settings_module.load(config)
     except RobotError as error:
-        yield Diagnosis("settings", "wrong", str(error).replace("\n", "; "), "mend them; the rest needs them")
+        yield Diagnosis("settings", "wrong", str(error).replace("\n", "; "), "fix them; the rest needs them")
         return
     yield Diagnosis("settings", "ok", str(config))
     try:
@@ -68,7 +70,7 @@ def _network(settings: Settings) -> Iterator[Diagnosis]:
         # What is less safe than it should be is one of the diagnoses.
         gateway = wiring.gateway_for(settings, wiring.redactor_for(settings), warn=_say_nothing)
     except RobotError as error:
-        yield Diagnosis("certificate", "wrong", str(error), "mend orchestrator.verify")
+        yield Diagnosis("certificate", "wrong", str(error), "fix orchestrator.verify")
         return
     try:
         yield from checks.network_diagnoses(settings, gateway, datetime.fromisoformat(SystemClock().utc_now()))
@@ -76,5 +78,5 @@ def _network(settings: Settings) -> Iterator[Diagnosis]:
         gateway.close()
 
 
-def _say_nothing(_: str) -> None:
+def _say_nothing(_event: str, _sentence: str) -> None:
     return

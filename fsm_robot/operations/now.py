@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -9,8 +10,8 @@ from datetime import datetime
 import attrs
 
 from fsm_robot.engine.journal.crash import crash_in
-from fsm_robot.engine.journal.record import Record, steps_in
-from fsm_robot.engine.machine.core import Step
+from fsm_robot.engine.journal.record import Record, RecordedStep, steps_in
+from fsm_robot.engine.logs import NO_ID, story_of
 from fsm_robot.engine.wording import progress_text
 from fsm_robot.robot.ports import Unsettled
 from fsm_robot.robot.unsettled import unsettled_in
@@ -78,7 +79,7 @@ class Now:
         undelivered: The outcome that waits to be sent; empty where none does, `unknown` where it is not known yet.
         look: Why a person should look; empty where nobody has to.
         kinds: What each of these reasons is: `damaged`, `silent`, `forgotten`, `never`, `died`, `crashed`, `ended`,
-            `undelivered`.
+            `undelivered`; and where `status` has judged, those of `fleet/health.py`.
     """
 
     doing: str
@@ -148,15 +149,28 @@ def for_how_long(since: str, now: str) -> str:
 
 
 def last_trouble_in(log_tail: str) -> str:
-    """Return the last line of a robot.log that is a warning or an error."""
-    return next((line for line in reversed(log_tail.splitlines()) if _TROUBLE.match(line)), "")
+    """Return the last line of a robot.log that is a warning or an error; one of JSON as it would be as text."""
+    lines = (_as_text(line) for line in reversed(log_tail.splitlines()))
+    return next((line for line in lines if _TROUBLE.match(line)), "")
 
 
-def _is_answer(step: Step) -> bool:
+def _as_text(line: str) -> str:
+    if not line.startswith("{"):
+        return line
+    try:
+        told = json.loads(line)
+        values = {key: tuple(each) if isinstance(each, list) else each for key, each in told["values"].items()}
+        story = story_of(told["sentence"], values)
+        return f"{told['time']} {told['level'].upper()} {told['process']} {told['event'] or NO_ID} {story}"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ""  # cut, or not of this form
+
+
+def _is_answer(step: RecordedStep) -> bool:
     return step.event.name in ANSWERS and "paused" not in step.event.data  # of which the orchestrator knows nothing
 
 
-def _doing(seen: Seen, finished: bool, last: Step | None, crash: str) -> str:
+def _doing(seen: Seen, finished: bool, last: RecordedStep | None, crash: str) -> str:
     if seen.pid is not None:
         # Between the lock and the first step a robot reads its settings and its past.
         return "starting" if finished or last is None else last.dest
@@ -169,13 +183,13 @@ def _doing(seen: Seen, finished: bool, last: Step | None, crash: str) -> str:
     return "paused" if seen.paused else "idle"
 
 
-def _error(step: Step) -> str:
+def _error(step: RecordedStep) -> str:
     error = step.event.data.get("error")
     return f"{step.event.name}: {error}" if error else ""
 
 
 def _reasons(
-    seen: Seen, runs: bool, finished: bool, exit_code: int | None, steps: Sequence[Step]
+    seen: Seen, runs: bool, finished: bool, exit_code: int | None, steps: Sequence[RecordedStep]
 ) -> Iterator[tuple[str, str]]:
     """Yield what a person should look at: its kind and its sentence."""
     if seen.damage:

@@ -112,7 +112,7 @@ class Service:
     """The orchestrator without its HTTP.
 
     Attributes:
-        form: How documents are put on the wire.
+        form: How nested documents are sent.
         schemes: Which authorization schemes are taken.
         known_only: Whether a robot that was never seen is answered 101 instead of being registered.
         lax: Whether a robot may set any status of any job.

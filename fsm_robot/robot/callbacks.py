@@ -80,6 +80,7 @@ class JobInHand:
         run_token: Mark in the environment of its processes, so that a later life can recognise them.
         outcome: How it ended, empty while that is not known.
         ending: What the worker said of the end of its script.
+        closed: Whether its final status was delivered, or refused for good.
     """
 
     job: Job
@@ -87,6 +88,7 @@ class JobInHand:
     run_token: str = ""
     outcome: str = ""
     ending: Ending | None = None
+    closed: bool = False
     _told: dict[str, str] = attrs.field(factory=dict)
 
     def settle(self, ending: Ending, by: str) -> bool:
@@ -99,6 +101,13 @@ class JobInHand:
             return False
         self.ending = ending
         return True
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether its script failed here, or processes of it are still there: an operator's order is no failure."""
+        if self.ending is None:
+            return False
+        return self.outcome in ("failed", "not_started", "stop_ran_out") or bool(self.ending.survivors)
 
     def told(self) -> dict[str, object]:
         """Return what the event that brings the job tells of it."""
@@ -131,6 +140,7 @@ class Callbacks:
     jobs_done: int = 0
     paused: str = ""
     _forgotten: bool = False
+    _has_failed: bool = False  # a job of this run
     _answer_lost: bool = False
     _unsupervised: bool = False  # the worker has not answered a kill, and may never answer anything again
     _no_wait_for_a_kill: Callable[[], None] = lambda: None
@@ -170,6 +180,7 @@ class Callbacks:
             self._settle_tasks()
             return Event("nothing_left")
         self.log.warning(
+            "job.left_open",
             "the last run left a job open",
             job=left.job_guid,
             script=left.script_name,
@@ -178,7 +189,9 @@ class Callbacks:
         )
         ended = self.ports.worker.end_remains(left.run_token) if left.run_token else ()
         if ended:
-            self.log.warning("ended what the last run left running", processes=ended)
+            self.log.warning(
+                "script.remains_ended", "processes that the last run left running were ended", processes=ended
+            )
         self._tidy(left.job_guid)
         self._settle_tasks()  # not before their script is gone
         job = Job(left.job_guid, left.script_name)
@@ -277,7 +290,12 @@ class Callbacks:
         except LeavingError:
             return Event("interrupted", {"outcome": now.outcome})
         except GatewayError as error:
-            self.log.error("job could not be claimed, its script is not started", job=now.job.guid, error=str(error))
+            self.log.error(
+                "job.not_claimed",
+                "job could not be claimed, its script is not started",
+                job=now.job.guid,
+                error=str(error),
+            )
             return Event("claim_failed", {"outcome": now.outcome, **_error(error)})
         now.outcome = ""
         return Event("job_claimed")
@@ -295,19 +313,19 @@ class Callbacks:
         except (ScriptRefusedError, ScriptNotStartedError) as error:
             now.outcome = "refused" if isinstance(error, ScriptRefusedError) else "not_started"
             now.ending = Ending(now.outcome, str(error))
-            self.log.error("script not started", job=now.job.guid, reason=str(error))
+            self.log.error("script.not_started", "script not started", job=now.job.guid, reason=str(error))
             return Event("script_not_started", {"outcome": now.outcome})
-        self.log.info("script started", job=now.job.guid, script=now.job.script_name)
+        self.log.info("script.started", "script started", job=now.job.guid, script=now.job.script_name)
         return None
 
     def ask_script_to_stop(self, step: Step) -> None:
         """Raise the stop flag, interrupt the script; how long it gets to leave says `after` of the state."""
-        self.log.info("script is asked to stop", because=_because(step.event))
+        self.log.info("script.asked_to_stop", "script is asked to stop", because=_because(step.event))
         self.ports.worker.ask_to_stop()
 
     def kill_script(self, step: Step) -> None:
         """Kill the whole process tree; whatever becomes of the worker, the job comes to its report."""
-        self.log.warning("script is killed", because=_because(step.event))
+        self.log.warning("script.killed", "script is killed", because=_because(step.event))
         outcome = "stop_ran_out" if step.source == "Stopping" and step.event.name == "grace_ended" else "aborted"
         now = self._in_hand()
         self.ports.worker.kill(outcome)
@@ -320,7 +338,11 @@ class Callbacks:
     def storage_broke(self, error: JournalError) -> None:
         """Take no further job: what cannot be written down cannot be recovered either."""
         if not self.storage_broken:
-            self.log.error("storage failed; a running job is still reported, no new one is taken", error=str(error))
+            self.log.error(
+                "storage.failed",
+                "storage failed; a running job is still reported, no new one is taken",
+                error=str(error),
+            )
         self.storage_broken = True
 
     def note(self, taken: Step) -> None:
@@ -335,7 +357,8 @@ class Callbacks:
         if name == "robot_forgotten":
             self._forgotten = True
             self.log.error(
-                "the orchestrator does not know this robot any more; the script goes on, no new job after it"
+                "robot.forgotten",
+                "the orchestrator does not know this robot any more; the script goes on, no new job is taken after it",
             )
         if self.ports.status is not None:
             job = self.job
@@ -356,12 +379,12 @@ class Callbacks:
                     self._spec(step), lambda: self.ports.gateway.update_job(job.guid, status), "until_told_again"
                 )
         except LeavingError:
-            self.log.error("result not delivered, it is kept and sent at the next start", **data)
+            self.log.error("job.not_delivered", "result not delivered, it is kept and sent at the next start", **data)
             return Event("interrupted", data)
         except GatewayError as error:
             return self._report_failed(error, data)
         self._close_job()
-        self.log.info("job reported", script=job.script_name, **data)
+        self.log.info("job.reported", "job reported", script=job.script_name, **data)
         return Event("job_reported", data)
 
     def leave_session(self, step: Step) -> None:
@@ -371,7 +394,10 @@ class Callbacks:
         # Asked once more: who pauses a robot that is about to leave wants to work in that session.
         self.paused = self.paused or self.ports.paused()
         if self.paused:
-            self.log.debug("the account stays logged on", because=f"the robot is {self.paused}")
+            self.log.debug("session.kept", "the account stays logged on", because=f"the robot is {self.paused}")
+            return
+        is_open = self.in_hand is not None and not self.in_hand.closed
+        if self._has_failed and not is_open and self.ports.after_failure():
             return
         self.ports.leave()
 
@@ -432,11 +458,16 @@ class Callbacks:
         self._answer_lost = False
         if self._already_had(job.guid):
             now.outcome = self._ended_before(job.guid) or "lost"
-            self.log.error("the orchestrator gave a job again, it is not run twice", job=job.guid, outcome=now.outcome)
+            self.log.error(
+                "job.repeated",
+                "the orchestrator gave a job again, it is not run twice",
+                job=job.guid,
+                outcome=now.outcome,
+            )
             return Event("job_repeated", {**now.told(), "outcome": now.outcome})
         task = json.dumps(job.documents.get("task"), sort_keys=True, ensure_ascii=False, default=str)
         digest = hashlib.sha256(task.encode(errors="surrogatepass")).hexdigest()
-        self.log.info("job taken", job=job.guid, script=job.script_name)
+        self.log.info("job.taken", "job taken", job=job.guid, script=job.script_name)
         kept = {"task": job.documents.get("task")} if self.options.keep_task else {}
         return Event(name, {**now.told(), "task_sha256": digest, **kept})
 
@@ -444,7 +475,12 @@ class Callbacks:
         try:
             self.ports.past.tidy(job_guid)
         except OSError as error:
-            self.log.warning("the parameters of a job stay on disk, delete them", job=job_guid, error=str(error))
+            self.log.warning(
+                "job.parameters_stay",
+                "the parameters of a job could not be deleted from the disk, delete them by hand",
+                job=job_guid,
+                error=str(error),
+            )
 
     def _could_keep_a_job(self) -> bool:
         try:
@@ -473,34 +509,46 @@ class Callbacks:
         if error.kind not in ("no_answer", "server_error", "garbled"):
             return self._failed(error)
         self._answer_lost = True
-        self.log.error("the answer to consumeNextJob was lost, it may have held a job", error=str(error))
+        self.log.error(
+            "job.answer_lost", "the answer to consumeNextJob was lost, it may have held a job", error=str(error)
+        )
         self.ports.inbox.pause(spec.pause_s)
         return Event("consume_answer_lost", _error(error))
 
     def _job_gone(self, spec: CallbackSpec) -> None:
         if self._answer_lost:
             self.log.error(
+                "job.lost",
                 "a job is probably lost: the answer that held it did not arrive, and the orchestrator has no more;"
-                " look there for a job of this robot that never starts, and create it again"
+                " look in the orchestrator for a job of this robot that never starts, and create it again",
             )
         else:
-            self.log.info("another robot was faster")
+            self.log.info("job.gone", "another robot took the job first")
         self.ports.inbox.pause(spec.pause_s)
 
     def _report_failed(self, error: GatewayError, data: dict[str, object]) -> Event:
         if error.kind == "rejected":
             self._close_job()
             self.log.error(
-                "the orchestrator refuses the result for good, the job is closed here", error=str(error), **data
+                "job.result_refused",
+                "the orchestrator refuses the result for good, the job is closed here",
+                error=str(error),
+                **data,
             )
             return Event("report_refused", {**data, **_error(error)})
-        self.log.error("result not delivered, it is kept and sent at the next start", error=str(error), **data)
+        self.log.error(
+            "job.not_delivered", "result not delivered, it is kept and sent at the next start", error=str(error), **data
+        )
         name = "credential_refused" if error.kind == "refused" else "report_undelivered"
         return Event(name, {**data, **_error(error)})
 
     def _close_job(self) -> None:
         self.jobs_done += 1
         self._write_ledger(self.outcome)
+        now = self._in_hand()
+        now.closed = True
+        self._has_failed = self._has_failed or now.has_failed
+        self.ports.closed()
 
     def _write_ledger(self, outcome: str) -> None:
         try:
@@ -526,14 +574,25 @@ class Callbacks:
         if ending is None:
             return
         level = "info" if ending.outcome in ("succeeded", "stopped") else "warning"
-        self.log.write(level, "script ended", outcome=ending.outcome, reason=ending.reason, output=ending.output_path)
+        self.log.write(
+            level,
+            "script.ended",
+            "script ended",
+            outcome=ending.outcome,
+            reason=ending.reason,
+            output=ending.output_path,
+        )
         if ending.leftovers:
-            self.log.warning("the script left processes running, they were ended", processes=ending.leftovers)
+            self.log.warning(
+                "script.processes_ended",
+                "the script left processes running, they were ended",
+                processes=ending.leftovers,
+            )
         if ending.survivors:
-            self.log.error("these processes could not be ended", processes=ending.survivors)
+            self.log.error("script.processes_survive", "these processes could not be ended", processes=ending.survivors)
 
     def _failed(self, error: GatewayError) -> Event:
-        self.log.error("the orchestrator cannot be used", error=str(error))
+        self.log.error("orchestrator.unusable", "the orchestrator cannot be used", error=str(error))
         name = "credential_refused" if error.kind == "refused" else "orchestrator_unreachable"
         return Event(name, _error(error))
 

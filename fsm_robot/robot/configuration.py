@@ -54,7 +54,8 @@ _LIMITS_HELP = "Once for each pattern of scripts; the first entry that fits a sc
 def _table(kind: type) -> str:
     rows = ["| key | default | meaning |", "| --- | --- | --- |"]
     for field in attrs.fields(kind):
-        rows.append(f"| `{field.name}` | `{_toml(_default(field))}` | {field.metadata['help']} |")
+        meaning = field.metadata["help"].replace("|", "\\|")  # a bar would end the cell
+        rows.append(f"| `{field.name}` | `{_toml(_default(field))}` | {meaning} |")
     return "\n".join(rows)
 
 

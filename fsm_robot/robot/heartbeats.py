@@ -87,11 +87,16 @@ class _OfOneJob:
 
     def _heard(self, answer: HeartbeatAnswer) -> float:
         if self.failures:
-            self.of.log.info("the orchestrator answers again", after_failures=self.failures)
+            self.of.log.info("orchestrator.answers", "the orchestrator answers again", after_failures=self.failures)
         self.failures, self.last_heard_s, self.contact_lost_told = 0, self.of.clock.monotonic(), False
         order = event_for(self.of.spec, {"HeartbeatErrorCode": answer.code})
         if order == "":
-            self.of.log.warning("heartbeat answered with an unknown code", code=answer.code, text=answer.error_text)
+            self.of.log.warning(
+                "heartbeat.unknown_code",
+                "the answer to a heartbeat has an unknown code",
+                code=answer.code,
+                text=answer.error_text,
+            )
         # The orchestrator repeats an order until the job ends; once is enough.
         elif order and order != self.last_order:
             self.last_order = order
@@ -101,7 +106,7 @@ class _OfOneJob:
     def _missed(self, error: GatewayError) -> float:
         self.failures += 1
         level = "warning" if self.failures in (1, 2, 5) or self.failures % 20 == 0 else "debug"
-        self.of.log.write(level, "heartbeat failed", failures=self.failures, error=str(error))
+        self.of.log.write(level, "heartbeat.failed", "heartbeat failed", failures=self.failures, error=str(error))
         silent_s = self.of.clock.monotonic() - self.last_heard_s
         limit_s = self.of.contact_lost_after_s
         if limit_s is not None and silent_s >= limit_s and not self.contact_lost_told:

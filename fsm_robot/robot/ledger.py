@@ -37,7 +37,7 @@ class JobLedger:
         fold_at: With so many lines they are handed over to it.
         from_journals: Job and outcome, or an empty text, of every job that a journal tells of: all that is left to go
             by when somebody deleted the index.
-        warn: Told in one sentence what a person should know.
+        warn: Told by event id, sentence and values what a person should know.
     """
 
     path: Path
@@ -47,7 +47,7 @@ class JobLedger:
     )
     fold_at: int = FOLD_AT
     from_journals: Callable[[], Iterable[tuple[str, str]]] = lambda: ()
-    warn: Callable[[str], None] = lambda _: None
+    warn: Callable[..., None] = lambda *_, **__: None
     _sure_whole: bool = False
 
     def make_ready(self) -> None:
@@ -56,8 +56,10 @@ class JobLedger:
             content = self._content()
             if content.startswith(FOLDED) and not self.index.exists():
                 self.warn(
-                    f"{self.path.with_name(INDEX_NAME)}: the index of earlier jobs is missing, and is made again from"
-                    " the journals; a job that none of them tells of would be run twice if it were given again"
+                    "ledger.index_missing",
+                    "the index of earlier jobs is missing and is rebuilt from the journals;"
+                    " a job that none of them mentions would be run twice if it were given again",
+                    file=self.path.with_name(INDEX_NAME),
                 )
                 self.index.take_over(self.from_journals())
             # Looked into for nothing: one that cannot be read must show itself while the job is the orchestrator's.

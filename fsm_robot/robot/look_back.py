@@ -20,18 +20,14 @@ from fsm_robot.robot.ledger import JobLedger
 from fsm_robot.robot.ports import Unsettled
 from fsm_robot.robot.unsettled import died_asking, has_looked_back, opened_in, outcome_in, unsettled_in
 
-Warn = Callable[[str], None]
-ASKING = (
-    "the last run died while it asked for a job: if the orchestrator gave one, it is not known here;"
-    " look there for a job of this robot that never starts, and create it again"
-)
+Warn = Callable[..., None]
 
 
 def find_unsettled(
     directory: Path,
     disk: Disk = SYSTEM_DISK,
     ledger: JobLedger | None = None,
-    warn: Warn = lambda _: None,
+    warn: Warn = lambda *_, **__: None,
     earlier: Sequence[str] | None = None,
 ) -> Unsettled | None:
     """Return the job that earlier runs left open, or None.
@@ -42,7 +38,7 @@ def find_unsettled(
         directory: The folder of the journals.
         disk: Where it is.
         ledger: The list of jobs, asked where a job is open, a journal was changed, or no journal is there.
-        warn: Told in one sentence what a person should look into.
+        warn: Told by event id, sentence and values what a person should look into.
         earlier: The journals of earlier runs, where that is known.
 
     Raises:
@@ -54,14 +50,23 @@ def find_unsettled(
     for name in reversed(names):
         reading = read_run(directory / name, disk)
         if reading.damage == "changed":
-            warn(f"{name}: {reading.wrong}; what stands behind it is not believed, the list of jobs decides")
+            warn(
+                "journal.damaged",
+                "a journal is damaged; what follows the damage is ignored, the list of jobs decides",
+                file=name,
+                damage=reading.wrong,
+            )
             found = _in_doubt(reading, ledger, warn)
             if found is not None and not has_looked_back(reading.records):
                 doubt, found = doubt or found, None  # a whole journal before it may know how that job ended
         else:
             found = _not_closed(unsettled_in(reading.records), ledger)
         if found is None and died_asking(reading.records) and reading.damage != "changed":
-            warn(ASKING)
+            warn(
+                "job.maybe_given",
+                "the last run died while it asked for a job, and may have been given one;"
+                " look in the orchestrator for a job of this robot that never starts, and create it again",
+            )
         if found is not None or has_looked_back(reading.records):
             return _surer(found, doubt)
     if doubt is not None:
@@ -117,7 +122,11 @@ def _in_doubt(reading: Reading, ledger: JobLedger | None, warn: Warn) -> Unsettl
     if not still_open:
         return None if ledger is None else _only_in_the_list(ledger, warn)
     for job in still_open[:-1]:
-        warn(f"job {job.job_guid!r} was taken, and no list says that it was reported; look into it there")
+        warn(
+            "job.maybe_not_reported",
+            "a job was taken, and the list of jobs does not say that it was reported; look at it in the orchestrator",
+            job=job.job_guid,
+        )
     return still_open[-1]
 
 
@@ -126,6 +135,8 @@ def _only_in_the_list(ledger: JobLedger, warn: Warn) -> Unsettled | None:
     if not job_guid:
         return None
     warn(
-        f"job {job_guid!r} is open by the list of jobs, and no journal speaks of it: its processes cannot be looked for"
+        "job.without_journal",
+        "a job is open in the list of jobs, and no journal mentions it: its processes cannot be looked for",
+        job=job_guid,
     )
     return Unsettled(job_guid, "", "")

@@ -19,7 +19,7 @@ OUTPUTS = ("output.log", "output.tail.log")
 SCREENSHOTS = "screenshots"
 
 
-def open_all(storage: Path, readers: Readers, warn: Callable[[str], None]) -> None:
+def open_all(storage: Path, readers: Readers, warn: Callable[..., None]) -> None:
     """Give `readers` what a robot of theirs shows; without a reader take it back."""
     for path in chain(_passed(storage), _listed(storage)):
         if readers.groups:
@@ -30,7 +30,12 @@ def open_all(storage: Path, readers: Readers, warn: Callable[[str], None]) -> No
         except FileNotFoundError:
             continue  # deleted as an old one
         except OSError as error:
-            warn(f"{path}: may still be read by others: {error.strerror or error}")
+            warn(
+                "readers.not_closed",
+                "access to a file could not be taken back from readers",
+                file=path,
+                error=error.strerror or error,
+            )
 
 
 def _passed(storage: Path) -> Iterator[Path]:

@@ -7,17 +7,16 @@ does more harm than one that waits for a person.
 from __future__ import annotations
 
 import json
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import attrs
 
 from fsm_robot.robot.settings import PAUSED_NAME
-from fsm_robot.system.held import PATIENCE
+from fsm_robot.system.held import PATIENCE, put_whole
 
 _READABLE = 0o644
-"""For whoever may look into the storage folder, which is the account's own: an administrator may have written it."""
+"""For every reader of the storage folder, which is the account's own: an administrator may have written it."""
 
 
 @attrs.frozen
@@ -62,15 +61,8 @@ def in_force(storage: Path, now: str) -> Pause | None:
 
 def begin(storage: Path, pause: Pause) -> None:
     """Pause a robot; one that is paused has this pause from now on. Raises `OSError`."""
-    path = storage / PAUSED_NAME
-    new = storage / f".{PAUSED_NAME}.{os.getpid()}"
     text = json.dumps({key: value for key, value in attrs.asdict(pause).items() if value}) + "\n"
-    try:
-        new.write_text(text, encoding="utf-8")
-        new.chmod(_READABLE)
-        PATIENCE.until_free(path, lambda: os.replace(new, path))  # whole at once: a robot may read it at any moment
-    finally:
-        new.unlink(missing_ok=True)
+    put_whole(storage / PAUSED_NAME, text.encode("ascii"), mode=_READABLE)
 
 
 def end(storage: Path) -> bool:

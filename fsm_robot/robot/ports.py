@@ -254,6 +254,9 @@ class Ports:
 
     Attributes:
         leave: Logs the account off, or only ends.
+        after_failure: Leaves the session, or keeps it, where a job of the run has failed; returns whether `leave` has
+            nothing to do any more.
+        closed: Told that a job is closed here, before another one is asked for.
         tasks: The tasks of queues that scripts have in hand, None where scripts cannot take any.
         died_of: Says what ended the last run, which did not end itself; empty where that is not known.
         status: What others may read of what the robot does, None where nobody keeps it.
@@ -272,6 +275,8 @@ class Ports:
     ledger: Ledger
     past: Past
     leave: Callable[[], None]
+    after_failure: Callable[[], bool] = bool
+    closed: Callable[[], object] = bool
     tasks: Tasks | None = None
     status: Status | None = None
     died_of: Callable[[], str] = str

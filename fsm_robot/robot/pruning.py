@@ -23,7 +23,7 @@ ALWAYS_KEPT = 10
 
 _MARK = f"{IDLE}{SUFFIX}"
 _STAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
-Warn = Callable[[str], None]
+Warn = Callable[..., None]
 
 
 class Kept(NamedTuple):
@@ -65,7 +65,7 @@ def prune_runs(
         try:
             deleted += _delete(directory / name, ledger, folder_of)
         except (OSError, JournalError) as error:
-            warn(str(error))
+            warn("run.not_deleted", "an old run could not be deleted", journal=name, error=str(error))
     return deleted
 
 
@@ -76,7 +76,9 @@ def _mark_those_without_a_job(paths: Sequence[Path], warn: Warn) -> None:
             if not _speaks_of_a_job(path):
                 mark_idle(path)
         except OSError as error:
-            warn(str(error))
+            warn(
+                "run.not_marked", "a run without a job could not be marked as one", journal=path.name, error=str(error)
+            )
 
 
 def mark_idle(path: Path) -> Path:

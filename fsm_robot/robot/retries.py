@@ -41,7 +41,7 @@ class Retries:
                 wait_s = retry_wait_s(attempt, error, policy, self.fraction()) if policy else 0.0
                 if not worth_another(error, policy, self.clock.monotonic() - started_s, wait_s):
                     raise
-                self.log.warning("asked in vain, asking again", wait_s=round(wait_s, 1), error=str(error))
+                self.log.warning("call.retried", "a call failed, retrying", wait_s=round(wait_s, 1), error=str(error))
                 if self.inbox.pause(wait_s):
                     raise LeavingError from error
 

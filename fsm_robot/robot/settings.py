@@ -22,7 +22,7 @@ from fsm_robot.robot.setting_kinds import BY_DEFAULT, FLAG_OR_PATH, Kind
 from fsm_robot.system.held import PATIENCE
 
 ENVIRONMENT_PREFIX = "FSM_ROBOT_"
-PROTECTED = "dpapi:"
+PROTECTED, IN_KEYRING = "dpapi:", "keyring:"
 """See `robot.kept_secret`, which only such a file makes anybody import."""
 OWN_SECTION = "my"
 """The section of a user's own callbacks; see `engine.own_settings`."""
@@ -148,7 +148,8 @@ class OrchestratorSettings:
     robot_guid: str = _key("", "the robot's GUID: this is its password", _guid, secret=True)
     robot_guid_file: str = _key(
         "",
-        "a file that holds the GUID, instead of robot_guid: as it is, or protected as `fsm-robot init` does on Windows",
+        "a file that holds the GUID, instead of robot_guid: as it is, protected as `fsm-robot init` does on Windows, or"
+        " the name of its entry in the keyring (`init --keyring`)",
         _path,
     )
     auth_scheme: str = _key("basic", "basic or bearer", _one_of("basic", "bearer"))
@@ -222,6 +223,23 @@ class SessionSettings:
         " or wait: ask for no job",
         _one_of("say", "wait"),
     )
+    at_keyboard: str = _key(
+        "ignore",
+        "when a person uses the session: ignore, stay (it is not left), or no_job (no job is asked for, either)",
+        _one_of("ignore", "stay", "no_job"),
+    )
+    at_keyboard_min: float = _key(
+        5.0,
+        "how old the last input may be for that, in minutes; what a script has typed does not count",
+        _between(0.1, 1440),
+    )
+    after_failure: str = _key(
+        "when_idle",
+        "once all is reported and a job of the run has failed: when_idle (as that says), stay (for somebody to look),"
+        " log_off or reboot; the last two never twice an hour",
+        _one_of("when_idle", "stay", "log_off", "reboot"),
+    )
+    reboot_command: tuple[str, ...] = _key([], "own command for the reboot; empty: the platform's own")
     idle_wait_s: float = _key(
         0.0, "how long to go on asking for a job before that; the vendor's visual robots wait 90", _between(0, 86400)
     )
@@ -253,8 +271,8 @@ class SdkSettings:
     transport: str = _key(
         "auto",
         "by what scripts, `post` and `status` reach the robot: auto (a socket in the storage folder, or a named pipe),"
-        " loopback (a port of 127.0.0.1, where those cannot be had; every account of the machine can connect to it, and"
-        " needs the token)",
+        " loopback (a port of 127.0.0.1, where those are not available; every account of the machine can connect to it,"
+        " and needs the token)",
         _one_of("auto", "loopback"),
     )
     allow: tuple[str, ...] = _key(
@@ -320,11 +338,46 @@ class ScreenshotsSettings:
     upload: str = _key("", "the folder of the Orchestrator's storage that gets them; empty: they stay on this machine")
 
 
+OPENED = (
+    *("excel.exe", "winword.exe", "powerpnt.exe", "outlook.exe", "msaccess.exe", "iexplore.exe", "msedge.exe"),
+    *("chrome.exe", "firefox.exe", "soffice.bin", "chrome", "chromium", "firefox", "msedge"),
+)
+
+
+@attrs.frozen(eq=False, repr=False)
+class LeftoversSettings:
+    """`[leftovers]`: programs that were opened during a job, are still there, and no process of its script."""
+
+    report: tuple[str, ...] = _key(list(OPENED), "names or patterns (*) of those that robot.log tells; any case")
+    ask: tuple[str, ...] = _key([], "of those that are asked to close: by their windows, on Linux by SIGTERM")
+    end: tuple[str, ...] = _key([], "of those that are ended, with what is not saved in them")
+
+
+def _url_or_none(value: str) -> str | None:
+    return _url(value) if value else None
+
+
+@attrs.frozen(eq=False, repr=False)
+class TelemetrySettings:
+    """`[telemetry]`: runs with a job as traces and metrics of OpenTelemetry; needs `pip install fsm_robot[otel]`."""
+
+    endpoint: str = _key("", "a collector for OTLP over HTTP, such as http://collector:4318; empty: none", _url_or_none)
+    headers_file: str = _key("", "a file of lines NAME: VALUE that it wants besides, such as a key", _path)
+    service: str = _key("fsm_robot", "what traces call this robot: service.name")
+    timeout_s: float = _key(5.0, "most that the end of a run waits for it, behind all jobs", _between(0.1, 60))
+
+
 @attrs.frozen(eq=False, repr=False)
 class LoggingSettings:
     """`[logging]`: how much is told."""
 
     level: str = _key("INFO", "DEBUG, INFO, WARNING or ERROR", _one_of("DEBUG", "INFO", "WARNING", "ERROR"))
+    language: str = _key(
+        "en",
+        "en or ru: of the console, `status`, `doctor` and pages; robot.log and JSON stay English",
+        _one_of("en", "ru"),
+    )
+    format: str = _key("text", "text or json: how robot.log has its lines; see log-events.md", _one_of("text", "json"))
     system: bool = _key(False, "put warnings and errors into syslog or journald too, under Windows into the event log")
 
 
@@ -366,6 +419,8 @@ class Settings:
     sdk: SdkSettings = SdkSettings()
     log_shipping: LogShippingSettings = LogShippingSettings()
     screenshots: ScreenshotsSettings = ScreenshotsSettings()
+    leftovers: LeftoversSettings = LeftoversSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     logging: LoggingSettings = LoggingSettings()
     machine: MachineSettings = MachineSettings()
     limits: tuple[LimitsSettings, ...] = ()
@@ -415,6 +470,8 @@ SECTIONS: Mapping[str, type] = {
     "sdk": SdkSettings,
     "log_shipping": LogShippingSettings,
     "screenshots": ScreenshotsSettings,
+    "leftovers": LeftoversSettings,
+    "telemetry": TelemetrySettings,
     "logging": LoggingSettings,
     "machine": MachineSettings,
 }
@@ -568,7 +625,7 @@ class _Reader:
         where = self._where("orchestrator", "robot_guid_file")
         try:
             guid = settings.path(name).read_text("utf-8-sig").strip()
-            if guid.startswith(PROTECTED):
+            if guid.startswith((PROTECTED, IN_KEYRING)):
                 from fsm_robot.robot import kept_secret
 
                 guid = kept_secret.opened(guid).strip()

@@ -19,11 +19,12 @@ from fsm_robot import __version__
 from fsm_robot.engine.machine.core import Step
 from fsm_robot.engine.ports import Clock
 from fsm_robot.robot.unsettled import CLOSING
-from fsm_robot.system.held import PATIENCE
+from fsm_robot.system.held import PATIENCE, put_whole
 from fsm_robot.system.readers import NOBODY_ELSE, Readers
 
 NAME = "status.json"
 SCHEMA = 1
+LARGEST_BYTES = 1 << 20
 MOST_SCRIPTS = 50
 """How many scripts are remembered that failed when they last ran."""
 BEFORE_A_JOB = frozenset({"Recovering", "Ready", "Consuming"})
@@ -150,7 +151,9 @@ class StatusFile:
 
     def _read(self) -> dict[str, Any]:
         if self._told is None:
-            self._told = read_document(self.folder)
+            self._told, wrong = document_in(self.folder)
+            if wrong:
+                self.failed("status.foreign", "what stood in status.json is left out, it is written anew", reason=wrong)
         return self._told
 
     def _write(self) -> None:
@@ -162,18 +165,14 @@ class StatusFile:
                 told["refused_at"] = ""
         told |= {"schema": SCHEMA, "version": __version__, "host": gethostname(), "pid": os.getpid(), "at": now}
         told["readers"] = list(self.readers.groups)
-        new, path = self.folder / f"{NAME}.{os.getpid()}", self.folder / NAME
         try:
-            with open(new, "w", encoding="ascii", opener=_private) as stream:
-                json.dump(told, stream)
-            self.readers.let(new)
-            PATIENCE.until_free(path, lambda: os.replace(new, path))
+            put_whole(self.folder / NAME, json.dumps(told).encode("ascii"), ready=self.readers.let)
         except OSError as error:
-            self.failed("status.json cannot be written, who looks at this robot sees what was", error=str(error))
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+            self.failed(
+                "status.not_written",
+                "status.json cannot be written and shows an old state",
+                error=str(error),
+            )
 
 
 def _failure(name: str) -> bool:
@@ -182,8 +181,68 @@ def _failure(name: str) -> bool:
 
 def read_document(folder: Path) -> dict[str, Any]:
     """Return what the file of a storage folder says; empty where there is none, or none that can be understood."""
+    return document_in(folder)[0]
+
+
+def document_in(folder: Path) -> tuple[dict[str, Any], str]:
+    """Return what the file of a storage folder says, and why it is not believed: one of the two is empty, or both.
+
+    Another account's robot, or another version of this program, may have written it, and so may anybody who can write
+    there: whoever reads it relies on every key having the type that this program gives it.
+    """
+    path = folder / NAME
     try:
-        told = json.loads((folder / NAME).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return told if isinstance(told, dict) and told.get("schema") == SCHEMA else {}
+        data = PATIENCE.until_free(path, lambda: _beginning_of(path))
+    except FileNotFoundError:
+        return {}, ""
+    except OSError as error:
+        return {}, f"{NAME} cannot be read: {error.strerror or error}"
+    try:
+        told = json.loads(data) if len(data) <= LARGEST_BYTES else None
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict):
+        return {}, f"{NAME} is not what a robot writes there; its next run writes it anew"
+    version = told.get("schema")
+    if version != SCHEMA or isinstance(version, bool):
+        return {}, f"{NAME} is of version {str(version)[:20]}, and {SCHEMA} is understood here; install one version"
+    wrong = next((key for key, fits in FITS.items() if key in told and not fits(told[key])), "")
+    if wrong:
+        return {}, f"{NAME} is not what a robot writes there: {wrong} is of another kind; its next run writes it anew"
+    return told, ""
+
+
+def _beginning_of(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(LARGEST_BYTES + 1)
+
+
+def _text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
+
+
+def _scripts(value: object) -> bool:
+    return value is None or (
+        isinstance(value, dict)
+        and all(isinstance(each, dict) and _number(each.get("times")) for each in value.values())
+    )
+
+
+FITS: dict[str, Callable[[object], bool]] = {
+    **dict.fromkeys(("state", "since", "job", "script", "ended_at", "error", "heard_at", "refused_at"), _text),
+    **dict.fromkeys(("version", "host", "at", "certificate_ends"), _text),
+    **dict.fromkeys(("pid", "disk_free_mib", "clock_off_s", "lines"), _number),
+    "exit_code": lambda value: value is None or _number(value),
+    **dict.fromkeys(("last_job", "undelivered"), lambda value: value is None or _texts(value)),
+    "failing": _scripts,
+    "readers": lambda value: isinstance(value, list) and all(isinstance(each, str) for each in value),
+}
+"""What each key may hold; one that a later version adds is not looked at."""

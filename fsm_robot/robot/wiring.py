@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
 from shutil import disk_usage
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from fsm_robot.engine import machine_file
 from fsm_robot.engine.channel import Channel
 from fsm_robot.engine.clock import SystemClock
 from fsm_robot.engine.inbox import QueueInbox
-from fsm_robot.engine.journal.file import JournalFile, journal_names
+from fsm_robot.engine.journal.file import JournalFile, journal_names, run_name
 from fsm_robot.engine.journal.identity import header
 from fsm_robot.engine.logs import Log
 from fsm_robot.engine.machine.core import RobotMachine
@@ -51,10 +52,17 @@ if TYPE_CHECKING:
     from fsm_robot.gateway.tls import ClientCertificate
     from fsm_robot.jobapi.of_robot import ScriptsOfRobot, Shipping
     from fsm_robot.worker.environments import Environments
+    from fsm_robot.worker.process import Moment
     from fsm_robot.worker.supervisor import ScriptWorker
 
 SHORTEST_USUAL_INTERVAL_S = 10.0
 TASKS_NAME = "tasks.jsonl"
+NEEDED_TO_THE_END = (
+    *("fsm_robot.gateway.certificates", "fsm_robot.gateway.tls_failures", "fsm_robot.gateway.objects"),
+    *("fsm_robot.robot.pause", "fsm_robot.robot.pruning", "fsm_robot.robot.opening", "fsm_robot.robot.death"),
+    *("fsm_robot.engine.event_ids", "fsm_robot.worker.job_folder"),
+)
+"""What is imported late, and is imported before the first script: an upgrade may take the files away while it runs."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -109,7 +117,7 @@ def own_robot(settings: Settings, kind: type, *, console: bool) -> OwnRobot:
 
     definition = machine_for(settings, kind, cached=True)
     own = own_settings_of(settings, kind)
-    log = Log(settings.storage_directory / "robot.log", settings.logging.level, str, console)
+    log = _log(settings, str, console=console)
     known = times(settings) | times_in(own)
     folder, loopback = settings.storage_directory, settings.sdk.transport == "loopback"
     return OwnRobot.of(definition, kind, log, folder=folder, settings=own, times=known, loopback=loopback)
@@ -137,13 +145,17 @@ def redactor_for(settings: Settings) -> Secrets:
 
 def log_for(settings: Settings, *, console: bool = True) -> Log:
     """Return the robot's log; its file appears with the first line."""
-    path = settings.storage_directory / "robot.log"
-    log = Log(path, settings.logging.level, redactor_for(settings).text, console)
+    log = _log(settings, redactor_for(settings).text, console=console)
     if settings.storage.readers:
         log.readers = readers_for(settings)
     if settings.logging.system:
         log.beside = partial(_system_log, "fsm_robot")
     return log
+
+
+def _log(settings: Settings, redact: Callable[[str], str], *, console: bool) -> Log:
+    path, how = settings.storage_directory / "robot.log", settings.logging
+    return Log(path, how.level, redact, console, as_json=how.format == "json")
 
 
 def _system_log(name: str) -> Callable[[str, str, int], None]:
@@ -180,8 +192,16 @@ def _times_of(declared: type) -> tuple[str, ...]:
     return times_of(declared)
 
 
-def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle: str) -> Robot:
-    """Build a robot that takes jobs; nothing is sent and nothing is written yet."""
+def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle: str, stays: bool = False) -> Robot:
+    """Build a robot that takes jobs; nothing is sent and nothing is written yet.
+
+    Args:
+        settings: What robot.toml says.
+        kind: Its callbacks.
+        log: Its log.
+        when_idle: How it leaves the session: `log_off`, `disconnect` or `exit`.
+        stays: Whether the session is not left for any reason.
+    """
     definition = machine_for(settings, kind, cached=True)
     options = _options(settings, own_settings_of(settings, kind))
     secrets = redactor_for(settings)
@@ -194,10 +214,20 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
     scripts = _scripts(settings, gateway, secrets, log)
     status = _status(settings, gateway, scripts, log)
     ports = _ports(
-        settings, inbox, journal, log, when_idle, gateway=gateway, redactor=secrets, scripts=scripts, status=status
+        settings,
+        inbox,
+        journal,
+        log,
+        when_idle,
+        gateway=gateway,
+        redactor=secrets,
+        scripts=scripts,
+        status=status,
+        stays=stays,
     )
     if settings.heartbeat.interval_s < SHORTEST_USUAL_INTERVAL_S:
         log.warning(
+            "heartbeat.interval_short",
             "heartbeat.interval_s is below 10 s, which the orchestrator asks for",
             interval_s=settings.heartbeat.interval_s,
         )
@@ -235,7 +265,7 @@ def _status(settings: Settings, gateway: HttpGateway, scripts: _LateScripts, log
         try:
             return {**told, "disk_free_mib": disk_usage(storage).free >> 20}
         except OSError as error:
-            log.warning("the room on the disk cannot be told", error=str(error))
+            log.warning("storage.room_unknown", "the free space on the disk is not known", error=str(error))
             return told
 
     return StatusFile(storage, SystemClock(), log.redact, readers_for(settings), facts, log.warning)
@@ -252,12 +282,14 @@ def _ports(
     redactor: Redactor,
     scripts: _LateScripts,
     status: StatusFile,
+    stays: bool,
 ) -> Ports:
-    worker = _LateWorker(settings, redactor, log, scripts)
+    worker = _LateWorker(settings, redactor, log, scripts, journal)
     directory = settings.storage_directory / "journal"
     ledger = JobLedger(
         settings.storage_directory / "jobs" / "ledger.jsonl", from_journals=lambda: jobs_in(directory), warn=log.error
     )
+    person = partial(_person_at, settings, worker)
     return Ports(
         gateway=gateway,
         worker=worker,
@@ -268,12 +300,62 @@ def _ports(
         journal=journal,
         ledger=ledger,
         past=_Past(directory, journal, ledger, log, settings.scripts.keep_job_files),
-        leave=Session(log, when_idle, settings.session.log_off_command, worker.is_idle).leave,
+        leave=Session(log, when_idle, settings.session.log_off_command, worker.is_idle, person).leave,
+        closed=worker.deal_with_leftovers,
+        after_failure=bool if stays else partial(_after_failure, settings, log, person),
         tasks=scripts,
         status=status,
         died_of=partial(_died_of, settings.storage_directory),
-        paused=_without_desktop(settings, log) or partial(_paused, settings.storage_directory),
+        paused=_no_job_now(settings, log, person),
     )
+
+
+def _no_job_now(settings: Settings, log: Log, person: Callable[[], str]) -> Callable[[], str]:
+    """Return what says why no job may be asked for: most robots only look for the pause of an operator."""
+    asked = _without_desktop(settings, log) or partial(_paused, settings.storage_directory)
+    if settings.session.at_keyboard != "no_job":
+        return asked
+
+    def paused() -> str:
+        why = asked() or person()
+        if why.startswith("somebody"):
+            log.info("job.not_asked", "no job is asked for while somebody uses the session", because=why)
+            why = f"waiting, {why}"
+        return why
+
+    return paused
+
+
+def _person_at(settings: Settings, worker: _LateWorker) -> str:
+    """Return who uses the session, empty where nobody does, it is not known, or it does not matter."""
+    if settings.session.at_keyboard == "ignore":
+        return ""
+    from fsm_robot.robot.at_keyboard import person_at
+
+    ended_s = worker.ended_s
+    ago_s = None if ended_s is None else SystemClock().monotonic() - ended_s
+    return person_at(system.seen_session(), settings.session.at_keyboard_min * 60, ago_s)
+
+
+def _after_failure(settings: Settings, log: Log, person: Callable[[], str]) -> bool:
+    """See `ports.Ports.after_failure`."""
+    how = settings.session
+    if how.after_failure == "when_idle":
+        return False
+    from fsm_robot.robot.after_failure import STAYS, AfterFailure
+    from fsm_robot.robot.session import run
+
+    if how.after_failure != STAYS and (at_keyboard := person()):
+        log.warning(
+            "session.failure_kept", "the session is not left although a job of this run has failed", reason=at_keyboard
+        )
+        return True
+
+    def leave(way: str) -> str:
+        command = how.reboot_command if way == "reboot" else how.log_off_command
+        return run(command) if command else system.leave_session(way)
+
+    return AfterFailure(log, how.after_failure, settings.storage_directory, SystemClock(), leave).act()
 
 
 def _without_desktop(settings: Settings, log: Log) -> Callable[[], str] | None:
@@ -288,8 +370,17 @@ def _without_desktop(settings: Settings, log: Log) -> Callable[[], str] | None:
         waits = settings.session.without_desktop == "wait"
         if hindrance and hindrance not in said:
             said.add(hindrance)
-            sentence = "no job is asked for, there is no desktop" if waits else "scripts that need a desktop have none"
-            log.warning(sentence, scripts=asking, reason=hindrance)
+            if waits:
+                log.warning(
+                    "desktop.awaited", "there is no desktop, so no job is asked for", scripts=asking, reason=hindrance
+                )
+            else:
+                log.warning(
+                    "desktop.missing",
+                    "there is no desktop, and some scripts need one",
+                    scripts=asking,
+                    reason=hindrance,
+                )
         return _paused(settings.storage_directory) or (
             f"waiting for a desktop: {hindrance}" if hindrance and waits else ""
         )
@@ -357,7 +448,7 @@ def prune(settings: Settings, log: Log, robot: Robot) -> None:
         try:
             own = mark_idle(own)
         except OSError as error:  # somebody reads it, on Windows: it is looked into when such runs are many
-            log.debug("the journal of a run without a job was not marked", error=str(error))
+            log.debug("journal.not_marked", "the journal of a run without a job was not marked", error=str(error))
 
     def folder_of(job_guid: str) -> Path:
         from fsm_robot.worker.job_folder import folder_name
@@ -374,7 +465,7 @@ def prune(settings: Settings, log: Log, robot: Robot) -> None:
         warn=log.warning,
     )
     if deleted:
-        log.info("old runs were deleted", runs=deleted)
+        log.info("storage.pruned", "old runs were deleted", runs=deleted)
 
 
 def open_to_readers(settings: Settings, log: Log, robot: Robot) -> None:
@@ -442,7 +533,7 @@ def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: L
     # Read now: a file that is wrong stops the start, and not a script in the night.
     profile = profile_for(settings)
     if warning := taking_warning(settings, profile):
-        log.warning(warning)
+        log.warning("task.announce_unsafe", "tasks may be given to two robots at once", reason=warning)
 
     def objects() -> ObjectGateway:
         from fsm_robot.gateway.objects import ObjectGateway
@@ -606,17 +697,56 @@ class _LateScripts:
 
 @attrs.define(eq=False, repr=False)
 class _LateWorker:
-    """The worker, imported and built with the first job: a robot that finds none never pays for it."""
+    """The worker, imported and built with the first job: a robot that finds none never pays for it.
+
+    Attributes:
+        ended_s: When the last script ended, by the monotonic clock; None before the first.
+    """
 
     settings: Settings
     redactor: Redactor
     log: Log
     scripts: _LateScripts
+    journal: JournalFile
+    ended_s: float | None = None
+    _began: Moment | None = None
     _worker: ScriptWorker | None = None
 
     def start(self, job: Job, run_token: str, ended: Callable[[Ending], None]) -> None:
         """See `ports.Worker.start`."""
-        self._built().start(job, run_token, ended)
+
+        def noted(ending: Ending) -> None:
+            self.ended_s = SystemClock().monotonic()
+            ended(ending)
+
+        worker = self._built()
+        if self._looks:
+            from fsm_robot.worker import opened
+
+            self._began = opened.moment()
+        worker.start(job, run_token, noted)
+
+    @property
+    def _looks(self) -> bool:
+        how = self.settings.leftovers
+        return bool(how.report or how.ask or how.end)
+
+    def deal_with_leftovers(self) -> None:
+        """Find what was opened while the last script ran and is none of its processes; once per script."""
+        began, self._began = self._began, None
+        if began is None:
+            return
+        from fsm_robot.worker import opened
+
+        how = self.settings.leftovers
+        found = opened.deal_with(began, opened.Programs(how.report, how.ask, how.end))
+        told = {what: list(map(str, getattr(found, what))) for what in ("left", "asked", "ended")}
+        if any(told.values()):
+            self.log.warning(
+                "script.opened_programs",
+                "programs were opened during the job that are no processes of its script",
+                **{what: names for what, names in told.items() if names},
+            )
 
     def ask_to_stop(self) -> None:
         """See `ports.Worker.ask_to_stop`."""
@@ -656,6 +786,16 @@ class _LateWorker:
             return Limits()
         return Limits(found.time_limit_s, int(found.memory_mib * 1024 * 1024), found.cpu_priority)
 
+    def _variables(self, run_token: str) -> Mapping[str, str]:
+        """Return what makes the spans of a script those of its run, where runs are told as traces."""
+        if not self.settings.telemetry.endpoint or self.journal.path is None:
+            return {}
+        from fsm_robot.telemetry.trace_ids import script_id, trace_id, traceparent
+
+        robot = self.journal.header.get("robot")
+        trace = trace_id(str(robot.get("sha256")) if isinstance(robot, Mapping) else "", run_name(self.journal.path))
+        return {"TRACEPARENT": traceparent(trace, script_id(trace, run_token))}
+
     def _offer(self, job: Job) -> Mapping[str, object] | None:
         return self.scripts.offer(job)
 
@@ -668,6 +808,8 @@ class _LateWorker:
 
             from fsm_robot.worker.supervisor import ScriptWorker
 
+            for name in NEEDED_TO_THE_END:
+                import_module(name)
             # What loading left behind goes before the long wait for a script; a start without a job never pays for it.
             gc.collect()
 
@@ -691,6 +833,7 @@ class _LateWorker:
                 readers=readers_for(self.settings),
                 limits=self._limits,
                 stop_grace_s=self.settings.scripts.stop_grace_s,
+                variables=self._variables,
             )
         return self._worker
 
@@ -726,7 +869,7 @@ def _renewed(settings: Settings, secrets: Secrets) -> str:
 
 
 def gateway_for(
-    settings: Settings, redactor: Redactor, warn: Callable[[str], None], renewed: Callable[[], str] = str
+    settings: Settings, redactor: Redactor, warn: Callable[..., None], renewed: Callable[[], str] = str
 ) -> HttpGateway:
     """Return the gateway that the settings describe; nothing is sent yet."""
     orchestrator = settings.orchestrator

@@ -26,7 +26,8 @@ class Plan:
 
     Attributes:
         name: What the task or unit is called.
-        python: The interpreter itself: a shim or launcher would put a second process before the robot.
+        python: The interpreter itself: a shim would put a second process before the robot.
+        program: What the interpreter gets to be this program: its module, or a file, see `system/program.py`.
         config: Absolute path of robot.toml.
         folder: Working folder: that of robot.toml.
         account: Whose session it runs in, `DOMAIN\user`.
@@ -45,10 +46,11 @@ class Plan:
     every_min: int | None = None
     stop_grace_s: float = 60.0
     watches: str = ""
+    program: tuple[str, ...] = ("-m", "fsm_robot")
 
     @property
     def arguments(self) -> tuple[str, ...]:
         """What the interpreter gets; `-I` keeps the account's own Python variables and folders out."""
         if self.watches:
-            return ("-I", "-m", "fsm_robot", "fleet", "watch", "--quiet", self.watches)
-        return ("-I", "-m", "fsm_robot", "run", "--scheduled", "--quiet", "--config", self.config)
+            return ("-I", *self.program, "fleet", "watch", "--quiet", self.watches)
+        return ("-I", *self.program, "run", "--scheduled", "--quiet", "--config", self.config)

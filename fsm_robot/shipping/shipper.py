@@ -165,7 +165,9 @@ class Shipper:
         """Send for so long what can be sent, then stop; what is left is sent by the next run of the robot."""
         if "lines file" not in self._threads:
             if self._waiting:
-                self.log("error", "lines for the orchestrator's log are lost", lines=len(self._waiting))
+                self.log(
+                    "error", "lines.lost_at_end", "lines for the orchestrator's log are lost", lines=len(self._waiting)
+                )
             return
         with self._changed:
             deadline_s = time.monotonic() + within_s
@@ -179,9 +181,19 @@ class Shipper:
         with self._changed:
             left, unkept = len(self._waiting), 0 if self._kept else len(self._new)
         if unkept:
-            self.log("error", "lines for the orchestrator's log are lost, they could not be kept on disk", lines=unkept)
+            self.log(
+                "error",
+                "lines.lost_unkept",
+                "lines for the orchestrator's log are lost, they could not be kept on disk",
+                lines=unkept,
+            )
         if left > unkept:
-            self.log("info", "lines for the orchestrator's log wait for the next run", lines=left - unkept)
+            self.log(
+                "info",
+                "lines.left_for_next_run",
+                "lines for the orchestrator's log wait for the next run",
+                lines=left - unkept,
+            )
 
     def _leave_word(self) -> None:
         """Let the next run tell what is missing."""
@@ -224,7 +236,13 @@ class Shipper:
         # At 1, 10, 100, …: a flood of losses must not be one of this log.
         before, self._lost = self._lost, self._lost + count
         if len(str(before)) < len(str(self._lost)) or not before:
-            self.log("warning", f"lines for the orchestrator's log {reason}", lost_in_this_run=self._lost)
+            self.log(
+                "warning",
+                "lines.lost",
+                "lines are missing in the orchestrator's log",
+                reason=reason,
+                lost_in_this_run=self._lost,
+            )
 
     def _handled(self, lines: list[Line]) -> None:
         """Let lines go that were sent or given up; they are not in `_waiting` any more."""
@@ -251,13 +269,21 @@ class Shipper:
                 threads.start(name, work, self._failed)
             except OSError as error:
                 self.log(
-                    "warning", "lines wait for the orchestrator's log, the system gives no thread", error=str(error)
+                    "warning",
+                    "lines.no_thread",
+                    "lines wait for the orchestrator's log, no thread could be started",
+                    error=str(error),
                 )
                 return  # the next line tries again
             self._threads.add(name)
 
     def _failed(self, error: BaseException) -> bool:
-        self.log("error", "what sends lines to the orchestrator's log failed, it goes on", error=repr(error))
+        self.log(
+            "error",
+            "lines.sender_failed",
+            "an error in sending lines to the orchestrator's log, sending goes on",
+            error=repr(error),
+        )
         return True
 
     # ---- the spool, in a thread of its own
@@ -296,7 +322,10 @@ class Shipper:
         except OSError as error:
             known = 0
             self.log(
-                "warning", "lines that an earlier run has left for the orchestrator cannot be read", error=str(error)
+                "warning",
+                "lines.unreadable",
+                "lines that an earlier run has left for the orchestrator cannot be read",
+                error=str(error),
             )
         # They are in order, but for a clock that was set back.
         old = next((place for place, line in enumerate(left) if time.time() - line.at_s <= KEPT_S), len(left))
@@ -331,8 +360,12 @@ class Shipper:
                 begins, self._disk_fails = not self._disk_fails, True
                 self._changed.notify_all()
             if begins:
-                text = "lines for the orchestrator's log are kept in memory only, the disk does not take them"
-                self.log("error", text, error=str(error))
+                self.log(
+                    "error",
+                    "lines.disk_failed",
+                    "lines for the orchestrator's log are kept in memory only, the disk does not take them",
+                    error=str(error),
+                )
             return
         with self._changed:
             for line in batch:
@@ -344,7 +377,7 @@ class Shipper:
             ended, self._disk_fails = self._disk_fails, False
             self._changed.notify_all()
         if ended:
-            self.log("info", "lines for the orchestrator's log are on disk again")
+            self.log("info", "lines.disk_works", "lines for the orchestrator's log are on disk again")
 
     def _close_spool(self) -> None:
         with self._changed:
@@ -353,7 +386,9 @@ class Shipper:
         try:
             self.spool.close(is_empty=is_empty)
         except OSError as error:
-            self.log("warning", "the spool of the orchestrator's log cannot be closed", error=str(error))
+            self.log(
+                "warning", "lines.not_closed", "the spool of the orchestrator's log cannot be closed", error=str(error)
+            )
         self._closed.set()
 
     # ---- the sender, in another one
@@ -428,7 +463,7 @@ class Shipper:
                 notice.number, notice.kept = first.number or self._done, True
             self._wait_for_mark()
         if recovered:
-            self.log("info", "lines reach the orchestrator's log again")
+            self.log("info", "lines.delivered_again", "lines reach the orchestrator's log again")
 
     def _goes_unnamed(self, line: Line) -> bool:
         """Let a line that was refused go once more, without the GUID of its job; return whether it may.
@@ -480,4 +515,9 @@ class Shipper:
             self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
             self._changed.notify_all()
         if begins:
-            self.log("warning", "lines do not reach the orchestrator's log, it is tried again", error=str(error))
+            self.log(
+                "warning",
+                "lines.not_delivered",
+                "lines do not reach the orchestrator's log, retrying",
+                error=str(error),
+            )

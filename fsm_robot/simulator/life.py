@@ -245,10 +245,10 @@ class LifeLog(Log):
     lines: bytearray = attrs.field(factory=bytearray)
     clock: Schedule = attrs.field(factory=Schedule)
 
-    def write(self, level: str, sentence: str, **values: object) -> None:
+    def write(self, level: str, event: str, sentence: str = "", /, **values: object) -> None:
         """See `logs.Log.write`."""
         if level != "debug":
-            line = f"{self.clock.utc_now()} {level} {story_of(sentence, values, self.redact)}\n"
+            line = f"{self.clock.utc_now()} {level} {event} {story_of(sentence, values, self.redact)}\n"
             self.lines += line.encode(errors="backslashreplace")
 
 

@@ -14,13 +14,17 @@ import stat
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from fsm_robot.system import threads
+
+if TYPE_CHECKING:
+    from fsm_robot.system.seen_session import SeenSession
 
 _LEAVE_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What asks a process to leave politely."""
 _LONGEST_S = 30.0
+_SAYS_WITHIN_S = 5.0
 _HIGHEST_STANDARD = 2
 
 
@@ -38,11 +42,18 @@ def set_inherited_right() -> None:
 
 
 def leave_session(how: str) -> str:
-    """End (`log_off`) the session that the robot runs in, no other; return what went wrong."""
+    """End (`log_off`) the session that the robot runs in, no other, or start the machine anew (`reboot`).
+
+    Returns:
+        What went wrong, empty where nothing did.
+    """
     hindrance = leaving_hindrance(how)
     if hindrance:
         return hindrance
-    command = ["loginctl", "terminate-session", os.environ["XDG_SESSION_ID"]]
+    # Not `shutdown -r`: for that an account needs a right of its own, and logind asks who is logged on.
+    command = ["systemctl", "reboot"]
+    if how != "reboot":
+        command = ["loginctl", "terminate-session", os.environ["XDG_SESSION_ID"]]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_LONGEST_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -61,6 +72,8 @@ def leaving_hindrance(how: str) -> str:
         return "only a Windows session can be disconnected"
     if how == "log_off" and not (os.environ.get("XDG_SESSION_ID") and shutil.which("loginctl")):
         return "there is no session of its own to log off"
+    if how == "reboot" and not shutil.which("systemctl"):
+        return "there is no systemctl to start the machine anew with"
     return ""
 
 
@@ -294,8 +307,37 @@ def session() -> tuple[str, str]:
 def desktop_hindrance() -> str:
     """Return why a script cannot use windows now, empty where nothing is known that speaks against it."""
     if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        return ""
+        return "the session is locked" if os.environ.get("XDG_SESSION_ID") and seen_session().state == "locked" else ""
     return "neither DISPLAY nor WAYLAND_DISPLAY is set, so there is no desktop"
+
+
+def seen_session() -> SeenSession:
+    """Return what the system says of the robot's own session, or where it has none of all of its account."""
+    import time
+
+    from fsm_robot.system.seen_session import SeenSession, from_loginctl
+
+    if not shutil.which("loginctl"):
+        return SeenSession(unknown="there is no loginctl here, so nothing tells whether somebody is at a keyboard")
+    own = os.environ.get("XDG_SESSION_ID", "")
+    told, problem = (own, "") if own else _loginctl("show-user", str(os.getuid()), "--property=Sessions", "--value")
+    if told.split() and not problem:
+        wanted = ("State", "Class", "LockedHint", "IdleHint", "IdleSinceHint")
+        told, problem = _loginctl("show-session", *told.split(), *(f"--property={name}" for name in wanted))
+    return SeenSession(unknown=f"loginctl does not tell: {problem}") if problem else from_loginctl(told, time.time())
+
+
+def _loginctl(*arguments: str) -> tuple[str, str]:
+    """Return what it says, and what went wrong."""
+    command = ["loginctl", *arguments]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SAYS_WITHIN_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return "", str(error)
+    said = done.stdout.decode(errors="replace")
+    return said, (done.stderr.decode(errors="replace").strip() or "it failed") if done.returncode else ""
 
 
 def take_name(name: str) -> int:  # noqa: ARG001 - the twin needs it

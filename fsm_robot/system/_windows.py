@@ -14,7 +14,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from ctypes import wintypes
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from fsm_robot.system.seen_session import SeenSession
 
 _CONSOLE_SIGNALS = {0: "SIGINT", 1: "SIGBREAK"}
 """What the console sends for Ctrl-C and Ctrl-Break, and what Python calls it."""
@@ -22,7 +25,10 @@ _ConsoleHandler = ctypes.WINFUNCTYPE(wintypes.BOOL, wintypes.DWORD)
 _handlers: list[object] = []
 # Far behind the content: a locked region cannot be read by others, and they want to read who holds it.
 _LOCKED_BYTE = 1 << 30
-_EWX_LOGOFF, _EWX_FORCE = 0x0, 0x4
+_EWX_LOGOFF, _EWX_REBOOT, _EWX_FORCE = 0x0, 0x2, 0x4
+_TOKEN_ADJUST_AND_QUERY, _SE_PRIVILEGE_ENABLED = 0x28, 0x2
+_WTS_CONNECT_STATE, _WTS_SESSION_INFO_EX = 8, 25
+_WTS_ACTIVE, _WTS_LOCKED = 0, 0
 _PLANNED_BY_APPLICATION = 0x80040000
 _CURRENT_SESSION = 0xFFFFFFFF
 _ERROR_ALREADY_EXISTS = 183
@@ -38,18 +44,59 @@ def set_inherited_right() -> None:
 
 
 def leave_session(how: str) -> str:
-    """End (`log_off`) or leave (`disconnect`) the session that the robot runs in, no other; return what went wrong.
+    """End (`log_off`) or leave (`disconnect`) the robot's own session, no other, or start Windows anew (`reboot`).
 
-    Not by `shutdown /l`: it says nothing when it did nothing.
+    Returns what went wrong, empty where nothing did. Not by `shutdown /l`: it says nothing when it did nothing.
     """
     if how == "disconnect":
         wtsapi32 = ctypes.WinDLL("wtsapi32", use_last_error=True)
         done = wtsapi32.WTSDisconnectSession(None, ctypes.c_uint32(_CURRENT_SESSION), False)
     else:
+        if how == "reboot" and (problem := _right_to_shut_down()):
+            return problem
         # By force, because nobody is there to answer a program that asks whether to save something.
         user32 = ctypes.WinDLL("user32", use_last_error=True)
-        done = user32.ExitWindowsEx(_EWX_LOGOFF | _EWX_FORCE, ctypes.c_uint32(_PLANNED_BY_APPLICATION))
+        flags = (_EWX_REBOOT if how == "reboot" else _EWX_LOGOFF) | _EWX_FORCE
+        done = user32.ExitWindowsEx(flags, ctypes.c_uint32(_PLANNED_BY_APPLICATION))
     return "" if done else str(ctypes.WinError(ctypes.get_last_error()))
+
+
+def _right_to_shut_down() -> str:
+    """Switch on the right to start Windows anew, which an account has and a process does not use by itself.
+
+    Returns:
+        Why this account does not have it, empty where it has.
+    """
+
+    class Luid(ctypes.Structure):
+        _fields_ = (("low", wintypes.DWORD), ("high", wintypes.LONG))
+
+    class Privilege(ctypes.Structure):
+        _fields_ = (("count", wintypes.DWORD), ("luid", Luid), ("attributes", wintypes.DWORD))
+
+    advapi32 = ctypes.WinDLL("advapi32", use_last_error=True)
+    kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+    kernel32.GetCurrentProcess.restype = wintypes.HANDLE
+    kernel32.CloseHandle.argtypes = [wintypes.HANDLE]
+    advapi32.OpenProcessToken.argtypes = [wintypes.HANDLE, wintypes.DWORD, ctypes.POINTER(wintypes.HANDLE)]
+    advapi32.LookupPrivilegeValueW.argtypes = [wintypes.LPCWSTR, wintypes.LPCWSTR, ctypes.c_void_p]
+    advapi32.AdjustTokenPrivileges.argtypes = [
+        wintypes.HANDLE, wintypes.BOOL, ctypes.c_void_p, wintypes.DWORD, ctypes.c_void_p, ctypes.c_void_p,
+    ]  # fmt: skip
+    token, luid = wintypes.HANDLE(), Luid()
+    if not advapi32.OpenProcessToken(kernel32.GetCurrentProcess(), _TOKEN_ADJUST_AND_QUERY, ctypes.byref(token)):
+        return str(ctypes.WinError(ctypes.get_last_error()))
+    try:
+        if not advapi32.LookupPrivilegeValueW(None, "SeShutdownPrivilege", ctypes.byref(luid)):
+            return str(ctypes.WinError(ctypes.get_last_error()))
+        wanted = Privilege(1, luid, _SE_PRIVILEGE_ENABLED)
+        ctypes.set_last_error(0)
+        done = advapi32.AdjustTokenPrivileges(token, False, ctypes.byref(wanted), 0, None, None)
+        # It says that it has done it where the account has no such right, too.
+        problem = ctypes.get_last_error()
+        return "" if done and not problem else f"this account may not start Windows anew: {ctypes.WinError(problem)}"
+    finally:
+        kernel32.CloseHandle(token)
 
 
 def may_log_off(*, scheduled: bool) -> bool:
@@ -262,6 +309,61 @@ def _desktop_is_visible() -> bool:
         user.GetProcessWindowStation(), _UOI_FLAGS, ctypes.byref(flags), ctypes.sizeof(flags), ctypes.byref(needed)
     )
     return bool(told and flags.flags & _WSF_VISIBLE)
+
+
+def seen_session() -> SeenSession:
+    """Return what Windows says of this process's session."""
+    from fsm_robot.system.seen_session import ACTIVE, DISCONNECTED, LOCKED, SeenSession
+
+    unknown = []
+    connected = _told_of_session(_WTS_CONNECT_STATE, 4)
+    state = ""
+    if connected is None:
+        unknown.append("whether the session is connected")
+    else:
+        state = ACTIVE if int.from_bytes(connected, "little") == _WTS_ACTIVE else DISCONNECTED
+    # WTSINFOEXW: the level, padding, then session, state and flags.
+    more = _told_of_session(_WTS_SESSION_INFO_EX, 20)
+    locked = None if more is None else int.from_bytes(more[16:20], "little", signed=True)
+    if locked not in (0, 1):
+        unknown.append("whether it is locked")
+    elif locked == _WTS_LOCKED and state == ACTIVE:
+        state = LOCKED
+    idle_s = _idle_s()
+    if idle_s is None:
+        unknown.append("when the last input was")
+    user = ctypes.WinDLL("user32")
+    width, height = user.GetSystemMetrics(0), user.GetSystemMetrics(1)
+    told = f"Windows does not tell {', '.join(unknown)}" if unknown else ""
+    return SeenSession(state, idle_s, f"{width}x{height}" if width and height else "", told)
+
+
+def _told_of_session(kind: int, least: int) -> bytes | None:
+    """Return at least so many bytes of what Windows keeps of this session; None where it does not say."""
+    wtsapi32 = ctypes.WinDLL("wtsapi32", use_last_error=True)
+    wtsapi32.WTSQuerySessionInformationW.argtypes = [
+        wintypes.HANDLE, wintypes.DWORD, ctypes.c_int, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(wintypes.DWORD),
+    ]  # fmt: skip
+    wtsapi32.WTSFreeMemory.argtypes = [ctypes.c_void_p]
+    data, size = ctypes.c_void_p(), wintypes.DWORD()
+    done = wtsapi32.WTSQuerySessionInformationW(None, _CURRENT_SESSION, kind, ctypes.byref(data), ctypes.byref(size))
+    if not done or not data.value:
+        return None
+    try:
+        return ctypes.string_at(data.value, size.value) if size.value >= least else None
+    finally:
+        wtsapi32.WTSFreeMemory(data)
+
+
+def _idle_s() -> float | None:
+    class LastInput(ctypes.Structure):
+        _fields_ = (("size", wintypes.UINT), ("tick", wintypes.DWORD))
+
+    last = LastInput(ctypes.sizeof(LastInput), 0)
+    if not ctypes.WinDLL("user32").GetLastInputInfo(ctypes.byref(last)):
+        return None
+    ticks = ctypes.WinDLL("kernel32").GetTickCount() & 0xFFFFFFFF
+    return float((ticks - last.tick) & 0xFFFFFFFF) / 1000  # both begin anew after 49 days
 
 
 def take_name(name: str) -> int:

@@ -3,6 +3,8 @@
 Only Windows has them. A scanner, a backup or an index holds a file for moments, so whoever opens one tries again; a
 program that keeps it is for a person to close. Nothing tells when a file becomes free, so it is looked at from time to
 time.
+
+What others read at any moment is put in its place whole (`put_whole`): here, because that has to wait for them as well.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 if sys.platform == "win32":
@@ -20,6 +23,10 @@ else:
 
 LONGEST_S = 10.0
 LOOK_AGAIN_S = 0.05
+_NEW = ".new"
+_PRIVATE = 0o600
+_LONGEST_PID = 9
+_AS_IT_IS = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 Opened = TypeVar("Opened")
 
@@ -61,6 +68,56 @@ class Patience(NamedTuple):
 
 
 PATIENCE = Patience()
+
+
+def put_whole(
+    path: Path,
+    content: bytes,
+    *,
+    mode: int = 0o600,
+    ready: Callable[[Path], object] = lambda _new: None,
+    lasting: bool = False,
+) -> None:
+    """Give a file new content, whole at once for whoever reads it; nothing else stays, whenever a writer was killed.
+
+    Args:
+        path: In a folder that is there.
+        content: All of it.
+        mode: Of the file, from before it has content.
+        ready: Told the new file before it gets its name.
+        lasting: Whether it has to survive a power loss; else it may be the old one then, or torn.
+
+    Raises:
+        OSError: It could not be written; the old one is as it was.
+    """
+    new = path.with_name(f".{path.name}.{os.getpid()}{_NEW}")
+    _sweep(path)
+    try:
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _AS_IT_IS, 0o600)
+        with open(descriptor, "wb") as stream:
+            if mode != _PRIVATE:
+                os.chmod(new, mode)  # whatever the umask of this process leaves of it
+            stream.write(content)
+            if lasting:
+                stream.flush()
+                system.sync_data(stream.fileno())
+        ready(new)
+        PATIENCE.until_free(path, lambda: os.replace(new, path))
+        if lasting:
+            system.sync_directory(str(path.parent))
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _sweep(path: Path) -> None:
+    """Take away what writers of a file have left that were killed before they gave it its name."""
+    begin = f".{path.name}."
+    with os.scandir(path.parent) as found:
+        names = [entry.name for entry in found if entry.name.startswith(begin) and entry.name.endswith(_NEW)]
+    for name in names:
+        pid = name[len(begin) : -len(_NEW)]
+        if pid.isdecimal() and len(pid) <= _LONGEST_PID and not system.process_lives(int(pid)):
+            path.with_name(name).unlink(missing_ok=True)
 
 
 def _sentence(path: str) -> str:

@@ -13,7 +13,7 @@ else:
     from fsm_robot.system import _posix as system
 
 
-def _unheard(_: str) -> None:
+def _unheard(_event: str, _sentence: str, **_values: object) -> None:
     return None
 
 
@@ -26,7 +26,7 @@ class Readers(NamedTuple):
     """
 
     groups: tuple[str, ...] = ()
-    warn: Callable[[str], None] = _unheard
+    warn: Callable[..., None] = _unheard
 
     def let(self, *paths: Path, within: bool = False) -> None:
         """Let them read files, or list folders and what will lie `within` them; what is not there is left out."""
@@ -38,7 +38,13 @@ class Readers(NamedTuple):
             except FileNotFoundError:
                 continue
             except OSError as error:
-                self.warn(f"{path}: cannot be opened to {', '.join(self.groups)}: {error.strerror or error}")
+                self.warn(
+                    "readers.not_let_in",
+                    "readers could not get access to a file",
+                    file=path,
+                    readers=self.groups,
+                    error=error.strerror or error,
+                )
 
 
 NOBODY_ELSE = Readers()

@@ -342,8 +342,8 @@ class Lines:
         lines = self.lines
 
         class Listed(Log):
-            def write(self, level: str, sentence: str, **values: object) -> None:
-                lines.append(f"{level} {sentence} {values}")
+            def write(self, level: str, event: str, sentence: str = "", /, **values: object) -> None:
+                lines.append(f"{level} {sentence or event} {values}")
 
         return Listed(None, "DEBUG", str)
 

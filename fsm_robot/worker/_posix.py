@@ -45,11 +45,13 @@ from fsm_robot.robot.ports import Limits
 from fsm_robot.system import threads
 from fsm_robot.worker import _cgroup, _mark
 from fsm_robot.worker.environment import HOST_VARIABLE
-from fsm_robot.worker.process import Note, Process
+from fsm_robot.worker.process import Moment, Note, Process
 
 RUN_TOKEN = "FSM_ROBOT_RUN_TOKEN"  # noqa: S105 - the name of a variable
 _M_ARENA_MAX = -8
 _PR_SET_CHILD_SUBREAPER = 36
+_FORKS_IN_A_ROUND = 20_000
+"""Fewer than the numbers that any system has: 32,768 at least."""
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
@@ -107,7 +109,12 @@ class Children:
             self._trees.append(tree)
         if strangers:
             names = tuple(map(str, strangers))
-            log("info", "child processes of the robot that are not this job's are left alone", processes=names)
+            log(
+                "info",
+                "processes.not_of_job",
+                "child processes of the robot that do not belong to this job are left alone",
+                processes=names,
+            )
         return tree
 
     def _begin(self) -> None:
@@ -156,7 +163,9 @@ class Children:
 
     def _reaper_failed(self, error: BaseException) -> bool:
         for tree in self._trees:
-            tree._log("error", "looking after processes failed, it begins anew", error=repr(error))
+            tree._log(
+                "error", "processes.watch_failed", "watching the processes failed, it starts again", error=repr(error)
+            )
         return True
 
     def _none_is_left(self) -> None:
@@ -327,12 +336,9 @@ class Tree:
     def memory_bytes(self) -> int:
         """Return how much memory the tree uses, in memory and swapped out; what is shared counts once, roughly."""
         members = self._members()
-        used = sum(_memory(each.pid, "status", (b"VmRSS:", b"VmSwap:")) for each in members)
-        if len(members) < _SHARE_FROM:
-            return used
         # Forked workers share most of theirs, and the sum counts it for each; the fair share is dear to read.
-        fair = [_memory(each.pid, "smaps_rollup", (b"Pss:", b"SwapPss:")) for each in members]
-        return sum(fair) if all(fair) else used
+        read = _whole_memory if len(members) < _SHARE_FROM else _fair_memory
+        return sum(read(each.pid) for each in members)
 
     def hit_memory_limit(self) -> bool:
         """Return whether the system has ended something of the tree for want of the memory that it may have."""
@@ -582,6 +588,54 @@ def kill(processes: Iterable[Process]) -> None:
     _send(processes, signal.SIGKILL)
 
 
+def moment() -> Moment:
+    """Return this moment, as the system tells when a process was created."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    ticks = 0 if clock is None else int(time.clock_gettime(clock) * os.sysconf("SC_CLK_TCK"))
+    return Moment(ticks, _last_pid(), _forks())
+
+
+def opened_since(began: Moment) -> list[Process]:
+    """Return the processes of this account that were created since a moment, and are neither this one's nor a script's.
+
+    So what the account's own manager or D-Bus has started on somebody's behalf. What a script has started carries its
+    token: it is the other robot's where this one has not ended it.
+    """
+    boot, found = _boot_id(), []
+    # Numbers rise until they begin anew, so a look at the younger ones is enough, which is a tenth of the work.
+    rising = 0 <= _forks() - began.forks < _FORKS_IN_A_ROUND and began.last_pid <= _last_pid()
+    above = began.last_pid if rising else 0
+    for number in _numbers():
+        pid = int(number)
+        if pid <= above or pid == os.getpid() or not _is_own_account(pid):
+            continue
+        stat = _stat(number)
+        if (
+            stat.state in ("", "Z", "X")
+            or int(stat.created) < began.created
+            or _is_below_us(stat.parent)
+            or _token(pid)
+        ):
+            continue
+        found.append(Process(pid, f"{boot}:{stat.created}", stat.name, stat.parent))
+    return found
+
+
+def _is_below_us(parent: int) -> bool:
+    seen: set[int] = set()  # a number may be given away while we climb
+    while parent > 1 and parent not in seen:
+        if parent == os.getpid():
+            return True
+        seen.add(parent)
+        parent = _stat(str(parent)).parent
+    return False
+
+
+def ask_to_close(processes: Iterable[Process]) -> None:
+    """Ask programs to close, as the end of a session does; whether they do is theirs."""
+    _send(processes, signal.SIGTERM)
+
+
 def write_within(descriptor: int, data: bytes, patience_s: float) -> bool:
     """Write a few bytes into a pipe; return False where it had no room for so long.
 
@@ -653,7 +707,8 @@ class _Held:
         """Return whether one of them has this number."""
         if self._pids is None:
             popens = (each for each in gc.get_objects() if issubclass(type(each), subprocess.Popen))
-            self._pids = frozenset(getattr(each, "pid", 0) for each in popens if each.returncode is None)
+            # One that another thread is just making has neither yet, and no process.
+            self._pids = frozenset(each.pid for each in popens if getattr(each, "returncode", 0) is None)
         return pid in self._pids
 
 
@@ -710,6 +765,18 @@ def _memory(pid: int, name: str, keys: tuple[bytes, ...]) -> int:
             return sum(int(line.split()[1]) << 10 for line in stream if line.startswith(keys))
     except (OSError, ValueError, IndexError):
         return 0  # gone, or another account's
+
+
+def _whole_memory(pid: int) -> int:
+    return _memory(pid, "status", (b"VmRSS:", b"VmSwap:"))
+
+
+def _fair_memory(pid: int) -> int:
+    """Return a process's share of the memory that it uses with others, in bytes, or all of it where no share is told.
+
+    All of it is read last: a process that is just ending has neither, and must not count with what it had before.
+    """
+    return _memory(pid, "smaps_rollup", (b"Pss:", b"SwapPss:")) or _whole_memory(pid)
 
 
 def _environment(pid: int) -> list[bytes]:
@@ -866,6 +933,15 @@ def _last_pid() -> int:
         _sight.lost(error)
         return 0
     except (ValueError, IndexError):
+        return 0
+
+
+def _forks() -> int:
+    """Return how many processes this machine has had since its start, 0 where it does not say."""
+    try:
+        with open("/proc/stat", "rb") as stream:
+            return next((int(line.split()[1]) for line in stream if line.startswith(b"processes ")), 0)
+    except (OSError, ValueError, IndexError):
         return 0
 
 

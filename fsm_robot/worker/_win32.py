@@ -27,6 +27,7 @@ _STILL_WAITING = 0x102
 _ERROR_MORE_DATA = 234
 _SNAPSHOT_PROCESSES = 0x2
 _CTRL_BREAK_EVENT = 1
+_WM_CLOSE = 0x10
 _LONGEST_PATH = 32768
 
 # With a copy of the error of each call: between the call and a look at it the interpreter makes calls of its own.
@@ -285,6 +286,33 @@ def created(process: int) -> int:
     times = [ctypes.c_uint64() for _ in range(4)]
     known = _kernel32.GetProcessTimes(process, *map(ctypes.byref, times))
     return times[0].value if known else 0
+
+
+def file_time(seconds: float) -> int:
+    """Return seconds since 1970 as Windows counts: in 100 ns since 1601."""
+    return int(seconds * 10_000_000) + 116_444_736_000_000_000
+
+
+def session_of(pid: int) -> int | None:
+    """Return the number of the session that a process belongs to, None where that is not known."""
+    number = wintypes.DWORD()
+    return number.value if _kernel32.ProcessIdToSessionId(wintypes.DWORD(pid), ctypes.byref(number)) else None
+
+
+def close_windows(pids: set[int]) -> None:
+    """Ask each window at the top of the desktop that belongs to one of these processes to close."""
+    user32 = ctypes.WinDLL("user32", use_last_error=True)
+    user32.GetWindowThreadProcessId.argtypes = (wintypes.HWND, wintypes.LPDWORD)
+    user32.PostMessageW.argtypes = (wintypes.HWND, wintypes.UINT, wintypes.WPARAM, wintypes.LPARAM)
+
+    def ask(window: int, _: int) -> bool:
+        owner = wintypes.DWORD()
+        user32.GetWindowThreadProcessId(window, ctypes.byref(owner))
+        if owner.value in pids:
+            user32.PostMessageW(window, _WM_CLOSE, 0, 0)
+        return True
+
+    user32.EnumWindows(ctypes.WINFUNCTYPE(wintypes.BOOL, wintypes.HWND, wintypes.LPARAM)(ask), 0)
 
 
 def private_bytes(pid: int) -> int:

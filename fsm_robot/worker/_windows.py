@@ -19,6 +19,7 @@ import msvcrt
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import PureWindowsPath
@@ -26,9 +27,9 @@ from pathlib import PureWindowsPath
 import attrs
 
 from fsm_robot.robot.ports import Limits
-from fsm_robot.system import threads
+from fsm_robot.system import program, threads
 from fsm_robot.worker import _win32 as windows
-from fsm_robot.worker.process import Note, Process
+from fsm_robot.worker.process import Moment, Note, Process
 
 RUN_TOKEN = "FSM_ROBOT_RUN_TOKEN"  # noqa: S105 - the name of a variable
 _PIPE_BYTES = 1 << 20
@@ -211,7 +212,7 @@ class Tree:
         if not names or any(name.startswith(_PYTHON_NAMES) for name in names):
             return ""
         # From a process of its own: it has to leave its console for the script's, and a robot without one would die.
-        command = [sys.executable, "-I", "-m", windows.__name__, str(self.pid)]
+        command = [*program.module(windows.__name__), str(self.pid)]
         try:
             done = subprocess.run(
                 command,
@@ -281,7 +282,12 @@ class Tree:
             self._exited(code)
 
     def _failed(self, error: BaseException) -> bool:
-        self._log("error", "looking after the script's process failed, it begins anew", error=repr(error))
+        self._log(
+            "error",
+            "process.watch_failed",
+            "watching the script's process failed, it starts again",
+            error=repr(error),
+        )
         return not self._closed
 
 
@@ -336,6 +342,35 @@ def remains(left: Note) -> list[Process]:
 
 def end_group(left: Note) -> None:
     """End what else an earlier life has left: a job object ends with the robot, so there is nothing."""
+
+
+def moment() -> Moment:
+    """Return this moment, as the system tells when a process was created."""
+    return Moment(windows.file_time(time.time()))
+
+
+def opened_since(began: Moment) -> list[Process]:
+    """Return the processes of this session that were created since a moment, and are not below this one.
+
+    So what the system has started on somebody's behalf: by COM, or by the shell.
+    """
+    entries = {entry.pid: entry for entry in windows.process_list()}
+    session, own = windows.session_of(os.getpid()), os.getpid()
+    ours = {own, *(each.pid for each in _below({own: created_at(own)}))}
+    found = []
+    for entry in entries.values():
+        if entry.pid in ours or windows.session_of(entry.pid) != session:
+            continue
+        with windows.opened(entry.pid) as handle:
+            created = windows.created(handle) if handle and windows.is_alive(handle) else 0
+        if created and created >= began.created:
+            found.append(Process(entry.pid, str(created), entry.name, entry.parent))
+    return found
+
+
+def ask_to_close(processes: Iterable[Process]) -> None:
+    """Ask programs to close, as a click on their cross does; whether they do is theirs."""
+    windows.close_windows({each.pid for each in processes if is_alive(each)})
 
 
 def write_within(descriptor: int, data: bytes, patience_s: float) -> bool:  # noqa: ARG001 - the twin needs it

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 if __name__ == "__main__":
     sys.path.append(str(Path(__file__).parents[2]))  # the interpreter is isolated, and maybe not the robot's own
@@ -147,36 +148,44 @@ class Builder:
             env={**clean(os.environ), "PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"},
             cwd=self.environments.built,
         )
-        ended, why = threading.Event(), list[str]()
-
-        def watch() -> None:
-            while not ended.wait(LOOK_EVERY_S):
-                late = time.monotonic() > deadline_s
-                if late or self.is_over():
-                    why.append(f"it took longer than {self.within_s:g} s" if late else "it was told to end")
-                    process.kill()
-                    return
-
-        watcher = threading.Thread(target=watch, daemon=True)
-        watcher.start()
-        last = ""
         assert process.stdout is not None
-        with process:
+        output, lines = process.stdout, SimpleQueue[str | None]()
+
+        def read() -> None:
             try:
-                for line in process.stdout:
-                    text = line.decode("utf-8", "replace").rstrip()
-                    last = text or last
-                    self.tell(text)
-                code = process.wait()
-            except BaseException:
-                process.kill()
-                raise
+                with output:
+                    for line in output:
+                        lines.put(line.decode("utf-8", "replace").rstrip())
+                process.wait()
             finally:
-                ended.set()
-                watcher.join()
-        if why or code:
-            said = why[0] if why else last or f"exit code {code}"
+                lines.put(None)
+
+        # In a thread: what the tool has started may keep its output open after its end, and we are to end all the same.
+        threading.Thread(target=read, daemon=True).start()
+        last = ""
+        try:
+            while not (why := self._why_to_end(deadline_s)):
+                try:
+                    text = lines.get(timeout=LOOK_EVERY_S)
+                except Empty:
+                    continue
+                if text is None:
+                    break
+                last = text or last
+                self.tell(text)
+        except BaseException:
+            process.kill()
+            raise
+        if why:
+            process.kill()
+        if why or process.wait():
+            said = why or last or f"exit code {process.returncode}"
             raise ScriptNotStartedError(f"the environment of {lock.path} was not built: {said[:LONGEST_SAID]}")
+
+    def _why_to_end(self, deadline_s: float) -> str:
+        if time.monotonic() > deadline_s:
+            return f"it took longer than {self.within_s:g} s"
+        return "it was told to end" if self.is_over() else ""
 
     def _clear(self) -> None:
         """Remove what no script has used for long, and what builders have left that were killed."""

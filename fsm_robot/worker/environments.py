@@ -256,10 +256,10 @@ def _asked_identity(python: str) -> str:
         )
         return json.dumps(json.loads(done.stdout))
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ScriptNotStartedError(f"{python} cannot be started: {error}; mend scripts.python") from error
+        raise ScriptNotStartedError(f"{python} cannot be started: {error}; fix scripts.python") from error
     except ValueError:
         said = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
-        raise ScriptNotStartedError(f"{python} does not tell what it is: {said}; mend scripts.python") from None
+        raise ScriptNotStartedError(f"{python} does not tell what it is: {said}; fix scripts.python") from None
 
 
 def clean(inherited: Mapping[str, str]) -> dict[str, str]:

@@ -28,7 +28,7 @@ except Exception:
     offered = False
 print(json.dumps([list(sys.version_info[:3]), "{HOST_VARIABLE}" not in os.environ, offered]))
 """
-_ANOTHER = "mend scripts.python: the path of a python or python.exe"
+_ANOTHER = "fix scripts.python: the path of a python or python.exe"
 
 
 @attrs.frozen

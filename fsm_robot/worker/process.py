@@ -26,6 +26,21 @@ class Process:
 
 
 @attrs.frozen
+class Moment:
+    """A moment by which older processes are told from younger ones.
+
+    Attributes:
+        created: In the system's own count of when a process was created.
+        last_pid: Number of the youngest process then; 0 where it does not tell anything.
+        forks: How many processes there had been until then; 0 likewise.
+    """
+
+    created: int
+    last_pid: int = 0
+    forks: int = 0
+
+
+@attrs.frozen
 class Note:
     """What is written down of a script's process before it runs, so that a later life of the robot can end it.
 

@@ -83,6 +83,7 @@ class ScriptWorker:
         limits: What the script of a job may use.
         stop_grace_s: How long a script that is over its time gets to leave.
         readers: Who else may read what a script printed.
+        variables: What its environment gets besides, by the mark of its processes.
     """
 
     scripts_directory: Path
@@ -104,6 +105,7 @@ class ScriptWorker:
     limits: Callable[[Job], Limits] = lambda _: Limits()
     stop_grace_s: float = 60.0
     readers: Readers = NOBODY_ELSE
+    variables: Callable[[str], Mapping[str, str]] = lambda _: {}
     _no_picture: str | None = None
     _running: _Running | None = None
     _given_up: list[_Running] = attrs.field(factory=list)
@@ -207,7 +209,9 @@ class ScriptWorker:
             )
         from fsm_robot.worker.building import command_of
 
-        self.log("info", "the environment of the script is built first", lock=found.lock.path)
+        self.log(
+            "info", "environment.built_first", "the environment of the script is built first", lock=found.lock.path
+        )
         return command_of(self.environments, found.lock, folder.building, folder.stop_flag, then)
 
     def _then_withdrawn(self, ended: Callable[[Ending], None]) -> Callable[[Ending], None]:
@@ -234,14 +238,21 @@ class ScriptWorker:
             if self.locked:
                 # What Python keeps beside a script is no part of its lock, and would be run in its place.
                 own["PYTHONPYCACHEPREFIX"] = str(self.jobs_directory.parent / COMPILED_NAME)
-            environment = {**own, system.RUN_TOKEN: run_token}
+            environment = {**own, **self.variables(run_token), system.RUN_TOKEN: run_token}
             tree.start(command, environment, str(self.scripts_directory), writer)
             if tree.weakness:
-                self.log("warning", "the script may leave processes that are not seen", reason=tree.weakness)
+                self.log(
+                    "warning",
+                    "script.processes_unseen",
+                    "processes that the script leaves behind may not be noticed",
+                    reason=tree.weakness,
+                )
             # What runs is written down first: it can then be found by a later life of the robot.
             self._note(tree.note())
             if running.limits != Limits() and (unlimited := tree.limit(running.limits)):
-                self.log("warning", "a limit of the script is weaker here", reason=unlimited)
+                self.log(
+                    "warning", "limit.weaker", "a limit of the script cannot be fully enforced here", reason=unlimited
+                )
             tree.resume()
         except BaseException:
             running.tell("withdraw")
@@ -274,7 +285,7 @@ class ScriptWorker:
             PATIENCE.until_free(path, lambda: path.write_text(json.dumps(attrs.asdict(note)), encoding="ascii"))
         except OSError as error:
             # Its run token tells it as well.
-            self.log("warning", "the script's process could not be written down", error=str(error))
+            self.log("warning", "process.not_recorded", "the script's process could not be recorded", error=str(error))
 
     def _noted(self, run_token: str) -> Note:
         """Return what an earlier life has written down of the script with this token."""
@@ -359,7 +370,13 @@ class _Running:
         self.failures += 1
         if self.over.is_set():
             return False
-        self.log("error", "the supervision of the script failed, it goes on", error=repr(error), failures=self.failures)
+        self.log(
+            "error",
+            "supervision.failed",
+            "an error in watching the script, watching goes on",
+            error=repr(error),
+            failures=self.failures,
+        )
         if self.failures >= MOST_FAILURES and self.killing_s is None:
             # It cannot be supervised, so it must not go on.
             self.killing_s = time.monotonic()
@@ -413,10 +430,15 @@ class _Running:
         try:
             self.folder.raise_stop_flag()
         except OSError as error:
-            self.log("warning", "the stop flag cannot be raised, the script is interrupted only", error=str(error))
+            self.log(
+                "warning",
+                "stop.flag_failed",
+                "the stop flag cannot be set, the script is only interrupted",
+                error=str(error),
+            )
         how = self.tree.interrupt()
         self.asked = True
-        self.log("info", "the script is interrupted", by=how)
+        self.log("info", "script.interrupted", "the script is interrupted", by=how)
         self.ask_again_s = time.monotonic() + ASK_AGAIN_S
 
     def _kill(self, outcome: str) -> None:
@@ -460,12 +482,12 @@ class _Running:
     def _over(self, limit: str, **values: object) -> None:
         if not self.asked:
             self.limit = limit
-        self.log("warning", "the script is over a limit, it is ended", limit=limit, **values)
+        self.log("warning", "limit.exceeded", "the script exceeded a limit and is ended", limit=limit, **values)
 
     def _ask_again(self) -> None:
         self.ask_again_s = None
         if not self.killed and not self.tree.has_exited() and (how := self.tree.interrupt_again()):
-            self.log("info", "the script is interrupted once more", by=how)
+            self.log("info", "script.interrupted_again", "the script is interrupted once more", by=how)
 
     def _wait_for_the_rest(self, ended_s: float) -> None:
         """Let what the script has started end too; not for long, unless the whole tree was asked to stop."""
@@ -488,7 +510,12 @@ class _Running:
         others = tuple(map(str, self.tree.others()))
         gone = self.tree.has_exited()
         if gone and not others and (doubt := self.tree.doubt()):
-            self.log("warning", "it cannot be proved that nothing of the script is left", reason=doubt)
+            self.log(
+                "warning",
+                "script.end_unproved",
+                "it cannot be proved that no process of the script is left",
+                reason=doubt,
+            )
             return self._settle(())
         if time.monotonic() - killing_s > KILL_PATIENCE_S:
             # A process that hangs in the system does not end by being killed; the job must not hang with it.
@@ -507,10 +534,10 @@ class _Running:
             words = "" if code == 0 else last_words(self.output.last_words(LAST_WORDS_BYTES), LAST_LINES)
             pictures = self._pictures()
             if pictures:
-                self.log("info", "pictures of the screen were kept", files=pictures)
+                self.log("info", "screenshot.kept", "screenshots were kept", files=pictures)
                 words += f"\npicture of the screen: {pictures[-1]}" if code != 0 else ""
             if why_not := self._why_no_picture():
-                self.log("info", "no picture of the screen was taken", reason=why_not)
+                self.log("info", "screenshot.none", "no screenshot was taken", reason=why_not)
             self.ended(
                 Ending(outcome, reason, code, survivors, self.left, self.folder.output, words, pictures, self.limit)
             )
@@ -520,11 +547,17 @@ class _Running:
         if not survivors:
             self.tree.close()
         if self.output.problem and not self.withdrawn:
-            self.log("warning", self.output.problem, file=self.folder.output)
+            self.log(
+                "warning",
+                "output.not_whole",
+                "the output of the script is incomplete",
+                problem=self.output.problem,
+                file=self.folder.output,
+            )
         try:
             self.folder.clear(keep_job_file=self.keep_job_file and not self.withdrawn)
         except OSError as error:
-            self.log("warning", "the files of the job cannot be removed", error=str(error))
+            self.log("warning", "job.files_stay", "the files of the job cannot be removed", error=str(error))
 
     def _ask_who_broke_it(self) -> None:
         """Learn whether the system itself has kept the script from more memory, faster than anybody looked."""

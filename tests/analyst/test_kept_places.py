@@ -62,6 +62,7 @@ def upon_each_other(process: Process, plan: Plan) -> list[str]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("profile", PROFILES)
 @settings(max_examples=25, deadline=None)
 @given(machine=machines(), seed=st.integers(0, 2**32))

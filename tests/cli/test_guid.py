@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -111,11 +112,19 @@ def known_as(folder: RobotFolder, guid: str) -> None:
     table.file.update("robots", robot.row_id, {"digest": table.file.digest(guid)})
 
 
-@pytest.mark.parametrize("replaces", [True, False])
-def test_robot_that_works_reports_with_the_new_guid_once_the_old_one_is_refused(
-    robot_folder: RobotFolder, monkeypatch: pytest.MonkeyPatch, replaces: bool
+@pytest.mark.parametrize(
+    ("fault", "replaces", "status"),
+    [
+        ("report:status:401*1", True, 4),
+        ("report:status:401*1", False, 8),
+        ("announce:code:101*1", True, 4),
+        ("announce:code:101*1", False, 4),
+    ],
+)
+def test_robot_that_works_goes_on_with_the_new_guid_once_the_old_one_is_turned_away(
+    robot_folder: RobotFolder, monkeypatch: pytest.MonkeyPatch, fault: str, replaces: bool, status: int
 ) -> None:
-    """Without another one in its settings it ends with 3, as ever, and keeps the result."""
+    """Without another one in its settings it ends with 3, as ever, and keeps a result that was not taken."""
     new = str(uuid.uuid4())
     robot_folder.settings(heartbeat={"interval_s": 10})
     robot_folder.store.enqueue(robot_folder.script("long", WAITS))
@@ -124,13 +133,14 @@ def test_robot_that_works_reports_with_the_new_guid_once_the_old_one_is_refused(
 
     if replaces:
         assert replaced(monkeypatch, robot_folder.path, new) == 0
-        known_as(robot_folder, new)
-    robot_folder.store.order_fault(Fault.parse("report:status:401*1"))
+        if "401" in fault:  # else the orchestrator takes the new GUID for one more robot, which has no job
+            known_as(robot_folder, new)
+    robot_folder.store.order_fault(Fault.parse(fault))
     (robot_folder.path / "scripts" / "go_on").touch()
     done = robot_folder.finish(process)
 
     assert done.exit_code == (0 if replaces else 3), done.err
-    assert robot_folder.statuses() == {"long": 4 if replaces else 8}
+    assert robot_folder.statuses() == {"long": status}
     written = "".join(
         path.read_text("utf-8", "replace")
         for path in (robot_folder.path / "state").rglob("*")
@@ -189,3 +199,66 @@ def test_protected_guid_is_read_by_this_account_only(
     (found,) = [each for each in json.loads(capfd.readouterr().out) if each["name"] == "guid"]
     assert (found["verdict"], "protected by DPAPI" in found["said"]) == ("ok", True)
     assert kept_secret.other_readers(tmp_path / "robot.guid") == ""
+
+
+@pytest.fixture
+def keyring_of_account(tmp_path: Path) -> Iterator[Path]:
+    """A keyring of its own kind behind the real library: a file, which is locked while `locked` lies beside it."""
+    library = pytest.importorskip("keyring", reason="the extra keyring is not installed")
+    from keyring.backend import KeyringBackend
+    from keyring.errors import KeyringLocked
+
+    kept = tmp_path / "keyring.json"
+
+    class OnDisk(KeyringBackend):
+        priority = 1
+
+        def _all(self) -> dict[str, str]:
+            if kept.with_name("locked").exists():
+                raise KeyringLocked("nobody has opened it")
+            return json.loads(kept.read_text("utf-8")) if kept.exists() else {}
+
+        def get_password(self, service: str, username: str) -> str | None:
+            return self._all().get(f"{service}/{username}")
+
+        def set_password(self, service: str, username: str, password: str) -> None:
+            kept.write_text(json.dumps({**self._all(), f"{service}/{username}": password}), "utf-8")
+
+    before = library.get_keyring()
+    library.set_keyring(OnDisk())
+    yield kept
+    library.set_keyring(before)
+
+
+def test_guid_in_the_keyring_is_read_replaced_and_never_in_a_file(
+    tmp_path: Path, keyring_of_account: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """One that is locked, or has lost its entry, is a sentence; doctor says who can read it."""
+    folder = tmp_path / "robot"
+    asked = ["init", str(folder), "--url", "http://127.0.0.1:9", "--robot-guid", OLD, "--keyring"]
+    locked = tmp_path / "locked"
+    locked.touch()
+    assert main(asked) == 2
+    assert "--keyring: the keyring cannot be used: nobody has opened it; nothing was written" in capfd.readouterr().err
+    assert not folder.exists()
+    locked.unlink()
+
+    assert main(asked) == 0
+    assert load(folder / "robot.toml", {}).orchestrator.robot_guid == OLD
+    assert replaced(monkeypatch, folder) == 0
+    assert load(folder / "robot.toml", {}).orchestrator.robot_guid == NEW
+
+    written = "".join(path.read_text("utf-8") for path in folder.rglob("*") if path.is_file())
+    assert (OLD in written, NEW in written) == (False, False)
+    assert list(json.loads(keyring_of_account.read_text("utf-8")).values()) == [NEW]
+    capfd.readouterr()
+    main(["doctor", str(folder), "--json"])
+    (found,) = [each for each in json.loads(capfd.readouterr().out) if each["name"] == "guid"]
+    assert (found["verdict"], "kept by the keyring of this account" in found["said"]) == ("ok", True)
+    locked.touch()
+    assert main(["run", "--config", str(folder / "robot.toml")]) == 2
+    assert "nobody has opened it" in capfd.readouterr().err
+    locked.unlink()
+    keyring_of_account.unlink()
+    assert main(["run", "--config", str(folder / "robot.toml")]) == 2
+    assert "has no entry fsm_robot" in capfd.readouterr().err

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from fsm_robot.cli import main
+from fsm_robot.cli.reader import local
 from fsm_robot.engine.instance import holder, only_instance
 from fsm_robot.robot.settings import LINES_NAME
 from fsm_robot.shipping.line import Line
@@ -19,8 +20,11 @@ from fsm_robot.shipping.spool import Spool
 from tests.fakes.journals import JournalMaker, Told, done, job
 from tests.fakes.raw_server import RawServer, answer
 from tests.fakes.robot_folder import RobotFolder, until
-from tests.fakes.waiting import GUID
+from tests.fleet.folders import ago
+from tests.fleet.folders import robot as fleet_robot
 from tests.gateway.conftest import Certificates, certificates
+
+GUID = "7d444840-9dc0-11d1-b245-5ffdce74fad2"  # of these tests alone: this machine runs one robot of a GUID at a time
 
 __all__ = ["certificates"]  # a fixture
 
@@ -100,12 +104,41 @@ def test_status_and_doctor_tell_the_lines_that_a_robot_has_left(
     judged = doctor(tmp_path, capsys, exit_code=1)["log lines"]
 
     assert (found["lines_waiting"], found["lines_since"]) == (3, "2025-11-27 10:00:05")
-    assert "log lines    3 wait for the orchestrator's log since 2025-11-27 10:00:05, the next run sends them" in told
-    assert (judged["verdict"], "3 wait" in judged["said"]) == ("warning", True)
+    since = local("2025-11-27T10:00:05Z")
+    assert f"log lines    3 lines waiting for the orchestrator's log, since {since}; the next run sends them" in told
+    assert (judged["verdict"], "3 lines waiting" in judged["said"]) == ("warning", True)
     assert {path: path.read_bytes() for path in (storage / LINES_NAME).iterdir()} == before
     next((storage / LINES_NAME).glob("*.jsonl")).write_bytes(b"\x00\xff\n[1e400,NaN]\n" * 20)
     (found,) = values(capsys, "status", str(tmp_path))
     assert found["lines_waiting"] == 0
+
+
+def test_status_judges_by_the_rules_and_in_the_words_of_the_fleet(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For every trouble that a fleet knows: the same sentences, and exit code 1."""
+    sick: dict[str, dict[str, Any]] = {
+        "late": {"every_min": 10, "ran": 60},
+        "failing": {"status": {"failing": {"счета": {"times": 3}}}},
+        "undelivered": {"status": {"undelivered": {"job": "j", "since": ago(90)}}},
+        "refused": {"status": {"refused_at": ago(5)}},
+        "certificate": {"status": {"certificate_ends": ago(-60)}},
+        "clock": {"status": {"clock_off_s": 90}},
+        "damaged": {"status": {"failing": ["счета"]}},
+        "": {},
+    }
+    for kind, trouble in sick.items():
+        folder = fleet_robot(tmp_path / (kind or "fine"), **trouble)
+        fleet = tmp_path / f"{kind}.toml"
+        fleet.write_text(f"[[robots]]\nfolder = '{folder}'\n", encoding="utf-8")
+
+        (found,) = values(capsys, "status", str(folder), exit_code=int(bool(kind)))
+        shown = printed(capsys, "status", str(folder / "state"), exit_code=int(bool(kind)))
+        (seen,) = values(capsys, "status", "--fleet", str(fleet), exit_code=int(bool(kind)))["robots"]
+
+        assert found["kinds"] == [problem["kind"] for problem in seen["problems"]] == ([kind] if kind else [])
+        assert found["look"] == [problem["text"] for problem in seen["problems"]]
+        assert all(text in shown for text in found["look"])
 
 
 def test_status_changes_nothing_in_the_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -345,7 +378,7 @@ def test_doctor_finds_nothing_wrong_and_announces_nothing(tmp_path: Path, capsys
         "connection", "server", "credential",
     }  # fmt: skip
     assert found["clock"]["verdict"] == "warning"
-    assert "1 in" in found["scripts"]["said"]
+    assert "1 script in" in found["scripts"]["said"]
     assert not (tmp_path / "state").exists()
 
 

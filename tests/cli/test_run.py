@@ -224,7 +224,7 @@ def test_result_that_could_not_be_delivered_is_sent_by_the_next_start_before_any
     until(lambda: started(robot_folder))
     robot_folder.server.stop()
     (path / "scripts" / "go").touch()
-    until(lambda: "asked in vain" in robot_folder.log())
+    until(lambda: "a call failed, retrying" in robot_folder.log())
     tell_to_leave(process)
     assert robot_folder.finish(process).exit_code == 6
     assert "result not delivered" in robot_folder.log()

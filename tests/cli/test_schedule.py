@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import codecs
+import json
 import locale
 import os
 import subprocess
@@ -139,7 +140,20 @@ def test_install_check_and_remove_go_together(folder: Path) -> None:
     changed = schedule(folder, "check", **places)
     assert changed.returncode == 2
     assert "is not what these settings ask for" in changed.stdout
+    # For whoever looks at the fleet: what it is started from, too.
+    launched = (
+        "from fsm_robot.system import program; program.started_from('/p/fsm-robot.py', '/p');"
+        "from fsm_robot.cli import main; main(['schedule', 'install'])"
+    )
+    told = []
+    for code in ("", launched):
+        if code:
+            subprocess.run([sys.executable, "-c", code], cwd=folder, env={**os.environ, **places}, check=True)
+        told.append(json.loads((folder / "state" / "schedule.json").read_bytes()))
+    assert [each["place"] for each in told] == ["", "/p"]
+    assert told[0]["every_min"] == told[1]["every_min"] > 0
     assert schedule(folder, "remove", **places).returncode == 0
+    assert not (folder / "state" / "schedule.json").exists()
     assert [path for path in (folder / "config").rglob("*") if path.is_file()] == []
     assert "--user enable --now fsm_robot.timer" in (folder / "asked").read_text()
 

@@ -6,6 +6,8 @@ import pytest
 
 from tests.torture import torture
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_robot_keeps_its_promises_when_it_is_killed_again_and_again(tmp_path: Path, seed: int) -> None:

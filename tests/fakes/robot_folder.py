@@ -31,6 +31,7 @@ class RobotFolder:
     # Of its own, for one GUID is one robot on this machine, and tests run side by side.
     guid: str = attrs.field(factory=lambda: str(uuid.uuid4()))
     processes: list[subprocess.Popen[str]] = attrs.field(factory=list)
+    program: tuple[str, ...] = ("-m", "fsm_robot")
 
     def script(self, name: str, text: str) -> str:
         file = self.path / "scripts" / f"{name}.py"
@@ -56,7 +57,7 @@ class RobotFolder:
     def start(self, *arguments: str, how: Mapping[str, Any] | None = None, **environment: str) -> subprocess.Popen[str]:
         options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "cwd": self.path, **(how or {})}
         process: subprocess.Popen[str] = subprocess.Popen(
-            [sys.executable, "-I", "-m", "fsm_robot", "run", "--config", str(self.path / "robot.toml"), *arguments],
+            [sys.executable, "-I", *self.program, "run", "--config", str(self.path / "robot.toml"), *arguments],
             env={**{k: v for k, v in os.environ.items() if not k.startswith("FSM_ROBOT")}, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

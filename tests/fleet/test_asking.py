@@ -196,7 +196,35 @@ def test_what_another_machine_says_is_checked(tmp_path: Path) -> None:
     document["robots"][0]["of a later version"] = 1
 
     assert sights_in(document, "srv1") == [attrs.evolve(sight, host="srv1")]
-    strange: tuple[object, ...] = ([{}], [1], None, [{"name": "x", "problems": [{"no": 1}]}])
+    kinds: list[object] = [
+        None,
+        7,
+        True,
+        1e400,
+        "x",
+        [],
+        [[]],
+        [["a", 1e400]],
+        {},
+        [{"kind": 1, "text": "x"}],
+        [{"kind": "x", "text": []}],
+    ]
+    fields = {field.name: str(field.type) for field in attrs.fields(Sight)}
+    # What fits, or becomes what fits, is no robot of another shape.
+    fits: dict[str, list[object]] = {
+        "str": ["x"],
+        "int": [7],
+        "int | None": [None, 7],
+        "tuple[Problem, ...]": [],
+        "tuple[tuple[str, int], ...]": [],
+    }
+    mistaken = [
+        [{"name": "x", name: value}]
+        for name, kind in fields.items()
+        for value in kinds
+        if value not in ([], {}) and not any(value is each for each in fits[kind]) and (name, value) != ("failing", "x")
+    ]
+    strange: tuple[object, ...] = ([{}], [1], None, [{"name": "x", "problems": [{"no": 1}]}], *mistaken)
     for robots in strange:
         with pytest.raises(SettingsError, match="srv1"):
             sights_in({"schema": 1, "robots": robots}, "srv1")

@@ -15,6 +15,7 @@ NOT_SEEN_HERE = {"disk"}
 """A disk of one robot's own would have to be mounted; the rule itself is in test_health.py."""
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name == "nt", reason="a robot that hangs is one that SIGSTOP stops")
 def test_every_sick_robot_of_a_fleet_is_named_and_no_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Over five seconds, for what robots do wrong is shown by robots that do it; fewer of them than by `forty.py`."""

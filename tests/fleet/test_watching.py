@@ -181,3 +181,21 @@ def test_metrics_are_what_prometheus_reads() -> None:
     assert 'fsm_robot_disk_free_bytes{robot="a\\"b\\\\c\\nd"' in text
     assert 'fsm_robot_running{robot="gone"' not in text
     assert 'fsm_robot_problem{robot="gone",host="",folder="",kind="absent"} 0' in text
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b'{"a": []}', b'{"a": {"began_at": 5}}', b'{"a": {"x": 1}}', b"[" * 99_999, b"\xff"]
+)
+def test_memory_that_somebody_else_has_written_is_a_line_and_a_new_beginning(tmp_path: Path, content: bytes) -> None:
+    """All of it is told anew; the watcher lives."""
+    robot(tmp_path / "r" / "вера", status=SICK)
+    lines: list[str] = []
+    watch = Watch(fleet_in(tmp_path), lines.append)
+    watch.folder.mkdir()
+    (watch.folder / "known.json").write_bytes(content)
+
+    watch.look()
+    watch.look()
+
+    assert [line.split(" ", 1)[1].split()[0] for line in lines] == ["what", "began"]
+    assert len(told(tmp_path)) == 1

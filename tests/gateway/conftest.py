@@ -40,7 +40,7 @@ def open_gateway() -> Iterator[OpenGateway]:
     opened: list[HttpGateway] = []
 
     def open_one(url: str, **settings: Any) -> HttpGateway:
-        settings = {"timeout_s": 10.0, "warn": lambda sentence: None, **settings}
+        settings = {"timeout_s": 10.0, "warn": lambda _event, _sentence: None, **settings}
         gateway = HttpGateway(url, GUID, redactor=Redactor.for_guid(GUID), **settings)
         opened.append(gateway)
         return gateway

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from fsm_robot.errors import GatewayError, GatewayGarbledError, GatewayUnreachableError
+from fsm_robot.robot.ports import Job
 from tests.fakes.raw_server import RawServer, Reply, Request, answer, drop, reset
 from tests.gateway.conftest import OpenGateway
 
@@ -239,3 +240,26 @@ def test_the_next_call_is_unharmed_when_an_answer_came_too_late(open_gateway: Op
         with pytest.raises(GatewayUnreachableError):
             gateway.announce(None)
         assert gateway.announce(None).code == 0
+
+
+@pytest.mark.parametrize("call", ["announce", "beat", "consume_job"])
+def test_robot_that_is_not_known_asks_again_only_where_its_guid_was_replaced(
+    open_gateway: OpenGateway, call: str
+) -> None:
+    """A call that was answered 101 did nothing, so it may be made again: once, with the new GUID, and then it counts."""
+    job, new, kept = Job("j", "сводка"), "fedcba98-7654-3210-fedc-ba9876543210", [""]
+    unknown = answer('{"HeartbeatErrorCode":101,"ConsumeJobErrorCode":101,"HasNewJob":0}')
+    with RawServer(unknown, unknown, unknown) as server:
+        gateway = open_gateway(server.url, renewed=lambda: kept[0])
+        gateway.begin_beats(job)
+        asks = {"announce": lambda: gateway.announce(None), "beat": lambda: gateway.beat(job)}
+        ask = asks.get(call, gateway.consume_job)
+        codes = [ask().code]
+        kept[0] = new
+        with pytest.raises(GatewayUnreachableError, match="was replaced meanwhile") as raised:
+            ask()
+        codes.append(ask().code)
+
+    assert (codes, raised.value.kind, raised.value.retry_after_s) == ([101, 101], "throttled", 0.0)
+    assert [new.encode() in request.body for request in server.requests] == [False, False, True]
+    assert new not in str(raised.value)

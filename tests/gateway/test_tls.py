@@ -174,7 +174,7 @@ def test_one_warning_is_given_when_the_check_is_off(tls: ssl.SSLContext) -> None
     with RawServer(NO_JOB, tls=tls) as server:
         code = (
             "from fsm_robot.gateway.http import HttpGateway\n"
-            f"gateway = HttpGateway({server.url!r}, {GUID!r}, verify=False, warn=lambda text: print('WARNED', text))\n"
+            f"gateway = HttpGateway({server.url!r}, {GUID!r}, verify=False, warn=lambda event, text: print('WARNED', text))\n"
             "print(gateway.announce(None).code, gateway.announce(None).code)\n"
         )
         done = subprocess.run(
@@ -188,7 +188,7 @@ def test_one_warning_is_given_when_the_check_is_off(tls: ssl.SSLContext) -> None
 def test_no_warning_is_given_when_there_is_no_tls(open_gateway: OpenGateway) -> None:
     """Over http there is no certificate to check."""
     warned: list[str] = []
-    open_gateway("http://127.0.0.1:9", verify=False, warn=warned.append)
+    open_gateway("http://127.0.0.1:9", verify=False, warn=lambda *said: warned.extend(said))
 
     assert warned == []
 

@@ -86,7 +86,7 @@ class DirectedJournal:
         if wanted == "interrupted" and state not in ("Working", "Stopping", "Aborting"):
             self.world.inbox.post(Event("interrupted", {"reason": "SIGTERM"}))
         if wanted == "storage_unusable":
-            raise JournalError("the disk is full, this was written into the last reserve")
+            raise JournalError("the disk is full; this record was written into space that the robot had reserved")
 
     def end(self, exit_code: int, crash: Mapping[str, str] | None = None) -> None:
         self.file.end(exit_code, crash)
@@ -291,7 +291,10 @@ class _Past:
     warnings: list[str]
 
     def unsettled(self) -> Unsettled | None:
-        return find_unsettled(self.directory, ledger=self.ledger, warn=self.warnings.append)
+        return find_unsettled(self.directory, ledger=self.ledger, warn=self._warn)
+
+    def _warn(self, _event: str, sentence: str, **_values: object) -> None:
+        self.warnings.append(sentence)
 
     def outcome(self, job_guid: str) -> str:
         return find_outcome(self.directory, job_guid)

@@ -69,7 +69,7 @@ def test_word_that_looks_like_a_secret_is_taken_out_wherever_it_stands(secret: s
         ),
         '{"name": "credential", "verdict": "skipped"}',
         "/srv/robots/anna/scripts/VeryLongFolderName/AnotherOne2026/SourceFile77.py",
-        "the supervision of the script failed, it goes on",
+        "an error in watching the script, watching goes on",
         "test_robot_that_is_paused_meanwhile_ends_its_job_and_takes_no_other",
     ],
 )

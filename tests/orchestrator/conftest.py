@@ -83,7 +83,7 @@ def robot(server: Orchestrator) -> Iterator[OpenRobot]:
     opened: list[HttpGateway] = []
 
     def open_one(guid: str = GUID, **settings: Any) -> HttpGateway:
-        settings = {"timeout_s": 10.0, "warn": lambda sentence: None, **settings}
+        settings = {"timeout_s": 10.0, "warn": lambda _event, _sentence: None, **settings}
         opened.append(HttpGateway(server.url, guid, redactor=Redactor.for_guid(guid), **settings))
         return opened[-1]
 

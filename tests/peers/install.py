@@ -1,6 +1,7 @@
 """Install the peers into `.peers/`: packages of npm and Python there, programs of Debian where they are missing.
 
-Run by `make peers`. Nothing of it is imported by fsm_robot, nor shipped. What is already there and unchanged stays.
+Run by `make peers`; `make site` names the one environment that it needs. Nothing of it is imported by fsm_robot, nor shipped.
+What is already there and unchanged stays.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import subprocess
 import sys
 import time
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -29,16 +31,15 @@ PROGRAMS = {
 }
 
 
-def main() -> int:
-    """Install everything; return 1 and say what is missing where something could not be."""
+ENVIRONMENTS = {"venv": "engines", "pm4py": "pm4py", "schedulers": "schedulers", "site": "site"}  # folder -> its lock
+
+
+def main(only: Sequence[str]) -> int:
+    """Install everything, or `only` these environments; return 1 and say what is missing where something could not be."""
     PEERS.mkdir(exist_ok=True)
-    missing = _programs()
-    jobs: list[Callable[[], None]] = [
-        lambda: _venv("venv", "engines"),
-        lambda: _venv("pm4py", "pm4py"),
-        lambda: _venv("schedulers", "schedulers"),
-    ]
-    if shutil.which("npm"):
+    missing = [] if only else _programs()
+    jobs: list[Callable[[], None]] = [partial(_venv, name, ENVIRONMENTS[name]) for name in only or ENVIRONMENTS]
+    if not only and shutil.which("npm"):
         jobs.insert(0, _npm)
     with ThreadPoolExecutor(2) as pool:
         problems = [problem for problem in pool.map(_tried, jobs) if problem]
@@ -128,4 +129,4 @@ def _said(what: str, started: float) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

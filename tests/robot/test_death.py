@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from fsm_robot.engine.event_ids import KINDS, number_of
 from fsm_robot.robot.death import cause
 from tests.fakes.robot_folder import RobotFolder, until
 
@@ -73,14 +72,6 @@ def test_system_log_gets_severity_name_and_number(tmp_path: Path) -> None:
         system.system_log("fsm_robot", str(tmp_path / "gone"))
 
 
-def test_number_of_a_kind_is_its_own_and_one_that_a_message_file_has() -> None:
-    """A monitor is set on a number; the source's own message file knows 1 to 1000."""
-    assert len({*KINDS.values()}) == len(KINDS)
-    assert all(1 <= number <= 1000 for number in KINDS.values())
-    assert number_of("result not delivered, it is kept and sent at the next start: job=1", "error") == 310
-    assert [number_of("something else", level) for level in ("error", "warning", "info")] == [300, 200, 100]
-
-
 def test_robot_without_a_system_log_says_so_once_and_works(robot_folder: RobotFolder) -> None:
     """One line and no events."""
     if os.path.exists("/dev/log"):
@@ -90,5 +81,5 @@ def test_robot_without_a_system_log_says_so_once_and_works(robot_folder: RobotFo
 
     assert robot_folder.run().exit_code == 0
 
-    assert robot_folder.log().count("does not take lines of this robot") == 1
+    assert robot_folder.log().count("does not accept lines of this robot") == 1
     assert robot_folder.statuses() == {"quick": 4}

@@ -184,7 +184,7 @@ def reserve(folder: Path, disk: FillingDisk) -> Callable[[], bool]:
 
 
 def test_outcome_that_was_reported_on_a_full_disk_is_not_reported_otherwise_by_the_next_start(tmp_path: Path) -> None:
-    """The last reserve holds what must be known: a success that was told is not told as a failure after it."""
+    """The reserved space holds what must be known: a success that was told is not told as a failure after it."""
     disk = FillingDisk(6)
     robot = world(tmp_path, disk, reserve(tmp_path, disk))
 
@@ -201,7 +201,7 @@ def test_use_of_the_reserve_is_said_and_the_step_is_on_disk(tmp_path: Path) -> N
     written.append(step(0))
     disk.trouble = errno.ENOSPC
 
-    with pytest.raises(JournalError, match="into the last reserve"):
+    with pytest.raises(JournalError, match="space that the robot had reserved"):
         written.append(step(1))
 
     (path,) = journals(tmp_path / "journal")

@@ -66,7 +66,7 @@ def test_session_is_left_by_the_command_of_the_settings(tmp_path: Path, how: str
     Session(lines.log(), how, command, lambda: True).leave()
 
     assert file.exists()
-    assert any("the session is left" in line and how in line for line in lines.lines)
+    assert any("the session ends" in line and how in line for line in lines.lines)
 
 
 def test_session_with_a_living_script_is_never_left(tmp_path: Path) -> None:

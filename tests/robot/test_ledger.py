@@ -216,7 +216,12 @@ def test_index_that_was_deleted_is_said_once_and_made_again_from_the_journals(tm
     """What a journal tells of stays known; what none tells of, a person is told."""
     path, said = tmp_path / "jobs" / "ledger.jsonl", list[str]()
     run(tmp_path, taken("told"), Event("job_reported", {"job": "told", "outcome": "stopped"}))
-    ledger = JobLedger(path, fold_at=1, from_journals=lambda: jobs_in(tmp_path / "journal"), warn=said.append)
+    ledger = JobLedger(
+        path,
+        fold_at=1,
+        from_journals=lambda: jobs_in(tmp_path / "journal"),
+        warn=lambda _event, sentence, **values: said.append(f"{sentence} {values}"),
+    )
     ledger.add("told", "stopped")
     ledger.add("forgotten", "failed")
     ledger.make_ready()
@@ -228,7 +233,7 @@ def test_index_that_was_deleted_is_said_once_and_made_again_from_the_journals(tm
     assert ledger.known("told")
     assert not ledger.known("forgotten")
     assert len(said) == 1
-    assert "is missing, and is made again from the journals" in said[0]
+    assert "is missing and is rebuilt from the journals" in said[0]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")

@@ -110,7 +110,7 @@ def prune(folder: Path, days: float = 30) -> int:
         NOW,
         ledger=ledger,
         folder_of=lambda job: folder / "jobs" / job,
-        warn=warnings.append,
+        warn=lambda _event, sentence, **values: warnings.append(f"{sentence} {values}"),
     )
     assert warnings == []
     return deleted
@@ -175,7 +175,11 @@ def test_folder_that_cannot_be_deleted_is_said_and_the_rest_goes_on(
     warnings: list[str] = []
     ledger = JobLedger(tmp_path / "ledger.jsonl")
 
-    kept: dict[str, Any] = {"ledger": ledger, "folder_of": lambda job: tmp_path / job, "warn": warnings.append}
+    kept: dict[str, Any] = {
+        "ledger": ledger,
+        "folder_of": lambda job: tmp_path / job,
+        "warn": lambda _event, sentence, **values: warnings.append(f"{sentence} {values}"),
+    }
     assert prune_runs(tmp_path / "journal", journal_names(tmp_path / "journal"), Kept(10, 30), NOW, **kept) == 1
     assert first.exists()
     assert not second.exists()

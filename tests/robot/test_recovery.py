@@ -214,7 +214,7 @@ def test_changed_line_neither_loses_nor_repeats_a_job(tmp_path: Path, how: str) 
                 assert all(len(set(values)) == 1 for values in played.finals.values()), (where, played.finals)
                 assert played.starts == []
                 if how == "changed":
-                    assert any("what stands behind it is not believed" in line for line in played.warnings), where
+                    assert any("what follows the damage is ignored" in line for line in played.warnings), where
                 assert isinstance(again.journal, JournalFile)
                 assert again.journal.path is not None
                 shutil.rmtree(played.folder)
@@ -284,7 +284,7 @@ def test_deleted_journals_take_no_job_with_them(tmp_path: Path) -> None:
     played.start_again()
 
     assert list(played.finals.values()) == [[5]]
-    assert "no journal speaks of it" in played.warnings[0]
+    assert "no journal mentions it" in played.warnings[0]
 
 
 def test_journal_that_cannot_be_read_lets_no_job_be_taken(tmp_path: Path) -> None:

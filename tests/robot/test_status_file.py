@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from fsm_robot.robot.status_file import NAME, StatusFile, read_document
+from fsm_robot.robot.status_file import FITS, LARGEST_BYTES, NAME, StatusFile, document_in, read_document
 from tests.fakes.journals import JournalMaker, Told, done, job
 
 
@@ -108,20 +108,45 @@ def test_refused_credential_keeps_its_moment_until_it_is_taken_again(tmp_path: P
     assert third["refused_at"] == ""
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": 99}', "\x00" * 9, '{"schema": 1, "failing": null}'])
-def test_file_that_nobody_understands_is_written_anew(tmp_path: Path, content: str) -> None:
-    """It is a copy of what others know: nothing hangs on it."""
-    (tmp_path / NAME).write_text(content, encoding="utf-8")
+FOREIGN = ("", "{", "[]", "7", "null", "\x00" * 9, "\ud800", "[" * 100_000, '{"schema": 99}', '{"schema": true}', "{}")
+VALUES = ("null", "[]", "[1]", "{}", '{"a": []}', '{"a": {"times": "b"}}', "1e400", "true", '"x"', "-7", '{"a": null}')
 
-    (*_, last) = play(tmp_path, ["nothing_left", *done(1, "счета", "failed", 5), "no_job"], Clock())
 
-    assert last["failing"]["счета"]["times"] == 1
+def foreign() -> list[str]:
+    """Return what may stand in the file: no JSON, another version, and each key with each kind of value."""
+    kinds = [f'{{"schema": 1, "{key}": {value}}}' for key in FITS for value in VALUES]
+    return [*FOREIGN, '{"schema": 1, "x": "' + "y" * LARGEST_BYTES + '"}', *kinds]
+
+
+def test_file_that_nobody_understands_is_written_anew(tmp_path: Path) -> None:
+    """It is a copy of what others know: nothing hangs on it, and it keeps no robot from its jobs."""
+    for content in foreign():
+        (tmp_path / NAME).write_text(content, encoding="utf-8", errors="surrogatepass")
+
+        (*_, last) = play(tmp_path, ["nothing_left", *done(1, "счета", "failed", 5), "no_job"], Clock())
+
+        assert last["failing"]["счета"]["times"] == 1, content[:80]
+        assert document_in(tmp_path)[1] == ""
+
+
+def test_file_of_a_foreign_shape_is_one_sentence(tmp_path: Path) -> None:
+    """It tells which key it is, or which version; one that is not there is none."""
+    assert document_in(tmp_path) == ({}, "")
+    for content, says in (
+        ("[]", "is not what a robot writes there"),
+        ('{"schema": 2}', "is of version 2, and 1 is understood here"),
+        ('{"schema": 1, "failing": {"a": []}}', "failing is of another kind"),
+        ('{"schema": 1, "pid": true}', "pid is of another kind"),
+    ):
+        (tmp_path / NAME).write_text(content, encoding="utf-8")
+        told, wrong = document_in(tmp_path)
+        assert (told, says in wrong, wrong.count("\n")) == ({}, True, 0), wrong
 
 
 def test_folder_that_takes_nothing_is_told_and_stops_nobody(tmp_path: Path) -> None:
     """The robot has a log for that, and jobs to do."""
     told: list[str] = []
-    file = StatusFile(tmp_path / "gone", Clock(), failed=lambda text, **_: told.append(text))
+    file = StatusFile(tmp_path / "gone", Clock(), failed=lambda _, text, **__: told.append(text))
 
     file.over(0)
 

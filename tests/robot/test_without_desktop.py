@@ -23,7 +23,7 @@ def test_desktop_that_is_not_there_is_said_before_a_job_is_taken(robot_folder: R
 
     assert (waiting.exit_code, robot_folder.calls()) == (0, [])
     assert "waiting for a desktop: neither DISPLAY" in waiting.out
-    assert robot_folder.log().count("no job is asked for, there is no desktop") == 1
+    assert robot_folder.log().count("there is no desktop, so no job is asked for") == 1
 
     assert robot_folder.run(**DISPLAY).exit_code == 0
     assert robot_folder.statuses() == {"окна/первое": 4}
@@ -32,4 +32,4 @@ def test_desktop_that_is_not_there_is_said_before_a_job_is_taken(robot_folder: R
     robot_folder.store.enqueue(robot_folder.script("окна/второе", "print(2)"))
     assert robot_folder.run(**NONE).exit_code == 0
     assert robot_folder.statuses() == {"окна/первое": 4, "окна/второе": 4}
-    assert robot_folder.log().count("scripts that need a desktop have none") == 1
+    assert robot_folder.log().count("there is no desktop, and some scripts need one") == 1

@@ -58,7 +58,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
     rows = [{"name": str(number)} for number in range(20)]
     (tmp_path / "data" / "queues" / "Q.json").write_text(json.dumps(rows))
     warnings: list[str] = []
-    channel = Channel(tmp_path, lambda _: {"state": "Ready"}, lambda text, **more: warnings.append(f"{text} {more}"))
+    channel = Channel(tmp_path, lambda _: {"state": "Ready"}, lambda _, text, **more: warnings.append(f"{text} {more}"))
 
     def listen() -> str:
         channel.open()

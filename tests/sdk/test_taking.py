@@ -154,6 +154,7 @@ def test_task_that_the_server_takes_is_taken_once(takers: int) -> None:
 SLOW = pytest.mark.skipif(sys.platform == "win32", reason="pure Python, the same everywhere, and minutes under Wine")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("takers", [2, 3, pytest.param(4, marks=SLOW)])
 def test_no_two_takers_who_announce_get_one_task(takers: int) -> None:
     """Whatever order their calls come in; at worst all withdraw, and come again."""

@@ -44,7 +44,7 @@ class Place:
         def send(level: str, message: str, job: str, version: str) -> None:
             objects.log(level, message, robot_guid=GUID, job_guid=job)
 
-        def log(level: str, sentence: str, **values: object) -> None:
+        def log(level: str, _event: str, sentence: str, **values: object) -> None:
             self.said.append((level, f"{sentence} {values}"))
 
         options: dict[str, Any] = {"per_s": 1000.0, **how}
@@ -453,7 +453,7 @@ from fsm_robot.shipping.shipper import Shipper
 from fsm_robot.shipping.spool import Spool
 limit, count = int(sys.argv[2]), int(sys.argv[3])
 sent, said = [], []
-shipper = Shipper(Spool(Path(sys.argv[1])), lambda *line: sent.append(line[1]), lambda *a, **k: said.append(a[1]), str, 1e4)
+shipper = Shipper(Spool(Path(sys.argv[1])), lambda *line: sent.append(line[1]), lambda *a, **k: said.append(a[2]), str, 1e4)
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 for number in range(count):
     shipper.add("Error", f"{number} " + "x" * 300)

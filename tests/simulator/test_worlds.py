@@ -191,6 +191,7 @@ class KillsNobody(Callbacks):
         return
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason=NO_WORKERS)
 def test_workers_stop_at_the_same_finding(setup: Setup) -> None:
     """The first broken promise is the first one by number, whoever found another one sooner."""
@@ -203,6 +204,7 @@ def test_workers_stop_at_the_same_finding(setup: Setup) -> None:
     assert (shared.findings, shared.worlds) == (alone.findings, alone.worlds)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("robot", "invariant"),
     [
@@ -235,6 +237,7 @@ def machine_with(folder: Path, old: str, new: str) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_broken_machine_file_is_told_with_the_place_and_the_command_that_repeats_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

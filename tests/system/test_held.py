@@ -156,6 +156,7 @@ def _newest_journal(robot_folder: RobotFolder) -> Path:
     return max((robot_folder.path / "state" / "journal").iterdir())
 
 
+@pytest.mark.long
 @only_faked
 def test_every_file_of_a_robot_may_be_held_for_a_moment(
     robot_folder: RobotFolder, run_beside_a_scanner: Callable[..., tuple[int, str]]
@@ -196,3 +197,52 @@ def test_file_that_stays_held_ends_the_run_before_a_job_is_asked_for(
     assert "Traceback" not in said
     (line,) = {line[line.index(str(file)) :] for line in said.splitlines() if f"{file} is held" in line}
     assert SCANNER in line
+
+
+def test_file_is_put_in_its_place_whole_whenever_its_writer_is_killed(tmp_path: Path) -> None:
+    """Its old content or its new one, and what a killed writer has left is gone with the next one."""
+    path = tmp_path / "status.json"
+    writes = (
+        "import os, sys, pathlib; from fsm_robot.system.held import put_whole;"
+        "put_whole(pathlib.Path(sys.argv[1]), b'new', ready=lambda new: os._exit(9) if sys.argv[2] else None)"
+    )
+    for number, (killed, content, left) in enumerate([("", b"new", 0), ("yes", b"old", 1), ("yes", b"old", 1)]):
+        path.write_bytes(b"old" if number else b"older")
+        done = subprocess.run([sys.executable, "-c", writes, str(path), killed], check=False)
+
+        assert (done.returncode, path.read_bytes()) == (9 if killed else 0, content)
+        assert len(list(tmp_path.iterdir())) == 1 + left
+
+    held.put_whole(path, b"last", mode=0o644)
+
+    assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [(path.name, b"last")]
+    if sys.platform != "win32":
+        assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_file_that_another_process_is_writing_is_left_to_it(tmp_path: Path) -> None:
+    """Two operators pause one robot at once: neither takes the other's file away."""
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    theirs = tmp_path / f".paused.json.{child.pid}.new"
+    theirs.write_bytes(b"half")
+
+    held.put_whole(tmp_path / "paused.json", b"{}")
+    beside = theirs.exists()
+    child.communicate(b"\n", timeout=60)
+    held.put_whole(tmp_path / "paused.json", b"{}")
+
+    assert (beside, theirs.exists()) == (True, False)
+
+
+def test_refused_write_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
+    """Whatever fails on the way."""
+    path = tmp_path / "status.json"
+    path.write_bytes(b"old")
+
+    def no_room(_new: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        held.put_whole(path, b"new", ready=no_room)
+
+    assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [(path.name, b"old")]

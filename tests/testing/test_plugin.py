@@ -10,6 +10,8 @@ import pytest
 
 from fsm_robot.robot.machine import built_in
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 RECORDED = ROOT / "tests" / "journals"
 STORIES = ("night", "stopped", "stop-ran-out", "aborted", "interrupted", "left-by-a-dead-robot")

@@ -59,7 +59,7 @@ def main() -> list[str]:
         "--no-log-off ended the session": stayed,
         "the session was not ended": ended,
         f"a job was not reported: {statuses}": statuses == {SUCCESS},
-        "the log does not say it once": log.count("nothing is left to do, the session is left") == 1,
+        "the log does not say it once": log.count("no job is left, the session ends") == 1,
     }
     return [problem for problem, right in checks.items() if not right]
 

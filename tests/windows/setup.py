@@ -33,6 +33,11 @@ PROGRAMS = {"python.exe", "pythonw.exe", "python3.dll", "python311.dll", "vcrunt
 LEFT_OUT = re.compile(
     r"Lib/(site-packages|test|unittest/test|ctypes/test|distutils/tests|sqlite3/test|idlelib|tkinter|turtledemo|lib2to3|ensurepip/_bundled)/|.*/__pycache__/|.*tk"
 )
+# What `python -m venv` installs; this distribution has files of a third party in the place of these.
+BUNDLED = {
+    "pip==24.0": "ba0d021a166865d2265246961bec0152ff124de910c5cc39f1156ce3fa7c69dc",
+    "setuptools==65.5.0": "f62ea9da9ed6289bfe868cd6845968a2c854d1427f8548d52cae02a42b4f0356",
+}
 CATALOG = "DLLs/python_lib.cat"
 # The catalog leaves one file out; it is the one of the source release, with the line ends of Windows.
 NOT_LISTED = {"Lib/xml/__init__.py": "8e7bc2b8a9974751e0bf0be8e8fd3c116fb0ed2ff2e372f693a7e3659a46f8dc"}
@@ -90,6 +95,7 @@ def main() -> None:
         shutil.rmtree(HOME, ignore_errors=True)
         HOME.mkdir()
         unpack_python()
+        bring_pip()
         unpack_wheels(locked_wheels())
         make_locale()
         make_prefix()
@@ -238,6 +244,16 @@ def unpack_python() -> None:
                     target.write_bytes(data.read(info))
     SITE.mkdir(parents=True, exist_ok=True)
     check_signatures(PYTHON.parent)
+
+
+def bring_pip() -> None:
+    """Give `venv` the pip that this Python was released with."""
+    with tempfile.TemporaryDirectory() as temporary:
+        wanted = Path(temporary, "wanted.txt")
+        wanted.write_text("\n".join(f"{name} --hash=sha256:{digest}" for name, digest in BUNDLED.items()))
+        bundled = PYTHON.parent / "Lib" / "ensurepip" / "_bundled"
+        bundled.mkdir(parents=True, exist_ok=True)
+        pip("--no-deps", "--only-binary", ":all:", "-r", str(wanted), "-d", str(bundled))
 
 
 def download_python(folder: Path) -> Path:

@@ -90,7 +90,7 @@ def runs(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
         redactor=Redactor(),
         output_limit_bytes=1 << 20,
         keep_job_files=False,
-        log=lambda level, sentence, **values: lines.append((level, sentence, values)),
+        log=lambda level, _event, sentence, **values: lines.append((level, sentence, values)),
     )
     runs = Runs(tmp_path, worker, lines)
     yield runs
@@ -185,6 +185,7 @@ UNMARKED = [
 ]  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ends", [True, False], ids=["end", "abort"])
 @pytest.mark.parametrize("animal", UNMARKED)
 def test_nothing_is_alive_where_the_system_has_no_mark(
@@ -659,3 +660,11 @@ def test_end_of_a_script_needs_no_descriptor_that_the_robot_may_have_used_up(
     assert (ended, survivors) == (outcome, [])
     assert (runs.folder / "scripts" / "tidy").exists() == (order != "kill")
     assert runs.left() == []
+
+
+def test_process_that_another_thread_is_just_making_is_no_reason_to_stop_looking() -> None:
+    """`subprocess` gives an object its attributes one by one, and all objects are looked at."""
+    half_made = subprocess.Popen.__new__(subprocess.Popen)
+
+    assert os.getpid() not in _posix._Held()
+    del half_made

@@ -192,6 +192,7 @@ def test_script_that_lists_what_it_needs_wants_a_lock(scripts: Path) -> None:
     assert environments(scripts).of(scripts / "one.py").python == sys.executable
 
 
+@pytest.mark.long
 @BUILDS
 def test_lock_of_uv_needs_uv(scripts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is no list that pip could read; the sentence has both ways out."""
@@ -227,6 +228,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         thread.join()
 
 
+@pytest.mark.long
 @BUILDS
 def test_lock_that_uv_has_written_is_built(scripts: Path, index: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the real uv and pip, from the hashes that uv has locked."""
@@ -250,6 +252,7 @@ def test_lock_that_uv_has_written_is_built(scripts: Path, index: str, monkeypatc
     assert kept.of(scripts / "one.py").python == python
 
 
+@pytest.mark.long
 @BUILDS
 def test_file_without_hashes_is_built_from_where_it_may_be(scripts: Path, tmp_path: Path) -> None:
     """By the setting alone."""
@@ -278,6 +281,7 @@ def test_what_is_not_what_was_locked_is_never_used(scripts: Path, tmp_path: Path
     assert [each.name for each in kept.built.iterdir()] == ["build.lock"]
 
 
+@pytest.mark.long
 @BUILDS
 @pytest.mark.parametrize("damage", ["no python", "no folder", "torn", "elsewhere"])
 def test_damaged_environment_is_built_anew(scripts: Path, tmp_path: Path, damage: str) -> None:
@@ -307,6 +311,7 @@ def test_damaged_environment_is_built_anew(scripts: Path, tmp_path: Path, damage
     assert not (kept.built / "gone").exists()
 
 
+@pytest.mark.long
 @BUILDS
 def test_one_builds_at_a_time(scripts: Path, tmp_path: Path) -> None:
     """Two who come together have one environment; who waits too long says for whom."""
@@ -346,6 +351,7 @@ def test_build_that_takes_too_long_is_ended(scripts: Path, tmp_path: Path) -> No
     assert [each.name for each in kept.built.iterdir()] == ["build.lock"]
 
 
+@pytest.mark.long
 @BUILDS
 def test_tools_are_not_given_what_is_the_robots(scripts: Path, tmp_path: Path, monkeypatch: Any) -> None:
     """One of its variables may be its credential; and what changes the robot's Python changes no other."""

@@ -59,7 +59,7 @@ def test_python_that_ignores_what_it_is_given_is_named_with_what_to_do(tmp_path:
     ("program", "said"), [("/bin/true", "no Python"), ("/bin/false", "exit code 1"), ("nowhere", "cannot be started")]
 )
 def test_what_is_no_python_is_named(tmp_path: Path, program: str, said: str) -> None:
-    """One sentence, and where to mend it."""
+    """One sentence, and where to fix it."""
     found = look_at(program if program.startswith("/") else str(tmp_path / program))
 
     assert said in found.problem

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -110,11 +111,35 @@ def test_memory_that_forked_workers_share_counts_once(runs: Runs) -> None:
             pids.append(pid)
         for pid in pids: os.waitpid(pid, 0)
     """
-    import textwrap
-
     limited(runs, textwrap.dedent(text), memory_mib=300)
 
     assert runs.ending().outcome == "succeeded"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="processes of Windows share no memory by fork")
+def test_memory_is_never_counted_too_high_while_workers_come_and_go(runs: Runs) -> None:
+    """One that is just ending tells no share any more; the others keep theirs."""
+    text = """\
+data = bytearray(os.urandom(1 << 20) * 60)
+started(os.getpid())
+while True:
+    if not os.fork():
+        time.sleep(0.005)
+        os._exit(0)
+    time.sleep(0.002)
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]: pass
+    except ChildProcessError: pass
+"""
+    limited(runs, text)
+    runs.started()
+    assert runs.worker._running is not None
+    tree = runs.worker._running.tree
+
+    used = [tree.memory_bytes() for _ in range(120)]
+    runs.worker.kill("aborted")
+
+    assert 60 * MIB < max(used) < 150 * MIB
 
 
 @pytest.mark.parametrize(

@@ -210,6 +210,6 @@ def test_a_job_does_not_wait_for_pictures_that_cannot_be_stored(robot_folder: Ro
     robot.store.enqueue(robot.script("fine", "print(1)"))
     robot.run(DISPLAY=pattern)
 
-    assert "a picture was not put into the storage" in robot.log()
+    assert "a screenshot could not be uploaded" in robot.log()
     assert len([path for path, _ in robot.calls() if "files/" in path and "create" in path]) == 1
     assert len(pictures(robot)) == 2

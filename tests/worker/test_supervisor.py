@@ -86,7 +86,7 @@ def runs(tmp_path: Path) -> Iterator[Runs]:
         redactor=Redactor.for_guid(GUID),
         output_limit_bytes=1 << 20,
         keep_job_files=False,
-        log=lambda level, sentence, **values: lines.append((level, sentence, values)),
+        log=lambda level, _event, sentence, **values: lines.append((level, sentence, values)),
     )
     runs = Runs(tmp_path, worker, lines)
     yield runs

@@ -24,6 +24,8 @@ if sys.platform == "win32":
 else:
     from fsm_robot.worker import _posix as system
 
+pytestmark = pytest.mark.long
+
 END_SEEN_BY = "reaper" if os.name == "posix" else "script's end"
 CASES = [
     *(("script", order) for order in ("", "stop", "aborted")),
@@ -67,7 +69,7 @@ class Jobs:
             redactor=Redactor(),
             output_limit_bytes=1 << 20,
             keep_job_files=False,
-            log=lambda level, sentence, **values: self.lines.append(f"{sentence} {values}"),
+            log=lambda level, _event, sentence, **values: self.lines.append(f"{sentence} {values}"),
         )
 
     def run(self, text: str, order: str) -> Ending | str:

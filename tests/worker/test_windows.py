@@ -50,7 +50,7 @@ class Runs:
         self.endings: list[Ending] = []
         self.over = threading.Event()
         (folder / "scripts").mkdir(exist_ok=True)
-        log = lambda level, sentence, **values: self.lines.append((sentence, values))  # noqa: E731
+        log = lambda level, _event, sentence, **values: self.lines.append((sentence, values))  # noqa: E731
         self.worker = ScriptWorker(
             folder / "scripts", folder / "jobs", python, Redactor(), 1 << 20, keep_job_files=True, log=log
         )
@@ -180,7 +180,7 @@ def test_tree_is_ended_by_a_walk_where_no_job_object_can_be_had(runs: Runs, monk
 
     assert runs.ending().survivors == ()
     assert [pid for pid in pids if alive(pid)] == []
-    assert "no job objects here" in runs.said("the script may leave processes that are not seen")[0]["reason"]
+    assert "no job objects here" in runs.said("processes that the script leaves behind may not be noticed")[0]["reason"]
 
 
 ROBOT = """

@@ -100,7 +100,7 @@ def _divergence(found: Divergence, journal: str, machine: str) -> list[str]:
         lines += [f"journal   {journal}:{found.journal_line}", f"machine   {where}"]
     if found.state:
         lines.append(f"allowed   in {found.state}: {', '.join(found.allowed) or 'nothing, it is final'}")
-    return [*lines, *(f"to mend   {advice}" for advice in found.advice)]
+    return [*lines, *(f"to fix    {advice}" for advice in found.advice)]
 
 
 def _told(found: Divergence, decision: Decision) -> str:

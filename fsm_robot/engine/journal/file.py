@@ -122,7 +122,9 @@ class JournalFile:
                 if error.errno not in _FULL or not self.make_room():
                     raise
                 self._write(sync)
-                raise OSError(error.errno, "the disk is full, this was written into the last reserve") from error
+                raise OSError(
+                    error.errno, "the disk is full; this record was written into space that the robot had reserved"
+                ) from error
 
     def _write(self, sync: bool) -> None:
         file = self._file or self._open()

@@ -132,6 +132,7 @@ def bare(machine: Definition) -> Definition:
 plain = st.from_regex(r"[A-Z][a-z]{2,9}", fullmatch=True).filter(lambda text: not OF_JOBS.search(text))
 
 
+@pytest.mark.long
 @settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(machines(plain).map(bare))
 def test_any_machine_without_jobs_is_drawn_without_their_words(machine: Definition) -> None:

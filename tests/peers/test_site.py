@@ -1,0 +1,134 @@
+"""The site of docs/ in Chromium, from a folder and without a network: every page opens, search finds, nothing is fetched elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.peers import peers
+
+PEER = "mkdocs-material"
+ROOT = Path(__file__).parents[2]
+HARMLESS = ("data:", "blob:", "about:", "chrome:")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the site as `make site` does; a warning is an error."""
+    folder = tmp_path_factory.mktemp("site")
+    if not (peers.PEERS / "site" / ".installed").exists():
+        peers.missing("the environment .peers/site")
+    python = peers.PEERS / "site" / peers.BIN / "python"
+    done = subprocess.run(
+        [str(python), "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Headless Chromium that can reach no other host, and tells what it asks for."""
+    chromium, chromedriver = peers.program("chromium"), peers.program("chromedriver")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.options import Options
+    from selenium.webdriver.chrome.service import Service
+
+    options = Options()
+    options.binary_location = chromium
+    profile = tmp_path_factory.mktemp("profile")
+    for flag in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1400,900"):
+        options.add_argument(flag)
+    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND")
+    options.add_argument(f"--user-data-dir={profile}")
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(chromedriver))
+    yield driver
+    driver.quit()
+
+
+def asked(browser: Any) -> Iterator[tuple[str, str]]:
+    """Yield what happened to requests since the last look: (`sent` or `failed`, the address or the reason)."""
+    for entry in browser.get_log("performance"):
+        message = json.loads(entry["message"])["message"]
+        if message["method"] == "Network.requestWillBeSent":
+            yield "sent", message["params"]["request"]["url"]
+        elif message["method"] == "Network.loadingFailed":
+            yield "failed", message["params"]["errorText"]
+
+
+def complaints(browser: Any, site: Path) -> list[str]:
+    """What a reader without a network would miss."""
+    own = (site.as_uri(), *HARMLESS)
+    wrong = [url for what, url in asked(browser) if what == "failed" or not url.startswith(own)]
+    return wrong + [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+def opened(browser: Any, page: Path) -> None:
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    browser.get(page.as_uri())
+    WebDriverWait(browser, 60).until(lambda one: one.execute_script("return document.readyState") == "complete")
+
+
+def test_every_page_opens_and_asks_nobody_else(site: Path, browser: Any) -> None:
+    """No font, script or picture comes from elsewhere, and none is missing."""
+    pages = sorted(page for page in site.rglob("*.html") if page.name != "404.html")
+    assert len(pages) > 30
+
+    wrong = {}
+    for page in pages:
+        opened(browser, page)
+        assert browser.execute_script("return document.querySelector('article h1') !== null"), page
+        broken = browser.execute_script(
+            "return [...document.images].filter(one => one.complete && !one.naturalWidth).map(one => one.src)"
+        )
+        text = browser.execute_script("return document.querySelector('article').innerText")
+        assert not any(mark in text for mark in ("```", "<!--", "](")), f"{page}: something was not read as Markdown"
+        if found := complaints(browser, site) + broken:
+            wrong[page.name] = found
+
+    assert wrong == {}
+
+
+def test_the_check_notices_a_script_of_others(site: Path, browser: Any) -> None:
+    """A page that asks a stranger is named, so the test above can fail."""
+    page = site / "stranger.html"
+    page.write_text("<script src='https://example.org/a.js'></script>", encoding="utf-8")
+    opened(browser, page)
+    page.unlink()
+
+    assert "https://example.org/a.js" in complaints(browser, site)
+
+
+@pytest.mark.parametrize(("words", "wanted"), [("stop_grace_s", "configuration"), ("отчёты", "")])
+def test_search_finds_without_a_network(site: Path, browser: Any, words: str, wanted: str) -> None:
+    """Somebody types into the field, and a result leads to the page."""
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    opened(browser, site / "index.html")
+    field = browser.find_element(By.CSS_SELECTOR, "input.md-search__input")
+    WebDriverWait(browser, 60).until(lambda _: field.is_displayed() and field.is_enabled())
+    field.click()
+    field.send_keys(words)
+    links = "return [...document.querySelectorAll('a.md-search-result__link')].map(one => one.href)"
+
+    found = WebDriverWait(browser, 60).until(lambda one: one.execute_script(links))
+
+    assert any(wanted in link for link in found), found
+    browser.get(found[0])
+    assert words in browser.page_source
+    assert complaints(browser, site) == []
