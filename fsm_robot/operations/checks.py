@@ -152,6 +152,22 @@ def keyboard_diagnosis(settings: Settings) -> Diagnosis:
     return Diagnosis("keyboard", "ok", said)
 
 
+def telemetry_diagnosis(settings: Settings) -> Diagnosis:
+    """Tell whether a collector of traces could be told of runs, as far as that is this machine's matter."""
+    endpoint = settings.telemetry.endpoint
+    if not endpoint:
+        return Diagnosis("telemetry", "skipped", "no collector is named (telemetry.endpoint)")
+    from fsm_robot.telemetry import export
+
+    try:
+        export.collector_of(settings)
+    except RobotError as error:
+        return Diagnosis("telemetry", "warning", str(error), "mend the file; jobs go on without")
+    if not export.is_installed():
+        return Diagnosis("telemetry", "warning", "runs are not told", export.NOT_INSTALLED)
+    return Diagnosis("telemetry", "ok", f"runs with a job are told to {endpoint}, once they are over")
+
+
 def limits_diagnosis(settings: Settings) -> Diagnosis:
     """Tell by which means limits of scripts are kept here, and which of them fit no script."""
     if not settings.limits:

@@ -45,7 +45,7 @@ ALLOWED: dict[str, tuple[str, ...] | None] = {
     "schedule": (),
     "analyst": ("engine.machine", "engine.journal", "engine.wording", "robot.settings", "robot.unsettled"),
     "analyst.browser": ("system",),
-    "operations": ("analyst.eventlog", "engine", "robot", "gateway", "worker", "shipping", "system"),
+    "operations": ("analyst.eventlog", "engine", "robot", "gateway", "worker", "shipping", "system", "telemetry"),
     # Many robots side by side, on this machine and on others.
     "fleet": (
         *("operations", "engine", "robot", "worker", "analyst", "schedule", "system"),
