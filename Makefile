@@ -126,6 +126,7 @@ docs: diagram schema $(VENV)/.ready-dev ## write every generated page
 	$(BIN)/python -m fsm_robot.robot.configuration
 	$(BIN)/python -m tests.docs.reference
 	$(BIN)/python -m tests.log_calls
+	$(BIN)/python -m tests.catalogue
 
 bench: $(VENV)/.ready ## measure, as ratios against a plain script
 	$(BIN)/python bench/run.py $(ARGS)
