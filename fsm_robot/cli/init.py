@@ -95,6 +95,8 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"\nnext, in {folder.resolve()}:")
     print("  fsm-robot check                   is everything right?")
     print("  fsm-robot orchestrator serve      an orchestrator to try it with, if you have none at hand")
+    if wants_hello:
+        print("  fsm-robot orchestrator enqueue hello     a first job for it")
     print("  fsm-robot run                     do the jobs that wait")
     return 0
 
@@ -143,7 +145,7 @@ def _own_robot(folder: Path, arguments: argparse.Namespace) -> int:
     print("  fsm-robot status                  what it does now, from another terminal")
     print("  fsm-robot post enough             tell it to end")
     print("  fsm-robot diagram --format svg -o machine.svg")
-    print("  pytest                            its own test")
+    print("  pytest                            its own test; `pip install pytest` brings it")
     return 0
 
 

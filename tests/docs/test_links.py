@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,6 +72,18 @@ def test_links_lead_somewhere(page: str) -> None:
     found = [(target, wrong_with(PAGES[page], target, is_picture)) for is_picture, target in links(PAGES[page])]
 
     assert [f"{target} {wrong}" for target, wrong in found if wrong] == []
+
+
+def test_pictures_of_the_readme_survive_a_package_index() -> None:
+    """An index shows README without the files beside it, so pictures need the project's public address."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    home = next(iter(project.get("urls", {}).values()), "")
+    pictures = [target for is_picture, target in links(ROOT / "README.md") if is_picture]
+
+    assert pictures
+    if not home:
+        pytest.skip("the project has no public address yet; with [project.urls] the pictures must begin with https://")
+    assert [target for target in pictures if not target.startswith("https://")] == []
 
 
 def test_every_picture_is_shown_somewhere() -> None:
