@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def test_each_release_is_kept_with_both_folders() -> None:
     assert all({path.stem for path in each.glob("*.zip")} == {"killed", "undelivered"} for each in RELEASES.iterdir())
 
 
+@pytest.mark.skipif(os.name == "nt", reason="recorded under Linux; a folder that moves between systems is not promised")
 @pytest.mark.parametrize("kept", KEPT, ids=named)
 def test_a_robot_finishes_what_one_of_a_release_has_left_open(
     kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
