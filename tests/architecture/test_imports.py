@@ -68,6 +68,7 @@ ONLY_IMPORTERS = {
     "transitions": {"engine/machine/core.py"},
     "yaml": {"engine/machine/document.py"},
     "orjson": {"engine/journal/parsing.py"},
+    "distributed": {"simulator/cluster.py"},
     "opentelemetry": {"telemetry/otlp.py"},
     "psycopg": {"orchestrator/tables/postgres.py"},
     "sqlite3": {"orchestrator/tables/sqlite_file.py", "robot/job_index.py"},  # two files that have nothing in common

@@ -20,10 +20,11 @@ from fsm_robot.shipping.spool import Spool
 from tests.fakes.journals import JournalMaker, Told, done, job
 from tests.fakes.raw_server import RawServer, answer
 from tests.fakes.robot_folder import RobotFolder, until
-from tests.fakes.waiting import GUID
 from tests.fleet.folders import ago
 from tests.fleet.folders import robot as fleet_robot
 from tests.gateway.conftest import Certificates, certificates
+
+GUID = "7d444840-9dc0-11d1-b245-5ffdce74fad2"  # of these tests alone: this machine runs one robot of a GUID at a time
 
 __all__ = ["certificates"]  # a fixture
 
