@@ -7,7 +7,7 @@ else
 BIN := $(VENV)/bin
 endif
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-queue test test-long lint tests wheel dist simulate torture rough rough-undone mutants test-windows peers run check diagram gallery schema journals docs site bench bench-scale bench-windows bench-servers lock clean
+.PHONY: help demo demo-queue test test-long lint tests wheel dist audit matrix lowest simulate torture rough rough-undone mutants test-windows peers run check diagram gallery schema journals docs site bench bench-scale bench-windows bench-servers lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /' | awk -F': ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -62,6 +62,21 @@ dist: .dist/.ready ## build all that is handed out, twice, compare, and try it w
 	.dist/$(notdir $(BIN))/python packaging/dist.py
 	.dist/$(notdir $(BIN))/python packaging/try_dist.py
 
+.audit/.ready: packaging/audit.lock
+	$(PYTHON) -m venv .audit
+	.audit/$(notdir $(BIN))/python -m pip install --quiet --disable-pip-version-check --require-hashes -r packaging/audit.lock
+	@touch $@
+
+audit: .audit/.ready ## ask whether anything is known against what is locked (needs the database of PyPI)
+	.audit/$(notdir $(BIN))/pip-audit --strict --require-hashes --disable-pip -r requirements.lock
+	.audit/$(notdir $(BIN))/pip-audit --strict --require-hashes --disable-pip -r requirements-dev.lock
+
+matrix: $(VENV)/.ready-dev ## what meets Python and its packages, in each Python from 3.11 on that is found
+	$(BIN)/python tests/matrix.py $(ARGS)
+
+lowest: $(VENV)/.ready-dev ## the same with the oldest packages that pyproject.toml allows
+	$(BIN)/python tests/matrix.py --lowest $(ARGS)
+
 wheel: $(VENV)/.ready-dev ## build a wheel, install it into an empty environment, run it there
 	$(BIN)/python tests/try_wheel.py
 
@@ -111,6 +126,7 @@ docs: diagram schema $(VENV)/.ready-dev ## write every generated page
 	$(BIN)/python -m fsm_robot.robot.configuration
 	$(BIN)/python -m tests.docs.reference
 	$(BIN)/python -m tests.log_calls
+	$(BIN)/python -m tests.catalogue
 
 bench: $(VENV)/.ready ## measure, as ratios against a plain script
 	$(BIN)/python bench/run.py $(ARGS)
@@ -126,8 +142,9 @@ lock: $(VENV)/.ready-dev ## write the lock files anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --extra dev -o requirements-dev.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o packaging/dist.lock packaging/dist.in
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o packaging/audit.lock packaging/audit.in
 	for peer in engines pm4py schedulers site; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o tests/peers/requirements-$$peer.lock tests/peers/requirements-$$peer.in; done
 	cd tests/peers && npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund
 
 clean: ## remove what the other commands made
-	rm -rf $(VENV) site .windows .peers .dist demo-run demo-queue-run simulated dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) site .windows .peers .dist .audit .matrix demo-run demo-queue-run simulated dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -118,6 +118,23 @@ def idle(bench: Bench, quick: bool) -> tuple[str, str, float]:
     return f"{robot * 1000:.0f} ms", f"{yardstick * 1000:.0f} ms", robot / yardstick
 
 
+def one_file(bench: Bench, quick: bool) -> tuple[str, str, float]:
+    """The same from the one file, in processor time, which a busy machine changes less; it is unpacked before."""
+    file = bench.folder / "fsm-robot.pyz"
+    subprocess.run([sys.executable, str(HERE.parent / "packaging" / "dist.py"), "--one-file", str(file)], check=True)
+    os.environ["XDG_DATA_HOME"] = str(bench.folder / "data")
+    robot = [sys.executable, "-I", str(file), "run", "--config", str(bench.folder / "robot.toml")]
+    times: dict[str, list[float]] = {"one file": [], "installed": [], "yardstick": []}
+    for number in range(8 if quick else 21):
+        for name, command in (("one file", robot), ("installed", bench.robot()), ("yardstick", bench.yardstick())):
+            took = bench.cpu(command)
+            if number:  # the first round unpacks, and fills caches
+                times[name].append(took)
+    file_s, installed_s, yardstick_s = (statistics.median(times[name]) for name in times)
+    robots = f"{file_s * 1000:.0f} ms (installed {installed_s * 1000:.0f} ms)"
+    return robots, f"{yardstick_s * 1000:.0f} ms", file_s / yardstick_s
+
+
 def history(bench: Bench, quick: bool) -> tuple[str, str, float]:
     """The same beside 10,000 kept runs and beside none, in turns."""
     bench.settings(10, "[storage]\nkeep_runs = 20000\nkeep_idle_runs = 20000\n")
@@ -532,6 +549,12 @@ def at_least_one(ratio: float) -> bool:
 
 ROWS: dict[str, tuple[str, Callable[[Bench, bool], tuple[str, str, float]], str, Callable[[float], bool]]] = {
     "idle": ("idle wake-up, whole process", idle, "<= 1.0 x the plain script", lambda ratio: ratio <= 1.0),
+    "one-file": (
+        "idle wake-up of fsm-robot.pyz, processor time",
+        one_file,
+        "<= 1.0 x the plain script",
+        lambda ratio: ratio <= 1.0,
+    ),
     "history": ("idle wake-up beside 10,000 kept runs", history, "<= 1.1 x beside none", lambda ratio: ratio <= 1.1),
     "backlog": (
         "heartbeat beside 1,000,000 jobs of another robot",

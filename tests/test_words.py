@@ -11,7 +11,10 @@ import pytest
 from tests.words import PATTERNS, ROOT, messages, slips
 
 STYLE = ROOT / "docs" / "style.md"
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "SECURITY.md", "CONTRIBUTING.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 
 
 def _rows(page: Path, heading: str) -> Iterator[list[str]]:

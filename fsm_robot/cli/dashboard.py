@@ -10,6 +10,8 @@ from pathlib import Path
 
 from fsm_robot.cli.fleet_argument import fleet_in
 from fsm_robot.cli.machine_argument import machine_meant
+from fsm_robot.cli.reader import speak_as_configured
+from fsm_robot.cli.run import USUAL_CONFIG
 from fsm_robot.fleet.file import USUAL_NAME
 
 if sys.platform == "win32":
@@ -35,6 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     machine = machine_meant(arguments.machine)
     path = Path(arguments.file)
     fleet_in(path)
+    speak_as_configured(path.parent, USUAL_CONFIG)
     over = threading.Event()
     system.listen(lambda _: over.set())
     with Dashboard(Board(path, lambda name, data: player_of(machine, name, data)), arguments.port) as page:

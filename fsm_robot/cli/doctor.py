@@ -9,12 +9,14 @@ from pathlib import Path
 import attrs
 
 from fsm_robot.cli.fleet_argument import add_fleet, fleet_of
+from fsm_robot.cli.reader import speak_as_configured
 from fsm_robot.cli.run import USUAL_CONFIG, add_config
 from fsm_robot.cli.streams import print_json
 from fsm_robot.engine.wording import shown
 from fsm_robot.errors import SettingsError
 from fsm_robot.operations.diagnosis import Diagnosis, report
 from fsm_robot.operations.examination import examine
+from fsm_robot.system.language import said
 
 DOCTOR_WAIT_S = 60.0
 """What the doctors of a fleet may take: each waits for networks that do not answer."""
@@ -32,11 +34,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what was found and what to do; 1 where something keeps the robot from working."""
     if arguments.fleet:
         return _run_fleet(arguments)
-    diagnoses = list(examine(config_of(arguments)))
+    config = config_of(arguments)
+    diagnoses = list(examine(config))
     if arguments.json:
         print_json([attrs.asdict(diagnosis) for diagnosis in diagnoses])
     else:
-        print("\n".join(report(diagnoses)))
+        speak_as_configured(config)
+        print("\n".join(report(diagnoses, said)))
     return int(any(diagnosis.verdict == "wrong" for diagnosis in diagnoses))
 
 
@@ -53,6 +57,7 @@ def _run_fleet(arguments: argparse.Namespace) -> int:
     if arguments.json:
         told = [{"robot": each.name, "host": each.host, **it} for each, it in zip(sights, answers, strict=True)]
         print_json({"schema": SCHEMA, "robots": told})
+    speak_as_configured(arguments.config)
     sick = False
     for sight, answer in zip(sights, answers, strict=True):
         rows = answer.get("diagnoses")
@@ -62,8 +67,9 @@ def _run_fleet(arguments: argparse.Namespace) -> int:
         sick = sick or any(diagnosis.verdict == "wrong" for diagnosis in diagnoses)
         noted = [diagnosis for diagnosis in diagnoses if diagnosis.verdict in ("wrong", "warning")]
         if not arguments.json:
-            print(f"{shown(sight.name)}: {'' if noted else f'all {len(diagnoses)} checks are well'}")
-            print("".join(f"  {line}\n" for line in report(noted)), end="")
+            passed = f"all {len(diagnoses)} checks passed"
+            print(f"{shown(sight.name)}: {'' if noted else said(passed)}")
+            print("".join(f"  {line}\n" for line in report(noted, said)), end="")
     return int(sick)
 
 

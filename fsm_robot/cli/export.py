@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 import attrs
 
@@ -21,7 +22,7 @@ from fsm_robot.cli.work_files import work_of
 from fsm_robot.engine.wording import counted
 
 LOG_NAME = "fsm_robot"
-CHUNK_CHARACTERS = 1 << 16
+PIECES_AT_ONCE = 128
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -124,13 +125,5 @@ def _told_where_none(grouped: Iterator[Case]) -> Iterator[Case]:
 
 
 def _chunks(pieces: Iterator[str]) -> Iterator[str]:
-    waiting: list[str] = []
-    size = 0
-    for piece in pieces:
-        waiting.append(piece)
-        size += len(piece)
-        if size >= CHUNK_CHARACTERS:
-            yield "".join(waiting)
-            waiting.clear()
-            size = 0
-    yield "".join(waiting)
+    while some := list(islice(pieces, PIECES_AT_ONCE)):
+        yield "".join(some)

@@ -9,6 +9,7 @@ from pathlib import Path
 import attrs
 
 from fsm_robot.cli.fleet_argument import add_fleet, fleet_of
+from fsm_robot.cli.reader import local
 from fsm_robot.cli.run import add_config
 from fsm_robot.cli.status import table
 from fsm_robot.cli.streams import complain, print_json
@@ -85,7 +86,7 @@ def _run_fleet(arguments: argparse.Namespace) -> int:
 def _fleet_row(job: Mapping[str, object]) -> tuple[str, ...]:
     seconds = job["seconds"]
     return (
-        str(job["taken_at"])[:19].replace("T", " "),
+        local(str(job["taken_at"])),
         str(job["robot"]),
         str(job["script"]),
         str(job["outcome"] or "-"),
@@ -100,7 +101,7 @@ def _row(job: PastJob, storage: Path) -> tuple[str, ...]:
     delivery = {"delivered": "", "refused": " (refused)"}.get(job.delivery, " (not delivered)")
     seconds = "" if job.seconds is None else f"{job.seconds:.1f}"
     return (
-        job.taken_at[:19].replace("T", " "),
+        local(job.taken_at),
         job.script,
         job.outcome or "-",
         f"{status}{delivery}",

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from fsm_robot.cli import orchestrator_objects, orchestrator_probe
 from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
 from fsm_robot.cli.orchestrator_arguments import db_argument, job_argument, print_table, robot_argument, task_argument
+from fsm_robot.cli.reader import speak_as_configured
+from fsm_robot.cli.run import USUAL_CONFIG
 from fsm_robot.cli.streams import complain, print_json, tell
 from fsm_robot.engine.wording import shown
 from fsm_robot.errors import SettingsError
@@ -181,6 +183,7 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
     from fsm_robot.orchestrator.server import Orchestrator
     from fsm_robot.orchestrator.service import Service
 
+    speak_as_configured(USUAL_CONFIG)
     ordered = [faults.Fault.parse(text) for text in arguments.fault]
     like = orchestrator_probe.quirks_of(arguments.like) if arguments.like else []
     form = WireForm(arguments.task_key, arguments.nested, arguments.no_task, arguments.numbers == "text")

@@ -32,6 +32,8 @@ else:
 
 
 USUAL_CONFIG = "robot.toml"
+USUAL_LANGUAGE = "en"
+"""For which nothing is imported."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +58,10 @@ def run(arguments: argparse.Namespace) -> int:
     system.set_inherited_right()
     streams.go_on_unread()
     settings = settings_module.load(Path(arguments.config).absolute())
+    if settings.logging.language != USUAL_LANGUAGE:
+        from fsm_robot.system import language
+
+        language.speak(settings.logging.language)
     kind = _callbacks_named(settings)
     if (own := _own_robot(settings, kind, console=not arguments.quiet)) is not None:
         gc.enable()
@@ -134,7 +140,12 @@ def _run(settings: Settings, kind: type | None, log: Log, *, when_idle: str, sta
         _tell_collector(settings, log)
     jobs = robot.callbacks.jobs_done
     paused = f"; {robot.callbacks.paused}" if robot.callbacks.paused else ""
-    streams.tell(f"{robot.runner.machine.state}: {counted(jobs, 'job')} done, exit code {exit_code}{paused}")
+    told = f"{robot.runner.machine.state}: {counted(jobs, 'job')} done, exit code {exit_code}{paused}"
+    if settings.logging.language != USUAL_LANGUAGE:
+        from fsm_robot.system import language
+
+        told = language.said(told)
+    streams.tell(told)
     return exit_code
 
 

@@ -26,7 +26,6 @@ from fsm_robot.simulator import explore, report
 from fsm_robot.simulator.explore import Finding, Tally
 from fsm_robot.simulator.invariants import violations
 from fsm_robot.simulator.scenario import ALL_FAULTS, Scenario, scenario_from
-from fsm_robot.simulator.shrink import shrunk
 from fsm_robot.simulator.world import Setup
 
 if TYPE_CHECKING:
@@ -59,6 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--machine", metavar="FILE|FOLDER", help=f"a machine file, or a robot's folder (default: {DEFAULT})"
     )
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share it (default: 1)")
+    parser.add_argument(
+        "--cluster", metavar="ADDRESS", help="a Dask scheduler whose workers share it: tcp://host:8786 (extra dask)"
+    )
     parser.add_argument("--no-shrink", action="store_true", help="leave a finding as large as it was found")
     parser.add_argument("--out", default="simulated", metavar="DIR", help="where findings go (default: simulated)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -72,6 +74,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise SettingsError("--jobs must be at least 1")
     if not 1 <= arguments.workers <= MOST_WORKERS:
         raise SettingsError(f"--workers must be from 1 to {MOST_WORKERS}")
+    if arguments.cluster and arguments.workers != 1:
+        raise SettingsError("--cluster brings its own workers; leave --workers out")
+    if arguments.cluster and (arguments.exhaustive or arguments.scenario):
+        raise SettingsError("--cluster shares the worlds of a seed; --exhaustive and --scenario run here")
     if arguments.tasks is not None:
         return _run_tasks(arguments)
     faults = _faults(arguments.faults)
@@ -115,7 +121,7 @@ def _run_tasks(arguments: argparse.Namespace) -> int:
     def see(tally: TaskTally) -> None:
         watch.see_count(tally.tasks, "tasks", tally.worlds)
 
-    with _executor(arguments.workers) as executor:
+    with _executor(arguments) as executor:
         tally = tasks_by_seed(arguments.seed, arguments.tasks, see, executor)
     watch.end()
     print(tally.as_text())
@@ -126,14 +132,21 @@ def _run_tasks(arguments: argparse.Namespace) -> int:
 
 
 def _by_seed(setup: Setup, faults: list[str], arguments: argparse.Namespace, watch: _Progress) -> Tally:
-    seed, jobs, workers = arguments.seed, arguments.jobs, arguments.workers
-    with _executor(workers) as executor:
-        return explore.by_seed(setup, seed, jobs, faults, watch=watch.see, executor=executor)
+    seed, jobs, shrink = arguments.seed, arguments.jobs, not arguments.no_shrink
+    with _executor(arguments) as executor:
+        return explore.by_seed(setup, seed, jobs, faults, shrink=shrink, watch=watch.see, executor=executor)
 
 
 @contextmanager
-def _executor(workers: int) -> Iterator[Executor | None]:
-    """Give so many processes, none for one."""
+def _executor(arguments: argparse.Namespace) -> Iterator[Executor | None]:
+    """Give the workers of a cluster, or so many processes; none for one."""
+    if arguments.cluster:
+        from fsm_robot.simulator.cluster import on_cluster
+
+        with on_cluster(arguments.cluster) as executor:
+            yield executor
+        return
+    workers = arguments.workers
     if workers == 1:
         yield None
         return
@@ -155,14 +168,11 @@ def _leave_ctrl_c() -> None:
 
 
 def _tell(setup: Setup, finding: Finding, arguments: argparse.Namespace) -> str:
-    """Shrink a finding, write it down and return what a person needs to know."""
+    """Write a finding down, shrunk, and return what a person needs to know."""
     name = finding.violations[0].invariant
-
-    def breaks(scenario: Scenario) -> bool:
-        return any(broken.invariant == name for broken in violations(explore.run(setup, scenario)[1]))
-
-    as_found = arguments.scenario or arguments.no_shrink
-    small = finding.scenario if as_found else shrunk(finding.scenario, breaks)
+    if finding.small is None and not (arguments.scenario or arguments.no_shrink):
+        finding = explore.smallest(setup, finding)
+    small = finding.small or finding.scenario
     _, history = explore.run(setup, small)
     finding = Finding(small, tuple(broken for broken in violations(history) if broken.invariant == name))
     folder = Path(arguments.out) / f"{name}-{small.seed}"

@@ -9,16 +9,18 @@ from pathlib import Path
 import attrs
 
 from fsm_robot.cli.fleet_argument import add_fleet, fleet_of
+from fsm_robot.cli.reader import local, speak_as_configured
 from fsm_robot.cli.run import add_config
 from fsm_robot.cli.streams import print_json
 from fsm_robot.engine.clock import SystemClock
-from fsm_robot.engine.wording import shown
+from fsm_robot.engine.wording import counted, shown
 from fsm_robot.errors import RobotError, SettingsError
 from fsm_robot.fleet.health import Rules
 from fsm_robot.fleet.looking import sight_in
 from fsm_robot.fleet.sight import Sight
 from fsm_robot.operations.folders import seen_in, storage_of, storage_of_config
 from fsm_robot.operations.now import Now, for_how_long, now_from
+from fsm_robot.system.language import said
 
 UNREADABLE = "unreadable"
 
@@ -47,8 +49,11 @@ def run(arguments: argparse.Namespace) -> int:
     now = SystemClock().utc_now()
     if arguments.json:
         print_json([{"folder": folder, **attrs.asdict(it)} for folder, it in found.items()])
-    elif arguments.folders:
-        print("\n".join(table([("folder", *HEADS), *((folder, *_row(it, now)) for folder, it in found.items())])))
+        return int(any(it.look for it in found.values()))
+    speak_as_configured(*arguments.folders, arguments.config)
+    if arguments.folders:
+        rows = [(folder, *_row(it, now)) for folder, it in found.items()]
+        print("\n".join(table([_heads(("folder", *HEADS)), *rows])))
     else:
         print("\n".join(line for it in found.values() for line in _details(it, now)))
     return int(any(it.look for it in found.values()))
@@ -64,7 +69,8 @@ def _run_fleet(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(document_of(sights, now))
     else:
-        print("\n".join(table([FLEET_HEADS, *(_fleet_row(sight, now) for sight in sights)])))
+        speak_as_configured(arguments.config)
+        print("\n".join(table([_heads(FLEET_HEADS), *(_fleet_row(sight, now) for sight in sights)])))
     return int(any(sight.problems for sight in sights))
 
 
@@ -72,13 +78,13 @@ def _fleet_row(sight: Sight, moment: str) -> tuple[str, ...]:
     last = f"{sight.last_script}: {sight.last_outcome}" if sight.last_script else ""
     return (
         f"{sight.host}:{sight.name}" if sight.host else sight.name,
-        f"{sight.doing} ({sight.paused})" if sight.paused and sight.doing != "paused" else sight.doing,
+        said(f"{sight.doing} ({sight.paused})" if sight.paused and sight.doing != "paused" else sight.doing),
         for_how_long(sight.since, moment),
         sight.script,
         sight.progress,
         last,
         sight.next_start[11:16],
-        "; ".join(problem.text for problem in sight.problems),
+        said("; ".join(problem.text for problem in sight.problems)),
     )
 
 
@@ -103,38 +109,44 @@ HEADS = ("doing", "for", "pid", "script", "progress", "look")
 
 def _row(now: Now, moment: str) -> tuple[str, ...]:
     return (
-        now.doing,
+        said(now.doing),
         for_how_long(now.since, moment),
         str(now.pid or ""),
         now.script,
         now.progress,
-        "; ".join(now.look),
+        said("; ".join(now.look)),
     )
 
 
+def _heads(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(said, names))
+
+
 def _details(now: Now, moment: str) -> list[str]:
+    lasts = for_how_long(now.since, moment)
     known = {
-        "doing": f"{now.doing} for {for_how_long(now.since, moment)}, since {now.since}" if now.since else now.doing,
+        "doing": f"{now.doing} for {lasts}, since {local(now.since)}" if now.since else now.doing,
         "process": f"pid {now.pid}" if now.pid else "does not run",
         "job": f"{now.job}  {now.script}" if now.job else "",
         "progress": now.progress,
         "paused": now.paused,
         "log lines": _lines(now),
         "undelivered": now.undelivered and f"outcome {now.undelivered}, sent again by the next run",
-        "last answer": now.last_answer_at and f"{now.last_answer_at}, from the orchestrator",
+        "last answer": now.last_answer_at and f"{local(now.last_answer_at)}, from the orchestrator",
         "last error": now.last_error,
         "last trouble": now.last_trouble,
         "exit code": "" if now.exit_code is None else str(now.exit_code),
         "look": "; ".join(now.look),
     }
-    return [f"{name:<13}{shown(text)}" for name, text in known.items() if text]
+    width = max(len(said(name)) for name in known) + 1
+    return [f"{said(name):<{width}}{shown(said(text))}" for name, text in known.items() if text]
 
 
 def _lines(now: Now) -> str:
     if not now.lines_waiting:
         return ""
-    since = f" since {now.lines_since}, the next run sends them" if now.lines_since and not now.pid else ""
-    return f"{now.lines_waiting} wait for the orchestrator's log{since}"
+    since = f", since {local(now.lines_since)}; the next run sends them" if now.lines_since and not now.pid else ""
+    return f"{counted(now.lines_waiting, 'line')} waiting for the orchestrator's log{since}"
 
 
 def table(rows: Iterable[tuple[str, ...]]) -> list[str]:

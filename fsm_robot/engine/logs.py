@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from loguru import Logger, Message, Record
 
 LEVELS = ("debug", "info", "warning", "error")
-CONSOLE_FORMAT = "<dim>{time:HH:mm:ssZ}</dim> <level>{level: <7}</level> {extra[story]}"
+CONSOLE_FORMAT = "<dim>{time:HH:mm:ssZ}</dim> <level>{level: <7}</level> {extra[for_console]}"
 FILE_FORMAT = "{time:YYYY-MM-DDTHH:mm:ss.SSS!UTC}Z {level: <7} {process} {extra[event]} {extra[story]}"
 NO_ID = "-"
 """What stands in the place of an event id in lines that have none: those of a user's own, and of a traceback."""
@@ -122,7 +122,13 @@ class Log:
             self._file = None
 
     def _put(self, logger: Logger, level: str, event: str, sentence: str, /, **values: object) -> None:
-        bound = logger.bind(event=event, story=story_of(sentence, values, self.redact))
+        from fsm_robot.system.language import said  # with the first line, like loguru
+
+        story, told = story_of(sentence, values, self.redact), said(sentence)
+        # Names of values stay as they are: people look for them in the file.
+        retold = {key: said(value) if isinstance(value, str) else value for key, value in values.items()}
+        for_console = story if told == sentence else story_of(told, retold, self.redact)
+        bound = logger.bind(event=event, story=story, for_console=for_console)
         if self.as_json:
             bound = bound.bind(sentence=self.redact(sentence), values=_values(values, self.redact))
         bound.log(level.upper(), "")

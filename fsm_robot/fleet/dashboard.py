@@ -26,7 +26,7 @@ from fsm_robot.fleet.looking import utc_now
 from fsm_robot.fleet.sight import Sight, unseen
 from fsm_robot.orchestrator.connections import Arrival, Limits, Outcome, Reply, Server
 from fsm_robot.orchestrator.heads import Head
-from fsm_robot.system import threads
+from fsm_robot.system import language, threads
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LOOK_EVERY_S = 2.0
@@ -193,7 +193,8 @@ class _Office:
         path, query = request.head.path, parse_qs(request.head.query)
         if path in FILES:
             name, kind = FILES[path]
-            return Outcome(Reply(200, kind, (_FOLDER / name).read_bytes(), HEADERS))
+            data = (_FOLDER / name).read_bytes()
+            return Outcome(Reply(200, kind, language.page(data) if path == "/" else data, HEADERS))
         show = SHOWN.get(path)
         if show is None:
             return Outcome(_error(404, "there is no such page"))
@@ -212,7 +213,11 @@ class _Office:
 
 
 def _fleet(board: Board, _query: Mapping[str, str]) -> Reply:
-    return _json(board.fleet_json())
+    fleet = board.fleet_json()
+    for robot in fleet["robots"] if isinstance(fleet["robots"], list) else ():
+        for problem in robot["problems"]:
+            problem["told"] = language.said(problem["text"])  # beside the English one, by which others find it
+    return _json(fleet)
 
 
 def _jobs(board: Board, query: Mapping[str, str]) -> Reply:

@@ -202,7 +202,7 @@ def _document(answer: Mapping[str, Any], key: str) -> Any:
             break
         content = content.strip(_BLANKS)
         try:
-            content = json.loads(content, strict=False) if content else None
+            content = _DECODER.decode(content) if content else None
         except RecursionError:
             raise _garbled(CONSUME_PATH, f"{key} is nested too deeply") from None
         except ValueError:

@@ -16,6 +16,7 @@ import attrs
 
 from fsm_robot.engine.instance import holder
 from fsm_robot.engine.redact import Redactor
+from fsm_robot.engine.wording import counted
 from fsm_robot.errors import GatewayError, RobotError, SettingsError
 from fsm_robot.gateway.http import HttpGateway
 from fsm_robot.gateway.proxies import Proxy, proxy_towards
@@ -103,7 +104,7 @@ def scripts_diagnosis(settings: Settings) -> Diagnosis:
     if not names:
         return Diagnosis("scripts", "warning", f"{folder} holds no script", "put .py files there")
     shown = ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
-    return Diagnosis("scripts", "ok", f"{len(names)} in {folder}: {shown}")
+    return Diagnosis("scripts", "ok", f"{counted(len(names), 'script')} in the folder {folder}: {shown}")
 
 
 def guid_diagnosis(settings: Settings) -> Diagnosis:
@@ -117,15 +118,16 @@ def guid_diagnosis(settings: Settings) -> Diagnosis:
     path = settings.path(settings.orchestrator.robot_guid_file) if in_file else settings.file
     kept = kept_secret.how_it_is_kept(path) if in_file else ""
     if kept:
-        return Diagnosis("guid", "ok", f"is in {path}, {kept}")
+        return Diagnosis("guid", "ok", f"is kept in {path}, {kept}")
     try:
         others = kept_secret.other_readers(path)
     except OSError as error:
-        return Diagnosis("guid", "skipped", f"is in {path}; who can read that is not told: {error.strerror or error}")
+        said = f"is kept in {path}; its readers cannot be listed: {error.strerror or error}"
+        return Diagnosis("guid", "skipped", said)
     if others:
         do = "let this account alone read the file: chmod 600, or its access list under Windows"
-        return Diagnosis("guid", "warning", f"is in {path}, which can be read by {others}", do)
-    return Diagnosis("guid", "ok", f"is in {path}, which this account and administrators can read")
+        return Diagnosis("guid", "warning", f"is kept in {path}, which can be read by {others}", do)
+    return Diagnosis("guid", "ok", f"is kept in {path}, which this account and administrators can read")
 
 
 def desktop_diagnosis(settings: Settings) -> Diagnosis:
@@ -148,6 +150,22 @@ def keyboard_diagnosis(settings: Settings) -> Diagnosis:
         do = "the robot works as if nobody were there; fsm-robot pause keeps it from jobs while somebody is"
         return Diagnosis("keyboard", "warning", said, do)
     return Diagnosis("keyboard", "ok", said)
+
+
+def telemetry_diagnosis(settings: Settings) -> Diagnosis:
+    """Tell whether a collector of traces could be told of runs, as far as that is this machine's matter."""
+    endpoint = settings.telemetry.endpoint
+    if not endpoint:
+        return Diagnosis("telemetry", "skipped", "no collector is named (telemetry.endpoint)")
+    from fsm_robot.telemetry import export
+
+    try:
+        export.collector_of(settings)
+    except RobotError as error:
+        return Diagnosis("telemetry", "warning", str(error), "correct the file; jobs go on without")
+    if not export.is_installed():
+        return Diagnosis("telemetry", "warning", "runs are not told", export.NOT_INSTALLED)
+    return Diagnosis("telemetry", "ok", f"runs with a job are told to {endpoint}, once they are over")
 
 
 def limits_diagnosis(settings: Settings) -> Diagnosis:
@@ -238,7 +256,7 @@ def _name(place: Place, _settings: Settings, _now: datetime, proxy: Proxy | None
         do = "check orchestrator.url, the network and the name server; a VPN may be needed"
         return Diagnosis("name", "wrong", f"{what} {place.host} cannot be resolved: {error}", do)
     addresses = ", ".join(dict.fromkeys(str(entry[4][0]) for entry in found))
-    return Diagnosis("name", "ok", f"{place.host} is {addresses}")
+    return Diagnosis("name", "ok", f"{place.host} has the address {addresses}")
 
 
 def _connection(place: Place, _settings: Settings, _now: datetime, proxy: Proxy | None) -> Diagnosis:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Literal
 
 import attrs
 
-from fsm_robot.engine.wording import shown
+from fsm_robot.engine.wording import counted, shown
 from fsm_robot.gateway import failures, payloads
 from fsm_robot.gateway.failures import Answer
 
@@ -108,8 +108,8 @@ def space_diagnosis(folder: str, free_bytes: int) -> Diagnosis:
 def lines_judged(count: int, since: str, now: datetime) -> Diagnosis:
     """Judge the lines that wait for the orchestrator's log; `since` is when the first was written, in UTC."""
     if not count:
-        return Diagnosis("log lines", "ok", "none waits for the orchestrator's log")
-    said = f"{count} {'waits' if count == 1 else 'wait'} for the orchestrator's log since {since}"
+        return Diagnosis("log lines", "ok", "no line waits for the orchestrator's log")
+    said = f"{counted(count, 'line')} waiting for the orchestrator's log since {since}"
     if (now - datetime.fromisoformat(since).replace(tzinfo=UTC)).total_seconds() > LONGEST_USUAL_WAIT_S:
         do = "look into robot.log why they are not taken; what is older than a week is dropped"
         return Diagnosis("log lines", "warning", said, do)
@@ -121,18 +121,18 @@ def certificate_diagnosis(issuer: str, expires: datetime | None, now: datetime) 
     if expires is None:
         return Diagnosis("certificate", "ok", "verified by the system's store")
     days = (expires - now).days
-    said = f"verified, issued by {issuer}, valid for {days} more days"
+    said = f"verified, issued by {issuer}, valid for {counted(days, 'more day')}"
     if days < SOON_DAYS:
         return Diagnosis("certificate", "warning", said, "tell who runs the server: it must be renewed")
     return Diagnosis("certificate", "ok", said)
 
 
-def report(diagnoses: list[Diagnosis]) -> list[str]:
-    """Return the lines that a person reads: what was found, and below it what to do."""
+def report(diagnoses: list[Diagnosis], said: Callable[[str], str] = str) -> list[str]:
+    """Return the lines that a person reads, as `said` retells them: what was found, and below it what to do."""
     marks = {"ok": "ok", "warning": "WARNING", "wrong": "WRONG", "skipped": "-"}
     lines = []
     for found in diagnoses:
-        lines.append(f"{marks[found.verdict]:<8}{found.name:<12} {shown(found.said)}")
+        lines.append(f"{said(marks[found.verdict]):<8}{found.name:<12} {shown(said(found.said))}")
         if found.do:
-            lines.append(f"{'':<21}-> {found.do}")
+            lines.append(f"{'':<21}-> {said(found.do)}")
     return lines

@@ -30,6 +30,7 @@ LOCAL_CHECKS: tuple[Callable[[Settings], Diagnosis], ...] = (
     checks.session_diagnosis,
     checks.desktop_diagnosis,
     checks.keyboard_diagnosis,
+    checks.telemetry_diagnosis,
 )
 
 

@@ -10,9 +10,8 @@ from datetime import datetime
 import attrs
 
 from fsm_robot.engine.journal.crash import crash_in
-from fsm_robot.engine.journal.record import Record, steps_in
+from fsm_robot.engine.journal.record import Record, RecordedStep, steps_in
 from fsm_robot.engine.logs import NO_ID, story_of
-from fsm_robot.engine.machine.core import Step
 from fsm_robot.engine.wording import progress_text
 from fsm_robot.robot.ports import Unsettled
 from fsm_robot.robot.unsettled import unsettled_in
@@ -167,11 +166,11 @@ def _as_text(line: str) -> str:
         return ""  # cut, or not of this form
 
 
-def _is_answer(step: Step) -> bool:
+def _is_answer(step: RecordedStep) -> bool:
     return step.event.name in ANSWERS and "paused" not in step.event.data  # of which the orchestrator knows nothing
 
 
-def _doing(seen: Seen, finished: bool, last: Step | None, crash: str) -> str:
+def _doing(seen: Seen, finished: bool, last: RecordedStep | None, crash: str) -> str:
     if seen.pid is not None:
         # Between the lock and the first step a robot reads its settings and its past.
         return "starting" if finished or last is None else last.dest
@@ -184,13 +183,13 @@ def _doing(seen: Seen, finished: bool, last: Step | None, crash: str) -> str:
     return "paused" if seen.paused else "idle"
 
 
-def _error(step: Step) -> str:
+def _error(step: RecordedStep) -> str:
     error = step.event.data.get("error")
     return f"{step.event.name}: {error}" if error else ""
 
 
 def _reasons(
-    seen: Seen, runs: bool, finished: bool, exit_code: int | None, steps: Sequence[Step]
+    seen: Seen, runs: bool, finished: bool, exit_code: int | None, steps: Sequence[RecordedStep]
 ) -> Iterator[tuple[str, str]]:
     """Yield what a person should look at: its kind and its sentence."""
     if seen.damage:

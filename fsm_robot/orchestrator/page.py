@@ -16,6 +16,7 @@ from fsm_robot.orchestrator.protocol import GarbledRequestError
 from fsm_robot.orchestrator.rows import JobRow, iso
 from fsm_robot.orchestrator.store import NoSuchError, Store
 from fsm_robot.orchestrator.tables.tasks import TaskFilter
+from fsm_robot.system import language
 
 SHOWN_JOBS, SHOWN_TASKS, SHOWN_LINES = 200, 500, 500
 HEADERS: Mapping[str, str] = {
@@ -157,7 +158,8 @@ def _known_runs(look: Look) -> Runs:
 
 
 def _file(name: str, content_type: str, _look: Look) -> tuple[str, bytes]:
-    return content_type, (_FOLDER / name).read_bytes()
+    data = (_FOLDER / name).read_bytes()
+    return content_type, language.page(data) if content_type == _HTML else data
 
 
 def _document(make: Callable[[Look], object], look: Look) -> tuple[str, bytes]:

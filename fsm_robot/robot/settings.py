@@ -372,6 +372,11 @@ class LoggingSettings:
     """`[logging]`: how much is told."""
 
     level: str = _key("INFO", "DEBUG, INFO, WARNING or ERROR", _one_of("DEBUG", "INFO", "WARNING", "ERROR"))
+    language: str = _key(
+        "en",
+        "en or ru: of the console, `status`, `doctor` and pages; robot.log and JSON stay English",
+        _one_of("en", "ru"),
+    )
     format: str = _key("text", "text or json: how robot.log has its lines; see log-events.md", _one_of("text", "json"))
     system: bool = _key(False, "put warnings and errors into syslog or journald too, under Windows into the event log")
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from fsm_robot.engine.journal.record import Record, steps_in
-from fsm_robot.engine.machine.core import Step
+from fsm_robot.engine.journal.record import Record, RecordedStep, steps_in
 from fsm_robot.robot.ports import Unsettled
 
 OPENING = ("job_consumed", "result_left", "job_repeated")
@@ -69,7 +68,7 @@ def died_asking(records: Sequence[Record]) -> bool:
     return last is not None and last.callback == "consume_job"
 
 
-def _opened(step: Step) -> Unsettled | None:
+def _opened(step: RecordedStep) -> Unsettled | None:
     data = step.event.data
     texts = {key: data.get(key, "") for key in ("job", "script", "run_token", "outcome")}
     if not all(isinstance(text, str) for text in texts.values()) or not texts["job"]:

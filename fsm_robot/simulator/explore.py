@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor
 from functools import lru_cache, partial
+from threading import Lock
 
 import attrs
 
@@ -17,6 +18,7 @@ from fsm_robot.simulator.chance import JOBS_PER_WORLD, scenario_by, with_raised,
 from fsm_robot.simulator.history import History
 from fsm_robot.simulator.invariants import Violation, violations
 from fsm_robot.simulator.scenario import ALL_FAULTS, NETWORK_FAULTS, Fault, JobPlan, Order, Scenario, Script
+from fsm_robot.simulator.shrink import shrunk
 from fsm_robot.simulator.workers import in_order
 from fsm_robot.simulator.world import Setup, World
 
@@ -25,14 +27,21 @@ WORLDS_AT_ONCE = 4
 """Worlds that a worker runs between two answers: asking costs nothing then, and a finding is told soon."""
 MOST_UNDER_WAY = 256
 Watch = Callable[["Tally"], None]
+_ONE_THREAD = Lock()
 
 
 @attrs.frozen
 class Finding:
-    """A scenario whose history breaks promises."""
+    """A scenario whose history breaks promises.
+
+    Attributes:
+        small: What is left of it where nothing more can be left out, and its first promise is broken still; None where
+            that was not looked for.
+    """
 
     scenario: Scenario
     violations: tuple[Violation, ...]
+    small: Scenario | None = None
 
 
 @attrs.frozen
@@ -118,6 +127,16 @@ def run(setup: Setup, scenario: Scenario) -> tuple[World, History]:
     return world, world.run()
 
 
+def smallest(setup: Setup, finding: Finding) -> Finding:
+    """Return a finding with what is left of its scenario."""
+    name = finding.violations[0].invariant
+
+    def breaks(scenario: Scenario) -> bool:
+        return any(broken.invariant == name for broken in violations(run(setup, scenario)[1]))
+
+    return attrs.evolve(finding, small=shrunk(finding.scenario, breaks))
+
+
 def by_seed(
     setup: Setup,
     seed: int,
@@ -125,13 +144,15 @@ def by_seed(
     faults: Collection[str] = tuple(ALL_FAULTS),
     *,
     most_findings: int = 1,
+    shrink: bool = False,
     watch: Watch | None = None,
     executor: Executor | None = None,
 ) -> Tally:
     """Run worlds until they have had `jobs` jobs together, or `most_findings` of them broke a promise.
 
     With an executor its workers run them, a few at a time; what comes of it is the same to the byte, however many they
-    are. The class of callbacks has to be one that they can import.
+    are, and wherever. The class of callbacks has to be one that they can import. With `shrink` a finding has what is
+    left of it, which a worker has looked for too, and only for the findings that are told.
     """
     tally = Tally()
     plan = Plan(setup.definition, setup.callbacks_class, seed, jobs, tuple(faults))
@@ -142,6 +163,11 @@ def by_seed(
             watch(tally)
         if len(tally.findings) >= most_findings:
             break
+    if shrink and executor is None:
+        tally.findings = [smallest(setup, each) for each in tally.findings]
+    elif shrink and executor is not None:
+        under_way = [executor.submit(shrink_one, plan, each) for each in tally.findings]
+        tally.findings = [each.result() for each in under_way]
     return tally
 
 
@@ -176,15 +202,26 @@ def _by_workers(plan: Plan, executor: Executor) -> Iterator[Counted]:
 
 
 def run_some(plan: Plan, first: int) -> list[Counted]:
-    """Run some worlds of a plan, in a worker."""
+    """Run some worlds of a plan, in a worker. Threads of one process take turns: they would gain nothing by less."""
+    with _ONE_THREAD:
+        setup = _setup_of(plan)
+        return [plan.run(number, setup) for number in range(first, min(first + WORLDS_AT_ONCE, plan.worlds))]
+
+
+def shrink_one(plan: Plan, finding: Finding) -> Finding:
+    """Return a finding of a plan with what is left of its scenario, in a worker."""
+    with _ONE_THREAD:
+        return smallest(_setup_of(plan), finding)
+
+
+def _setup_of(plan: Plan) -> Setup:
     # As text it is a key of the cache below: a worker makes its machine once, not for every few worlds.
     machine = json.dumps(plan.definition.to_values())
-    setup = _setup_of(machine, plan.callbacks_class)  # type: ignore[arg-type]  # a class can be hashed, whatever its objects
-    return [plan.run(number, setup) for number in range(first, min(first + WORLDS_AT_ONCE, plan.worlds))]
+    return _setup_for(machine, plan.callbacks_class)  # type: ignore[arg-type]  # a class can be hashed, whatever its objects
 
 
 @lru_cache(maxsize=1)
-def _setup_of(machine: str, callbacks_class: type[Callbacks]) -> Setup:
+def _setup_for(machine: str, callbacks_class: type[Callbacks]) -> Setup:
     return Setup(from_values(json.loads(machine)), callbacks_class)
 
 

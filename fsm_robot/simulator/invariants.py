@@ -252,7 +252,8 @@ def orders_are_followed(history: History) -> Iterator[tuple[float, str]]:
     """(f) An abort empties the tree in bounded time, a stop asks the script, and nobody is killed without a reason."""
     watch = _OrderWatch(history)
     for fact in history.facts:
-        yield from watch.overdue(fact.at_s)
+        if watch.waits:
+            yield from watch.overdue(fact.at_s)
         yield from watch.see(fact)
 
 
@@ -266,6 +267,11 @@ class _OrderWatch:
     heard_s: float = 0.0
     told_to_leave: int = 0
     job: str = ""
+
+    @property
+    def waits(self) -> bool:
+        """Whether something has to follow an order, or a robot that left a script."""
+        return not (self.abort_heard_s is self.stop_heard_s is self.asked_s is None)
 
     def overdue(self, now_s: float) -> Iterator[tuple[float, str]]:
         if self.abort_heard_s is not None and now_s > self.abort_heard_s + ABORT_BOUND_S:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from heapq import heappop, heappush
 
 import attrs
@@ -89,5 +90,11 @@ class Schedule:
 
     def utc_now(self) -> str:
         """See `ports.Clock.utc_now`; a clock jump is in it."""
-        moment = EPOCH + timedelta(seconds=self.now_s + self.utc_ahead_s)
-        return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return _stamp(self.now_s + self.utc_ahead_s)
+
+
+@lru_cache(maxsize=16)
+def _stamp(seconds: float) -> str:
+    # Much is written down at one moment, and nothing of it takes time.
+    moment = EPOCH + timedelta(seconds=seconds)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

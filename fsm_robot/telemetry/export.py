@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from socket import gethostname
 from time import monotonic
@@ -51,6 +52,14 @@ class Collector:
     endpoint: str
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     timeout_s: float = 5.0
+
+
+def is_installed() -> bool:
+    """Return whether the extra is there; nothing of it is imported but the names above it."""
+    try:
+        return find_spec("opentelemetry.proto.trace.v1.trace_pb2") is not None
+    except ImportError:
+        return False
 
 
 def collector_of(settings: Settings) -> Collector:

@@ -27,6 +27,7 @@ def main(program, place=""):
         sys.exit("fsm-robot.pyz: needs Python 3.11 or newer, this is " + this)
     import _frozen_importlib_external as machinery
     import marshal
+    import mmap
 
     home, archive = folder(), os.path.dirname(os.path.abspath(__file__))
     modules = os.path.join(home, "modules-" + machinery.MAGIC_NUMBER[:2].hex())
@@ -41,7 +42,7 @@ def main(program, place=""):
         unpack.unpack(archive, home, modules)
         stream = open(modules, "rb")
     with stream:
-        content = memoryview(stream.read())
+        content = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
     sys.path[:] = [entry for entry in sys.path if entry != archive]  # else each import would ask it first
     after = 8 + int.from_bytes(content[:8], "little")
     begin, index = marshal.loads(content[8:after])

@@ -45,7 +45,7 @@ ALLOWED: dict[str, tuple[str, ...] | None] = {
     "schedule": (),
     "analyst": ("engine.machine", "engine.journal", "engine.wording", "robot.settings", "robot.unsettled"),
     "analyst.browser": ("system",),
-    "operations": ("analyst.eventlog", "engine", "robot", "gateway", "worker", "shipping", "system"),
+    "operations": ("analyst.eventlog", "engine", "robot", "gateway", "worker", "shipping", "system", "telemetry"),
     # Many robots side by side, on this machine and on others.
     "fleet": (
         *("operations", "engine", "robot", "worker", "analyst", "schedule", "system"),
@@ -68,6 +68,7 @@ ONLY_IMPORTERS = {
     "transitions": {"engine/machine/core.py"},
     "yaml": {"engine/machine/document.py"},
     "orjson": {"engine/journal/parsing.py"},
+    "distributed": {"simulator/cluster.py"},
     "opentelemetry": {"telemetry/otlp.py"},
     "psycopg": {"orchestrator/tables/postgres.py"},
     "sqlite3": {"orchestrator/tables/sqlite_file.py", "robot/job_index.py"},  # two files that have nothing in common

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from fsm_robot.cli import main
+from fsm_robot.cli.reader import local
 from fsm_robot.engine.instance import holder, only_instance
 from fsm_robot.robot.settings import LINES_NAME
 from fsm_robot.shipping.line import Line
@@ -19,10 +20,11 @@ from fsm_robot.shipping.spool import Spool
 from tests.fakes.journals import JournalMaker, Told, done, job
 from tests.fakes.raw_server import RawServer, answer
 from tests.fakes.robot_folder import RobotFolder, until
-from tests.fakes.waiting import GUID
 from tests.fleet.folders import ago
 from tests.fleet.folders import robot as fleet_robot
 from tests.gateway.conftest import Certificates, certificates
+
+GUID = "7d444840-9dc0-11d1-b245-5ffdce74fad2"  # of these tests alone: this machine runs one robot of a GUID at a time
 
 __all__ = ["certificates"]  # a fixture
 
@@ -102,8 +104,9 @@ def test_status_and_doctor_tell_the_lines_that_a_robot_has_left(
     judged = doctor(tmp_path, capsys, exit_code=1)["log lines"]
 
     assert (found["lines_waiting"], found["lines_since"]) == (3, "2025-11-27 10:00:05")
-    assert "log lines    3 wait for the orchestrator's log since 2025-11-27 10:00:05, the next run sends them" in told
-    assert (judged["verdict"], "3 wait" in judged["said"]) == ("warning", True)
+    since = local("2025-11-27T10:00:05Z")
+    assert f"log lines    3 lines waiting for the orchestrator's log, since {since}; the next run sends them" in told
+    assert (judged["verdict"], "3 lines waiting" in judged["said"]) == ("warning", True)
     assert {path: path.read_bytes() for path in (storage / LINES_NAME).iterdir()} == before
     next((storage / LINES_NAME).glob("*.jsonl")).write_bytes(b"\x00\xff\n[1e400,NaN]\n" * 20)
     (found,) = values(capsys, "status", str(tmp_path))
@@ -375,7 +378,7 @@ def test_doctor_finds_nothing_wrong_and_announces_nothing(tmp_path: Path, capsys
         "connection", "server", "credential",
     }  # fmt: skip
     assert found["clock"]["verdict"] == "warning"
-    assert "1 in" in found["scripts"]["said"]
+    assert "1 script in" in found["scripts"]["said"]
     assert not (tmp_path / "state").exists()
 
 

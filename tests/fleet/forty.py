@@ -314,7 +314,8 @@ def main(number: int) -> int:
                 for name in sorted({*expected, *found}):
                     if found.get(name) != expected.get(name):
                         print(f"  {name}: expected {expected.get(name)}, seen {found.get(name)}")
-            print(f"load of this machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+            if sys.platform != "win32":
+                print(f"load of this machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
             print("every sick robot was named, and no other" if not wrong else "NOT as expected")
             return int(wrong)
 

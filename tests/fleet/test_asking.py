@@ -196,7 +196,7 @@ def test_what_another_machine_says_is_checked(tmp_path: Path) -> None:
     document["robots"][0]["of a later version"] = 1
 
     assert sights_in(document, "srv1") == [attrs.evolve(sight, host="srv1")]
-    kinds = [
+    kinds: list[object] = [
         None,
         7,
         True,
@@ -211,7 +211,7 @@ def test_what_another_machine_says_is_checked(tmp_path: Path) -> None:
     ]
     fields = {field.name: str(field.type) for field in attrs.fields(Sight)}
     # What fits, or becomes what fits, is no robot of another shape.
-    fits = {
+    fits: dict[str, list[object]] = {
         "str": ["x"],
         "int": [7],
         "int | None": [None, 7],

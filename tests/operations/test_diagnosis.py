@@ -124,10 +124,10 @@ def test_report_has_what_to_do_below_what_was_found() -> None:
 @pytest.mark.parametrize(
     ("count", "since", "verdict", "said"),
     [
-        (0, "", "ok", "none waits"),
-        (1, "2026-11-23 09:59:00", "ok", "1 waits for the orchestrator's log since 2026-11-23 09:59:00"),
-        (7, "2026-11-22 09:59:00", "warning", "7 wait"),
-        (7, "2026-12-24 10:00:00", "ok", "7 wait"),
+        (0, "", "ok", "no line waits"),
+        (1, "2026-11-23 09:59:00", "ok", "1 line waiting for the orchestrator's log since 2026-11-23 09:59:00"),
+        (7, "2026-11-22 09:59:00", "warning", "7 lines waiting"),
+        (7, "2026-12-24 10:00:00", "ok", "7 lines waiting"),
     ],
 )
 def test_lines_that_wait_longer_than_a_day_are_a_warning(count: int, since: str, verdict: str, said: str) -> None:

@@ -10,7 +10,6 @@ Run once, when a version is released, with the Python that has its packages. Wha
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
@@ -143,4 +142,4 @@ def undelivered(release: Release) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], str(Path(sys.argv[2] if len(sys.argv) > 2 else os.getcwd()).absolute()))
+    main(sys.argv[1], str(Path(sys.argv[2] if len(sys.argv) > 2 else ".").absolute()))

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
+import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,8 +12,13 @@ from fsm_robot.cli import main
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
 from tests.fakes.robot_folder import RobotFolder
-from tests.fakes.waiting import GUID
+from tests.fakes.waiting import GUID, until
 from tests.releases.record import RELEASES
+
+if sys.platform == "win32":
+    from fsm_robot.system import _windows as system
+else:
+    from fsm_robot.system import _posix as system
 
 KEPT = sorted(RELEASES.glob("*/*.zip"))
 
@@ -19,6 +27,15 @@ def unpacked(kept: Path, folder: Path) -> Path:
     with zipfile.ZipFile(kept) as archive:
         archive.extractall(folder)
     return folder
+
+
+@pytest.fixture
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Every folder has the same GUID, and this machine runs one robot of a GUID at a time, whichever test has it."""
+    descriptor = system.open_lock_file(str(tmp_path_factory.getbasetemp().parent / "robot-of-a-release.lock"))
+    until(lambda: system.try_lock(descriptor), "the end of the other tests' robots")
+    yield
+    os.close(descriptor)
 
 
 def named(kept: Path) -> str:
@@ -31,6 +48,7 @@ def test_each_release_is_kept_with_both_folders() -> None:
     assert all({path.stem for path in each.glob("*.zip")} == {"killed", "undelivered"} for each in RELEASES.iterdir())
 
 
+@pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize("kept", KEPT, ids=named)
 def test_a_robot_finishes_what_one_of_a_release_has_left_open(
     kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

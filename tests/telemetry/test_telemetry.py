@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
+from fsm_robot.cli import main
 from fsm_robot.engine.journal.file import journals, read_run, run_name
 from fsm_robot.telemetry.traces import Trace, trace_of
 from tests.fakes.raw_server import RawServer, answer
@@ -68,6 +70,26 @@ def test_robot_that_tells_nobody_imports_nothing_for_it() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+@decoded
+def test_doctor_says_beforehand_what_keeps_runs_from_being_told(
+    robot_folder: RobotFolder, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A file that is not there, a line that is none, and that all is well."""
+    found = []
+    for number, content in enumerate((None, "no colon\n", "X-Key: k\n")):
+        headers = robot_folder.path / "headers"
+        if content is not None:
+            headers.write_text(content, encoding="ascii")
+        robot_folder.settings(telemetry={"endpoint": GONE, "headers_file": "headers"})
+        main(["doctor", str(robot_folder.path), "--json"])
+        (row,) = [each for each in json.loads(capfd.readouterr().out) if each["name"] == "telemetry"]
+        found.append((number, row["verdict"], row["said"]))
+
+    assert [verdict for _, verdict, _ in found] == ["warning", "warning", "ok"]
+    assert "cannot be read" in found[0][2]
+    assert "holds a line that is not NAME: VALUE" in found[1][2]
 
 
 @attrs.frozen

@@ -15,7 +15,6 @@ from typing import Literal
 import attrs
 
 from fsm_robot.engine.journal.record import Record, RecordedStep, steps_in
-from fsm_robot.engine.machine.core import Step
 from fsm_robot.engine.machine.events import Event
 from fsm_robot.robot.unsettled import CLOSING, OPENING
 
@@ -187,13 +186,15 @@ class _RunReader:
         """Return the lines that one step gives."""
         kind, view, at = step.kind, self.view, utc_stamp(step.at)
         # A clock that is set back must not make a tool, which sorts by it, tell another story.
-        self.last_at = at = max(self.last_at, at) or NO_STAMP
+        if at <= self.last_at:
+            at = self.last_at or NO_STAMP
+        self.last_at = at
         if kind == "taken":
             event = step.event
             if event.data:
                 self._open_job(event)
             lines = (self._moment(step, at),) if view.events else self._visit(step, at)
-            if event.name in CLOSING:
+            if self.job and event.name in CLOSING:
                 self.job = self.script = self.outcome = ""
             self._enter(step, at)
             return lines
@@ -250,7 +251,7 @@ class _RunReader:
             outcome=self.outcome,
         )
 
-    def _moment(self, step: Step, at: str) -> Activity:
+    def _moment(self, step: RecordedStep, at: str) -> Activity:
         # A late event speaks of an earlier job, so it says nothing about the one in hand.
         late = step.kind == "late"
         return Activity(
@@ -278,7 +279,10 @@ class _RunReader:
             self.outcome = str(data["outcome"])
 
     def _enter(self, step: RecordedStep, at: str) -> None:
-        self.state, self.entered_at = step.dest, at
-        self.entered_s = self.entered_s if step.mono is None else step.mono
+        self.state = step.dest
+        self.entered_at = at
+        if step.mono is not None:
+            self.entered_s = step.mono
+        self.entered_step = step.seq
         # Only an edge into a final state has an exit code; the end record behind it may be cut off.
-        self.entered_step, self.finished = step.seq, step.exit_code is not None
+        self.finished = step.exit_code is not None

@@ -10,7 +10,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import NamedTuple
 
 import attrs
@@ -28,8 +27,8 @@ class _Reading(NamedTuple):
 
 def on_one_clock(records: Sequence[Record]) -> tuple[Sequence[Record], int]:
     """Return the records with stamps that do not go back, and how many stamps were worked out for it."""
-    stamps = [record.values.get("at", "") for record in records if record.kind == "step"]
-    if all(before <= after for before, after in pairwise(stamps)):
+    stamps = [record.at for record in records if record.kind == "step"]
+    if stamps == sorted(stamps):
         return records, 0
     readings = [found for place, record in enumerate(records) if (found := _reading(place, record)) is not None]
     right = _most_in_order(readings)

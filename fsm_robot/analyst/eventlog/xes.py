@@ -40,36 +40,42 @@ def xes(cases: Iterable[Case], name: str) -> Iterator[str]:
 
 def _event_writer() -> Callable[[Activity, int], str]:
     """Return what writes an event; a log says the same few things a million times, and each is made XML once."""
-    quoted, remembered = lru_cache(REMEMBERED_TEXTS)(_quoted), lru_cache(REMEMBERED_TEXTS)(_strings)
-    at_all = lru_cache(REMEMBERED_TEXTS)(_strings_at_all)
+    # What stands side by side, and mostly comes again together, is one text.
+    called, by, along, of_job = (lru_cache(REMEMBERED_TEXTS)(each) for each in (_called, _by, _along, _of_job))
 
     def write(activity: Activity, seq: int) -> str:
         # `start_timestamp` is where readers of intervals look for the beginning of an activity with one line.
-        job = activity.job
         return (
-            f'<event><string key="concept:name" value={quoted(activity.name)}/>'
-            f'<string key="lifecycle:transition" value="{activity.lifecycle}"/>'
-            f'<date key="time:timestamp" value="{activity.at}"/>'
-            f'<date key="start_timestamp" value="{activity.started}"/>'
-            f"{at_all('org:resource', activity.robot, 'kind', activity.kind)}"
-            f'<int key="seq" value="{seq}"/>'
+            f'{called(activity.name, activity.lifecycle)}{activity.at}"/>'
+            f'<date key="start_timestamp" value="{activity.started}"/>{by(activity.robot, activity.kind)}{seq}"/>'
             f'<int key="step" value="{activity.step}"/><float key="seconds" value="{activity.seconds}"/>'
-            f"{at_all('run', activity.run)}{remembered('event', activity.event, 'transition', activity.transition)}"
-            f"{at_all('job', job, 'script', activity.script) if job else ''}"
-            f"{remembered('outcome', activity.outcome)}</event>\n"
+            f"{along(activity.run, activity.event, activity.transition)}"
+            f"{of_job(activity.job, activity.script, activity.outcome)}</event>\n"
         )
 
     return write
 
 
-def _strings_at_all(*keys_and_values: str) -> str:
-    pairs = zip(keys_and_values[::2], keys_and_values[1::2], strict=True)
-    return "".join(_string(key, _quoted(value)) for key, value in pairs)
+def _called(name: str, lifecycle: str) -> str:
+    named = _string("concept:name", _quoted(name))
+    return f'<event>{named}<string key="lifecycle:transition" value="{lifecycle}"/><date key="time:timestamp" value="'
 
 
-def _strings(*keys_and_values: str) -> str:
-    pairs = zip(keys_and_values[::2], keys_and_values[1::2], strict=True)
-    return "".join(_string(key, _quoted(value)) for key, value in pairs if value)
+def _by(robot: str, kind: str) -> str:
+    return f'{_string("org:resource", _quoted(robot))}{_string("kind", _quoted(kind))}<int key="seq" value="'
+
+
+def _along(run: str, event: str, transition: str) -> str:
+    return f"{_string('run', _quoted(run))}{_told('event', event)}{_told('transition', transition)}"
+
+
+def _of_job(job: str, script: str, outcome: str) -> str:
+    of_it = f"{_string('job', _quoted(job))}{_string('script', _quoted(script))}" if job else ""
+    return f"{of_it}{_told('outcome', outcome)}"
+
+
+def _told(key: str, value: str) -> str:
+    return _string(key, _quoted(value)) if value else ""
 
 
 def _string(key: str, quoted_value: str) -> str:

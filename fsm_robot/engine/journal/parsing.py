@@ -38,7 +38,6 @@ _MOST_REMEMBERED = 1000
 _MOST_BRACKETS = 16
 # A step that lacks nothing but the part that is looked at.
 _NAMED = {"name": ""}
-_DECIDED_AT_ALL = {"kind": "taken", "dest": ""}
 
 _Decided = tuple[StepKind, str, str, str, str, int | None]
 
@@ -77,28 +76,18 @@ class QuickReader:
         if found is None:
             return record_of(body, chain, self.parse)
         seq, at, mono, came_from, told = found.groups()
-        decided = self._decisions[decision] if decision in self._decisions else self._decided(decision)
+        decided = self._decisions.get(decision) or self._decided(decision)
         event = self._events.get(told) or self._event(told)
         if decided is None or event is None or len(body) >= LONGEST_LINE_BYTES:
             return record_of(body, chain, self.parse)
-        kind, source, dest, transition, callback, exit_code = decided
-        step = RecordedStep(  # by position: a log has a million of them
-            int(seq),
-            event,
-            kind,
-            source,
-            dest,
-            transition,
-            callback,
-            exit_code,
-            _ORIGINS[came_from],
-            at.decode(),
-            float(mono),
-        )
+        # In the order of its fields, of which `decided` has those in the middle; a log has a million of them.
+        step = RecordedStep._make((int(seq), event, *decided, _ORIGINS[came_from], at.decode(), float(mono)))
         return Record("step", step, chain)
 
     def _decided(self, text: bytes) -> _Decided | None:
         """Return what stands behind an event; None where it is not only what a machine decides."""
+        if text in self._decisions:
+            return None  # known not to be that
         values = self._object(b'{"kind":"%b}' % text)
         decided: _Decided | None = None
         # The robot writes no empty text, and what stands in a line is to be told as it stands.
@@ -124,11 +113,15 @@ class QuickReader:
     def _event(self, text: bytes) -> Event | None:
         """Return the event that a text tells; None where it is told in another form."""
         values = self._object(text)
-        if values is None or not values.keys() <= _OF_EVENT or {} in values.values():
+        if values is None or not values.keys() <= _OF_EVENT:
             return None
-        if not is_step({"seq": 0, **_DECIDED_AT_ALL, "event": values}):
+        name, data, job_run = values.get("name"), values.get("data"), values.get("job_run")
+        if type(name) is not str or (type(data) is not dict and "data" in values):
             return None
-        event = Event(values["name"], values.get("data", {}), values.get("job_run"))
+        # What the robot leaves out is to be told as it stands where it is not left out.
+        if (not data and "data" in values) or (type(job_run) is not int and "job_run" in values):
+            return None
+        event = Event(name, data or {}, job_run)
         if len(text) < _SHORT_BYTES and len(self._events) < _MOST_REMEMBERED:
             self._events[text] = event
         return event

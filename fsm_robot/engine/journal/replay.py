@@ -258,9 +258,9 @@ class _Replay:
         spent = "(spent)" if "(spent)-->" in recorded.transition else ""
         transition = f"{source}--{name}{spent}-->{dest}" if recorded.transition else ""
         event = attrs.evolve(recorded.event, name=name)
-        return attrs.evolve(recorded, event=event, source=source, dest=dest, callback=callback, transition=transition)
+        return recorded._replace(event=event, source=source, dest=dest, callback=callback, transition=transition)
 
-    def _unexpected(self, machine: RobotMachine, recorded: Step, line: int, state: str) -> Divergence:
+    def _unexpected(self, machine: RobotMachine, recorded: RecordedStep, line: int, state: str) -> Divergence:
         event = recorded.event.name
         allowed = machine.allowed()
         sentence = f"{state} neither handles nor ignores the event {event!r}{did_you_mean(event, allowed)}"
@@ -273,7 +273,7 @@ class _Replay:
             )
         return attrs.evolve(found, advice=(*advice, _RECORD_ANEW))
 
-    def _otherwise(self, machine: RobotMachine, recorded: Step, line: int, step: Step) -> Divergence:
+    def _otherwise(self, machine: RobotMachine, recorded: RecordedStep, line: int, step: Step) -> Divergence:
         expected, actual = _decision(recorded), _decision(step)
         event = recorded.event.name
         sentence = (
@@ -307,7 +307,7 @@ class _Replay:
         return [f"if this is a mistake: fix the budget (`at_most`, `progress`) of {actual.transition}"]
 
     def _diverges(
-        self, machine: RobotMachine, recorded: Step, line: int, step: Step | None, sentence: str
+        self, machine: RobotMachine, recorded: RecordedStep, line: int, step: Step | None, sentence: str
     ) -> Divergence:
         state = step.source if step is not None and step.source else machine.state
         return Divergence(
@@ -336,7 +336,7 @@ class _Replay:
 _RECORD_ANEW = "if the change is meant: this journal tells of the old machine; record it anew or leave it out"
 
 
-def _same(step: Step, recorded: Step) -> bool:
+def _same(step: Step, recorded: RecordedStep) -> bool:
     # Not whole steps: what an event tells, and where it came from, is what happened and not what was decided.
     return (
         step.dest == recorded.dest
@@ -349,7 +349,7 @@ def _same(step: Step, recorded: Step) -> bool:
     )
 
 
-def _decision(step: Step) -> Decision:
+def _decision(step: Step | RecordedStep) -> Decision:
     return Decision(step.kind, step.dest, step.callback, step.exit_code, step.transition)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from fsm_robot.engine.journal.crash import crash_in
 from fsm_robot.engine.journal.record import Reading, Record, RecordedStep, steps_in
-from fsm_robot.engine.machine.core import Step
 from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.engine.wording import shown
 
@@ -61,13 +60,13 @@ def state_at(
     return lines
 
 
-def _at_work(now: Step, entered: Step) -> str:
+def _at_work(now: RecordedStep, entered: RecordedStep) -> str:
     if now.callback:
         return f"{now.callback} is due"
     return f"{entered.callback} was called in step {entered.seq}" if entered.callback else "none"
 
 
-def _row(step: RecordedStep, following: Step | None) -> tuple[str, ...]:
+def _row(step: RecordedStep, following: RecordedStep | None) -> tuple[str, ...]:
     answer = ""
     if step.callback and following is not None:
         answer = following.event.name if following.came_from in ("", "callback") else "(waits)"
@@ -82,7 +81,7 @@ def _row(step: RecordedStep, following: Step | None) -> tuple[str, ...]:
     )
 
 
-def _state(step: Step) -> str:
+def _state(step: RecordedStep) -> str:
     if step.kind in ("taken", "started"):
         return f"{step.source} -> {step.dest}" if step.source else step.dest
     return f"{step.dest} ({step.kind})"

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
-from fsm_robot.engine.journal.record import Record, steps_in
-from fsm_robot.engine.machine.core import Step
+from fsm_robot.engine.journal.record import Record, RecordedStep, steps_in
 from fsm_robot.engine.machine.definition import Definition
 
 
@@ -50,7 +49,7 @@ def taken_in(runs: Iterable[Sequence[Record]], definition: Definition | None = N
     return Taken(tuple(path), dict(states), dict(Counter(path)), dict(pairs))
 
 
-def _key(step: Step, renamed: Mapping[str, str]) -> str:
+def _key(step: RecordedStep, renamed: Mapping[str, str]) -> str:
     names = step.source, step.event.name, step.dest
     if not any(name in renamed for name in names):
         return step.transition

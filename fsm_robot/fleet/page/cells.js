@@ -1,5 +1,12 @@
 // Values -> cells of a table. What is the same stays, so that a selection, the focus and a screen reader's place survive.
 export const KIND = { idle: "idle", paused: "warn", died: "bad", crashed: "bad", absent: "bad", unreadable: "bad", "never ran": "warn", succeeded: "good", failed: "bad", lost: "bad", stopped: "warn", aborted: "warn" };
+// What the page says, in the language that the server has put into it; else as it stands.
+const TEXTS = JSON.parse(document.getElementById("texts")?.textContent || "{}");
+
+export function t(text) {
+  return Object.hasOwn(TEXTS, text) ? TEXTS[text] : text;
+}
+
 const by = (id) => document.getElementById(id);
 
 export async function get(path) {
@@ -42,7 +49,7 @@ export function cell(text, kind, small) {
 export function status(text, small, kind) {
   const mark = document.createElement("span");
   mark.className = "status " + (kind || KIND[text] || "busy");
-  mark.textContent = text;
+  mark.textContent = t(text);
   return cell(mark, "", small);
 }
 
@@ -59,7 +66,7 @@ export function fill(id, heads, rows) {
       row.dataset.key = key;
     }
     cells.forEach((td, column) => {
-      td.dataset.head = heads[column];
+      td.dataset.head = t(heads[column]);
       const before = row.cells[column];
       if (!before) row.append(td);
       else if (!before.isEqualNode(td)) before.replaceWith(td);

@@ -1,5 +1,5 @@
 // The table of robots.
-import { KIND, cell, clock, fill, get, setText, span, status } from "./cells.js";
+import { KIND, cell, clock, fill, get, setText, span, status, t } from "./cells.js";
 import { lookIntoRobot, openRobot, prepareDialogs } from "./robot.js";
 
 const EVERY_MS = 2000;
@@ -17,7 +17,7 @@ function row(robot, now) {
   open.dataset.robot = keyOf(robot);
   open.textContent = called(robot);
   const has = (kind) => robot.problems.some((problem) => problem.kind === kind);
-  const waiting = [robot.undelivered ? "a result" : "", robot.lines_waiting ? robot.lines_waiting + " lines" : ""].filter(Boolean).join(", ");
+  const waiting = [robot.undelivered ? t("a result") : "", robot.lines_waiting ? robot.lines_waiting + " " + t("lines") : ""].filter(Boolean).join(", ");
   const days = robot.certificate_ends ? Math.floor((new Date(robot.certificate_ends) - new Date(now)) / 86400000) : null;
   return [keyOf(robot), [
     cell(open), status(robot.doing, robot.paused && robot.doing !== "paused" ? robot.paused : span(robot.since, now)),
@@ -25,8 +25,8 @@ function row(robot, now) {
     robot.last_script ? status(robot.last_outcome, robot.last_script + (robot.last_ended_at ? ", " + clock(robot.last_ended_at) : ""), KIND[robot.last_outcome] || "bad") : cell(""),
     cell(clock(robot.next_start), has("late") ? "bad" : ""), cell(waiting, has("undelivered") ? "bad" : ""),
     cell(robot.disk_free_mib === null ? "" : size(robot.disk_free_mib), has("disk") ? "number bad" : "number"),
-    cell(days === null ? "" : days + " days", days !== null && days < SOON_DAYS ? "bad" : ""),
-    cell(robot.problems.map((problem) => problem.text).join("; "), "problems"),
+    cell(days === null ? "" : days + " " + t("days"), days !== null && days < SOON_DAYS ? "bad" : ""),
+    cell(robot.problems.map((problem) => problem.told || problem.text).join("; "), "problems"),
   ]];
 }
 
@@ -36,7 +36,7 @@ function size(mib) {
 
 function fits(robot) {
   if (by("sick").checked && !robot.problems.length) return false;
-  const words = [called(robot), robot.folder, robot.doing, robot.script, robot.last_script, ...robot.problems.map((each) => each.text)].join(" ");
+  const words = [called(robot), robot.folder, robot.doing, robot.script, robot.last_script, ...robot.problems.map((each) => each.told || each.text)].join(" ");
   return words.toLowerCase().includes(by("find").value.trim().toLowerCase());
 }
 
@@ -51,9 +51,9 @@ function show() {
   const robots = fleet.robots;
   const sick = robots.filter((robot) => robot.problems.length).length;
   const busy = robots.filter((robot) => robot.job && robot.pid).length;
-  setText(by("summary"), robots.length + (robots.length === 1 ? " robot, " : " robots, ") + busy + " working, " + (sick ? sick + " with a problem" : "all well"));
+  setText(by("summary"), robots.length + " " + t(robots.length === 1 ? "robot" : "robots") + ", " + busy + " " + t("working") + ", " + (sick ? sick + " " + t("with a problem") : t("all well")));
   document.title = (sick ? "(" + sick + ") " : "") + "fsm_robot: fleet";
-  setText(by("seen"), "Looked at " + clock(fleet.at) + ": " + fleet.fleet);
+  setText(by("seen"), t("Looked at") + " " + clock(fleet.at) + ": " + fleet.fleet);
   fill("robots", HEADS, robots.filter(fits).sort(ORDERS[by("order").value]).map((robot) => row(robot, fleet.now)));
 }
 
@@ -68,7 +68,7 @@ async function look() {
     show();
     await lookIntoRobot();
   } catch (error) {
-    setText(by("trouble"), "the page is out of date: " + (error.message || "fsm-robot dashboard does not answer"));
+    setText(by("trouble"), t("the page is out of date") + ": " + (error.message || t("fsm-robot dashboard does not answer")));
   }
   setTimeout(look, EVERY_MS);
 }

@@ -1,5 +1,5 @@
 // One robot looked into, and what one of its jobs printed; both go on being shown as they change.
-import { cell, clock, fill, get, setText, span, status } from "./cells.js";
+import { cell, clock, fill, get, setText, span, status, t } from "./cells.js";
 
 const JOB_HEADS = ["taken", "script", "outcome", "status", "seconds", "look"];
 const FOLLOW_MS = 1000;
@@ -24,7 +24,7 @@ export async function lookIntoRobot() {
   if (!robot) return;
   setText(by("robot-title"), robot.host ? robot.host + ":" + robot.name : robot.name);
   facts(robot);
-  const problems = robot.problems.map((problem) => problem.text);
+  const problems = robot.problems.map((problem) => problem.told || problem.text);
   if ([...by("robot-problems").children].map((item) => item.textContent).join("\n") !== problems.join("\n")) {
     by("robot-problems").replaceChildren(...problems.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   }
@@ -41,16 +41,16 @@ export async function lookIntoRobot() {
 
 function facts(robot) {
   const pairs = [
-    ["doing", robot.doing + (robot.since ? " for " + span(robot.since, new Date()) + ", since " + clock(robot.since) : "")],
-    ["paused", robot.paused], ["process", robot.pid === null ? "does not run" : "pid " + robot.pid], ["script", robot.script], ["progress", robot.progress], ["job", robot.job],
-    ["last run", robot.exit_code === null ? "" : "exit code " + robot.exit_code], ["last error", robot.error],
-    ["schedule", robot.every_min === null ? "no clock starts it" : "every " + robot.every_min + " min"], ["next start", clock(robot.next_start)],
-    ["last seen", clock(robot.seen_at)], ["result waits", robot.undelivered && robot.undelivered + ", since " + clock(robot.undelivered_since)],
-    ["certificate ends", clock(robot.certificate_ends)], ["clock", robot.clock_off_s === null ? "" : robot.clock_off_s + " s ahead of the server's"],
+    ["doing", t(robot.doing) + (robot.since ? ", " + span(robot.since, new Date()) + ", " + t("since") + " " + clock(robot.since) : "")],
+    ["paused", robot.paused], ["process", robot.pid === null ? t("does not run") : "pid " + robot.pid], ["script", robot.script], ["progress", robot.progress], ["job", robot.job],
+    ["last run", robot.exit_code === null ? "" : t("exit code") + " " + robot.exit_code], ["last error", robot.error],
+    ["schedule", robot.every_min === null ? t("no clock starts it") : t("every") + " " + robot.every_min + " min"], ["next start", clock(robot.next_start)],
+    ["last seen", clock(robot.seen_at)], ["result waits", robot.undelivered && robot.undelivered + ", " + t("since") + " " + clock(robot.undelivered_since)],
+    ["certificate ends", clock(robot.certificate_ends)], ["clock", robot.clock_off_s === null ? "" : robot.clock_off_s + " " + t("s ahead of the server's")],
     ["folder", robot.folder], ["version", robot.version],
   ];
   const nodes = pairs.filter(([, value]) => value).flatMap(([name, value]) => [
-    Object.assign(document.createElement("dt"), { textContent: name }), Object.assign(document.createElement("dd"), { textContent: value }),
+    Object.assign(document.createElement("dt"), { textContent: t(name) }), Object.assign(document.createElement("dd"), { textContent: value }),
   ]);
   const list = by("robot-facts");
   if (nodes.length !== list.children.length || nodes.some((node, n) => !node.isEqualNode(list.children[n]))) list.replaceChildren(...nodes);
@@ -58,12 +58,12 @@ function facts(robot) {
 
 function jobRow(key, job) {
   const look = document.createElement("span");
-  const printed = Object.assign(document.createElement("button"), { className: "link", textContent: "output" });
+  const printed = Object.assign(document.createElement("button"), { className: "link", textContent: t("output") });
   printed.dataset.job = job.job;
   printed.dataset.script = job.script;
   printed.dataset.pictures = JSON.stringify(job.pictures);
   printed.setAttribute("aria-label", "output of " + job.script + ", " + job.job.slice(0, 8));
-  const run = Object.assign(document.createElement("a"), { textContent: "run", target: "_blank", rel: "noopener" });
+  const run = Object.assign(document.createElement("a"), { textContent: t("run"), target: "_blank", rel: "noopener" });
   run.href = "/run?robot=" + encodeURIComponent(key) + "&run=" + encodeURIComponent(job.run);
   run.setAttribute("aria-label", "the run of " + job.script + " in the player");
   if (job.has_output || job.pictures.length) look.append(printed, " ");
@@ -126,7 +126,7 @@ export function prepareDialogs(find) {
   by("log").addEventListener("toggle", async () => {
     if (!by("log").open || !open) return;
     try {
-      setText(by("log-text"), (await get("/log.json?robot=" + encodeURIComponent(open))).text || "nothing was written yet");
+      setText(by("log-text"), (await get("/log.json?robot=" + encodeURIComponent(open))).text || t("nothing was written yet"));
       by("log-text").scrollTop = by("log-text").scrollHeight;
     } catch (error) {
       setText(by("log-text"), error.message);

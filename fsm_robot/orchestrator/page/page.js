@@ -1,7 +1,7 @@
 // The tabs: which one is shown, and what it shows.
 import { command, learn, prepareForm } from "./actions.js";
 import { isOpen, lookInto, openDialog, prepareDialogs } from "./dialogs.js";
-import { cell, clock, count, fill, opener, setText } from "./tables.js";
+import { cell, clock, count, fill, opener, setText, t } from "./tables.js";
 
 const EVERY_MS = 1000;
 const SHOWN_LINES = 500;
@@ -36,7 +36,7 @@ function show(state) {
   const now = new Date(state.now);
   learn(state);
   fill("robots", state.robots.map((r) => [r.label, [
-    cell(r.paused ? r.label + " (paused)" : r.label, "id"), cell(r.machine), cell(r.status, "status"), cell(r.status === "Working" ? r.job_name : ""),
+    cell(r.paused ? r.label + " (" + t("paused") + ")" : r.label, "id"), cell(r.machine), cell(r.status, "status"), cell(r.status === "Working" ? r.job_name : ""),
     cell(clock(r.last_heartbeat), "time"),
   ]]));
   fill("jobs", state.jobs.map((j) => [j.guid, [
@@ -46,11 +46,11 @@ function show(state) {
   ]]));
   offer(by("enqueue").elements.robot, state.robots.map((r) => r.label));
   const open = state.jobs.filter((j) => !j.finished_at).length;
-  setText(by("summary"), [count(state.robots.length, "robot"), count(state.all_jobs, "job"), open + " open"].join(", "));
+  setText(by("summary"), [count(state.robots.length, "robot"), count(state.all_jobs, "job"), open + " " + t("open")].join(", "));
   by("has-runs").hidden = !state.runs;
   by("has-no-runs").hidden = state.runs;
-  const held = state.held.length ? ["holding answers back until released: " + state.held.join(", ")] : [];
-  const faults = state.faults.length ? ["misbehaving on order: " + state.faults.join(", ")] : [];
+  const held = state.held.length ? [t("holding answers back until released:") + " " + state.held.join(", ")] : [];
+  const faults = state.faults.length ? [t("misbehaving on demand:") + " " + state.faults.join(", ")] : [];
   setText(by("faults"), [...faults, ...held].join("; "));
 }
 
@@ -70,7 +70,7 @@ async function lookAtQueues() {
   const chosen = queues.find((q) => q.guid === queue);
   by("queue-open").hidden = !chosen;
   if (!chosen) return;
-  setText(by("tasks-title"), "Tasks of " + chosen.name);
+  setText(by("tasks-title"), t("Tasks of") + " " + chosen.name);
   const tasks = await get("/tasks.json?queue=" + queue + "&status=" + by("task-status").value);
   fill("tasks", tasks.map((t) => [t.guid, [
     opener(t.guid.slice(0, 8), "task", t.guid, "look into task " + t.name), cell(t.name), cell(t.status_word, "status"), cell(t.tags.replaceAll(";", "; ")),
@@ -136,7 +136,7 @@ async function look() {
     if (more) await more();
     if (isOpen()) await lookInto();
   } catch (error) {
-    setText(by("summary"), error instanceof TypeError ? "the orchestrator does not answer" : error.message);
+    setText(by("summary"), error instanceof TypeError ? t("the orchestrator does not answer") : error.message);
   }
   looking = false;
   timer = setTimeout(look, EVERY_MS);

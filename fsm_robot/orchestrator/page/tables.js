@@ -6,12 +6,19 @@ const KIND = {
   Warning: "warn", Error: "bad", Critical: "bad", Info: "idle", Debug: "idle", Notice: "idle",
 };
 
+// What the page says, in the language that the server has put into it; else as it stands.
+const TEXTS = JSON.parse(document.getElementById("texts")?.textContent || "{}");
+
+export function t(text) {
+  return Object.hasOwn(TEXTS, text) ? TEXTS[text] : text;
+}
+
 export function cell(text, kind) {
   const td = document.createElement("td");
   if (kind === "status") {
     const span = document.createElement("span");
     span.className = "status " + (KIND[text] || "idle");
-    span.textContent = text;
+    span.textContent = t(text);
     td.append(span);
     return td;
   }
@@ -41,7 +48,8 @@ export function clock(iso) {
 }
 
 export function count(number, word) {
-  return number + " " + word + (number === 1 ? "" : "s");
+  const many = word + "s";
+  return t(many) === many ? number + " " + (number === 1 ? word : many) : t(many) + ": " + number;
 }
 
 export function setText(node, text) {
@@ -79,7 +87,7 @@ export function facts(id, pairs) {
   const list = document.getElementById(id);
   const nodes = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "").flatMap(([name, value]) => {
     const [dt, dd] = [document.createElement("dt"), document.createElement("dd")];
-    dt.textContent = name;
+    dt.textContent = t(name);
     dd.textContent = value;
     return [dt, dd];
   });
