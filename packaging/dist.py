@@ -73,16 +73,23 @@ def _epoch() -> int:
     """Return the moment of the last commit, which all files of a build carry; outside of git that of pyproject.toml."""
     if given := os.environ.get("SOURCE_DATE_EPOCH"):
         return int(given)
-    done = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True, check=False)
-    return int(done.stdout) if done.returncode == 0 else int((ROOT / "pyproject.toml").stat().st_mtime)
+    return int(_of_git("log", "-1", "--format=%ct") or (ROOT / "pyproject.toml").stat().st_mtime)
+
+
+def _of_git(*arguments: str) -> bytes:
+    """Return what git says; nothing where there is no git, or this is no checkout."""
+    if shutil.which("git") is None:
+        return b""
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=False)
+    return b"" if done.returncode else done.stdout
 
 
 def _sources(copy: Path) -> Path:
     """Return a copy of what git knows: other things in a checkout may lead anywhere, as the drive z: of Wine does."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
-    if listed.returncode:
+    listed = _of_git("ls-files", "-z")
+    if not listed:
         return ROOT  # an unpacked sdist, which has nothing else
-    for name in os.fsdecode(listed.stdout).split("\0"):
+    for name in os.fsdecode(listed).split("\0"):
         if (source := ROOT / name).is_file():
             target = copy / name
             target.parent.mkdir(parents=True, exist_ok=True)

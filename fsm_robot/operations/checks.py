@@ -147,7 +147,7 @@ def keyboard_diagnosis(settings: Settings) -> Diagnosis:
     if how == "ignore":
         return Diagnosis("keyboard", "skipped", said)
     if not seen.state or seen.idle_s is None:
-        do = "the robot works as if nobody were there; fsm-robot pause keeps it from jobs while somebody is"
+        do = "the robot works as if nobody were there; use fsm-robot pause while a person works there"
         return Diagnosis("keyboard", "warning", said, do)
     return Diagnosis("keyboard", "ok", said)
 

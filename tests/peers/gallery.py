@@ -48,8 +48,7 @@ def write_all() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         peers.node("browser.js", {"browser": peers.program("chromium"), "texts": job}, folder)
-        graph = PICTURES / "peer.graphviz.svg"
-        graph.write_bytes(_made([peers.program("dot"), "-Tsvg"], dot(words(machine))))
+        (PICTURES / "peer.graphviz.svg").write_bytes(_made([peers.program("dot"), "-Tsvg"], dot(words(machine))))
         (PICTURES / "peer.plantuml.svg").write_bytes(_by_plantuml(machine))
         mined(folder)
     for path in [*PICTURES.glob("peer.*"), *PICTURES.glob("gallery.*")]:

@@ -15,6 +15,10 @@ from tests.peers import peers
 
 PEER = "mkdocs-material"
 ROOT = Path(__file__).parents[2]
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1400,900", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
 HARMLESS = ("data:", "blob:", "about:", "chrome:")
 
 
@@ -49,7 +53,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     options = Options()
     options.binary_location = chromium
     profile = tmp_path_factory.mktemp("profile")
-    for flag in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1400,900"):
+    for flag in FLAGS:
         options.add_argument(flag)
     options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND")
     options.add_argument(f"--user-data-dir={profile}")
@@ -60,13 +64,17 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 def asked(browser: Any) -> Iterator[tuple[str, str]]:
-    """Yield what happened to requests since the last look: (`sent` or `failed`, the address or the reason)."""
+    """Yield what happened to requests of pages since the last look: (`sent` or `failed`, the address)."""
+    sent: dict[str, str] = {}
     for entry in browser.get_log("performance"):
         message = json.loads(entry["message"])["message"]
+        told = message["params"]
         if message["method"] == "Network.requestWillBeSent":
-            yield "sent", message["params"]["request"]["url"]
-        elif message["method"] == "Network.loadingFailed":
-            yield "failed", message["params"]["errorText"]
+            sent[told["requestId"]] = told["request"]["url"]
+            yield "sent", told["request"]["url"]
+        elif message["method"] == "Network.loadingFailed" and told["requestId"] in sent:
+            # What was never sent by a page is the browser's own.
+            yield "failed", f"{sent[told['requestId']]}: {told['errorText']}"
 
 
 def complaints(browser: Any, site: Path) -> list[str]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from fsm_robot.cli import main
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
 from tests.fakes.robot_folder import RobotFolder
-from tests.fakes.waiting import GUID, until
+from tests.fakes.waiting import GUID
 from tests.releases.record import RELEASES
 
 if sys.platform == "win32":
@@ -20,6 +21,8 @@ if sys.platform == "win32":
 else:
     from fsm_robot.system import _posix as system
 
+ALONE_S = 300.0
+"""How long a test waits for those that run beside it: a dozen robots, one after the other, on a busy machine."""
 KEPT = sorted(RELEASES.glob("*/*.zip"))
 
 
@@ -33,7 +36,10 @@ def unpacked(kept: Path, folder: Path) -> Path:
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Every folder has the same GUID, and this machine runs one robot of a GUID at a time, whichever test has it."""
     descriptor = system.open_lock_file(str(tmp_path_factory.getbasetemp().parent / "robot-of-a-release.lock"))
-    until(lambda: system.try_lock(descriptor), "the end of the other tests' robots")
+    deadline = time.monotonic() + ALONE_S
+    while not system.try_lock(descriptor):
+        assert time.monotonic() < deadline, "the robots of the other tests do not come to their end"
+        time.sleep(0.1)
     yield
     os.close(descriptor)
 
@@ -48,6 +54,8 @@ def test_each_release_is_kept_with_both_folders() -> None:
     assert all({path.stem for path in each.glob("*.zip")} == {"killed", "undelivered"} for each in RELEASES.iterdir())
 
 
+@pytest.mark.skipif(os.name == "nt", reason="recorded under Linux; a folder that moves between systems is not promised")
+@pytest.mark.timeout(400)
 @pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize("kept", KEPT, ids=named)
 def test_a_robot_finishes_what_one_of_a_release_has_left_open(
