@@ -39,7 +39,8 @@ def test_every_invoice_is_a_case_with_an_end(mined: Any) -> None:
     """30 invoices; each was taken, and each ends as done or failed."""
     assert mined["cases"] >= 30
     assert set(mined["starts"]) == {"taken"}
-    assert {"done", "failed (business)"} <= set(mined["ends"]) <= {"done", "failed (business)", "failed (application)"}
+    ends = {"done", "failed (business)", "failed (application)", "postponed"}
+    assert {"done", "failed (business)"} <= set(mined["ends"]) <= ends
     assert sum(mined["ends"].values()) == mined["cases"]
 
 
@@ -47,7 +48,7 @@ def test_the_map_shows_the_steps_of_the_script_and_where_invoices_fail(mined: An
     """What the page says of the map: business failures behind the checks, the killed robot behind the booking."""
     follows = {(a, b): count for a, b, count in mined["follows"]}
 
-    assert follows["taken", "check supplier"] >= 30
-    assert {a for a, b in follows if b == "failed (business)"} <= {"check supplier", "check total"}
-    assert follows["book at the ERP", "done"] > 0
+    assert follows["taken", "check total"] >= 30
+    assert {a for a, b in follows if b == "failed (business)"} == {"check total", "check supplier"}
+    assert follows["keep receipt", "done"] > 0
     assert follows["book at the ERP", "failed (application)"] > 0
