@@ -7,7 +7,7 @@ else
 BIN := $(VENV)/bin
 endif
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-queue test test-long lint tests wheel dist audit matrix lowest simulate torture rough rough-undone mutants test-windows peers run check diagram gallery schema journals docs site bench bench-scale bench-windows bench-servers lock clean
+.PHONY: help demo demo-queue test test-long lint tests wheel dist audit matrix lowest simulate torture rough rough-undone mutants test-windows peers run check diagram gallery schema journals docs site bench bench-scale bench-windows bench-servers bench-drawings lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /' | awk -F': ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -76,6 +76,10 @@ matrix: $(VENV)/.ready-dev ## what meets Python and its packages, in each Python
 
 lowest: $(VENV)/.ready-dev ## the same with the oldest packages that pyproject.toml allows
 	$(BIN)/python tests/matrix.py --lowest $(ARGS)
+
+bench-drawings: $(VENV)/.ready-dev ## measure our drawings of generated machines beside those of dot and ELK (installs the peers)
+	$(BIN)/python tests/peers/install.py
+	$(BIN)/python -m tests.peers.measured_drawings $(ARGS)
 
 wheel: $(VENV)/.ready-dev ## build a wheel, install it into an empty environment, run it there
 	$(BIN)/python tests/try_wheel.py

@@ -27,6 +27,7 @@ MO = PO.with_suffix(".mo")
 TOLD = (
     *(f"operations/{name}.py" for name in ("checks", "diagnosis", "environments", "examination", "now")),
     "fleet/health.py",
+    *(f"gateway/{name}.py" for name in ("failures", "tls_failures")),
     *(f"cli/{name}.py" for name in ("status", "doctor")),
 )
 """Modules whose sentences are shown to operators, each of them."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import gettext
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import escape, unescape
 from pathlib import Path
 
 import attrs
 
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
+PLACE = re.compile(r"((?:/[\w/.-]+|[A-Z]\w+Error): )(.+)", re.DOTALL)
+"""What stands before a sentence: the path of a call, or the class of an error."""
 NUMBER = re.compile(r"(\d+) ([a-z ]+?)")
 _BETWEEN_TAGS = re.compile(r"(>\s*)([^<>\s][^<>]*?)(\s*<)")
 _LABEL = re.compile(r'((?:aria-label|placeholder|data-sure)=")([^"]+)(")')
@@ -40,13 +42,14 @@ class Catalogue(gettext.GNUTranslations):
 
 @attrs.frozen
 class _Template:
-    """A sentence with placeholders, and what finds it in a text."""
+    """A sentence, or a part of one, with placeholders: what finds it in a text, and what it is here."""
 
     sentence: str
+    told: str
     pattern: re.Pattern[str]
 
     @classmethod
-    def of(cls, sentence: str) -> _Template:
+    def of(cls, sentence: str, told: str) -> _Template:
         """Build it; a value may be any text, and one that comes twice is the same text twice."""
         parts, seen = PLACEHOLDER.split(sentence), set[str]()
         pattern = ""
@@ -56,7 +59,7 @@ class _Template:
             else:
                 pattern += f"(?P={part})" if part in seen else f"(?P<{part}>.+?)"
                 seen.add(part)
-        return cls(sentence, re.compile(pattern, re.DOTALL))
+        return cls(sentence, told, re.compile(pattern, re.DOTALL))
 
     @property
     def length(self) -> int:
@@ -70,15 +73,20 @@ class Retelling:
 
     catalogue: Catalogue
     templates: tuple[_Template, ...]
+    parts: Mapping[str, str]
 
     @classmethod
     def of(cls, locale: Path, domain: str, language: str) -> Retelling:
         """Read the compiled catalogue of a language. Raises `OSError`."""
         with (locale / language / "LC_MESSAGES" / f"{domain}.mo").open("rb") as stream:
             catalogue = Catalogue(stream)
-        templates = (_Template.of(sentence) for sentence in catalogue.sentences())
+        whole = [(sentence, catalogue.gettext(sentence)) for sentence in catalogue.sentences()]
+        # `doctor` shows what was found on one line and what to do on the next.
+        parts = [part for pair in [*whole, *catalogue.exact()] for part in _parts(*pair)]
+        templates = [_Template.of(*pair) for pair in dict([*parts, *whole]).items() if PLACEHOLDER.search(pair[0])]
+        exact = {sentence: told for sentence, told in parts if not PLACEHOLDER.search(sentence)}
         # What says most is the surest: `{who} does not answer` fits much that has a sentence of its own.
-        return cls(catalogue, tuple(sorted(templates, key=lambda each: -each.length)))
+        return cls(catalogue, tuple(sorted(templates, key=lambda each: -each.length)), exact)
 
     def text(self, text: str) -> str:
         """Return a text retold; its parts where the whole is not known, and what is not known at all as it is."""
@@ -102,6 +110,8 @@ class Retelling:
         found = self._whole(text, depth)
         if found is not None:
             return found
+        if (place := PLACE.fullmatch(text)) and depth:
+            return f"{place[1]}{self._retold(place[2], depth - 1)}"
         for mark in ("\n", "; ", ", "):
             parts = text.split(mark)
             if len(parts) > 1 and depth:
@@ -112,15 +122,15 @@ class Retelling:
         if not text:
             return text
         exact = self.catalogue.gettext(text)
-        if exact != text:
-            return exact
+        if exact != text or text in self.parts:
+            return self.parts.get(text, exact) if exact == text else exact
         number = NUMBER.fullmatch(text)
         if number and (told := self._number(int(number[1]), number[2])):
             return told
         for template in self.templates if depth else ():
             if found := template.pattern.fullmatch(text):
                 values = {name: self._retold(value, depth - 1) for name, value in found.groupdict().items()}
-                return self.catalogue.gettext(template.sentence).format_map(values)
+                return template.told.format_map(values)
         return None
 
     def _number(self, number: int, noun: str) -> str:
@@ -130,3 +140,13 @@ class Retelling:
             if told and told != f"{{number}} {one}":
                 return told.format(number=number)
         return ""
+
+
+def _parts(sentence: str, told: str) -> list[tuple[str, str]]:
+    """Return the parts of a sentence between semicolons, where both languages have the same ones."""
+    ours, theirs = sentence.split("; "), told.split("; ")
+    if len(ours) == 1 or len(ours) != len(theirs):
+        return []
+    pairs = list(zip(ours, theirs, strict=True))
+    fit = all(sorted(PLACEHOLDER.findall(one)) == sorted(PLACEHOLDER.findall(other)) for one, other in pairs)
+    return [pair for pair in pairs if PLACEHOLDER.sub("", pair[0]).strip()] if fit else []

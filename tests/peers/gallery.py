@@ -22,7 +22,7 @@ from tests.peers.cases import robot
 
 PICTURES = Path(__file__).parent.parent.parent / "docs" / "pictures"
 LARGEST_BYTES = 400 * 1024
-COLUMNS = {"order": 3}
+COLUMNS = {"order": 2}
 """Our own picture of a long machine is folded."""
 
 
@@ -41,8 +41,8 @@ def write_all() -> None:
         (PICTURES / f"gallery.{name}.svg").write_text(
             svg(words(foreign), columns=COLUMNS.get(name, 1)), encoding="utf-8"
         )
-        graph = _made([peers.program("dot"), "-Tsvg"], dot(words(foreign)))
-        (PICTURES / f"gallery.{name}.graphviz.svg").write_bytes(graph)
+        by_dot = _made([peers.program("dot"), "-Tsvg"], dot(words(foreign)))
+        (PICTURES / f"gallery.{name}.graphviz.svg").write_bytes(by_dot)
         (PICTURES / f"gallery.{name}.plantuml.svg").write_bytes(_by_plantuml(foreign))
     job = {name: {"kind": kind, "text": text, "shot": str(PICTURES / name)} for name, (kind, text) in texts.items()}
     with tempfile.TemporaryDirectory() as name:

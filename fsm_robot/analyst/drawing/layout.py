@@ -3,7 +3,8 @@
 Every label is an item of its row like a box, with its line running down its left side. So nothing can cover anything:
 rows keep their items apart, and whatever runs sideways runs in a channel, where there are only lines. The steps are
 
-1. `layout_rows.ranked`: a row for each box, the longest way from the start deciding; what would go up is a back edge;
+1. `layout_ranks.rankings`: a row for each box, lines as short as can be; what would go up is a back edge. A few ways
+   to turn lines round are drawn, and the drawing that is easiest to read is taken (`burden`);
 2. `layout_rows.grid`: each line becomes a chain of points, one per row that it passes, one of them with its label;
 3. `layout_rows.untangle`: an order within each row that leaves few crossings, long back edges in lanes on the left;
 4. `layout_columns.columns`: where each item stands in its row; long lines are straight, the main way before all others;
