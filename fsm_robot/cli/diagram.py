@@ -43,7 +43,7 @@ from fsm_robot.errors import SettingsError
 
 @attrs.frozen
 class Options:
-    """What a format may want beside the machine: words of --lang, runs of --runs, figures and way, an old drawing."""
+    """What a format may want beside the machine: words, runs, figures and way, an old drawing, columns."""
 
     words: Words
     runs: Sequence[Run] = ()
@@ -51,27 +51,35 @@ class Options:
     old: Element | None = None
     taken: Taken | None = None
     source: str = "states.yaml"
+    columns: int = 1
 
 
 def _interchanged(draw: Callable[[Words, Beside], str]) -> Callable[[Definition, Options], str]:
     return lambda _, options: draw(options.words, Beside(options.heat, options.old))
 
 
+def _svg(options: Options) -> str:
+    return svg(options.words, options.heat, columns=options.columns)
+
+
 FORMATS: Mapping[str, Callable[[Definition, Options], str | bytes]] = {
     "mermaid": lambda _, options: mermaid(options.words, options.taken),
     "dot": lambda _, options: dot(options.words, options.taken),
     "markdown": lambda machine, options: markdown(machine, options.words, options.taken, options.source),
-    "svg": lambda _, options: svg(options.words, options.heat),
-    "drawio": lambda _, options: drawio(options.words),
-    "html": lambda _, options: page(options.words, options.runs, assets(), options.heat),
-    "png": lambda _, options: browser.png(svg(options.words, options.heat)),
-    "pdf": lambda _, options: browser.pdf(svg(options.words, options.heat)),
+    "svg": lambda _, options: _svg(options),
+    "drawio": lambda _, options: drawio(options.words, options.columns),
+    "html": lambda _, options: page(options.words, options.runs, assets(), options.heat, options.columns),
+    "png": lambda _, options: browser.png(_svg(options)),
+    "pdf": lambda _, options: browser.pdf(_svg(options)),
     **{name: _interchanged(draw) for name, draw in interchange.INTERCHANGE.items()},
 }
 
 
 WITH_FIGURES = frozenset({"svg", "html", "bpmn", "png", "pdf", "mermaid", "dot", "markdown"})
 """Formats that show what --runs holds."""
+WITH_COLUMNS = ("svg", "html", "png", "pdf", "drawio")
+"""Formats in which a long drawing can be folded."""
+MOST_COLUMNS = 20
 WITH_VERDICTS = ("markdown", "html")
 """Formats of a comparison that say which runs would go another way."""
 Verdicts = Sequence[tuple[str, Divergence | None]]
@@ -100,6 +108,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="journals, or folders of them: their way and figures on the drawing",
     )
+    parser.add_argument(
+        "--columns",
+        type=int,
+        default=1,
+        metavar="N",
+        help=f"fold a long drawing into up to N columns ({', '.join(WITH_COLUMNS)})",
+    )
     interchange.add_arguments(parser)
     parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of printing")
 
@@ -112,7 +127,10 @@ def run(arguments: argparse.Namespace) -> int:
         return write(interchange.machine_file_asked_for(arguments), arguments.output)
     arguments.format = arguments.format or ("markdown" if arguments.diff else "mermaid")
     if arguments.diff:
+        if arguments.columns != 1:
+            raise SettingsError("--columns cannot be combined with --diff")
         return write(_compared(arguments), arguments.output)
+    _check_columns(arguments)
     path = machine_meant(arguments.file, arguments.runs)
     if arguments.runs and arguments.format not in WITH_FIGURES:
         raise SettingsError(f"--runs can be shown as {', '.join(sorted(WITH_FIGURES))}, not as {arguments.format}")
@@ -122,9 +140,17 @@ def run(arguments: argparse.Namespace) -> int:
     figures = heat(run_statistics(run.records for run in runs), arguments.lang) if runs else None
     taken = taken_in((run.records for run in runs), definition) if runs else None
     old = interchange.old_drawing(arguments)
-    options = Options(words(definition, arguments.lang, str(path)), runs, figures, old, taken, path.name)
+    shown = words(definition, arguments.lang, str(path))
+    options = Options(shown, runs, figures, old, taken, path.name, arguments.columns)
     inputs = [path, *(found for name in arguments.runs for found in served_journals(name))]
     return write(FORMATS[arguments.format](definition, options), arguments.output, inputs)
+
+
+def _check_columns(arguments: argparse.Namespace) -> None:
+    if not 1 <= arguments.columns <= MOST_COLUMNS:
+        raise SettingsError(f"--columns is a number from 1 to {MOST_COLUMNS}, not {arguments.columns}")
+    if arguments.columns > 1 and arguments.format not in WITH_COLUMNS:
+        raise SettingsError(f"--columns is for {', '.join(WITH_COLUMNS)}, not for {arguments.format}")
 
 
 def _tell_strangers(runs: Sequence[Run], definition: Definition) -> None:

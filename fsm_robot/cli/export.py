@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 
 import attrs
 
@@ -16,10 +17,12 @@ from fsm_robot.analyst.eventlog.work import Names, Work
 from fsm_robot.analyst.eventlog.work_ocel import work_ocel
 from fsm_robot.analyst.eventlog.xes import xes
 from fsm_robot.cli.journal_arguments import JournalPath, add_journals, find_journals, read_runs
-from fsm_robot.cli.streams import complain
+from fsm_robot.cli.parquet_dataset import write_dataset
+from fsm_robot.cli.streams import complain, tell
 from fsm_robot.cli.target import target
 from fsm_robot.cli.work_files import work_of
 from fsm_robot.engine.wording import counted
+from fsm_robot.errors import SettingsError
 
 LOG_NAME = "fsm_robot"
 PIECES_AT_ONCE = 128
@@ -28,8 +31,18 @@ PIECES_AT_ONCE = 128
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_journals(parser)
-    parser.add_argument("--format", choices=("xes", "ocel", "csv"), required=True, help="XES 1.0, OCEL 2.0 JSON or CSV")
-    parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of printing")
+    parser.add_argument(
+        "--format",
+        choices=("xes", "ocel", "csv", "parquet"),
+        required=True,
+        help="XES 1.0, OCEL 2.0 JSON, CSV, or a dataset of Parquet files",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE|FOLDER",
+        help="write there instead of printing; the folder of a dataset, which gets what it does not have",
+    )
     parser.add_argument(
         "--case",
         choices=(*CASES, "task"),
@@ -58,9 +71,31 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the log."""
     found = find_journals(arguments.journals)
     view = View(events=arguments.activity == "event", everything=arguments.everything, pairs=arguments.pairs)
+    if arguments.format == "parquet":
+        return _dataset(arguments, found, view)
     with target(arguments.output, [journal.path for journal in found]) as stream:
         for chunk in _chunks(_pieces(arguments, found, view)):
             stream.write(chunk.encode())
+    return 0
+
+
+def _dataset(arguments: argparse.Namespace, found: Sequence[JournalPath], view: View) -> int:
+    """Add to a dataset, and say what."""
+    if not arguments.output:
+        raise SettingsError("--format parquet writes a folder of files; name it with -o FOLDER")
+    if arguments.case != "run":
+        raise SettingsError(
+            f"--case {arguments.case} is not for parquet: robot, run and job are columns, whoever reads them chooses"
+        )
+    if arguments.private:
+        raise SettingsError(
+            "--private is not for parquet: a later export would give the same pseudonyms to other names"
+        )
+    added = write_dataset(Path(arguments.output), _on_one_clock(read_runs(found)), view)
+    tell(
+        f"{arguments.output}: {counted(added.new, 'run')} added, {added.grown} grown, {added.known} already there;"
+        f" {counted(added.rows, 'line')} written"
+    )
     return 0
 
 

@@ -158,11 +158,11 @@ def _tell_collector(settings: Settings, log: Log) -> None:
     except RobotError as error:
         log.warning(
             "telemetry.not_told",
-            "the collector was not told of this run, it is tried again behind the next one",
+            "the traces of this run were not sent, they are sent after the next run",
             error=str(error),
         )
     else:
-        log.debug("telemetry.told", "the collector was told of what was done", runs=runs)
+        log.debug("telemetry.told", "traces were sent", runs=runs)
 
 
 def _tell_of_thread(log: Log, ended: threading.ExceptHookArgs) -> None:

@@ -147,7 +147,7 @@ def keyboard_diagnosis(settings: Settings) -> Diagnosis:
     if how == "ignore":
         return Diagnosis("keyboard", "skipped", said)
     if not seen.state or seen.idle_s is None:
-        do = "the robot works as if nobody were there; fsm-robot pause keeps it from jobs while somebody is"
+        do = "the robot works as if nobody were there; use fsm-robot pause while a person works there"
         return Diagnosis("keyboard", "warning", said, do)
     return Diagnosis("keyboard", "ok", said)
 
@@ -162,10 +162,10 @@ def telemetry_diagnosis(settings: Settings) -> Diagnosis:
     try:
         export.collector_of(settings)
     except RobotError as error:
-        return Diagnosis("telemetry", "warning", str(error), "correct the file; jobs go on without")
+        return Diagnosis("telemetry", "warning", str(error), "fix the file; jobs go on without traces")
     if not export.is_installed():
-        return Diagnosis("telemetry", "warning", "runs are not told", export.NOT_INSTALLED)
-    return Diagnosis("telemetry", "ok", f"runs with a job are told to {endpoint}, once they are over")
+        return Diagnosis("telemetry", "warning", "no traces are sent", export.NOT_INSTALLED)
+    return Diagnosis("telemetry", "ok", f"traces of runs with a job are sent to {endpoint} at their end")
 
 
 def limits_diagnosis(settings: Settings) -> Diagnosis:

@@ -46,21 +46,19 @@ class AfterFailure:
         if self.how == STAYS:
             self.log.info(
                 "session.kept_to_look",
-                "the account stays logged on, for somebody to look: a job of this run has failed",
+                "a job of this run failed, the account stays logged on so that a person can look",
             )
             return True
         if hindrance := self._hindrance():
             self.log.warning(
                 "session.failure_kept",
-                "the session is not left although a job of this run has failed",
+                "a job of this run failed, the session stays",
                 reason=hindrance,
             )
             return False
-        self.log.warning(
-            "session.failure_left", "the session is left, because a job of this run has failed", how=self.how
-        )
+        self.log.warning("session.failure_left", "a job of this run failed, the session ends", how=self.how)
         if problem := self.leave(self.how):
-            self.log.error("session.failure_not_left", "the session could not be left", how=self.how, problem=problem)
+            self.log.error("session.failure_not_left", "the session could not be ended", how=self.how, problem=problem)
             return False
         return True
 
@@ -72,17 +70,17 @@ class AfterFailure:
         except FileNotFoundError:
             last = ""
         except OSError as error:
-            return f"{path} cannot be read, which says when that was done last: {error.strerror or error}"
+            return f"{path}, which says when that was last done, cannot be read: {error.strerror or error}"
         since_s = _seconds(last, now) if last else LEAST_S
         if since_s is not None and 0 <= since_s < LEAST_S:
-            return f"that was done at {last} already, and is never done twice an hour"
+            return f"it was last ended at {last}, and that is never done twice an hour"
         try:
             put_whole(path, json.dumps({"at": now, "did": self.how}).encode("ascii"), lasting=True)
         except OSError as error:
             # Else the robot would do it again and again, and never know.
-            return f"{path} cannot be written, which would say that it was done: {error.strerror or error}"
+            return f"{path}, which would say that it was done, cannot be written: {error.strerror or error}"
         if since_s is None or since_s < 0:
-            return f"{path} did not say when that was done last, or in the future; from now on it does"
+            return f"{path} did not say when that was last done, or named a moment in the future; it is written anew"
         return ""
 
 

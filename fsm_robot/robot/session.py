@@ -50,7 +50,7 @@ class Session:
             self.log.error("session.busy", "the account stays logged on, processes of a job still run")
             return
         if person := self.at_keyboard():
-            self.log.info("session.in_use", "somebody uses the session, the account stays logged on", because=person)
+            self.log.info("session.in_use", "a person uses the session, the account stays logged on", because=person)
             return
         self.log.info(
             "session.left",

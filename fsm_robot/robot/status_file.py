@@ -153,7 +153,7 @@ class StatusFile:
         if self._told is None:
             self._told, wrong = document_in(self.folder)
             if wrong:
-                self.failed("status.foreign", "what stood in status.json is left out, it is written anew", reason=wrong)
+                self.failed("status.foreign", "status.json could not be understood, it is written anew", reason=wrong)
         return self._told
 
     def _write(self) -> None:
@@ -202,13 +202,13 @@ def document_in(folder: Path) -> tuple[dict[str, Any], str]:
     except (ValueError, RecursionError):
         told = None
     if not isinstance(told, dict):
-        return {}, f"{NAME} is not what a robot writes there; its next run writes it anew"
+        return {}, f"{NAME} is not in the robot's format; the next run writes it anew"
     version = told.get("schema")
     if version != SCHEMA or isinstance(version, bool):
         return {}, f"{NAME} is of version {str(version)[:20]}, and {SCHEMA} is understood here; install one version"
     wrong = next((key for key, fits in FITS.items() if key in told and not fits(told[key])), "")
     if wrong:
-        return {}, f"{NAME} is not what a robot writes there: {wrong} is of another kind; its next run writes it anew"
+        return {}, f"{NAME} is not in the robot's format: {wrong} has the wrong type; the next run writes it anew"
     return told, ""
 
 

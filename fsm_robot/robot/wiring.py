@@ -319,7 +319,7 @@ def _no_job_now(settings: Settings, log: Log, person: Callable[[], str]) -> Call
     def paused() -> str:
         why = asked() or person()
         if why.startswith("somebody"):
-            log.info("job.not_asked", "no job is asked for while somebody uses the session", because=why)
+            log.info("job.not_asked", "a person uses the session, no job is requested", because=why)
             why = f"waiting, {why}"
         return why
 
@@ -346,9 +346,7 @@ def _after_failure(settings: Settings, log: Log, person: Callable[[], str]) -> b
     from fsm_robot.robot.session import run
 
     if how.after_failure != STAYS and (at_keyboard := person()):
-        log.warning(
-            "session.failure_kept", "the session is not left although a job of this run has failed", reason=at_keyboard
-        )
+        log.warning("session.failure_kept", "a job of this run failed, the session stays", reason=at_keyboard)
         return True
 
     def leave(way: str) -> str:
@@ -744,7 +742,7 @@ class _LateWorker:
         if any(told.values()):
             self.log.warning(
                 "script.opened_programs",
-                "programs were opened during the job that are no processes of its script",
+                "programs that were opened during the job are still running",
                 **{what: names for what, names in told.items() if names},
             )
 

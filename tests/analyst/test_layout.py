@@ -10,10 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsm_robot.analyst.drawing.layout import layout
+from fsm_robot.analyst.drawing.layout_folded import fold
+from fsm_robot.analyst.drawing.layout_ranks import rankings
 from fsm_robot.analyst.drawing.shapes import Box, Direction, Drawing, Edge, Line, Node
 from fsm_robot.engine import machine_file
+from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.robot.machine import built_in
 from tests.analyst.drawings import faults, shared_pieces
+from tests.analyst.large_machines import large
+from tests.peers.measured_drawings import Picture, crossings
 
 
 @st.composite
@@ -39,7 +44,21 @@ def of_the_robot() -> tuple[list[Node], list[Edge]]:
     return nodes, edges
 
 
-@settings(max_examples=150, deadline=None)
+def boxes_of(definition: Definition) -> tuple[list[Node], list[Edge]]:
+    nodes = [Node(f"n{number}", 150, 61) for number, _ in enumerate(definition.states)]
+    number = {state.name: f"n{number}" for number, state in enumerate(definition.states)}
+    edges = [
+        Edge(edge.key, number[edge.source], number[edge.dest], 6.5 * len(edge.trigger), 17)
+        for edge in definition.transitions
+    ]
+    return nodes, edges
+
+
+def crossed(drawing: Drawing) -> int:
+    return crossings(Picture(0, 0, {name: line.points for name, line in drawing.lines.items()}, {}))
+
+
+@settings(max_examples=30, deadline=None)
 @given(machines())
 def test_nothing_covers_anything_whatever_the_machine(machine: tuple[list[Node], list[Edge]]) -> None:
     """Boxes, labels and lines keep out of each other's way, and lines start and end on borders."""
@@ -59,7 +78,7 @@ def test_the_robots_own_machine_is_drawn_without_a_fault(direction: Direction) -
     assert shared_pieces(drawing) == []
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(12))
 def test_lines_can_be_told_apart(seed: int) -> None:
     """No line runs upon another, dense machines included."""
     chance = random.Random(seed)
@@ -72,7 +91,58 @@ def test_lines_can_be_told_apart(seed: int) -> None:
     assert shared_pieces(layout(nodes, edges, start="s0")) == []
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
+@given(machines(), st.integers(2, 6))
+def test_a_folded_drawing_covers_nothing_either(machine: tuple[list[Node], list[Edge]], columns: int) -> None:
+    """Folded into columns, it is as sound as before, and no line runs upon another."""
+    nodes, edges = machine
+    drawing = layout(nodes, edges, start="s0")
+
+    folded = fold(drawing, columns)
+
+    assert faults(folded, nodes, edges) == []
+    assert shared_pieces(folded) == [] or shared_pieces(drawing)
+
+
+def test_a_chain_of_200_states_folds_into_columns_of_one_height() -> None:
+    """One column of it would be 25 times as high as wide."""
+    nodes, edges = boxes_of(large(1, 200))
+    drawing = layout(nodes, edges, start="n0")
+
+    folded = fold(drawing, 8)
+
+    assert folded.height < drawing.height / 8 * 1.25
+    assert len({round(box.x / 300) for box in folded.boxes.values()}) >= 8
+    assert crossed(folded) == crossed(drawing)
+
+
+def test_the_spokes_of_a_hub_stand_in_rows() -> None:
+    """40 of them, most with a way back, are no fan 7,400 px wide."""
+    nodes, edges = boxes_of(large(2, 41))
+
+    drawing = layout(nodes, edges, start="n0")
+
+    assert len({box.y for box in drawing.boxes.values()}) >= 5
+    assert drawing.width < 5000
+    assert drawing.height < 2000
+
+
+@pytest.mark.parametrize("number", [0, 1, 5, 6])
+def test_no_box_could_move_so_that_lines_get_shorter(number: int) -> None:
+    """Ranks of processes and chains: each line is at least one rank long, and all together are as short as can be."""
+    nodes, edges = boxes_of(large(number, 60))
+
+    for ranks in rankings(nodes, edges, "n0"):
+        spans = {(e.source, e.target): ranks[e.target] - ranks[e.source] for e in edges}
+        assert all(spans.values())
+        for node in nodes:
+            above = [abs(span) for (a, b), span in spans.items() if node.id == (b if span > 0 else a)]
+            under = [abs(span) for (a, b), span in spans.items() if node.id == (a if span > 0 else b)]
+            assert len(above) <= len(under) or min(above) == 1
+            assert len(under) <= len(above) or min(under) == 1
+
+
+@settings(max_examples=8, deadline=None)
 @given(machines())
 def test_the_same_machine_is_drawn_the_same_way(machine: tuple[list[Node], list[Edge]]) -> None:
     """A picture in a repository changes only with its machine."""

@@ -71,6 +71,7 @@ ONLY_IMPORTERS = {
     "distributed": {"simulator/cluster.py"},
     "opentelemetry": {"telemetry/otlp.py"},
     "psycopg": {"orchestrator/tables/postgres.py"},
+    "pyarrow": {"cli/parquet_dataset.py"},
     "sqlite3": {"orchestrator/tables/sqlite_file.py", "robot/job_index.py"},  # two files that have nothing in common
 }
 FORBIDDEN_IN_PURE = {"requests", "subprocess", "loguru", "time", "random", "socket", "os", "pathlib", "threading"}

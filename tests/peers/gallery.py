@@ -10,15 +10,20 @@ from pathlib import Path
 from fsm_robot.analyst.bpmn.exact import exact_process
 from fsm_robot.analyst.bpmn.kept_places import drawn
 from fsm_robot.analyst.bpmn.overview import analysts_process
+from fsm_robot.analyst.drawing.svg import svg
 from fsm_robot.analyst.formats.dot import dot
 from fsm_robot.analyst.formats.mermaid import mermaid
 from fsm_robot.analyst.formats.plantuml import plantuml
 from fsm_robot.analyst.words import words
+from fsm_robot.engine.machine.definition import Definition
+from tests.analyst.gallery_machines import GALLERY
 from tests.peers import peers
 from tests.peers.cases import robot
 
 PICTURES = Path(__file__).parent.parent.parent / "docs" / "pictures"
-LARGEST_BYTES = 200 * 1024
+LARGEST_BYTES = 400 * 1024
+COLUMNS = {"order": 3}
+"""Our own picture of a long machine is folded."""
 
 
 def write_all() -> None:
@@ -30,20 +35,30 @@ def write_all() -> None:
         "peer.bpmn-js.exact.png": ("bpmn", drawn(exact_process(words(machine)))),
         "peer.mermaid.png": ("mermaid", mermaid(words(machine))),
     }
+    for name, foreign in GALLERY.items():
+        texts[f"gallery.{name}.bpmn.png"] = ("bpmn", drawn(analysts_process(words(foreign))))
+        texts[f"gallery.{name}.mermaid.png"] = ("mermaid", mermaid(words(foreign)))
+        (PICTURES / f"gallery.{name}.svg").write_text(
+            svg(words(foreign), columns=COLUMNS.get(name, 1)), encoding="utf-8"
+        )
+        graph = _made([peers.program("dot"), "-Tsvg"], dot(words(foreign)))
+        (PICTURES / f"gallery.{name}.graphviz.svg").write_bytes(graph)
+        (PICTURES / f"gallery.{name}.plantuml.svg").write_bytes(_by_plantuml(foreign))
     job = {name: {"kind": kind, "text": text, "shot": str(PICTURES / name)} for name, (kind, text) in texts.items()}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         peers.node("browser.js", {"browser": peers.program("chromium"), "texts": job}, folder)
-        graph = PICTURES / "peer.graphviz.svg"
-        graph.write_bytes(_made([peers.program("dot"), "-Tsvg"], dot(words(machine))))
-        picture = _made(
-            [peers.program("plantuml"), "-headless", "-charset", "UTF-8", "-tsvg", "-pipe"], plantuml(words(machine))
-        )
-        (PICTURES / "peer.plantuml.svg").write_bytes(picture)
+        (PICTURES / "peer.graphviz.svg").write_bytes(_made([peers.program("dot"), "-Tsvg"], dot(words(machine))))
+        (PICTURES / "peer.plantuml.svg").write_bytes(_by_plantuml(machine))
         mined(folder)
-    for path in PICTURES.glob("peer.*"):
+    for path in [*PICTURES.glob("peer.*"), *PICTURES.glob("gallery.*")]:
         if path.stat().st_size > LARGEST_BYTES:
             raise SystemExit(f"{path} is larger than {LARGEST_BYTES >> 10} KiB")
+
+
+def _by_plantuml(machine: Definition) -> bytes:
+    command = [peers.program("plantuml"), "-headless", "-charset", "UTF-8", "-tsvg", "-pipe"]
+    return _made(command, plantuml(words(machine)))
 
 
 def mined(folder: Path) -> None:

@@ -106,7 +106,7 @@ def test_reboot_that_the_system_refuses_is_said_and_when_idle_has_the_word(tmp_p
     machine = Machine(tmp_path, problem="this account may not")
 
     assert not machine.act()
-    assert "the session could not be left" in machine.said()
+    assert "the session could not be ended" in machine.said()
     assert "this account may not" in machine.said()
 
 
@@ -115,7 +115,7 @@ def test_stay_keeps_the_session_for_somebody_to_look(tmp_path: Path) -> None:
 
     assert machine.act("stay")
     assert machine.done == []
-    assert "stays logged on, for somebody to look" in machine.said()
+    assert "stays logged on so that a person can look" in machine.said()
 
 
 def test_robot_reboots_after_a_run_with_a_failed_job_once_its_results_are_delivered(robot_folder: RobotFolder) -> None:
@@ -144,7 +144,7 @@ def test_robot_reboots_after_a_run_with_a_failed_job_once_its_results_are_delive
 
     assert json.loads(marks["reboot"].read_bytes())["did"] == "reboot"
     assert robot_folder.statuses() == {"works": 4, "fails by hand": 5, "fails": 5, "behind": 4}
-    assert robot_folder.log().count("the session is left, because a job of this run has failed") == 1
+    assert robot_folder.log().count("a job of this run failed, the session ends") == 1
     marks["reboot"].unlink()
     robot_folder.store.enqueue(robot_folder.script("fails again", FAILS))
     assert robot_folder.run().exit_code == 0

@@ -133,10 +133,10 @@ def test_file_of_a_foreign_shape_is_one_sentence(tmp_path: Path) -> None:
     """It tells which key it is, or which version; one that is not there is none."""
     assert document_in(tmp_path) == ({}, "")
     for content, says in (
-        ("[]", "is not what a robot writes there"),
+        ("[]", "is not in the robot's format"),
         ('{"schema": 2}', "is of version 2, and 1 is understood here"),
-        ('{"schema": 1, "failing": {"a": []}}', "failing is of another kind"),
-        ('{"schema": 1, "pid": true}', "pid is of another kind"),
+        ('{"schema": 1, "failing": {"a": []}}', "failing has the wrong type"),
+        ('{"schema": 1, "pid": true}', "pid has the wrong type"),
     ):
         (tmp_path / NAME).write_text(content, encoding="utf-8")
         told, wrong = document_in(tmp_path)

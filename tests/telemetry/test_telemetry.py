@@ -135,7 +135,7 @@ def test_collector_is_told_of_a_run_once_it_can_be_reached_and_of_each_once(robo
     robot_folder.store.enqueue(robot_folder.script("сводка", TELLS))
     assert robot_folder.run().exit_code == 0
     parent = robot_folder.output().strip()
-    assert "it is tried again behind the next one" in robot_folder.log()
+    assert "they are sent after the next run" in robot_folder.log()
     with RawServer(answer(status="503 Busy")) as busy:
         told_to(busy.url)
         assert robot_folder.run().exit_code == 0
@@ -185,7 +185,7 @@ def test_collector_that_hangs_or_refuses_keeps_no_run(robot_folder: RobotFolder)
         robot_folder.settings(telemetry={"endpoint": server.url, "timeout_s": 0.2})
         robot_folder.store.enqueue(robot_folder.script("first", "print(1)"))
         assert robot_folder.run().exit_code == 0
-    assert "the collector was not told of this run" in robot_folder.log()
+    assert "the traces of this run were not sent" in robot_folder.log()
     with RawServer(answer(status="400 No")) as refusing:
         robot_folder.settings(telemetry={"endpoint": refusing.url})
         for name in ("second", "third"):

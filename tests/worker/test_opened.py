@@ -93,7 +93,7 @@ def test_what_a_job_has_opened_beside_its_processes_is_told_asked_or_ended(
         return service.opened(number)
 
     unknown = job(0, end=["excel.exe"])
-    assert "no processes of its script" not in robot_folder.log()
+    assert "are still running" not in robot_folder.log()
 
     told = job(1, report=[service.name.upper()])
     assert f"pid {told.pid} (" in robot_folder.log()

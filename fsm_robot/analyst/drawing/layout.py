@@ -15,13 +15,18 @@ Pure and deterministic: equal input gives an equal drawing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import attrs
 
 from fsm_robot.analyst.drawing.layout_columns import columns
+from fsm_robot.analyst.drawing.layout_ranks import rankings
 from fsm_robot.analyst.drawing.layout_routes import routed
-from fsm_robot.analyst.drawing.layout_rows import grid, untangle
+from fsm_robot.analyst.drawing.layout_rows import Grid, grid, hubs, untangle
 from fsm_robot.analyst.drawing.shapes import Direction, Drawing, Edge, Node
+
+SMALL = 150
+"""Grids with fewer items are untangled from many beginnings."""
 
 
 def layout(nodes: Sequence[Node], edges: Sequence[Edge], *, start: str, direction: Direction = "down") -> Drawing:
@@ -40,6 +45,32 @@ def layout(nodes: Sequence[Node], edges: Sequence[Edge], *, start: str, directio
             attrs.evolve(edge, label_width=edge.label_height, label_height=edge.label_width) for edge in edges
         ]
         return layout(turned_nodes, turned_edges, start=start).transposed()
-    rows = grid(nodes, edges, start)
-    untangle(rows)
-    return routed(rows, columns(rows))
+    loosely = bool(hubs(edges))
+    grids = [
+        grid(nodes, edges, start, ranks, lanes=lanes, loosely=loosely)
+        for ranks in rankings(nodes, edges, start)
+        for lanes in (True, False)
+    ]
+    found = [_easiest(rows, 1) for rows in grids]
+    first = min(range(len(grids)), key=lambda number: (found[number][0], number))
+    for number, rows in enumerate(grids):
+        # What is drawn in no time is worth more looks; lanes leave little to choose.
+        small = len(rows.items) < SMALL
+        if small or number == first:
+            found.append(_easiest(rows, 16 if small and number % 2 else 4))
+    return min(found, key=lambda one: one[0])[1]
+
+
+def _easiest(rows: Grid, beginnings: int) -> tuple[float, Drawing]:
+    crossed = untangle(rows, beginnings)
+    drawings = [routed(rows, x) for x in columns(rows)]
+    return min(((burden(drawing, crossed), drawing) for drawing in drawings), key=lambda one: one[0])
+
+
+def burden(drawing: Drawing, crossed: int) -> float:
+    """Return how hard a drawing is to read: its area, its lines, how often they cross and how often they turn."""
+    lines = drawing.lines.values()
+    long = sum(abs(a[0] - b[0]) + abs(a[1] - b[1]) for line in lines for a, b in pairwise(line.points))
+    bends = sum(len(line.points) - 2 for line in lines)
+    # Each by its share, so that a few more crossings weigh much in a clear drawing and little in a thicket.
+    return float(drawing.width * drawing.height * (long + 100) * (crossed + 4) ** 2 * (bends + 10) ** 0.5)

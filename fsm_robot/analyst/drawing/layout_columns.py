@@ -18,9 +18,9 @@ BOX_GAP = 30.0
 """Between a box and what stands beside it."""
 
 
-def columns(made: Grid) -> list[float]:
-    """Return the position of each item: the middle of a box, the line at a point."""
-    crossed = _crossing_long_lines(made)
+def columns(made: Grid) -> list[list[float]]:
+    """Return two ways to place the items (the middle of a box, the line at a point): evenly, and as narrow as found."""
+    crossed = _crossing_long_lines(made) | made.loose
     results = []
     for from_below in (False, True):
         for from_right in (False, True):
@@ -31,7 +31,8 @@ def columns(made: Grid) -> list[float]:
     for values in zip(*results, strict=True):
         ordered = sorted(values)
         middle.append(float(round((ordered[1] + ordered[2]) / 2)))
-    return middle
+    narrowest = min(results, key=lambda found: max(found) - min(found))
+    return [middle, [float(round(x)) for x in narrowest]]
 
 
 def _align_results(results: list[list[float]]) -> None:

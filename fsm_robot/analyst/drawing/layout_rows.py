@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count, islice, pairwise
 
 import attrs
 
@@ -18,6 +18,10 @@ LOOP_STEP = 9.0
 LOOP_REACH = 16.0
 """How far the first self-loop goes out."""
 SWEEPS = 12
+PATIENCE = 2
+"""So many sweeps without fewer crossings end the search."""
+HUB_LINES = 12
+"""A box with more lines than that is a hub: the other ends of its lines have more room for labels."""
 LANE_ROWS = 4
 """A back edge that passes at least so many rows gets a lane beside the flow."""
 
@@ -64,6 +68,7 @@ class Grid:
         chains: Per edge, its items from the upper box to the lower one; empty for a self-loop.
         back: Per edge, whether it goes from the lower box to the upper one.
         loops: Node id -> its self-loops, from the inside to the outside.
+        loose: Links that need not be straight: there lines of a hub go sideways to the rows of its spokes.
     """
 
     nodes: Sequence[Node]
@@ -76,6 +81,7 @@ class Grid:
     chains: list[list[int]] = attrs.field(factory=list)
     back: list[bool] = attrs.field(factory=list)
     loops: dict[str, list[int]] = attrs.field(factory=dict)
+    loose: set[tuple[int, int]] = attrs.field(factory=set)
 
     def add(self, item: Item) -> int:
         """Put `item` at the right end of its row and return its number."""
@@ -92,57 +98,16 @@ class Grid:
         self.up[below].append(above)
 
 
-def ranked(nodes: Sequence[Node], edges: Sequence[Edge], start: str) -> dict[str, int]:
-    """Return the rank of each node, from 0: one more than the highest of its predecessors, back edges left out."""
-    names = [node.id for node in nodes]
-    pairs = [(edge.source, edge.target) for edge in edges if edge.source != edge.target]
-    # Every node but the start is reached from above in both; which one finds fewer circles depends on the file.
-    orders = [_depth_first(names, pairs, start), _depth_first(names, pairs[::-1], start)]
-    order = min(orders, key=lambda order: _backward(pairs, order))
-    position = {name: number for number, name in enumerate(order)}
-    forward = [(a, b) if position[a] < position[b] else (b, a) for a, b in pairs]
-    before: dict[str, list[str]] = defaultdict(list)
-    for above, below in forward:
-        before[below].append(above)
-    ranks: dict[str, int] = {}
-    for name in order:
-        ranks[name] = max((ranks[above] + 1 for above in before[name]), default=0)
-    return ranks
-
-
-def _backward(pairs: Iterable[tuple[str, str]], order: Sequence[str]) -> int:
-    position = {name: number for number, name in enumerate(order)}
-    return sum(position[a] > position[b] for a, b in set(pairs))
-
-
-def _depth_first(names: Sequence[str], pairs: Sequence[tuple[str, str]], start: str) -> list[str]:
-    """Return the nodes so that only edges which close a circle of a depth-first walk go backwards."""
-    after: dict[str, list[str]] = defaultdict(list)
-    for source, target in pairs:
-        after[source].append(target)
-    left: list[str] = []
-    seen: set[str] = set()
-    for root in (start, *names):
-        if root in seen:
-            continue
-        seen.add(root)
-        # No recursion: a machine may have a chain of states longer than Python's stack.
-        stack = [(root, iter(after[root]))]
-        while stack:
-            name, ways = stack[-1]
-            unseen = next((way for way in ways if way not in seen), None)
-            if unseen is None:
-                left.append(name)
-                stack.pop()
-            else:
-                seen.add(unseen)
-                stack.append((unseen, iter(after[unseen])))
-    return left[::-1]
-
-
-def grid(nodes: Sequence[Node], edges: Sequence[Edge], start: str) -> Grid:
+def grid(
+    nodes: Sequence[Node],
+    edges: Sequence[Edge],
+    start: str,
+    ranks: Mapping[str, int],
+    *,
+    lanes: bool = True,
+    loosely: bool = False,
+) -> Grid:
     """Return the rows: boxes in the even ones, labels in the odd ones, and a point wherever a line passes."""
-    ranks = ranked(nodes, edges, start)
     made = Grid(nodes, edges)
     made.rows = [[] for _ in range(2 * max(ranks.values()) + 1)]
     for number, edge in enumerate(edges):
@@ -157,8 +122,31 @@ def grid(nodes: Sequence[Node], edges: Sequence[Edge], start: str) -> Grid:
     label_rows = _label_rows(edges, ranks, crowd)
     for number, edge in enumerate(edges):
         made.back.append(ranks[edge.source] > ranks[edge.target])
-        made.chains.append(_chain(made, number, ranks, label_rows[number], main))
+        made.chains.append(_chain(made, number, ranks, label_rows[number], main, lanes=lanes))
+    if loosely:
+        _loosen(made, ranks)
     return made
+
+
+def hubs(edges: Sequence[Edge]) -> set[str]:
+    """Return the nodes with so many lines that the other ends cannot stand in one row."""
+    lines = Counter(name for edge in edges if edge.source != edge.target for name in (edge.source, edge.target))
+    return {name for name, count in lines.items() if count > HUB_LINES}
+
+
+def _loosen(made: Grid, ranks: Mapping[str, int]) -> None:
+    """Let long lines of hubs go sideways beside the other end, where their label is, if it is there."""
+    busy = hubs(made.edges)
+    for number, chain in enumerate(made.chains):
+        edge = made.edges[number]
+        upper, lower = sorted((edge.source, edge.target), key=lambda name: ranks[name])
+        if len(chain) > 3 and (upper in busy) != (lower in busy):
+            labelled = next((place for place, item in enumerate(chain) if made.items[item].label), 0)
+            if upper in busy:
+                place = labelled - 1 if labelled > 1 else len(chain) - 2
+            else:
+                place = labelled if 0 < labelled < len(chain) - 2 else 0
+            made.loose.add((chain[place], chain[place + 1]))
 
 
 def _main_way(nodes: Sequence[Node], edges: Sequence[Edge], ranks: Mapping[str, int], start: str) -> dict[str, int]:
@@ -207,27 +195,33 @@ def _with_loops(node: Node, loops: Sequence[Edge]) -> tuple[float, float]:
 
 
 def _label_rows(edges: Sequence[Edge], ranks: Mapping[str, int], crowd: list[float]) -> list[int]:
-    """Return the row of each label: near the source, unless another row has much more room."""
+    """Return the row of each label: near the source, or the target of what leaves a hub, unless others are emptier."""
     chosen = [-1] * len(edges)
     spans = [abs(ranks[edge.source] - ranks[edge.target]) for edge in edges]
+    busy = hubs(edges)
     for number in sorted(range(len(edges)), key=lambda number: (spans[number], number)):
         edge = edges[number]
         if not spans[number] or not edge.label_width:
             continue
-        down = 1 if ranks[edge.target] > ranks[edge.source] else -1
-        rows = [2 * ranks[edge.source] + down * (2 * step + 1) for step in range(min(spans[number], 3))]
+        near, far = ranks[edge.source], ranks[edge.target]
+        if edge.source in busy and edge.target not in busy:
+            near, far = far, near
+        down = 1 if far > near else -1
+        rows = [2 * near + down * (2 * step + 1) for step in range(min(spans[number], 3))]
         chosen[number] = min(rows, key=lambda row: (crowd[row] + 250 * rows.index(row), rows.index(row)))
         crowd[chosen[number]] += edge.label_width
     return chosen
 
 
-def _chain(made: Grid, number: int, ranks: Mapping[str, int], label_row: int, main: Mapping[str, int]) -> list[int]:
+def _chain(
+    made: Grid, number: int, ranks: Mapping[str, int], label_row: int, main: Mapping[str, int], *, lanes: bool
+) -> list[int]:
     edge = made.edges[number]
     if edge.source == edge.target:
         return []
     upper, lower = sorted((edge.source, edge.target), key=lambda name: ranks[name])
     rows = range(2 * ranks[upper] + 1, 2 * ranks[lower])
-    lane = len(rows) if made.back[number] and len(rows) >= LANE_ROWS else 0
+    lane = len(rows) if lanes and made.back[number] and len(rows) >= LANE_ROWS else 0
     chain = [made.box[upper]]
     for row in rows:
         here = row == label_row
@@ -242,23 +236,75 @@ def _chain(made: Grid, number: int, ranks: Mapping[str, int], label_row: int, ma
 # ---- order within the rows
 
 
-def untangle(made: Grid) -> None:
-    """Order each row so that few lines cross."""
-    for row in made.rows:
-        row.sort(key=lambda item: _lane_first(made, item))
-    best, fewest = [list(row) for row in made.rows], crossings(made)
-    for sweep in range(SWEEPS):
-        downwards = sweep % 2 == 0
-        numbers = range(1, len(made.rows)) if downwards else range(len(made.rows) - 2, -1, -1)
-        for number in numbers:
-            _by_neighbours(made, number, made.up if downwards else made.down, number - 1 if downwards else number + 1)
-        found = crossings(made)
-        if found < fewest:
+def untangle(made: Grid, beginnings: int) -> int:
+    """Order each row so that few lines cross, from so many orders to begin with; return how many do."""
+    best: list[list[int]] = []
+    fewest = -1
+    for first, down_first in islice(_beginnings(made), beginnings):
+        made.rows = [list(row) for row in first]
+        found = _swept(made, down_first)
+        if fewest < 0 or found < fewest:
             best, fewest = [list(row) for row in made.rows], found
         if not fewest:
             break
     made.rows = best
+    return fewest
+
+
+def _beginnings(made: Grid) -> Iterator[tuple[list[list[int]], bool]]:
+    """Yield rows to begin with, the most promising first, and whether to look from above first."""
+    walked = _as_walked(made)
+    given = _as_given(made)
+    yield from ((walked, True), (walked, False), (given, True), (given, False))
+    for number in count():
+        for row in given:
+            row.sort(key=lambda item: (_lane_first(made, item), _mixed(item, number)))
+        yield given, number % 2 == 0
+
+
+def _mixed(item: int, number: int) -> int:
+    """Return where an item stands in one of the orders that look like chance, and are the same for equal drawings."""
+    mixed = ((item + 1) * 2654435761 ^ (number + 1) * 2246822519) & 0xFFFFFFFF
+    return (mixed ^ mixed >> 15) * 3266489917 & 0xFFFFFFFF
+
+
+def _as_given(made: Grid) -> list[list[int]]:
+    return [sorted(row, key=lambda item: _lane_first(made, item)) for row in made.rows]
+
+
+def _as_walked(made: Grid) -> list[list[int]]:
+    """Return the rows in the order of a walk into the depth: what hangs on one box stands together."""
+    rows: list[list[int]] = [[] for _ in made.rows]
+    seen: set[int] = set()
+    for row in made.rows:
+        for root in row:
+            stack = [root]
+            while stack:
+                item = stack.pop()
+                if item not in seen:
+                    seen.add(item)
+                    rows[made.items[item].row].append(item)
+                    stack += [*reversed(made.down[item])]
+    return [sorted(row, key=lambda item: _lane_first(made, item)) for row in rows]
+
+
+def _swept(made: Grid, down_first: bool) -> int:
+    best, fewest = [list(row) for row in made.rows], crossings(made)
+    vain = 0
+    for sweep in range(SWEEPS):
+        if not fewest or vain == PATIENCE:
+            break
+        downwards = (sweep % 2 == 0) == down_first
+        numbers = range(1, len(made.rows)) if downwards else range(len(made.rows) - 2, -1, -1)
+        for number in numbers:
+            _by_neighbours(made, number, made.up if downwards else made.down, number - 1 if downwards else number + 1)
+        found = crossings(made)
+        vain = 0 if found < fewest else vain + 1
+        if found < fewest:
+            best, fewest = [list(row) for row in made.rows], found
+    made.rows = best
     _swap_neighbours(made)
+    return crossings(made)
 
 
 def _lane_first(made: Grid, item: int) -> tuple[int, int]:

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from fsm_robot.analyst.drawing.layout import layout
-from fsm_robot.analyst.drawing.shapes import Box, Direction, Drawing, Edge, Line, Node
+from fsm_robot.analyst.drawing.layout_folded import fold
+from fsm_robot.analyst.drawing.shapes import Box, Drawing, Edge, Line, Node
 from fsm_robot.analyst.drawing.text_width import folded, monospace_width, text_width, wrapped
 from fsm_robot.analyst.phrases import phrase, span
 from fsm_robot.analyst.words import Words
@@ -153,8 +154,8 @@ class Heat:
     traffic: Mapping[str, float] = attrs.field(factory=dict)
 
 
-def scene(words: Words, heat: Heat | None = None, direction: Direction = "down") -> Scene:
-    """Return the drawing of a machine in the given words, with figures from runs where there are some."""
+def scene(words: Words, heat: Heat | None = None, columns: int = 1) -> Scene:
+    """Return the drawing of a machine in the given words, with figures from runs where there are some; see `fold`."""
     definition = words.definition
     rows = [_row(words, number, edge, heat) for number, edge in enumerate(definition.transitions, start=1)]
     figures = tuple(_figure(words, state, rows, heat) for state in definition.states)
@@ -162,7 +163,7 @@ def scene(words: Words, heat: Heat | None = None, direction: Direction = "down")
     nodes = [Node(START, 18, 18), *(Node(figure.state.name, *figure.size) for figure in figures)]
     edges = [Edge(START, START, definition.initial)]
     edges += [Edge(route.id, route.source, route.dest, *route.label_size()) for route in routes]
-    drawing = layout(nodes, edges, start=START, direction=direction)
+    drawing = fold(layout(nodes, edges, start=START), columns)
     counts = phrase(words.language, "counts", len(definition.states), len(definition.transitions))
     headline = f"{counts} · {heat.headline}" if heat else counts
     return Scene(definition, words, figures, routes, drawing, headline)

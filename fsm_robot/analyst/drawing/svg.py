@@ -103,9 +103,9 @@ class Marks:
     edges: Mapping[int, str] = attrs.field(factory=dict)
 
 
-def svg(words: Words, heat: Heat | None = None, marks: Marks | None = None) -> str:
+def svg(words: Words, heat: Heat | None = None, marks: Marks | None = None, columns: int = 1) -> str:
     """Return the drawing of a machine as a file."""
-    return standalone(scene(words, heat), marks or Marks())
+    return standalone(scene(words, heat, columns), marks or Marks())
 
 
 def standalone(drawn: Scene, marks: Marks) -> str:

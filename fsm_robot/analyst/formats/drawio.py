@@ -39,9 +39,9 @@ LINE = "edgeStyle=orthogonalEdgeStyle;rounded=1;html=0;endArrow=block;endFill=1;
 PLAIN_TEXT = "text;html=0;align=left;verticalAlign=middle;resizable=0;points=[];"
 
 
-def drawio(words: Words) -> str:
+def drawio(words: Words, columns: int = 1) -> str:
     """Return the drawing of a machine as a draw.io file."""
-    drawn = scene(words)
+    drawn = scene(words, columns=columns)
     page = {"dx": 0, "dy": 0, "grid": 1, "gridSize": 10, "guides": 1, "tooltips": 1, "connect": 1, "arrows": 1}
     size = {"page": 1, "pageWidth": drawn.drawing.width, "pageHeight": drawn.drawing.height, "math": 0, "shadow": 0}
     # draw.io wants these two before all others: the root, and the layer on which everything lies.

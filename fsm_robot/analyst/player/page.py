@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fsm_robot.analyst.drawing.compare import Comparison
-from fsm_robot.analyst.drawing.scene import Heat, scene
+from fsm_robot.analyst.drawing.scene import Heat, Scene, scene
 from fsm_robot.analyst.drawing.svg import Marks, picture, state_ids, style
 from fsm_robot.analyst.markup import element, escaped
 from fsm_robot.analyst.player.assets import Assets
@@ -49,14 +49,15 @@ LONE = re.compile("[\ud800-\udfff]")
 SPEEDS = (1, 2, 5, 10, 30)
 
 
-def page(words: Words, runs: Sequence[Run], assets: Assets, heat: Heat | None = None) -> str:
+def page(words: Words, runs: Sequence[Run], assets: Assets, heat: Heat | None = None, columns: int = 1) -> str:
     """Return the run player for `runs`; without runs it shows the diagram alone."""
-    return _player(words, assets, heat, shown_runs(told(runs, words.language), words.definition))
+    drawn = scene(words, heat, columns)
+    return _player(words, assets, drawn, shown_runs(told(runs, words.language), words.definition))
 
 
 def served_page(words: Words, runs: Sequence[ListedRun], assets: Assets, address: str) -> str:
     """Return the run player for runs that it fetches from `address` on its own server, when they are looked at."""
-    return _player(words, assets, None, [run.shown for run in runs], address)
+    return _player(words, assets, scene(words), [run.shown for run in runs], address)
 
 
 def told(runs: Iterable[Run], language: str) -> list[Run]:
@@ -71,14 +72,12 @@ def json_text(values: object) -> str:
     return LONE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def _player(
-    words: Words, assets: Assets, heat: Heat | None, runs: Sequence[Mapping[str, object]], address: str = ""
-) -> str:
+def _player(words: Words, assets: Assets, drawn: Scene, runs: Sequence[Mapping[str, object]], address: str = "") -> str:
     t = texts(words.language)
     data = {**_data(words), "runs": runs, "address": address}
     body = [
         _header(words.machine, t, bool(runs)),
-        _map(picture(scene(words, heat), Marks()), t),
+        _map(picture(drawn, Marks()), t),
         _story(t) if runs else "",
         _controls(t) if runs else "",
         '<section id="printed"></section>',
