@@ -21,7 +21,7 @@ from itertools import pairwise
 import attrs
 
 from fsm_robot.analyst.drawing.layout_columns import columns
-from fsm_robot.analyst.drawing.layout_ranks import rankings
+from fsm_robot.analyst.drawing.layout_ranks import longest_ways, rankings
 from fsm_robot.analyst.drawing.layout_routes import routed
 from fsm_robot.analyst.drawing.layout_rows import Grid, grid, hubs, untangle
 from fsm_robot.analyst.drawing.shapes import Direction, Drawing, Edge, Node
@@ -37,15 +37,15 @@ def layout(nodes: Sequence[Node], edges: Sequence[Edge], *, start: str, directio
         nodes: The boxes; their order decides where nothing else does.
         edges: The lines. Several between the same two boxes, and from a box to itself, are each drawn.
         start: The node that the flow begins with.
-        direction: Where the flow goes. `right` draws `down` with the axes exchanged: the labels are then below their
-            lines instead of beside them.
+        direction: Where the flow goes. `right`, for processes, draws once, with the axes exchanged: the labels
+            are then below their lines instead of beside them.
     """
     if direction == "right":
         turned_nodes = [attrs.evolve(node, width=node.height, height=node.width) for node in nodes]
         turned_edges = [
             attrs.evolve(edge, label_width=edge.label_height, label_height=edge.label_width) for edge in edges
         ]
-        return layout(turned_nodes, turned_edges, start=start).transposed()
+        return _plain(turned_nodes, turned_edges, start).transposed()
     loosely = bool(hubs(edges))
     grids = [
         grid(nodes, edges, start, ranks, lanes=lanes, loosely=loosely)
@@ -58,8 +58,15 @@ def layout(nodes: Sequence[Node], edges: Sequence[Edge], *, start: str, directio
         # What is drawn in no time is worth more looks; lanes leave little to choose.
         small = len(rows.items) < SMALL
         if small or number == first:
-            found.append(_easiest(rows, 16 if small and number % 2 else 4))
+            found.append(_easiest(rows, 6 if small and number % 2 else 2))
     return min(found, key=lambda one: one[0])[1]
+
+
+def _plain(nodes: Sequence[Node], edges: Sequence[Edge], start: str) -> Drawing:
+    """Draw once: the search for an easy drawing knows nothing of events on the borders of tasks."""
+    rows = grid(nodes, edges, start, longest_ways(nodes, edges, start))
+    untangle(rows, 1)
+    return routed(rows, columns(rows)[0])
 
 
 def _easiest(rows: Grid, beginnings: int) -> tuple[float, Drawing]:

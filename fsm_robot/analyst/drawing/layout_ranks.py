@@ -51,6 +51,21 @@ def rankings(nodes: Sequence[Node], edges: Sequence[Edge], start: str) -> list[d
     return [found[number] for place, (span, number) in enumerate(spans) if place < KEPT or span < SMALL]
 
 
+def longest_ways(nodes: Sequence[Node], edges: Sequence[Edge], start: str) -> dict[str, int]:
+    """Return the rank of each node, from 0: one more than the highest of its predecessors, back edges left out."""
+    names = [node.id for node in nodes]
+    pairs = [(edge.source, edge.target) for edge in edges if edge.source != edge.target]
+    orders = [_depth_first(names, pairs, start), _depth_first(names, pairs[::-1], start)]
+    order = min(orders, key=lambda order: _backward(pairs, order))
+    position = {name: number for number, name in enumerate(order)}
+    return _longest_ways(order, {((a, b) if position[a] < position[b] else (b, a)): 1 for a, b in pairs})
+
+
+def _backward(pairs: Iterable[Pair], order: Sequence[str]) -> int:
+    position = {name: number for number, name in enumerate(order)}
+    return sum(position[a] > position[b] for a, b in set(pairs))
+
+
 def _ranked(
     nodes: Sequence[Node], edges: Sequence[Edge], pairs: Sequence[Pair], order: Sequence[str]
 ) -> dict[str, int]:
