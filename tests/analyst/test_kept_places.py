@@ -76,6 +76,7 @@ def test_what_is_new_is_drawn_around_what_is_kept(profile: str, machine: Definit
     assert wrong(process, plan_of(before), plan) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(6))
 def test_the_robots_process_may_grow_anywhere(seed: int) -> None:
     """A large drawing, with messages and figures, changed in places that differ with each seed."""

@@ -42,6 +42,7 @@ def ended_job(server: Orchestrator) -> str:
     return guid
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "value"),
     [(name, value) for name, values in CHOICES.items() for value in values],

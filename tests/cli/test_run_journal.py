@@ -127,5 +127,5 @@ def test_robot_tells_loudly_of_a_changed_journal_and_goes_on(robot_folder: Robot
 
     assert done.exit_code == 0
     assert robot_folder.statuses() == {"quick": 4, "second": 4}
-    assert "what stands behind it is not believed" in robot_folder.log()
+    assert "what follows the damage is ignored" in robot_folder.log()
     assert [status for _, status in robot_folder.calls() if status in ("4", "5")] == ["4", "4"]

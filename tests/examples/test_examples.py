@@ -25,6 +25,7 @@ def of(*names: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("example", names, indirect=True)
 
 
+@pytest.mark.long
 @of(*NAMES)
 def test_tests_of_an_example_pass_as_they_stand(example: OwnRobot) -> None:
     """A user who copies the folder and types `pytest` sees no failure."""

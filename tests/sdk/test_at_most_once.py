@@ -102,6 +102,7 @@ def test_an_end_that_cannot_be_delivered_is_kept_for_the_next_start(robot_place:
     assert place.tasks()["1"]["comment"] == "booked"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "fault", ["drop-before", "drop-after", "status:500", "status:429/1", "html", "garbage", "empty"]
 )

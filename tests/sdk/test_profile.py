@@ -214,6 +214,7 @@ EACH: list[tuple[str, Callable[[Server, ObjectGateway], bool]]] = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("quirk", "works"), EACH, ids=[quirk for quirk, _ in EACH])
 @pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
 def test_quirk_is_obeyed_by_who_knows_it(

@@ -75,6 +75,7 @@ def two(place: Place) -> None:
     place.queue("Q", [{"name": "1"}, {"name": "2"}])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("row", WITH.values(), ids=WITH.keys())
 def test_what_ends_a_task_in_a_with_block(place: Place, row: tuple[str, str, str, str, bool]) -> None:
     """Inside `with task:` each way out of the block gives the task the end that it means, and most go on."""

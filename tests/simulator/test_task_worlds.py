@@ -140,6 +140,7 @@ def does_not_read_before_it_settles(patch: Patch) -> None:
     patch.setattr(Hands, "_settle_one", settle_one)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "breaking",
     [

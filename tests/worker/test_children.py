@@ -292,6 +292,7 @@ def test_child_that_ends_before_anybody_knows_its_number_keeps_its_exit_code(
     assert runs.ending().survivors == ()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("objects", [0, 500_000])
 def test_chain_of_sessions_is_ended_by_one_kill(runs: Runs, monkeypatch: pytest.MonkeyPatch, objects: int) -> None:
     """Its links live for 5 ms after they had their successor. How much the robot has in memory changes nothing."""

@@ -257,7 +257,7 @@ def _cases() -> list[str]:
     return [name for name in SCRIPTS if name not in left_out]
 
 
-@pytest.fixture(params=[None, *OTHERS], ids=lambda version: version or "own")
+@pytest.fixture(params=[None, *(pytest.param(each, marks=pytest.mark.long) for each in OTHERS)], ids=["own", *OTHERS])
 def both(tmp_path: Path, request: pytest.FixtureRequest) -> Both:
     return Both(tmp_path, python(request.param) if request.param else sys.executable)
 
