@@ -72,6 +72,7 @@ const readMermaid = async (text) => {
 };
 
 const picture = async (page, kind, found, shot) => {
+  await page.bringToFront(); // a page behind another is not painted, and its picture would be waited for without end
   if (kind !== "bpmn") return (await page.$("#canvas svg")).screenshot({ path: shot });
   const width = 2600;
   await page.setViewport({ width, height: Math.ceil((width * found.view.height) / found.view.width) + 20 });
