@@ -58,7 +58,7 @@ def layout(nodes: Sequence[Node], edges: Sequence[Edge], *, start: str, directio
         # What is drawn in no time is worth more looks; lanes leave little to choose.
         small = len(rows.items) < SMALL
         if small or number == first:
-            found.append(_easiest(rows, 6 if small and number % 2 else 2))
+            found.append(_easiest(rows, 16 if small and number % 2 else 4))
     return min(found, key=lambda one: one[0])[1]
 
 
