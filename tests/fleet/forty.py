@@ -247,7 +247,7 @@ SICK: Sequence[Callable[[Maker], None]] = (
 
 
 @contextmanager
-def fleet(folder: Path, number: int, wait_s: float = 1.8) -> Iterator[tuple[Path, dict[str, set[str]]]]:
+def fleet(folder: Path, number: int, wait_s: float = 1.5) -> Iterator[tuple[Path, dict[str, set[str]]]]:
     """Make a fleet; give its file, and the kinds of trouble of each robot by its name.
 
     Args:
