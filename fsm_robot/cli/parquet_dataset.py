@@ -23,6 +23,7 @@ import attrs
 from fsm_robot.analyst.eventlog.activities import NO_STAMP, Run, View, activities_of, utc_stamp
 from fsm_robot.analyst.eventlog.plain_text import carried
 from fsm_robot.errors import SettingsError
+from fsm_robot.system.held import put_whole
 
 if TYPE_CHECKING:
     import pyarrow
@@ -92,9 +93,7 @@ def _prepare(folder: Path, view: View) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise SettingsError(f"{folder}: is no dataset of this program, and not empty; name a new folder")
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{MADE_OF}.part"
-    part.write_text(json.dumps(made_of) + "\n", encoding="utf-8")
-    part.replace(marker)
+    put_whole(marker, (json.dumps(made_of) + "\n").encode("ascii"), mode=0o644)
 
 
 def _day(run: Run) -> str:

@@ -24,9 +24,11 @@ from pathlib import Path
 import attrs
 
 from fsm_robot.errors import SettingsError
-from fsm_robot.system.held import PATIENCE
+from fsm_robot.system.held import put_whole
 
 LAUNCHER_NAME, CHOICE_NAME, FILE_NAME = "fsm-robot.py", "versions.json", "fsm-robot.pyz"
+READABLE = 0o644
+"""The robots of a place have accounts of their own; who may look at all is said by the place's own folder."""
 TRIAL_S = 120.0
 """How long a version gets for its first start, in which it is unpacked, on a slow machine."""
 _VERSION = re.compile(r"[0-9][0-9A-Za-z.+_-]{0,60}")
@@ -88,7 +90,7 @@ class Place:
             self._copy(file, target.parent)
             launcher = self.folder / LAUNCHER_NAME
             if not launcher.exists():
-                _replace(launcher, Path(__file__).with_name("launcher.py").read_bytes())
+                put_whole(launcher, Path(__file__).with_name("launcher.py").read_bytes(), mode=READABLE, lasting=True)
         except OSError as error:
             raise _refused(error, self.folder) from error
         return version
@@ -172,7 +174,8 @@ class Place:
 
     def _choose(self, choice: Choice) -> Choice:
         try:
-            _replace(self.folder / CHOICE_NAME, json.dumps({"schema": 1, **attrs.asdict(choice)}).encode() + b"\n")
+            content = json.dumps({"schema": 1, **attrs.asdict(choice)}).encode("ascii") + b"\n"
+            put_whole(self.folder / CHOICE_NAME, content, mode=READABLE, lasting=True)
         except OSError as error:
             raise _refused(error, self.folder) from error
         return choice
@@ -195,16 +198,6 @@ def _order(version: str) -> tuple[object, ...]:
 
 def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file that others read at any moment: they find the old one, or the new one whole."""
-    new = path.with_name(f"{path.name}.{uuid.uuid4().hex}.new")
-    try:
-        _write(new, data)
-        PATIENCE.until_free(path, lambda: os.replace(new, path))  # a launcher may read it
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -57,8 +57,7 @@ def longest_ways(nodes: Sequence[Node], edges: Sequence[Edge], start: str) -> di
     pairs = [(edge.source, edge.target) for edge in edges if edge.source != edge.target]
     orders = [_depth_first(names, pairs, start), _depth_first(names, pairs[::-1], start)]
     order = min(orders, key=lambda order: _backward(pairs, order))
-    position = {name: number for number, name in enumerate(order)}
-    return _longest_ways(order, {((a, b) if position[a] < position[b] else (b, a)): 1 for a, b in pairs})
+    return _longest_ways(order, _downwards(pairs, order))
 
 
 def _backward(pairs: Iterable[Pair], order: Sequence[str]) -> int:
@@ -66,13 +65,19 @@ def _backward(pairs: Iterable[Pair], order: Sequence[str]) -> int:
     return sum(position[a] > position[b] for a, b in set(pairs))
 
 
-def _ranked(
-    nodes: Sequence[Node], edges: Sequence[Edge], pairs: Sequence[Pair], order: Sequence[str]
-) -> dict[str, int]:
+def _downwards(pairs: Sequence[Pair], order: Sequence[str]) -> dict[Pair, int]:
+    """Return how many lines lie between two nodes, as if all of them led on in this order."""
     position = {name: number for number, name in enumerate(order)}
     weights: dict[Pair, int] = defaultdict(int)
     for a, b in pairs:
         weights[(a, b) if position[a] < position[b] else (b, a)] += 1
+    return weights
+
+
+def _ranked(
+    nodes: Sequence[Node], edges: Sequence[Edge], pairs: Sequence[Pair], order: Sequence[str]
+) -> dict[str, int]:
+    weights = _downwards(pairs, order)
     ranks = _longest_ways(order, weights)
     for part in _connected(order, weights):
         ranks.update(_shortened({name: ranks[name] for name in part}, weights))
