@@ -79,7 +79,7 @@ def _told_by(step: Step | RecordedStep, at: str, mono: float | None, data: Mappi
         "callback": step.callback,
         "exit_code": step.exit_code,
     }
-    return {key: value for key, value in values.items() if value not in ("", None)}
+    return {key: value for key, value in values.items() if value is not None and value != ""}
 
 
 @attrs.define  # not frozen, which would take twice as long to make: a log has a million of them
@@ -410,10 +410,16 @@ def bounded(value: Any, clean: Callable[[str], str], level: int = 0) -> Any:
         return "…"
     if isinstance(value, Mapping):
         entries = value.items() if len(value) <= MOST_ENTRIES else list(value.items())[:MOST_ENTRIES]
-        return {cut(str(key), LONGEST_TEXT, clean): bounded(each, clean, level + 1) for key, each in entries}
+        return {_bounded_key(key, clean): bounded(each, clean, level + 1) for key, each in entries}
     if isinstance(value, (list, tuple)):
         return [bounded(item, clean, level + 1) for item in value[:MOST_ENTRIES]]
     return value
+
+
+def _bounded_key(key: object, clean: Callable[[str], str]) -> str:
+    text = str(key)
+    # What is not cut is cleaned with its line, like a value.
+    return text if len(text) <= LONGEST_TEXT else cut(text, LONGEST_TEXT, clean)
 
 
 def _shortened(kind: str, values: Mapping[str, Any]) -> str:
