@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.processes import under_wine
 from tests.sdk.places import Place
 
 HEAD = """
@@ -300,7 +299,6 @@ for wrong in (lambda: jobs.read("nothing"), lambda: jobs.create("x", robot="a", 
     assert row["parameters"] == {"n": 1}
 
 
-@pytest.mark.skipif(under_wine(), reason="many lines in a row: Wine, busy, has lost the last ones; not yet explained")
 def test_a_field_of_a_line_may_have_any_name(place: Place) -> None:
     """A script says `error=`, `level=` or `time=` of its own work, also where our code has a word of that name."""
     names = ["args", "error", "fields", "level", "lost", "name", "named", "op", "record", "self", "text", "time"]
