@@ -46,7 +46,8 @@ class Files:
         """Let no other thread or process of this try come between."""
         with self._threads:
             os.makedirs(self._run, exist_ok=True)
-            with local.until_free(lambda: open(os.path.join(self._run, "lock"), "a+b")) as stream:
+            lock = os.path.join(self._run, "lock")
+            with local.until_free(lock, lambda: open(lock, "a+b")) as stream:
                 local.lock(stream)
                 yield
 
@@ -237,7 +238,7 @@ class Files:
             seen = (status.st_mtime_ns, status.st_size)
             if file in self._read and self._read[file][0] == seen:
                 return self._read[file][1]
-            with local.until_free(lambda: open(file, encoding="utf-8-sig")) as stream:
+            with local.until_free(file, lambda: open(file, encoding="utf-8-sig")) as stream:
                 content = json.load(stream)
         except FileNotFoundError:
             raise NotFoundError(f"{file}: there is no such file") from None
@@ -256,11 +257,11 @@ class Files:
         os.makedirs(os.path.dirname(file), exist_ok=True)
         with open(f"{file}.new", "w", encoding="utf-8", errors="replace", newline="\n") as stream:
             stream.write(text)
-        local.until_free(lambda: os.replace(f"{file}.new", file))
+        local.until_free(file, lambda: os.replace(f"{file}.new", file))
 
     def _append(self, file: str, record: Row) -> None:
         data = f"{json.dumps(record, ensure_ascii=False)}\n".encode("utf-8", "replace")
-        with local.until_free(lambda: open(file, "ab", 0)) as stream:
+        with local.until_free(file, lambda: open(file, "ab", 0)) as stream:
             begin = os.fstat(stream.fileno()).st_size
             while data:
                 try:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 _LOOK_EVERY_S = 0.05
 _HELD_S = 5.0
 _ABORTED = 995  # ERROR_OPERATION_ABORTED
+_HELD = (32, 33)  # ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
+_READ_AND_WRITE, _SHARE_ALL = 0xC0000000, 0x7
+_held_long: set[str] = set()
 
 
 class _Connection:
@@ -91,14 +94,32 @@ def lock(stream: IO[bytes]) -> None:
             time.sleep(_LOOK_EVERY_S)  # another process of the same try is at it for milliseconds
 
 
-def until_free(work: Callable[[], Done]) -> Done:
-    """Return what `work` returns, called again while somebody else has a file open; for some seconds at most."""
-    deadline_s = time.monotonic() + _HELD_S
+def until_free(path: str, work: Callable[[], Done]) -> Done:
+    """Return what `work` returns, called again while somebody else has a file open; for some seconds at most.
+
+    A scanner, a backup, or who looks at a file holds it for moments. One that is held for longer is waited for once.
+    """
+    deadline_s = time.monotonic() + (0 if path in _held_long else _HELD_S)
     while True:
         try:
-            return work()
+            done = work()
         except PermissionError:
-            # A scanner, a backup, or who looks at a file holds it for moments. What is not allowed looks the same.
-            if time.monotonic() >= deadline_s:
+            if not _is_held(path):
                 raise
+            if time.monotonic() >= deadline_s:
+                _held_long.add(path)
+                raise
+        else:
+            _held_long.discard(path)
+            return done
         time.sleep(_LOOK_EVERY_S)
+
+
+def _is_held(path: str) -> bool:
+    """Return whether another program keeps us from a file: the C library has one number for that and "not allowed"."""
+    try:
+        handle = _winapi.CreateFile(path, _READ_AND_WRITE, _SHARE_ALL, 0, _winapi.OPEN_EXISTING, 0, 0)
+    except OSError as refused:
+        return refused.winerror in _HELD
+    _winapi.CloseHandle(handle)
+    return True  # it was, and is free by now
