@@ -17,7 +17,7 @@ DATA = "LOCALAPPDATA" if os.name == "nt" else "XDG_DATA_HOME"
 def built(folder: Path) -> Path:
     target = folder / "fsm-robot.pyz"
     command = [sys.executable, str(ROOT / "packaging" / "dist.py"), "--one-file", str(target)]
-    subprocess.run(command, check=True, timeout=120)
+    subprocess.run(command, check=True, timeout=300)
     return target
 
 
@@ -50,7 +50,7 @@ def run(file: Path, *arguments: str, data: Path, cwd: Path) -> subprocess.Comple
         text=True,
         encoding="utf-8",
         errors="replace",
-        timeout=120,
+        timeout=300,
         check=False,
     )
 
