@@ -118,6 +118,7 @@ def foreign() -> list[str]:
     return [*FOREIGN, '{"schema": 1, "x": "' + "y" * LARGEST_BYTES + '"}', *kinds]
 
 
+@pytest.mark.alike
 def test_file_that_nobody_understands_is_written_anew(tmp_path: Path) -> None:
     """It is a copy of what others know: nothing hangs on it, and it keeps no robot from its jobs."""
     for content in foreign():

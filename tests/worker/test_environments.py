@@ -265,6 +265,7 @@ def test_file_without_hashes_is_built_from_where_it_may_be(scripts: Path, tmp_pa
     assert builder(kept).build(lock)
 
 
+@pytest.mark.alike
 def test_what_is_not_what_was_locked_is_never_used(scripts: Path, tmp_path: Path) -> None:
     """A wheel that was exchanged: the tool's own sentence, and nothing is left that could be taken for ready."""
     path = wheel(tmp_path / "wheels", "pinned_one")
