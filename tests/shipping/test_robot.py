@@ -89,8 +89,8 @@ def test_a_job_that_could_not_start_says_why(robot_folder: RobotFolder) -> None:
     [
         pytest.param("log:delay:60*9", SETTLE_S, marks=pytest.mark.alike),
         ("log:status:429/60*99", 0),
-        pytest.param("log:status:403*99", SETTLE_S, marks=pytest.mark.alike),
-        pytest.param("log:status:500*99", SETTLE_S, marks=pytest.mark.alike),
+        pytest.param("log:status:403*99", SETTLE_S, marks=pytest.mark.long),
+        pytest.param("log:status:500*99", SETTLE_S, marks=pytest.mark.long),
         ("log:drop-before*99", SETTLE_S),
     ],
 )
