@@ -100,6 +100,9 @@ class Engine(Protocol):
     def insert(self, query: str, values: Mapping[str, object], key: str) -> int:
         """Add a row and return its number, which the column `key` holds."""
 
+    def values_of(self, row: Row) -> tuple[object, ...]:
+        """Return the values of a row in the order in which its query names them."""
+
     def in_order(self, table: str) -> None:
         """Let rows that this transaction adds to a table be seen in the order of their numbers."""
 

@@ -213,7 +213,8 @@ class JobTable:
             " LEFT JOIN tasks ON tasks.row_id = jobs.task_id LEFT JOIN versions ON versions.guid = jobs.version_guid"
             f" {where}"
         )
-        return [_job(tuple(row[name] for name in _NAMES)) for row in self.file.rows(query, *values)]
+        values_of = self.file.engine.values_of
+        return [_job(values_of(row)) for row in self.file.rows(query, *values)]
 
 
 # The open page asks for the same two hundred again and again: seven moments of each are read once.

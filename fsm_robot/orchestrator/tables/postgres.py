@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import cast
 
 import attrs
 import psycopg
@@ -21,7 +22,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 
-from fsm_robot.orchestrator.tables.database import StoreError
+from fsm_robot.orchestrator.tables.database import Row, StoreError
 from fsm_robot.orchestrator.tables.schema import FORM, MIGRATIONS, SCHEMA
 
 SESSIONS = 8
@@ -194,6 +195,10 @@ class PostgresServer:
         with self.reading() as session:
             row = session.execute(f"{query} RETURNING {key}", values).fetchone()
         return int(row[key]) if row else 0
+
+    def values_of(self, row: Row) -> tuple[object, ...]:
+        """Return the values of a row in the order in which its query names them."""
+        return tuple(cast(DictRow, row).values())
 
     def in_order(self, table: str) -> None:
         """Let rows of a table be seen in the order of their numbers: who follows them would miss a late one."""
