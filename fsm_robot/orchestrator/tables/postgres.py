@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from typing import cast
 
@@ -128,7 +128,7 @@ class PostgresServer:
 
     address: str = attrs.field(repr=False)
     glob: str = "LIKE"
-    locked: str = "FOR UPDATE"
+    locked: str = "FOR UPDATE OF jobs"
     skip_locked: str = "FOR UPDATE SKIP LOCKED"
     leaves_gaps: bool = True
     is_near: bool = False
@@ -189,6 +189,10 @@ class PostgresServer:
     def together(self) -> Iterator[None]:
         """Do nothing: rows that were locked for one call would be kept from others until the last one is done."""
         yield
+
+    def one_call(self) -> AbstractContextManager[Session]:
+        """Hold a connection until the block ends: a call asks some ten times. Raises `StoreError`."""
+        return self.reading()
 
     def insert(self, query: str, values: Mapping[str, object], key: str) -> int:
         """Add a row and return its number."""
