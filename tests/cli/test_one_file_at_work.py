@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -38,8 +40,17 @@ def test_one_file_is_the_whole_program(robot_folder: RobotFolder, tmp_path: Path
     assert (done.exit_code, robot_folder.statuses()) == (0, {"sdk": 4}), done.err
     assert "{'month': '2026-10'}" in robot_folder.output()
     assert [line.message for line in robot_folder.store.logs.newest()] == ["из одного файла"]
-    scheduled = run(pyz, "schedule", "show", data=data, cwd=robot_folder.path)
-    assert scheduled.returncode == 0, scheduled.stderr
-    told = re.sub("[\"']|&quot;|\\0", "", scheduled.stdout)
+    command = [sys.executable, "-I", str(pyz), "schedule", "show"]
+    scheduled = subprocess.run(
+        command,
+        cwd=robot_folder.path,
+        env={**os.environ, DATA: str(data)},
+        capture_output=True,
+        check=True,
+        timeout=300,
+    )
+    # The Task Scheduler reads UTF-16, and what is shown there is the file that it is given.
+    text = scheduled.stdout.decode("utf-16" if sys.platform == "win32" else "utf-8")
+    told = re.sub("[\"']|&quot;", "", text)
     assert f"-I {pyz} run --scheduled --quiet --config" in told
     assert len(unpacked(data)) == 1
