@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,10 +36,8 @@ def _is_left_out(item: pytest.Item, rotation: int) -> bool:
     if way not in WAYS or Path(__file__).parent not in item.path.parents:
         return False
     case: str = item.name.replace(f"[{way}", "[", 1)
-    number = zlib.crc32(case.encode()) + rotation
-    if sys.platform == "win32":
-        return WAYS[number % len(WAYS)] != way
-    return WAYS[number % len(WAYS)] == way
+    is_chosen = bool(WAYS[(zlib.crc32(case.encode()) + rotation) % len(WAYS)] == way)
+    return not is_chosen if os.name == "nt" else is_chosen
 
 
 @pytest.fixture(params=WAYS)
