@@ -29,8 +29,9 @@ _BASE64_CHAR = "[A-Za-z0-9+/_-]"
 
 # JSON within JSON doubles the backslash. `\0` is how C writes a NUL.
 _NUL, _SLASH, _DIGIT = r"\x00?", r"(?:\\\x00?){1,4}", "[0-9A-Fa-f]"
-_ESCAPE = re.compile(rf"(?:%|{_SLASH}(?:u{_NUL}0{_NUL}0|x)){_NUL}({_DIGIT}){_NUL}({_DIGIT})|{_SLASH}0")
-_BROKEN_ESCAPE = re.compile(rf"(?:%{_NUL}|{_SLASH}(?:u{_NUL}(?:0{_NUL}){{0,2}}|x{_NUL})?)(?:{_DIGIT}{_NUL})?\Z")
+# Texts, which the library compiles with the first use and keeps: a wake-up without a job meets no escape.
+_ESCAPE = rf"(?:%|{_SLASH}(?:u{_NUL}0{_NUL}0|x)){_NUL}({_DIGIT}){_NUL}({_DIGIT})|{_SLASH}0"
+_BROKEN_ESCAPE = rf"(?:%{_NUL}|{_SLASH}(?:u{_NUL}(?:0{_NUL}){{0,2}}|x{_NUL})?)(?:{_DIGIT}{_NUL})?\Z"
 _SIGNS = {"%": ("%0", "%2", "%3", "%4", "%6"), "\\": ("\\u00", "\\x0", "\\x2", "\\x3", "\\x4", "\\x6", "\\0")}
 """What the escape of a digit, a letter or a NUL begins with: a text without one needs no search for them."""
 
@@ -64,7 +65,7 @@ class _Unescaped:
 
 def _unescaped(text: str) -> _Unescaped:
     pieces, places, behind, end, longer = [], list[int](), list[int](), 0, 0
-    for found in _ESCAPE.finditer(text):
+    for found in re.finditer(_ESCAPE, text):
         pieces += [text[end : found.start()], chr(int(found[1] + found[2], 16)) if found[1] else "\0"]
         places.append(found.start() - longer)
         longer += found.end() - found.start() - 1
@@ -114,7 +115,7 @@ class Redactor:
         unsure = recent[len(recent.rstrip(_BYTES)) :].decode("latin-1")
         if not self._secret or not unsure:
             return 0
-        broken = _BROKEN_ESCAPE.search(unsure)
+        broken = re.search(_BROKEN_ESCAPE, unsure)
         whole = _unescaped(unsure[: broken.start()] if broken else unsure)
         begun = self._beginning_pattern.search(whole.plain)
         cut = begun.start() if begun else len(whole.plain)

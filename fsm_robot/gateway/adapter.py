@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import ssl
 import sys
@@ -48,7 +47,7 @@ from urllib3.exceptions import DecodeError, InsecureRequestWarning, InvalidHeade
 LARGEST_ANSWER_BYTES = 1024 * 1024
 LARGEST_FILE_BYTES = 1 << 40
 _PIECE_BYTES = 64 * 1024
-_LENGTH = re.compile(r"[0-9]{1,30}")
+_LONGEST_LENGTH = 30
 
 
 class _Careful:
@@ -235,7 +234,7 @@ def _body(response: requests.Response, sink: IO[bytes] | None) -> bytes:
             read a negative one as "up to the end", and an empty 200 would be a yes.
     """
     length = response.headers.get("Content-Length", "")
-    if not response.raw.chunked and not all(_LENGTH.fullmatch(each.strip()) for each in length.split(",") if length):
+    if not response.raw.chunked and not all(map(_is_number, length.split(",") if length else ())):
         raise InvalidHeader(f"Content-Length: {length[:40]}")
     data = bytearray()
     for piece in response.raw.stream(_PIECE_BYTES, decode_content=True):
@@ -246,3 +245,8 @@ def _body(response: requests.Response, sink: IO[bytes] | None) -> bytes:
         if len(data) > LARGEST_ANSWER_BYTES:
             return bytes(data)
     return bytes(data)
+
+
+def _is_number(text: str) -> bool:
+    digits = text.strip()
+    return len(digits) <= _LONGEST_LENGTH and digits.isascii() and digits.isdigit()

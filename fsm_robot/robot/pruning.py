@@ -22,7 +22,7 @@ ALWAYS_KEPT = 10
 """Newest runs that stay whatever their age is: a clock that was set wrong must not empty the folder."""
 
 _MARK = f"{IDLE}{SUFFIX}"
-_STAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+_STAMP = r"[0-9]{8}T[0-9]{6}Z"
 Warn = Callable[..., None]
 
 
@@ -120,7 +120,7 @@ def _speaks_of_a_job(path: Path) -> bool:
 def _began(name: str) -> str:
     """Return the stamp in a journal's name; one without a stamp is as young as can be."""
     stamp = name.partition("-")[2].partition(".")[0]
-    return stamp if _STAMP.fullmatch(stamp) else "9"
+    return stamp if re.fullmatch(_STAMP, stamp) else "9"
 
 
 def _stamp(moment: datetime) -> str:

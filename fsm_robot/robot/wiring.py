@@ -809,6 +809,7 @@ class _LateWorker:
             for name in NEEDED_TO_THE_END:
                 import_module(name)
             # What loading left behind goes before the long wait for a script; a start without a job never pays for it.
+            gc.unfreeze()  # what `fsm-robot run` has left out until now
             gc.collect()
 
             self._worker = ScriptWorker(
