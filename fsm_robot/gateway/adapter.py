@@ -111,7 +111,7 @@ _POOL_CLASSES: dict[str, type[HTTPConnectionPool]] = {"http": _Pool, "https": _T
 _FILE_POOL_CLASSES: dict[str, type[HTTPConnectionPool]] = {"http": _FilePool, "https": _FileTlsPool}
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Received:
     """An answer as it came.
 

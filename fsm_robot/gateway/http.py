@@ -24,10 +24,10 @@ from fsm_robot.gateway.failures import Answer
 from fsm_robot.gateway.identity import Identity, identity_towards
 from fsm_robot.gateway.proxies import Proxy, proxy_towards
 from fsm_robot.gateway.reading import Reading
-from fsm_robot.robot.ports import ConsumeAnswer, HeartbeatAnswer, Job
 
 if TYPE_CHECKING:
     from fsm_robot.gateway.tls import ClientCertificate
+    from fsm_robot.robot.ports import ConsumeAnswer, HeartbeatAnswer, Job
 
 Value = TypeVar("Value")
 FILE_S = 3600.0

@@ -15,7 +15,7 @@ from fsm_robot.gateway.failures import Answer
 Value = TypeVar("Value")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Reading:
     """Reads answers for every gateway, whatever brought them.
 

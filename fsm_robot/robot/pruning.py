@@ -10,13 +10,15 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from fsm_robot.engine.journal.file import IDLE, SUFFIX, journal_names, read_run, run_name
 from fsm_robot.engine.journal.record import Record, steps_in
 from fsm_robot.errors import JournalError
-from fsm_robot.robot.ledger import JobLedger
 from fsm_robot.robot.unsettled import OPENING, unsettled_in
+
+if TYPE_CHECKING:
+    from fsm_robot.robot.ledger import JobLedger
 
 ALWAYS_KEPT = 10
 """Newest runs that stay whatever their age is: a clock that was set wrong must not empty the folder."""
