@@ -9,13 +9,16 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPResponse
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import attrs
 
 from fsm_robot.gateway.answers import timed_response
-from fsm_robot.gateway.beats import FileBody, FormBody
 from fsm_robot.gateway.proxies import Proxy
+
+if TYPE_CHECKING:
+    from fsm_robot.gateway.beats import FormBody
+    from fsm_robot.gateway.file_body import FileBody
 
 
 @contextmanager

@@ -60,8 +60,8 @@ SHORTEST_USUAL_INTERVAL_S = 10.0
 TASKS_NAME = "tasks.jsonl"
 NEEDED_TO_THE_END = (
     *("fsm_robot.gateway.certificates", "fsm_robot.gateway.tls_failures", "fsm_robot.gateway.objects"),
+    *("fsm_robot.gateway.file_body", "fsm_robot.robot.heartbeats", "fsm_robot.robot.job_values"),
     *("fsm_robot.robot.pause", "fsm_robot.robot.pruning", "fsm_robot.robot.opening", "fsm_robot.robot.death"),
-    *("fsm_robot.robot.heartbeats", "fsm_robot.robot.job_values"),
     *("fsm_robot.engine.channel", "fsm_robot.engine.posting", "fsm_robot.engine.timers", "fsm_robot.engine.log_file"),
     *("fsm_robot.engine.event_ids", "fsm_robot.worker.job_folder", "fsm_robot.robot.ledger"),
 )
