@@ -23,7 +23,7 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _TLS_ALERT = "\x15\x03"
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Answer:
     """An HTTP answer whose body has been read.
 
@@ -41,7 +41,7 @@ class Answer:
 
     status: int
     data: bytes = attrs.field(default=b"", repr=False)
-    _shown: str | Callable[[], str] = attrs.field(default="", repr=False, eq=False)
+    _shown: str | Callable[[], str] = ""
     location: str = ""
     retry_after: str = ""
     date: str = ""

@@ -15,7 +15,7 @@ from fsm_robot.gateway.failures import Answer
 Value = TypeVar("Value")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Reading:
     """Reads answers for every gateway, whatever brought them.
 
@@ -41,6 +41,8 @@ class Reading:
         content_type: str = "",
         location: str = "",
         retry_after: str = "",
+        *,
+        date: str = "",
     ) -> Answer:
         """Return an answer whose `shown` text is fit for a log."""
         charset = payloads.charset_of(content_type)
@@ -50,7 +52,7 @@ class Reading:
             text = self.redacted(payloads.decoded(self.redactor.data(data), charset))
             return failures.shown(content_type, text)
 
-        return Answer(status, data, shown, location, retry_after, charset=charset)
+        return Answer(status, data, shown, location, retry_after, date, charset, content_type)
 
     def succeeded(self, path: str, answer: Answer) -> Answer:
         """Return `answer` if its status is 2xx; raise what the status means otherwise."""

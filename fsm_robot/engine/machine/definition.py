@@ -278,9 +278,12 @@ class Definition:
         return hashlib.sha256(json.dumps(values, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def from_values(values: Mapping[str, Any]) -> Definition:
-    """Make a definition from what `Definition.to_values` returned (JSON has turned its integer keys into text)."""
-    return Definition(
+def from_values(values: Mapping[str, Any], digest: str = "") -> Definition:
+    """Make a definition from what `Definition.to_values` returned (JSON has turned its integer keys into text).
+
+    `digest` is what `Definition.digest` has returned, where that is known: to make it again costs as much as all else.
+    """
+    definition = Definition(
         name=values["name"],
         initial=values["initial"],
         states=tuple(_state_from(state) for state in values["states"]),
@@ -292,6 +295,9 @@ def from_values(values: Mapping[str, Any]) -> Definition:
         renamed=values["renamed"],
         posted=tuple(values["posted"]),
     )
+    if digest:
+        object.__setattr__(definition, "_digest", digest)  # as the cached property does
+    return definition
 
 
 def _state_from(values: Mapping[str, Any]) -> State:
