@@ -169,7 +169,7 @@ class Record:
         return self.values["exit_code"] if self.kind == "end" else None
 
 
-@attrs.frozen(eq=False, repr=False)
+@attrs.frozen(repr=False)
 class Reading:
     """A journal as it was read.
 
