@@ -12,15 +12,15 @@ rows keep their items apart, and whatever runs sideways runs in a channel, where
 6. `layout_routes.routed`: where lines leave their boxes, and a track in the channel for each that must go sideways;
 7. `layout_sides.with_sides`: what goes aside leaves at the side of its box where nothing stands there, and turns once.
 
-Orders are looked for from many beginnings, in the grids that promise most, as long as that finds better ones; the best
-drawings get the last three steps.
+Orders are looked for from many beginnings, in the grids that promise most, as long as that finds better ones; the lines
+of the best drawings are straightened, and the easiest of these gets the last step.
 
 Pure and deterministic: equal input gives an equal drawing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import attrs
@@ -33,11 +33,11 @@ from fsm_robot.analyst.drawing.layout_sides import with_sides
 from fsm_robot.analyst.drawing.layout_straight import straightened
 from fsm_robot.analyst.drawing.shapes import Direction, Drawing, Edge, Node
 
-FIRST, MORE, VAIN = 2, 4, 12
+FIRST, MORE, VAIN = 2, 4, 8
 """From so many beginnings each grid is untangled; from so many more at a time a hopeful one; until so many are vain."""
 HOPEFUL = 2
 """So many grids at a time are looked at again."""
-WORK = 12000
+WORK = 8000
 """How many items are put into order in these further looks, each beginning counted."""
 REFINED = 2
 """So many drawings have their lines straightened."""
@@ -74,9 +74,9 @@ def layout(nodes: Sequence[Node], edges: Sequence[Edge], *, start: str, directio
             rest -= one.again()
         if rest < 0:
             break
-    ends = {edge.id: (edge.source, edge.target) for edge in edges}
     best = sorted((found for one in looked for found in one.found), key=lambda found: found.burden)[:REFINED]
-    return min((refined for one in best for refined in _refined(one, ends)), key=lambda one: one[0])[1]
+    drawing = min((drawn for one in best for drawn in _straight(one)), key=lambda one: one[0])[1]
+    return with_sides(drawing, {edge.id: (edge.source, edge.target) for edge in edges})
 
 
 def _plain(nodes: Sequence[Node], edges: Sequence[Edge], start: str) -> Drawing:
@@ -143,8 +143,8 @@ def _drawn(rows: Grid, crossed: int) -> list[_Found]:
     return [_Found(kept, x, crossed, burden(routed(rows, x), crossed)) for x in columns(rows)]
 
 
-def _refined(one: _Found, ends: Mapping[str, tuple[str, str]]) -> list[tuple[float, Drawing]]:
-    drawings = [with_sides(routed(one.rows, straightened(one.rows, one.x, wider)), ends) for wider in WIDER]
+def _straight(one: _Found) -> list[tuple[float, Drawing]]:
+    drawings = [routed(one.rows, straightened(one.rows, one.x, wider)) for wider in WIDER]
     return [(burden(drawing, one.crossed), drawing) for drawing in drawings]
 
 

@@ -128,25 +128,29 @@ class _Paper:
         """Return how many lines an end of a line crosses if it lies so; infinite where it would lie upon one."""
         parts = end.before(points)
         found = 0
-        for name, line in self.pieces.items():
-            if name != end.line:
-                for other in line:
-                    for part in parts:
-                        if _upon(part, other):
-                            return inf
-                        found += _cross(part, other)
+        for other in self._others(end, parts):
+            for part in parts:
+                if _upon(part, other):
+                    return inf
+                found += _cross(part, other)
         return found
 
     def now(self, end: _End) -> int:
         """Return how many lines an end of a line crosses as it is."""
         parts = _pieces(end.points[:3])
-        return sum(
-            _cross(part, other)
-            for name, line in self.pieces.items()
+        return sum(_cross(part, other) for other in self._others(end, parts) for part in parts)
+
+    def _others(self, end: _End, parts: Sequence[Rectangle]) -> list[Rectangle]:
+        """Return the pieces of other lines that come near some of this one's."""
+        left, top = min(part[0] for part in parts) - CLEAR, min(part[1] for part in parts) - CLEAR
+        right, bottom = max(part[2] for part in parts) + CLEAR, max(part[3] for part in parts) + CLEAR
+        return [
+            piece
+            for name, pieces in self.pieces.items()
             if name != end.line
-            for other in line
-            for part in parts
-        )
+            for piece in pieces
+            if piece[0] <= right and piece[2] >= left and piece[1] <= bottom and piece[3] >= top
+        ]
 
 
 def with_sides(drawing: Drawing, ends: Mapping[str, tuple[str, str]]) -> Drawing:
