@@ -147,6 +147,19 @@ def test_no_box_could_move_so_that_lines_get_shorter(number: int) -> None:
             assert len(under) <= len(above) or min(under) == 1
 
 
+def test_a_machine_begins_at_the_top() -> None:
+    """Whichever lines are turned round, nothing stands above the start."""
+    machines = {"robot": (*of_the_robot(), "Recovering")}
+    machines.update({f"{number}": (*boxes_of(large(number, 20)), "n0") for number in range(5)})
+
+    ranks = {
+        name: {found[start] for found in rankings(nodes, edges, start)}
+        for name, (nodes, edges, start) in machines.items()
+    }
+
+    assert ranks == {name: {0} for name in machines}
+
+
 @settings(max_examples=8, deadline=None)
 @given(machines())
 def test_the_same_machine_is_drawn_the_same_way(machine: tuple[list[Node], list[Edge]]) -> None:

@@ -43,6 +43,8 @@ REFINED = 2
 """So many drawings have their lines straightened."""
 WIDER = (1.0, 1.1)
 """How many times as wide a drawing may become by that: both are tried."""
+WIDE = 1.5
+"""A drawing that is more than so many times as wide as high is hard to follow."""
 
 
 def layout(nodes: Sequence[Node], edges: Sequence[Edge], *, start: str, direction: Direction = "down") -> Drawing:
@@ -153,5 +155,7 @@ def burden(drawing: Drawing, crossed: int) -> float:
     lines = drawing.lines.values()
     long = sum(abs(a[0] - b[0]) + abs(a[1] - b[1]) for line in lines for a, b in pairwise(line.points))
     bends = sum(len(line.points) - 2 for line in lines)
+    # People scroll down; what is much wider than high they have to follow aside.
+    aside = max(1.0, drawing.width / (WIDE * drawing.height))
     # Each by its share, so that a few more crossings weigh much in a clear drawing and little in a thicket.
-    return float(drawing.width * drawing.height * (long + 100) * (crossed + 4) ** 2 * (bends + 10) ** 0.5)
+    return float(drawing.width * drawing.height * aside * (long + 100) * (crossed + 4) ** 2 * (bends + 10) ** 0.5)

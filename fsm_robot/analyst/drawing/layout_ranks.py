@@ -35,7 +35,7 @@ def rankings(nodes: Sequence[Node], edges: Sequence[Edge], start: str) -> list[d
     """
     names = [node.id for node in nodes]
     pairs = [(edge.source, edge.target) for edge in edges if edge.source != edge.target]
-    # Every node but the start is reached from above in all of them; which one reads best depends on the machine.
+    # Which one reads best depends on the machine. The last one may put something above the start; then it is left out.
     orders = [
         _depth_first(names, pairs, start),
         _depth_first(names, pairs[::-1], start),
@@ -45,7 +45,7 @@ def rankings(nodes: Sequence[Node], edges: Sequence[Edge], start: str) -> list[d
     found: list[dict[str, int]] = []
     for order in orders:
         ranks = _ranked(nodes, edges, pairs, order)
-        if ranks not in found:
+        if ranks not in found and not (found and ranks[start]):
             found.append(ranks)
     spans = sorted((sum(abs(ranks[a] - ranks[b]) for a, b in pairs), number) for number, ranks in enumerate(found))
     return [found[number] for place, (span, number) in enumerate(spans) if place < KEPT or span < SMALL]
