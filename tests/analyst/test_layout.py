@@ -17,7 +17,9 @@ from fsm_robot.analyst.drawing.layout_routes import routed
 from fsm_robot.analyst.drawing.layout_rows import LABEL_GAP, grid, untangle
 from fsm_robot.analyst.drawing.layout_sides import with_sides
 from fsm_robot.analyst.drawing.layout_straight import straightened
+from fsm_robot.analyst.drawing.scene import START, scene
 from fsm_robot.analyst.drawing.shapes import Box, Direction, Drawing, Edge, Line, Node
+from fsm_robot.analyst.words import Words
 from fsm_robot.engine import machine_file
 from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.robot.machine import built_in
@@ -81,6 +83,16 @@ def test_the_robots_own_machine_is_drawn_without_a_fault(direction: Direction) -
 
     assert faults(drawing, nodes, edges) == []
     assert shared_pieces(drawing) == []
+
+
+@pytest.mark.parametrize("language", ["", "en"])
+def test_few_lines_of_the_robots_own_machine_cross_or_turn(language: str) -> None:
+    """At most three crossings, and fewer corners than lines; it begins at the top."""
+    drawing = scene(Words(machine_file.load_labelled(built_in(), None, ()), language)).drawing
+
+    assert crossed(drawing) <= 3
+    assert bends(drawing) <= len(drawing.lines)
+    assert min(drawing.boxes, key=lambda name: drawing.boxes[name].y) == START
 
 
 @pytest.mark.parametrize("seed", range(12))

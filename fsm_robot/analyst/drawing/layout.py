@@ -33,12 +33,14 @@ from fsm_robot.analyst.drawing.layout_sides import with_sides
 from fsm_robot.analyst.drawing.layout_straight import straightened
 from fsm_robot.analyst.drawing.shapes import Direction, Drawing, Edge, Node
 
-FIRST, MORE, VAIN = 2, 4, 8
-"""From so many beginnings each grid is untangled; from so many more at a time a hopeful one; until so many are vain."""
+FIRST = (2, 16)
+"""From so many beginnings each grid is untangled at least and at most, as their items allow."""
+MORE, VAIN = 4, 8
+"""From so many more beginnings at a time a hopeful one is untangled, until so many are vain."""
 HOPEFUL = 2
 """So many grids at a time are looked at again."""
 WORK = 8000
-"""How many items are put into order in these further looks, each beginning counted."""
+"""How many items are put into order in the first looks, and again in further ones, each beginning counted."""
 REFINED = 2
 """So many drawings have their lines straightened."""
 WIDER = (1.0, 1.1)
@@ -69,7 +71,8 @@ def layout(nodes: Sequence[Node], edges: Sequence[Edge], *, start: str, directio
         for ranks in rankings(nodes, edges, start)
         for lanes in (True, False)
     ]
-    looked = [_Look.at(rows) for rows in grids]
+    first = min(max(WORK // sum(len(rows.items) for rows in grids), FIRST[0]), FIRST[1])
+    looked = [_Look.at(rows, first) for rows in grids]
     rest = WORK
     while looked_on := [one for one in sorted(looked, key=lambda one: one.least)[:HOPEFUL] if one.vain < VAIN]:
         for one in looked_on:
@@ -117,10 +120,10 @@ class _Look:
     vain: int = 0
 
     @classmethod
-    def at(cls, rows: Grid) -> _Look:
+    def at(cls, rows: Grid, beginnings: int) -> _Look:
         """Look for the first time."""
-        crossed = untangle(rows, FIRST)
-        return cls(rows, crossed, _drawn(rows, crossed), FIRST)
+        crossed = untangle(rows, beginnings)
+        return cls(rows, crossed, _drawn(rows, crossed), beginnings)
 
     @property
     def least(self) -> float:
@@ -158,4 +161,4 @@ def burden(drawing: Drawing, crossed: int) -> float:
     # People scroll down; what is much wider than high they have to follow aside.
     aside = max(1.0, drawing.width / (WIDE * drawing.height))
     # Each by its share, so that a few more crossings weigh much in a clear drawing and little in a thicket.
-    return float(drawing.width * drawing.height * aside * (long + 100) * (crossed + 4) ** 2 * (bends + 10) ** 0.5)
+    return float(drawing.width * drawing.height * aside * (long + 100) * (crossed + 2) ** 2 * (bends + 10) ** 0.5)

@@ -35,7 +35,7 @@ def rankings(nodes: Sequence[Node], edges: Sequence[Edge], start: str) -> list[d
     """
     names = [node.id for node in nodes]
     pairs = [(edge.source, edge.target) for edge in edges if edge.source != edge.target]
-    # Which one reads best depends on the machine. The last one may put something above the start; then it is left out.
+    # Which one reads best depends on the machine.
     orders = [
         _depth_first(names, pairs, start),
         _depth_first(names, pairs[::-1], start),
@@ -45,7 +45,7 @@ def rankings(nodes: Sequence[Node], edges: Sequence[Edge], start: str) -> list[d
     found: list[dict[str, int]] = []
     for order in orders:
         ranks = _ranked(nodes, edges, pairs, order)
-        if ranks not in found and not (found and ranks[start]):
+        if ranks not in found:
             found.append(ranks)
     spans = sorted((sum(abs(ranks[a] - ranks[b]) for a, b in pairs), number) for number, ranks in enumerate(found))
     return [found[number] for place, (span, number) in enumerate(spans) if place < KEPT or span < SMALL]
@@ -78,6 +78,9 @@ def _ranked(
     nodes: Sequence[Node], edges: Sequence[Edge], pairs: Sequence[Pair], order: Sequence[str]
 ) -> dict[str, int]:
     weights = _downwards(pairs, order)
+    # What nothing leads down to is below the start all the same.
+    led = {below for _, below in weights}
+    weights.update({(order[0], name): 0 for name in order[1:] if name not in led})
     ranks = _longest_ways(order, weights)
     for part in _connected(order, weights):
         ranks.update(_shortened({name: ranks[name] for name in part}, weights))
