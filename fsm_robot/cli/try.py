@@ -162,7 +162,7 @@ def _worker(script: Path, python: str, folder: Path, channel: Channel | None, da
             return channel.address
 
         data.also_hide, data.also_clean = secrets.hide, secrets.text
-        server = JobServer(listen, lambda _: data, secrets.hide_as_it_is)
+        server = JobServer(listen, lambda _: data, secrets.hide_token)
         channel.job = server
         offer, withdraw = server.begin, server.end
     return ScriptWorker(
