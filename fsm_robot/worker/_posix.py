@@ -564,7 +564,7 @@ def remains(left: Note) -> list[Process]:
     """
     processes = _processes()
     mark = f"{RUN_TOKEN}={left.run_token}".encode()
-    roots = {each.pid for each in processes.values() if left.run_token and mark in _environment(each.pid)}
+    roots = {each.pid for each in processes.values() if left.run_token and mark in _environment(each.pid, mark)}
     roots |= {pid for pid in processes if left.run_token and _mark.is_worn_by(pid, left.run_token)}
     roots |= _of_the_script(processes, left)
     if (group := _cgroup.left_behind(left.group, left.run_token)) is not None:
@@ -804,10 +804,12 @@ def _fair_memory(pid: int) -> int:
     return _memory(pid, "smaps_rollup", (b"Pss:", b"SwapPss:")) or _whole_memory(pid)
 
 
-def _environment(pid: int) -> list[bytes]:
+def _environment(pid: int, wanted: bytes = b"") -> list[bytes]:
+    """Return the variables of a process, none where none of them can begin with what is wanted."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as stream:
-            return stream.read().split(b"\0")
+            data = stream.read()
+        return data.split(b"\0") if wanted in data else []
     except OSError:
         return []  # another account's, or gone
 
@@ -938,7 +940,7 @@ def _is_own_account(pid: int) -> bool:
 
 def _token(pid: int) -> str:
     start = f"{RUN_TOKEN}=".encode()
-    return next((os.fsdecode(each[len(start) :]) for each in _environment(pid) if each.startswith(start)), "")
+    return next((os.fsdecode(each[len(start) :]) for each in _environment(pid, start) if each.startswith(start)), "")
 
 
 def _command_line(pid: int) -> list[bytes]:
@@ -965,7 +967,8 @@ def _forks() -> int:
     """Return how many processes this machine has had since its start, 0 where it does not say."""
     try:
         with open("/proc/stat", "rb") as stream:
-            return next((int(line.split()[1]) for line in stream if line.startswith(b"processes ")), 0)
+            # Not line by line: one of them has a number for each interrupt that the machine may have.
+            return int(stream.read().partition(b"\nprocesses ")[2].split(None, 1)[0])
     except (OSError, ValueError, IndexError):
         return 0
 
