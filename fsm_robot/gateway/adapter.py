@@ -172,6 +172,13 @@ class Adapter(HTTPAdapter):
             pool = self._pools[origin] = super().get_connection_with_tls_context(request, verify, proxies, cert)
         return pool
 
+    def build_response(self, req: requests.PreparedRequest, resp: urllib3.BaseHTTPResponse) -> requests.Response:
+        """Return what is read of an answer: no cookies are kept, no encoding is guessed for what is read as bytes."""
+        response = requests.Response()
+        response.status_code, response.raw, response.request = resp.status, resp, req
+        response.headers = resp.headers  # type: ignore[assignment]  # found in any case, too
+        return response
+
     def close(self) -> None:
         """Close all connections; what is asked next opens one."""
         self._pools.clear()
