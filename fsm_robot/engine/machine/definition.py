@@ -197,11 +197,11 @@ class Definition:
 
     def state(self, name: str) -> State:
         """Return the state called `name`."""
-        return next(state for state in self.states if state.name == name)
+        return self._by_name[0][name]
 
     def callback(self, name: str) -> CallbackSpec:
         """Return the callback called `name`."""
-        return next(callback for callback in self.callbacks if callback.name == name)
+        return self._by_name[1][name]
 
     def beats(self) -> CallbackSpec:
         """Return the callback whose `codes` and `retry` heartbeats follow; an empty one where no script is run."""
@@ -248,6 +248,11 @@ class Definition:
     def digest(self) -> str:
         """Return the SHA-256 of what the machine does: comments, order, lines, labels and old names do not count."""
         return self._digest
+
+    @cached_property  # each step asks three times
+    def _by_name(self) -> tuple[dict[str, State], dict[str, CallbackSpec]]:
+        states, callbacks = reversed(self.states), reversed(self.callbacks)  # of two with one name the first counts
+        return {state.name: state for state in states}, {spec.name: spec for spec in callbacks}
 
     @cached_property  # a command asks once for each journal
     def _digest(self) -> str:
