@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ import attrs
 from fsm_robot.analyst.drawing.svg import Marks
 from fsm_robot.engine.journal.replay import Divergence
 from fsm_robot.engine.machine.definition import CallbackSpec, Definition, Labels, State, Transition
+from fsm_robot.engine.wording import symbols
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
 PLACES = frozenset({"line", "column"})
@@ -219,7 +221,9 @@ def _verdict(name: str, found: Divergence | None) -> tuple[str, ...]:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    cells = [[" ".join(cell.split()).replace("|", "\\|") for cell in row] for row in (head, *rows)]
+    # Lines of a text are joined; of what else is blank a name is made, and shows it by its symbol, as everywhere.
+    plain = [[symbols(re.sub("[ \n]+", " ", cell).strip()) for cell in row] for row in (head, *rows)]
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in plain]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
     lines = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in cells]
     lines.insert(1, ["-" * width for width in widths])
