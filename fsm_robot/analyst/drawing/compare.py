@@ -9,6 +9,7 @@ from typing import TypeVar
 import attrs
 
 from fsm_robot.analyst.drawing.svg import Marks
+from fsm_robot.analyst.renaming import kinds_of, with_names
 from fsm_robot.engine.journal.replay import Divergence
 from fsm_robot.engine.machine.definition import CallbackSpec, Definition, Labels, State, Transition
 from fsm_robot.engine.wording import symbols
@@ -27,7 +28,7 @@ class Difference:
 
     Attributes:
         how: `added`, `removed` or `changed`.
-        what: `machine`, `state`, `transition`, `callback`, `outcome` or `inbox`.
+        what: `machine`, `state`, `transition`, `event`, `callback`, `outcome` or `inbox`.
         name: Which one.
         field: What about it, empty where the whole thing was added or removed.
         old: Before, as text.
@@ -63,13 +64,18 @@ class Comparison:
 
 
 def compare(old: Definition, new: Definition) -> Comparison:
-    """Return what `new` does differently from `old`; titles and places in the file do not count."""
+    """Return what `new` does differently from `old`; titles and places in the file do not count.
+
+    What `new` says in `renamed` is one difference, its new name, and not one thing less and another more.
+    """
+    old, names = _with_names_of(old, new)
     states = _things("state", _by_name(old.states), _by_name(new.states))
     edges = list(_things("transition", _edges(old), _edges(new), _edge_name))
     callbacks = list(_things("callback", _by_name(old.callbacks), _by_name(new.callbacks)))
     before, now = ({"name": machine.name, "initial": machine.initial} for machine in (old, new))
     differences = (
         *_fields("machine", new.name, before, now),
+        *names,
         *states,
         *edges,
         *callbacks,
@@ -77,6 +83,18 @@ def compare(old: Definition, new: Definition) -> Comparison:
         *_things("inbox", old.inbox, new.inbox),
     )
     return _drawn(old, new, differences)
+
+
+def _with_names_of(old: Definition, new: Definition) -> tuple[Definition, list[Difference]]:
+    """Return the old machine with the names that the new one has for its things, and a difference for each."""
+    known = {*old.names()}
+    names = {before: now for before, now in new.renamed.items() if before in known and now not in known}
+    differences = [
+        Difference(CHANGED, kind, now, "name", before, now)
+        for before, now in names.items()
+        for kind in kinds_of(old, before)
+    ]
+    return with_names(old, names), differences
 
 
 def _by_name(things: Iterable[Named]) -> dict[str, Named]:
