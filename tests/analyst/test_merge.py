@@ -164,6 +164,20 @@ def test_without_o_it_only_prints_with_the_runs_that_diverge(files: Path, capsys
 WRONG = {
     "a task that nothing leads to": ('</process>', '<task id="Activity_0x" name="Ask a person"/></process>', "Activity_0x 'Ask a person'"),
     "a shape of another profile": ('</process>', '<subProcess id="Sub_1" name="More"/></process>', "Sub_1 'More'"),
+    "a second arrow of an event": (
+        "</process>", '<sequenceFlow id="F_9" name="claim_failed" sourceRef="Choice_Claiming" targetRef="Call_Ready"/></process>',
+        "F_9 'claim_failed'",
+    ),
+    "an arrow without a name": (
+        "</process>", '<sequenceFlow id="F_9" name=" " sourceRef="Choice_Claiming" targetRef="Call_Ready"/></process>', "F_9",
+    ),
+    "a gateway alone": ("</process>", '<exclusiveGateway id="G_9" name="which?"/></process>', "G_9 'which?'"),
+    "a callback that leads nowhere": ("</process>", '<serviceTask id="T_9" name="call_home"/></process>', "T_9 'call_home'"),
+    "a clock at a callback": (
+        "</process>", '<boundaryEvent id="B_9" name="late" attachedToRef="Call_Ready"><timerEventDefinition/></boundaryEvent></process>',
+        "B_9 'late'",
+    ),
+    "a second start": ("</process>", '<startEvent id="S_9" name="go"/></process>', "S_9 'go'"),
     "a flow to nowhere": ('</process>', '<sequenceFlow id="F_9" name="lost" sourceRef="State_Ready" targetRef="Nowhere"/></process>', "F_9 'lost'"),
 }  # fmt: skip
 

@@ -9,16 +9,17 @@ import pytest
 from fsm_robot.analyst.formats.markdown import markdown
 from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.engine.wording import symbols
-from tests.analyst.generated_machines import MACHINES
+from tests.analyst.generated_machines import MACHINES, NAMED
 from tests.peers import peers
 from tests.peers.test_texts import plain
 
+TEXTS = {**MACHINES, **NAMED}
 READERS = {"marked": "markdown.js", "Python-Markdown": "markdown_pages.py"}
 
 
 @pytest.fixture(scope="module", params=READERS)
 def read(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    pages = {name: markdown(machine) for name, machine in MACHINES.items()}
+    pages = {name: markdown(machine) for name, machine in TEXTS.items()}
     folder, script = tmp_path_factory.mktemp("markdown"), request.param
     if script == "marked":
         return peers.node(READERS[script], pages, folder)
@@ -36,12 +37,12 @@ def cells(machine: Definition) -> list[list[list[str]]]:
 
 
 @pytest.mark.peer("markdown")
-@pytest.mark.parametrize("name", MACHINES)
+@pytest.mark.parametrize("name", TEXTS)
 def test_every_name_is_on_the_page_as_it_is_called(name: str, read: Any) -> None:
     """No sign is lost, no name ends its cell or its row, nothing becomes an element but code and links to addresses."""
     found = read[name]
 
-    assert found["heading"].endswith(shown(MACHINES[name].name))
-    for wanted, table in zip(cells(MACHINES[name]), found["tables"], strict=False):
+    assert found["heading"].endswith(shown(TEXTS[name].name))
+    for wanted, table in zip(cells(TEXTS[name]), found["tables"], strict=False):
         assert [[plain(cell) for cell in row[: len(wanted[0])]] for row in table[1:]] == wanted
     assert {*found["tags"]} <= {"CODE", "A"}

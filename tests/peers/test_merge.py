@@ -114,6 +114,10 @@ NO_MACHINE: dict[str, tuple[list[dict[str, Any]], str]] = {
     "a task alone": ([way("draw", entry="create.task", at=BELOW, name="Lost", as_="new")], "{new} 'Lost'"),
     "a state without a way on": ([ASK, NEEDED], "{new} 'Asking'"),
     "an arrow without a name": ([ASK, ANSWERED], "{new flow}: has no name"),
+    "an event drawn twice": (
+        [way("connect", from_="Choice_Claiming", to="Call_Aborting", name="claim_failed", as_="new")],
+        "{new} 'claim_failed': state 'Claiming' has another arrow",
+    ),
     "a second start": ([way("draw", entry="create.start-event", at=BELOW, as_="new")], "{new}: is a second start"),
     "a subprocess": (
         [way("draw", entry="create.subprocess-expanded", at=[1610, 1450], as_="new")],

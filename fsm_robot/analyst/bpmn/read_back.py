@@ -62,6 +62,7 @@ def drawn_in(root: Element, before: Definition | None = None) -> Drawn:
         edges = read.timed(timer, edges, states, before)
     definition = definition_from(machine, initial, tuple(states.values()), list(edges.values()))
     keys = {ident: (edge.source, edge.trigger, edge.spent) for ident, (_, edge) in edges.items()}
+    read.check_choices(keys)
     return Drawn(definition, {ident: state.name for ident, state in states.items()}, keys)
 
 
@@ -121,6 +122,15 @@ class _Read:
             host = self.nodes.get(event.attributes.get("attachedToRef", ""))
             if host is None or host.name not in STATES:
                 raise event.wrong("is not attached to a state; a time is counted in the state, not in its callback")
+
+    def check_choices(self, keys: Mapping[str, tuple[str, str, bool]]) -> None:
+        """Refuse a second arrow of an event at the same state, the one without attributes of ours: it was drawn."""
+        seen: set[tuple[str, str, bool]] = set()
+        for ident, key in sorted(keys.items(), key=lambda each: not has_kind(self.nodes[each[0]])):
+            if key in seen:
+                said = f"state {key[0]!r} has another arrow of {key[1]!r}"
+                raise self.nodes[ident].wrong(f"{said}, and an event leads one way; rename or delete one")
+            seen.add(key)
 
     def start(self, process: Element) -> Element:
         """Return the flow to the initial state."""
