@@ -13,8 +13,9 @@ from fsm_robot.engine.machine.checks import JOB_STATUSES, coverage, effective
 from fsm_robot.engine.machine.definition import CallbackSpec, Definition, RetryPolicy, Transition
 from fsm_robot.engine.wording import counted, symbols
 
-# Inside a word an underscore is one. GitHub takes two of `~` and `=` for a mark, others one of them.
-SIGNS = re.compile(r"[*`\[\]<>&\\|$~^]|(?<![^\W_])_|_(?![^\W_])|==+")
+# Inside a word an underscore is one. GitHub takes two of `~` and `=` for a mark, others one of them; it makes links of
+# what looks like an address, with the signs behind it.
+SIGNS = re.compile(r"[*`\[\]<>&\\|$~^@]|(?<![^\W_])_|_(?![^\W_])|==+|:(?=//)|(?<=www)\.", re.IGNORECASE)
 
 
 def markdown(
