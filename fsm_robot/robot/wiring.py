@@ -770,11 +770,13 @@ class _LateWorker:
 
     def _arguments(self, job: Job) -> list[str]:
         """Return the script's arguments: none, or the one that scripts of the vendor's framework read."""
-        if not self.settings.scripts.legacy_argument:
+        scripts = self.settings.scripts
+        if not scripts.legacy_argument:
             return []
         from fsm_robot.robot import legacy
 
-        return [legacy.argument(job.process_version_guid, job.guid, legacy.settings_file())]
+        named = self.settings.path(scripts.legacy_settings) if scripts.legacy_settings else legacy.settings_file()
+        return [legacy.argument(job.process_version_guid, job.guid, named)]
 
     def _limits(self, job: Job) -> Limits:
         from fsm_robot.robot.script_limits import first
