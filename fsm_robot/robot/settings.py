@@ -201,9 +201,7 @@ class ScriptsSettings:
     stop_grace_s: float = _key(60.0, "time a script gets to leave after a polite stop", _between(0, 86400))
     keep_job_files: bool = _key(False, "keep the job's JSON file after the job, for debugging")
     legacy_argument: bool = _key(False, "pass processVersionGUID|jobGUID||settings.txt, as the vendor's framework does")
-    legacy_settings: str = _key(
-        "", "the settings.txt that it names; empty: the framework's usual one", _path
-    )
+    legacy_settings: str = _key("", "the settings.txt that it names; empty: the framework's usual one", _path)
     vendor_api: bool = _key(False, "let scripts find OrchestratorAPI.TaskOrcAPI, on this robot's own job API")
     output_limit_mib: float = _key(
         16.0, "most of a job's output kept on disk, half head, half tail", _between(0.01, 1024)

@@ -9,20 +9,22 @@ import markdown
 
 
 class Tables(HTMLParser):
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.found = {"heading": "", "tables": [], "tags": []}
-        self.open = []
+        self.heading = ""
+        self.tables: list[list[list[str]]] = []
+        self.tags: list[str] = []
+        self.open: list[str] = []
 
     def handle_starttag(self, tag, attrs):
         if tag == "table":
-            self.found["tables"].append([])
+            self.tables.append([])
         elif tag == "tr":
-            self.found["tables"][-1].append([])
+            self.tables[-1].append([])
         elif tag in ("td", "th"):
-            self.found["tables"][-1][-1].append("")
-        elif "td" in self.open and tag.upper() not in self.found["tags"]:
-            self.found["tags"].append(tag.upper())
+            self.tables[-1][-1].append("")
+        elif "td" in self.open and tag.upper() not in self.tags:
+            self.tags.append(tag.upper())
         self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -31,16 +33,16 @@ class Tables(HTMLParser):
 
     def handle_data(self, data):
         if "h1" in self.open:
-            self.found["heading"] += data
+            self.heading += data
         elif {"td", "th"} & {*self.open}:
-            self.found["tables"][-1][-1][-1] += data
+            self.tables[-1][-1][-1] += data
 
 
 def read(text):
     tables = Tables()
     tables.feed(markdown.markdown(text, extensions=["tables", "pymdownx.superfences"]))
     tables.close()
-    return tables.found
+    return {"heading": tables.heading, "tables": tables.tables, "tags": tables.tags}
 
 
 given = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
