@@ -109,6 +109,7 @@ class JobApi:
         except BaseException:
             # A signal's handler has raised in the middle: half a message may be on its way, and nothing may follow it.
             way.give_up("it was interrupted")
+            self._lose(op, "it was interrupted")
             raise
         self._lost -= lost
         way.told[op] = way.told.get(op, 0) + 1
@@ -153,6 +154,7 @@ class JobApi:
             way.give_up(document.get("error"))
         else:
             way.told.clear()
+            self._giving_up = 0  # it reads
             self._idle.append(way)
         return document
 

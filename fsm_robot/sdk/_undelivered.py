@@ -78,8 +78,8 @@ def _counted(op: str, count: int) -> str:
 
 def _forked() -> None:
     # What the parent counts is the parent's; and no thread that was counting is here any more.
-    global _counting  # noqa: PLW0603
-    _counting = RLock()
+    global _counting, _said  # noqa: PLW0603
+    _counting, _said = RLock(), 0
     _counts.clear()
     _finish.clear()
 

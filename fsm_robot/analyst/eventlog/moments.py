@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import attrs
 
-from fsm_robot.engine.journal.record import Record
+from fsm_robot.engine.journal.record import Record, steps_in
 
 SAYS = {"header": "started_at", "step": "at", "end": "at"}
 """Kind of a record -> what of it tells the time."""
@@ -31,7 +31,9 @@ class _Reading(NamedTuple):
 
 def on_one_clock(records: Sequence[Record]) -> tuple[Sequence[Record], int]:
     """Return the records with stamps that do not go back, and how many stamps were worked out for it."""
-    stamps = [_stamp(record) for record in records if record.kind in SAYS]
+    stamps = [step.at for step in steps_in(records)]
+    stamps[:0] = [_stamp(record) for record in records[:1] if record.kind == "header"]
+    stamps += [_stamp(record) for record in records[-1:] if record.kind == "end"]
     if stamps == sorted(stamps):
         return records, 0
     readings = [found for place, record in enumerate(records) if (found := _reading(place, record)) is not None]
