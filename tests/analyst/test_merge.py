@@ -161,6 +161,52 @@ def test_without_o_it_only_prints_with_the_runs_that_diverge(files: Path, capsys
     assert {path: path.read_bytes() for path in files.rglob("*") if path.is_file()} == before
 
 
+CAMUNDA = {"zeebe": "http://camunda.org/schema/zeebe/1.0", "modeler": "http://camunda.org/schema/modeler/1.0"}
+CAMUNDA |= {"camunda": "http://camunda.org/schema/1.0/bpmn", "bioc": "http://bpmn.io/schema/bpmn/biocolor/1.0"}
+
+
+def as_camunda_modeler_saves(text: str) -> str:
+    """Return a drawing with what Camunda Modeler adds: prefixes, an executor, histories, forms, colours, default flows."""
+    model = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
+    for prefix, space in {"bpmn": model.strip("{}"), **CAMUNDA}.items():
+        ET.register_namespace(prefix, space)
+    root = ET.fromstring(text)
+    root.set(f"{{{CAMUNDA['modeler']}}}executionPlatform", "Camunda Cloud")
+    root.set("exporter", "Camunda Modeler")
+    process = root.find(f"{model}process")
+    assert process is not None
+    process.set(f"{{{CAMUNDA['camunda']}}}historyTimeToLive", "180")
+    for node in process.findall(f"{model}userTask"):
+        node.set(f"{{{CAMUNDA['camunda']}}}formRefBinding", "latest")
+        node.insert(0, ET.Element(f"{model}extensionElements"))
+        ET.SubElement(node[0], f"{{{CAMUNDA['zeebe']}}}userTask")
+    for gateway in process.findall(f"{model}exclusiveGateway"):
+        gateway.set("default", gateway.findall(f"{model}outgoing")[0].text or "")
+    for shape in root.iter("{http://www.omg.org/spec/BPMN/20100524/DI}BPMNShape"):
+        shape.set(f"{{{CAMUNDA['bioc']}}}stroke", "#0d4372")
+    return ET.tostring(root, encoding="unicode")
+
+
+def test_what_camunda_modeler_adds_changes_nothing(
+    files: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same machine, to the letter; and with one arrow led elsewhere, one line of it."""
+    monkeypatch.setattr("xml.etree.ElementTree._namespace_map", {})
+    path = files / "edited.bpmn"
+    text = as_camunda_modeler_saves(path.read_text(encoding="utf-8"))
+    assert "<bpmn:userTask " in text
+    assert "zeebe:userTask" in text
+    path.write_text(text, encoding="utf-8")
+
+    assert merge(files, "-o", str(files / "same.yaml")) == 0
+    assert "The two machines do the same." in capsys.readouterr().out
+    assert (files / "same.yaml").read_text(encoding="utf-8") == ROBOT
+    flow = r'(<bpmn:sequenceFlow id="Flow_Claiming__claim_failed"[^>]*targetRef=")[^"]*'
+    path.write_text(re.sub(flow, r"\1Call_Ready", text), encoding="utf-8")
+    assert merge(files) == 0
+    assert re.search(r"claim_failed: dest +\| Reporting +\| Ready", capsys.readouterr().out)
+
+
 WRONG = {
     "a task that nothing leads to": ('</process>', '<task id="Activity_0x" name="Ask a person"/></process>', "Activity_0x 'Ask a person'"),
     "a shape of another profile": ('</process>', '<subProcess id="Sub_1" name="More"/></process>', "Sub_1 'More'"),
