@@ -22,9 +22,9 @@ MEANT = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("event", metavar="EVENT", help="one that the machine file lists under `posted`")
+    parser.add_argument("event", metavar="EVENT", help="an event that the machine file lists under `posted`")
     parser.add_argument("folder", nargs="?", metavar="FOLDER", help="the robot's folder, or its storage folder")
-    parser.add_argument("--data", default="{}", metavar="JSON", help="a JSON object that goes with it")
+    parser.add_argument("--data", default="{}", metavar="JSON", help="data of the event, a JSON object")
     add_config(parser)
 
 

@@ -94,7 +94,7 @@ def _guid(value: str) -> str | None:
 
 def _path(value: bool | str) -> str | None:
     if isinstance(value, str) and (found := re.search(r"%\w+%|^\$\{?\w+", value)):
-        return f"must be written out: nothing replaces {found.group()} here"
+        return f"must be the value itself: {found.group()} is not replaced here"
     return None
 
 
