@@ -76,7 +76,7 @@ WORDS = (
     *("settings", "machine", "guid", "scripts", "limits", "interpreter", "environment", "storage", "lock", "session"),
     *("desktop", "keyboard", "telemetry", "proxy", "name", "connection", "credential", "server", "doctor"),
     *("started", "outcome", "exit", "output", "interrupted", "active", "locked", "disconnected", "read", "written"),
-    *("queue", "group", "asset", "process", "key", "task", "taken", "status", "seconds", "not delivered"),
+    *("queue", "group", "asset", "process", "key", "task", "taken", "status", "seconds", "not delivered", "Pending"),
     *(
         "paused since {moment}, until {end}",
         "paused, until {end}",

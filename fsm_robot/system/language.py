@@ -29,6 +29,11 @@ def speak(language: str) -> None:
     _spoken[0] = language if language in LANGUAGES else "en"
 
 
+def of_titles() -> str:
+    """Return the language in which titles of a machine are shown; empty where its names are shown."""
+    return "" if _spoken[0] == "en" else _spoken[0]
+
+
 def said(text: str) -> str:
     """Return a text in the language of this process; what the catalogue has not stays as it is."""
     return text if _spoken[0] == "en" else _retelling(_spoken[0]).text(text)

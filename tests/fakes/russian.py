@@ -23,7 +23,8 @@ lock heartbeat callbacks context settings port host user password proxy example 
 ctrl break http https socks content length post get put delete serve field dll abort any pysocks mss keyring
 opentelemetry proto openssl pkcs client pem key value ascii ipv kill microsoft store robots guid date traceback
 debug info notice warning critical javascript script queue folder command signal sigterm sigkill stop ask cookies
-toml json yaml install chmod env sync dashboard scripts readers py verify session quirks pause consumenextjob limits auto ignore stay exit disconnect log en ru
+toml json yaml install chmod env sync dashboard scripts readers py verify session quirks pause consumenextjob limits
+auto ignore stay exit disconnect log en ru task space home end
 """
 NAMES = frozenset(_NAMES.split())
 """Products, programs, commands, names of fields and of levels."""

@@ -70,7 +70,7 @@ function jobRow(key, job) {
   look.append(run);
   return [
     cell(clock(job.taken_at)), cell(job.script), job.outcome ? status(job.outcome, "", job.outcome === "succeeded" ? "good" : job.outcome === "stopped" || job.outcome === "aborted" ? "warn" : "bad") : cell("-"),
-    cell((job.status_name || "-") + (job.delivery === "delivered" || !job.status_name ? "" : job.delivery ? " (refused)" : " (not delivered)")),
+    cell(t(job.status_name || "-") + (job.delivery === "delivered" || !job.status_name ? "" : " (" + t(job.delivery ? "refused" : "not delivered") + ")")),
     cell(job.seconds === null ? "" : job.seconds.toFixed(1), "number"), cell(look, "look"),
   ];
 }
