@@ -87,7 +87,7 @@ def _dataset(arguments: argparse.Namespace, found: Sequence[JournalPath], view: 
         raise SettingsError("--format parquet writes a folder of files; name it with -o FOLDER")
     if arguments.case != "run":
         raise SettingsError(
-            f"--case {arguments.case} is not for parquet: robot, run and job are columns, whoever reads them chooses"
+            f"--case {arguments.case} is not for parquet: robot, run and job are columns, and the reader chooses"
         )
     if arguments.private:
         raise SettingsError(

@@ -281,7 +281,9 @@ def _problems(arguments: argparse.Namespace) -> list[str]:
     if arguments.tls_cert is None and not arguments.proxied:
         found.append("what robots send, their passwords too, can be read on the way: --tls-cert, or a proxy with TLS")
     if not arguments.known_only:
-        found.append("whoever calls is a robot and is given jobs: --known-only, and `remember` for each of yours")
+        found.append(
+            "every caller counts as a robot and is given jobs; use --known-only, and `remember` for each of your robots"
+        )
     return found
 
 

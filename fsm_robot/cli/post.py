@@ -16,7 +16,7 @@ MEANT = {
     "taken": "{event}: {source} -> {dest}",
     "stayed": "{event}: taken in {source}, which stays",
     "ignored": "{event}: means nothing in {source}, the robot goes on as before",
-    "late": "{event}: speaks of something that is over, the robot goes on as before",
+    "late": "{event}: concerns something that has ended; the robot continues as before",
 }
 
 

@@ -95,7 +95,7 @@ def _python(settings: Settings, script: Path) -> str:
 def _data(path: str | None, *, keep: bool) -> Folder | None:
     if path is None:
         if keep:
-            raise SettingsError("--keep: goes on in a folder; name it with --data")
+            raise SettingsError("--keep: needs the folder of the last try; name it with --data")
         return None
     from fsm_robot.sdk._errors import SdkError
     from fsm_robot.sdk._folder import Folder

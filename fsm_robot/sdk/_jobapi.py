@@ -59,7 +59,7 @@ class JobApi:
             answer = connection.receive(LARGEST_BYTES)
         except OSError as error:
             # Not asked again: it may have been done.
-            raise MaybeDoneError(f"the robot has gone before it said what became of {op} ({error})") from error
+            raise MaybeDoneError(f"the robot ended before it said what happened to {op} ({error})") from error
         self._idle.append(connection)
         document = json.loads(answer)
         if "result" in document:

@@ -396,7 +396,7 @@ def restart_reason() -> str:
 
 
 def killed_for_memory(pid: int) -> str:
-    """Return the kernel's line that says that it has ended a process for want of memory; empty where there is none.
+    """Return the kernel's line that says that it has ended a process because memory ran out; empty where there is none.
 
     Not every account may read what the kernel says.
     """

@@ -44,7 +44,7 @@ function facts(robot) {
     ["doing", t(robot.doing) + (robot.since ? ", " + span(robot.since, new Date()) + ", " + t("since") + " " + clock(robot.since) : "")],
     ["paused", told(robot, "paused")], ["process", robot.pid === null ? t("does not run") : "pid " + robot.pid], ["script", robot.script], ["progress", told(robot, "progress")], ["job", robot.job],
     ["last run", robot.exit_code === null ? "" : t("exit code") + " " + robot.exit_code], ["last error", told(robot, "error")],
-    ["schedule", robot.every_min === null ? t("no clock starts it") : t("every") + " " + robot.every_min + " " + t("min")], ["next start", clock(robot.next_start)],
+    ["schedule", robot.every_min === null ? t("not started by a schedule") : t("every") + " " + robot.every_min + " " + t("min")], ["next start", clock(robot.next_start)],
     ["last seen", clock(robot.seen_at)], ["result waits", robot.undelivered && t(robot.undelivered) + ", " + t("since") + " " + clock(robot.undelivered_since)],
     ["certificate ends", clock(robot.certificate_ends)], ["clock", robot.clock_off_s === null ? "" : robot.clock_off_s + " " + t("s ahead of the server's")],
     ["folder", robot.folder], ["version", robot.version],
