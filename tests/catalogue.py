@@ -162,7 +162,7 @@ UNSAID = {
         "{value} MiB",
         "pid {pid} ({name})",
     ),
-    *("{state}: {jobs} done, exit code {exit_code}{paused}", "{number} {noun}ies"),
+    *("{state}: {jobs} done, exit code {exit_code}{paused}", "{number} {noun}ies", "environment: {}"),
 }
 """Texts of those modules that are none for people."""
 PLURALS = {"{number} day": "{number} days", "{number} time": "{number} times", "{number} job": "{number} jobs", "{number} state": "{number} states", "{number} more day": "{number} more days", "{number} line": "{number} lines", "{number} s": "{number} s", "{number} min": "{number} min", "{number} h": "{number} h", "{number} d": "{number} d", "{number} check": "{number} checks", "{number} script": "{number} scripts", "{number} minute": "{number} minutes"}  # fmt: skip

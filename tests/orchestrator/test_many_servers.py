@@ -92,7 +92,7 @@ def test_call_of_a_robot_asks_the_database_a_few_times(
             asked.append(str(query))
             return execute(self, query, *values, **more)
 
-        def cost(verb: str, call: str, **fields: object) -> int:
+        def cost(verb: str, call: str, **fields: Any) -> int:
             asked.clear()
             api(verb, call, **fields)
             return len(asked)
