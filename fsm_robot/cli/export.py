@@ -53,16 +53,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--activity",
         choices=("state", "event"),
         default="state",
-        help="a line per visit of a state, or per event that led somewhere (default: %(default)s)",
+        help="a line per visit of a state, or per event that caused a transition (default: %(default)s)",
     )
     parser.add_argument("--pairs", action="store_true", help="two lines per visit, start and complete, instead of one")
     parser.add_argument(
         "--everything",
         action="store_true",
-        help="also what left the state as it was: internal, ignored and late events, marked in `kind`",
+        help="include events that caused no change of state: internal, ignored and late ones, marked in `kind`",
     )
     parser.add_argument(
-        "--private", action="store_true", help="pseudonyms for the names of tasks, queues and scripts: task-1, task-2"
+        "--private",
+        action="store_true",
+        help="write pseudonyms for the names of tasks, queues and scripts: task-1, task-2",
     )
     parser.add_argument("--bom", action="store_true", help="begin CSV with a byte order mark, for Excel")
 
@@ -85,7 +87,7 @@ def _dataset(arguments: argparse.Namespace, found: Sequence[JournalPath], view: 
         raise SettingsError("--format parquet writes a folder of files; name it with -o FOLDER")
     if arguments.case != "run":
         raise SettingsError(
-            f"--case {arguments.case} is not for parquet: robot, run and job are columns, whoever reads them chooses"
+            f"--case {arguments.case} is not for parquet: robot, run and job are columns, and the reader chooses"
         )
     if arguments.private:
         raise SettingsError(
