@@ -10,9 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsm_robot.analyst.drawing.layout import layout
+from fsm_robot.analyst.drawing.layout_columns import columns, distance
 from fsm_robot.analyst.drawing.layout_folded import fold
 from fsm_robot.analyst.drawing.layout_ranks import rankings
+from fsm_robot.analyst.drawing.layout_routes import routed
+from fsm_robot.analyst.drawing.layout_rows import LABEL_GAP, grid, untangle
+from fsm_robot.analyst.drawing.layout_sides import with_sides
+from fsm_robot.analyst.drawing.layout_straight import straightened
+from fsm_robot.analyst.drawing.scene import START, scene
 from fsm_robot.analyst.drawing.shapes import Box, Direction, Drawing, Edge, Line, Node
+from fsm_robot.analyst.words import Words
 from fsm_robot.engine import machine_file
 from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.robot.machine import built_in
@@ -76,6 +83,16 @@ def test_the_robots_own_machine_is_drawn_without_a_fault(direction: Direction) -
 
     assert faults(drawing, nodes, edges) == []
     assert shared_pieces(drawing) == []
+
+
+@pytest.mark.parametrize("language", ["", "en"])
+def test_few_lines_of_the_robots_own_machine_cross_or_turn(language: str) -> None:
+    """At most three crossings, and fewer corners than lines; it begins at the top."""
+    drawing = scene(Words(machine_file.load_labelled(built_in(), None, ()), language)).drawing
+
+    assert crossed(drawing) <= 3
+    assert bends(drawing) <= len(drawing.lines)
+    assert min(drawing.boxes, key=lambda name: drawing.boxes[name].y) == START
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -142,6 +159,19 @@ def test_no_box_could_move_so_that_lines_get_shorter(number: int) -> None:
             assert len(under) <= len(above) or min(under) == 1
 
 
+def test_a_machine_begins_at_the_top() -> None:
+    """Whichever lines are turned round, nothing stands above the start."""
+    machines = {"robot": (*of_the_robot(), "Recovering")}
+    machines.update({f"{number}": (*boxes_of(large(number, 20)), "n0") for number in range(5)})
+
+    ranks = {
+        name: {found[start] for found in rankings(nodes, edges, start)}
+        for name, (nodes, edges, start) in machines.items()
+    }
+
+    assert ranks == {name: {0} for name in machines}
+
+
 @settings(max_examples=8, deadline=None)
 @given(machines())
 def test_the_same_machine_is_drawn_the_same_way(machine: tuple[list[Node], list[Edge]]) -> None:
@@ -171,6 +201,79 @@ def test_a_long_way_back_runs_beside_the_flow() -> None:
 
     lane = min(x for x, _ in drawing.lines["da"].points)
     assert lane < min(box.x for box in drawing.boxes.values())
+
+
+def bends(drawing: Drawing) -> int:
+    return sum(len(line.points) - 2 for line in drawing.lines.values())
+
+
+def beside_its_label(line: Line) -> bool:
+    """Whether an upright piece of a line runs down the left side of its label."""
+    label = line.label
+    return not label or any(
+        abs(label.x - a[0] - LABEL_GAP) < 0.1
+        and min(a[1], b[1]) <= label.y + 0.01
+        and max(a[1], b[1]) >= label.bottom - 0.01
+        for a, b in itertools.pairwise(line.points)
+        if a[0] == b[0]
+    )
+
+
+def test_a_line_that_goes_aside_turns_once() -> None:
+    """It leaves at the side of its box where nothing stands there."""
+    nodes = [Node(name, 100, 40) for name in "abcd"]
+    edges = [Edge(f"a{b}", "a", b, 150, 14) for b in "bcd"]
+
+    drawing = layout(nodes, edges, start="a")
+
+    assert sorted(len(line.points) for line in drawing.lines.values()) == [2, 3, 3]
+    assert faults(drawing, nodes, edges) == []
+
+
+@pytest.mark.parametrize("number", [0, 1, 3])
+def test_most_lines_are_straight_or_turn_once(number: int) -> None:
+    """Lines that turned twice wherever a box was not right below the other one had more corners than there are lines."""
+    nodes, edges = boxes_of(large(number, 40))
+
+    assert bends(layout(nodes, edges, start="n0")) < 0.8 * len(edges)
+
+
+@settings(max_examples=15, deadline=None)
+@given(machines())
+def test_ends_at_sides_cover_and_cross_nothing_new(machine: tuple[list[Node], list[Edge]]) -> None:
+    """What is bent less is as sound as before."""
+    nodes, edges = machine
+    rows = grid(nodes, edges, "s0", rankings(nodes, edges, "s0")[0])
+    untangle(rows, 1)
+    before = routed(rows, columns(rows)[0])
+
+    after = with_sides(before, {edge.id: (edge.source, edge.target) for edge in edges})
+
+    assert faults(after, nodes, edges) == []
+    assert all(beside_its_label(after.lines[edge.id]) for edge in edges if edge.source != edge.target)
+    assert crossed(after) <= crossed(before)
+    assert bends(after) <= bends(before)
+    assert after.boxes == before.boxes
+
+
+@settings(max_examples=15, deadline=None)
+@given(machines(), st.sampled_from((1.0, 1.2)))
+def test_what_is_pushed_straight_keeps_its_order_and_its_distance(
+    machine: tuple[list[Node], list[Edge]], wider: float
+) -> None:
+    """Nothing comes nearer to its neighbour than before, the drawing does not grow beyond what it may."""
+    nodes, edges = machine
+    rows = grid(nodes, edges, "s0", rankings(nodes, edges, "s0")[0])
+    untangle(rows, 1)
+    before = columns(rows)[0]
+
+    after = straightened(rows, before, wider)
+
+    for row in rows.rows:
+        for left, right in itertools.pairwise(row):
+            assert after[right] - after[left] >= min(distance(rows, left, right), before[right] - before[left])
+    assert bends(routed(rows, after)) <= bends(routed(rows, before))
+    assert routed(rows, after).width <= routed(rows, before).width * wider + 1
 
 
 def test_forty_states_take_less_than_a_second() -> None:

@@ -35,7 +35,7 @@ def rankings(nodes: Sequence[Node], edges: Sequence[Edge], start: str) -> list[d
     """
     names = [node.id for node in nodes]
     pairs = [(edge.source, edge.target) for edge in edges if edge.source != edge.target]
-    # Every node but the start is reached from above in all of them; which one reads best depends on the machine.
+    # Which one reads best depends on the machine.
     orders = [
         _depth_first(names, pairs, start),
         _depth_first(names, pairs[::-1], start),
@@ -78,6 +78,9 @@ def _ranked(
     nodes: Sequence[Node], edges: Sequence[Edge], pairs: Sequence[Pair], order: Sequence[str]
 ) -> dict[str, int]:
     weights = _downwards(pairs, order)
+    # What nothing leads down to is below the start all the same.
+    led = {below for _, below in weights}
+    weights.update({(order[0], name): 0 for name in order[1:] if name not in led})
     ranks = _longest_ways(order, weights)
     for part in _connected(order, weights):
         ranks.update(_shortened({name: ranks[name] for name in part}, weights))

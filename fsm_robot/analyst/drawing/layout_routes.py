@@ -97,19 +97,25 @@ def _ports(made: Grid, x: Sequence[float], item: int, linked: Sequence[int]) -> 
         return []
     if not node.port_gap:
         return [(near, x[item]) for near in linked]
-    outer_loops = max(0, len(made.loops.get(node.id, ())) - 1)
-    side = min(10.0, node.width / 4)
-    low = x[item] - node.width / 2 + side
-    high = x[item] + node.width / 2 - side - outer_loops * _loop_port_step(node.width, outer_loops)
     ordered = sorted(linked, key=lambda near: (x[near], near))
     count = len(ordered)
-    gap = min(node.port_gap, (high - low) / max(1, count - 1))
-    if count == 1:
-        low = high = min(max(x[ordered[0]], low), high)
+    low, high, gap = port_room(made, item, count)
     return [
-        (near, min(max(x[near], low + number * gap), high - (count - 1 - number) * gap))
+        (near, min(max(x[near], x[item] + low + number * gap), x[item] + high - (count - 1 - number) * gap))
         for number, near in enumerate(ordered)
     ]
+
+
+def port_room(made: Grid, item: int, count: int) -> tuple[float, float, float]:
+    """Return where the first and the last of so many lines may leave a box, from its middle, and how far apart."""
+    node = made.items[item].node
+    assert node is not None
+    if not node.port_gap:
+        return 0.0, 0.0, 0.0
+    outer_loops = max(0, len(made.loops.get(node.id, ())) - 1)
+    side = min(10.0, node.width / 4)
+    low, high = side - node.width / 2, node.width / 2 - side - outer_loops * _loop_port_step(node.width, outer_loops)
+    return low, high, min(node.port_gap, (high - low) / max(1, count - 1))
 
 
 def _loop_port_step(width: float, loops: int) -> float:

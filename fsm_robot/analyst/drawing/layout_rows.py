@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import count, islice, pairwise
+from itertools import count, islice
 
 import attrs
 
@@ -17,8 +17,8 @@ LOOP_STEP = 9.0
 """Between two self-loops of a box, where they leave it and where they run."""
 LOOP_REACH = 16.0
 """How far the first self-loop goes out."""
-SWEEPS = 12
-PATIENCE = 2
+SWEEPS = 16
+PATIENCE = 4
 """So many sweeps without fewer crossings end the search."""
 HUB_LINES = 12
 """A box with more lines than that is a hub: the other ends of its lines have more room for labels."""
@@ -236,17 +236,16 @@ def _chain(
 # ---- order within the rows
 
 
-def untangle(made: Grid, beginnings: int) -> int:
-    """Order each row so that few lines cross, from so many orders to begin with; return how many do."""
-    best: list[list[int]] = []
-    fewest = -1
-    for first, down_first in islice(_beginnings(made), beginnings):
+def untangle(made: Grid, beginnings: int, begun: int = 0) -> int:
+    """Order each row so that few lines cross, from so many orders to begin with after `begun`; return how many do."""
+    fewest, best = (crossings(made), made.rows) if begun else (-1, made.rows)
+    for first, down_first in islice(_beginnings(made), begun, begun + beginnings):
+        if not fewest:
+            break
         made.rows = [list(row) for row in first]
         found = _swept(made, down_first)
         if fewest < 0 or found < fewest:
-            best, fewest = [list(row) for row in made.rows], found
-        if not fewest:
-            break
+            best, fewest = made.rows, found
     made.rows = best
     return fewest
 
@@ -255,11 +254,10 @@ def _beginnings(made: Grid) -> Iterator[tuple[list[list[int]], bool]]:
     """Yield rows to begin with, the most promising first, and whether to look from above first."""
     walked = _as_walked(made)
     given = _as_given(made)
-    yield from ((walked, True), (walked, False), (given, True), (given, False))
+    yield from ((walked, True), (given, True), (walked, False), (given, False))
     for number in count():
-        for row in given:
-            row.sort(key=lambda item: (_lane_first(made, item), _mixed(item, number)))
-        yield given, number % 2 == 0
+        mixed = [sorted(row, key=lambda item: (_lane_first(made, item), _mixed(item, number))) for row in given]
+        yield mixed, number % 2 == 0
 
 
 def _mixed(item: int, number: int) -> int:
@@ -289,22 +287,30 @@ def _as_walked(made: Grid) -> list[list[int]]:
 
 
 def _swept(made: Grid, down_first: bool) -> int:
-    best, fewest = [list(row) for row in made.rows], crossings(made)
+    """Order the rows by each other, up and down; return how many lines cross at least."""
+    held = [sum(made.items[item].lane > 0 for item in row) for row in made.rows]
+    place = [0] * len(made.items)
+    for row in made.rows:
+        for position, item in enumerate(row):
+            place[item] = position
+    best, fewest = [list(row) for row in made.rows], _crossings(made, place)
     vain = 0
     for sweep in range(SWEEPS):
         if not fewest or vain == PATIENCE:
             break
         downwards = (sweep % 2 == 0) == down_first
-        numbers = range(1, len(made.rows)) if downwards else range(len(made.rows) - 2, -1, -1)
-        for number in numbers:
-            _by_neighbours(made, number, made.up if downwards else made.down, number - 1 if downwards else number + 1)
-        found = crossings(made)
+        # What could stand either way stands the other way in every second pair of sweeps.
+        other_way = sweep % 4 > 1
+        for number in range(1, len(made.rows)) if downwards else range(len(made.rows) - 2, -1, -1):
+            neighbours = made.up if downwards else made.down
+            _by_neighbours(made.rows[number], held[number], neighbours, place, other_way=other_way)
+        _swap_neighbours(made, held, place, equal_too=other_way)
+        found = _crossings(made, place)
         vain = 0 if found < fewest else vain + 1
         if found < fewest:
             best, fewest = [list(row) for row in made.rows], found
     made.rows = best
-    _swap_neighbours(made)
-    return crossings(made)
+    return fewest
 
 
 def _lane_first(made: Grid, item: int) -> tuple[int, int]:
@@ -312,56 +318,80 @@ def _lane_first(made: Grid, item: int) -> tuple[int, int]:
     return (-lane, made.items[item].edge) if lane else (1, 0)
 
 
-def _by_neighbours(made: Grid, number: int, neighbours: Sequence[Sequence[int]], other: int) -> None:
-    """Sort a row by the middle of what each item is linked to in the row beside it."""
-    place = {item: position for position, item in enumerate(made.rows[other])}
-    row = made.rows[number]
-    wish = {}
-    for position, item in enumerate(row):
+def _by_neighbours(
+    row: list[int], held: int, neighbours: Sequence[Sequence[int]], place: list[int], *, other_way: bool
+) -> None:
+    """Sort a row, but for the lanes held in it, by the middle of what each item is linked to in the row beside it."""
+    free = row[held:]
+    if other_way:
+        free.reverse()
+    wish: dict[int, float] = {}
+    for position, item in enumerate(free, held):
         linked = neighbours[item]
-        wish[item] = sum(place[near] for near in linked) / len(linked) if linked else float(position)
-    row.sort(key=lambda item: (_lane_first(made, item), wish[item]))
+        if len(linked) == 1:
+            wish[item] = place[linked[0]]
+        else:
+            wish[item] = sum([place[near] for near in linked]) / len(linked) if linked else position
+    free.sort(key=wish.__getitem__)
+    row[held:] = free
+    for position, item in enumerate(free, held):
+        place[item] = position
 
 
 def crossings(made: Grid) -> int:
     """Return how many pairs of lines cross between neighbouring rows."""
+    place = [0] * len(made.items)
+    for row in made.rows:
+        for position, item in enumerate(row):
+            place[item] = position
+    return _crossings(made, place)
+
+
+def _crossings(made: Grid, place: Sequence[int]) -> int:
     total = 0
-    for above, below in pairwise(made.rows):
-        place = {item: position for position, item in enumerate(below)}
+    for row in made.rows:
+        # Lines that leave the same item do not cross each other.
+        ends = [end for item in row for end in sorted([place[near] for near in made.down[item]])]
+        if ends == sorted(ends):
+            continue
         seen: list[int] = []
-        for item in above:
-            # Two loops over the ends: lines that leave the same item do not cross each other.
-            ends = sorted(place[near] for near in made.down[item])
-            for end in ends:
-                total += len(seen) - bisect_left(seen, end + 1)
-            for end in ends:
-                insort(seen, end)
+        for number, end in enumerate(ends):
+            at = bisect_right(seen, end)
+            total += number - at
+            seen.insert(at, end)
     return total
 
 
-def _swap_neighbours(made: Grid) -> None:
-    """Exchange neighbours wherever that alone saves crossings."""
-    place = {item: position for row in made.rows for position, item in enumerate(row)}
-    for _ in range(4):
-        swapped = False
-        for row in made.rows:
-            for position in range(len(row) - 1):
+def _swap_neighbours(made: Grid, held: Sequence[int], place: list[int], *, equal_too: bool) -> None:
+    """Exchange neighbours wherever that alone saves crossings, once also where it costs none."""
+    waiting = set(range(len(made.rows)))
+    for turn in range(4):
+        touched: set[int] = set()
+        for number in sorted(waiting):
+            row = made.rows[number]
+            for position in range(held[number], len(row) - 1):
                 left, right = row[position], row[position + 1]
-                if made.items[left].lane or made.items[right].lane:
-                    continue
-                if _gain(made, place, left, right) > 0:
+                gain = _gain(made.up, place, left, right) + _gain(made.down, place, left, right)
+                if gain > 0 or (gain == 0 and equal_too and not turn):
                     row[position], row[position + 1] = right, left
                     place[left], place[right] = position + 1, position
-                    swapped = True
-        if not swapped:
+                    if gain > 0:
+                        touched.update((number - 1, number, number + 1))
+        waiting = {number for number in touched if 0 <= number < len(made.rows)}
+        if not waiting:
             return
 
 
-def _gain(made: Grid, place: Mapping[int, int], left: int, right: int) -> int:
-    """Return how many crossings fewer there are with `left` and `right` exchanged."""
+def _gain(links: Sequence[Sequence[int]], place: Sequence[int], left: int, right: int) -> int:
+    """Return how many crossings fewer there are on one side of a row with `left` and `right` exchanged."""
+    ours, theirs = links[left], links[right]
+    if len(ours) == 1 == len(theirs):
+        a, b = place[ours[0]], place[theirs[0]]
+        return (a > b) - (a < b)
     gain = 0
-    for links in (made.up, made.down):
-        for a in links[left]:
-            for b in links[right]:
-                gain += (place[a] > place[b]) - (place[a] < place[b])
+    for near in ours:
+        a = place[near]
+        for far in theirs:
+            b = place[far]
+            gain += (a > b) - (a < b)
     return gain
