@@ -14,11 +14,11 @@ from typing import IO, TYPE_CHECKING
 import attrs
 
 from fsm_robot.gateway.answers import timed_response
-from fsm_robot.gateway.proxies import Proxy
 
 if TYPE_CHECKING:
     from fsm_robot.gateway.beats import FormBody
     from fsm_robot.gateway.file_body import FileBody
+    from fsm_robot.gateway.proxies import Proxy
 
 
 @contextmanager

@@ -785,7 +785,7 @@ class _LateWorker:
             self.log.warning(
                 "script.opened_programs",
                 "programs that were opened during the job are still running",
-                **{what: names for what, names in told.items() if names},
+                **{what: tuple(names) for what, names in told.items() if names},
             )
 
     def ask_to_stop(self) -> None:

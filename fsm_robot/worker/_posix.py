@@ -332,7 +332,7 @@ class Tree:
         if limits.memory_bytes and self._group is not None:
             self._group.limit_memory(limits.memory_bytes + limits.memory_bytes // 8)
         if limits.memory_bytes and not _shows_processes():
-            told.append("memory cannot be looked at without /proc")
+            told.append("the memory in use is not known without /proc")
         return "; ".join(told)
 
     def memory_bytes(self) -> int:
@@ -535,7 +535,7 @@ def limit_means() -> str:
     elif _shows_processes():
         memory = "the memory of a script by a look at its processes twice a second, the kernel has no part in it"
     else:
-        memory = "the memory of a script not at all, this system shows no processes in /proc"
+        memory = "the memory of a script is not limited, for this system shows no processes in /proc"
     return f"time by the robot, {memory}, cpu_priority by nice"
 
 
@@ -701,7 +701,7 @@ def died_of(exit_code: int) -> str:
     if exit_code < 0:
         return f"ended by {_signal_name(-exit_code)}"
     name = _signal_name(exit_code - _SHELL_SAYS) if exit_code > _SHELL_SAYS else ""
-    return f"exit code {exit_code}, with which a shell tells of {name}" if name.startswith("SIG") else ""
+    return f"exit code {exit_code}, by which a shell reports {name}" if name.startswith("SIG") else ""
 
 
 def _signal_name(number: int) -> str:
