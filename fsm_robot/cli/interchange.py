@@ -19,6 +19,7 @@ from fsm_robot.errors import DefinitionError, SettingsError
 
 if TYPE_CHECKING:
     from fsm_robot.analyst.merge import Drawn
+    from fsm_robot.engine.machine.definition import Definition
 
 
 @attrs.frozen
@@ -148,8 +149,11 @@ def _sentence(problem: str) -> str:
     return problem.split(": ", 1)[-1]
 
 
-def drawing(path: Path) -> Drawn:
-    """Return what a drawing of bpmn-exact or SCXML shows; nobody has checked it yet. Raises `DefinitionError`."""
+def drawing(path: Path, before: Definition | None = None) -> Drawn:
+    """Return what a drawing of bpmn-exact or SCXML shows; nobody has checked it yet. Raises `DefinitionError`.
+
+    `before` is the machine that it was made from, where that is known.
+    """
     from fsm_robot.analyst.bpmn.process import BPMN
     from fsm_robot.analyst.bpmn.read_back import drawn_in
     from fsm_robot.analyst.formats.from_scxml import from_scxml
@@ -160,7 +164,7 @@ def drawing(path: Path) -> Drawn:
     if (root.namespace, root.name) == (SCXML, "scxml"):
         return Drawn(from_scxml(root))
     if (root.namespace, root.name) == (BPMN, "definitions"):
-        return drawn_in(root)
+        return drawn_in(root, before)
     raise root.wrong("is neither SCXML nor BPMN")
 
 

@@ -154,7 +154,7 @@ def _run(settings: Settings, kind: type | None, log: Log, *, when_idle: str, sta
 def _collect_from_now_on() -> None:
     """Turn the garbage collector on, for what comes from now on.
 
-    Else the first collection would look at everything that was loaded, which is a tenth of an idle start. The worker
+    Else the first collection would look at everything that was loaded, for nothing. The worker
     has all of it looked at, before the first script.
     """
     gc.freeze()

@@ -171,7 +171,7 @@ def _worker(script: Path, python: str, folder: Path, channel: Channel | None, da
             return channel.address
 
         data.also_hide, data.also_clean = secrets.hide, secrets.text
-        server = JobServer(listen, lambda _: data, secrets.hide_as_it_is, _log)
+        server = JobServer(listen, lambda _: data, secrets.hide_token, _log)
         channel.job = server
         offer, withdraw = server.begin, server.end
     return ScriptWorker(
