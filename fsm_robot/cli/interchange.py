@@ -89,10 +89,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--merge-into",
         metavar="OLD.yaml",
-        help="with --from: change OLD.yaml by what was drawn, print what changed and which --runs would diverge",
+        help="with --from: apply the drawing's changes to OLD.yaml, print them and which --runs would diverge",
     )
     parser.add_argument(
-        "--keep-positions", metavar="OLD.bpmn", help="draw what OLD.bpmn has where it has it (bpmn and bpmn-exact)"
+        "--keep-positions",
+        metavar="OLD.bpmn",
+        help="keep the positions that shapes have in OLD.bpmn (bpmn and bpmn-exact)",
     )
 
 
