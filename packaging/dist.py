@@ -206,12 +206,16 @@ def _installed() -> tuple[str, dict[str, bytes]]:
         wanted = [file for file in files if ".dist-info" not in str(file) and not str(file).startswith("..")]
         found.update({f"lib/{file.as_posix()}": file.read_binary() for file in wanted if file.locate().is_file()})
     inside = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    for source, there in {"fsm_robot": "fsm_robot", **inside}.items():
-        path = ROOT / source
+    own = {ROOT / source: there for source, there in {"fsm_robot": "fsm_robot", **inside}.items()}
+    if not (ROOT / "fsm_robot").is_dir():
+        # The tests of an installed wheel have no sources beside them.
+        package = metadata.distribution("fsm_robot").locate_file("fsm_robot")
+        own = {Path(str(package)): "fsm_robot"}
+    for path, there in own.items():
         for file in [path] if path.is_file() else sorted(path.rglob("*")):
-            if file.is_file():
+            if file.is_file() and file.suffix != ".pyc":
                 found[f"lib/{there}{file.as_posix().removeprefix(path.as_posix())}"] = file.read_bytes()
-    version = re.search(r'__version__ = "(.+)"', (ROOT / "fsm_robot" / "__init__.py").read_text("utf-8"))
+    version = re.search(r'__version__ = "(.+)"', found["lib/fsm_robot/__init__.py"].decode())
     assert version is not None
     return version[1], found
 

@@ -55,8 +55,7 @@ UTF8 = "write it in UTF-8"
 
 def entry() -> NoReturn:
     """Run the command line as a program."""
-    # Collecting garbage while modules load finds none and costs a tenth of the start.
-    gc.disable()
+    gc.disable()  # as `__main__.py` says; for who comes by another way
     streams.guard()
     exit_code = main(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):

@@ -13,12 +13,12 @@ from fsm_robot.engine.instance import holder
 from fsm_robot.errors import SettingsError
 from fsm_robot.robot import kept_secret
 from fsm_robot.robot import settings as settings_module
-from fsm_robot.robot.settings import ENVIRONMENT_PREFIX, GUID_PATTERN, Settings
+from fsm_robot.robot.settings import ENVIRONMENT_PREFIX, GUID, Settings, is_guid
 
 LONGEST = 200
 _KEY = re.compile(
     r"""(?m)^([ \t]*(?:orchestrator\s*\.\s*)?["']?robot_guid["']?[ \t]*=[ \t]*)(["'])"""
-    rf"""(?:{GUID_PATTERN.pattern})\2(?!["'])"""
+    rf"""(?:{GUID})\2(?!["'])"""
 )
 
 
@@ -59,7 +59,7 @@ def _new_guid() -> str:
     else:
         word = sys.stdin.readline(LONGEST) if sys.stdin is not None else ""
     word = word.strip()
-    if not GUID_PATTERN.fullmatch(word):
+    if not is_guid(word):
         # Never repeated: it may be the password with a slip in it.
         raise SettingsError(
             "what was given is no GUID such as 01234567-89ab-cdef-0123-456789abcdef; nothing was changed"

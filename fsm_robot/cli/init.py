@@ -214,6 +214,8 @@ def _taken_over(arguments: argparse.Namespace) -> dict[tuple[str, str], object]:
             values["session", "when_idle"] = "exit"
         # Its scripts look for their only argument; others do not mind it.
         values["scripts", "legacy_argument"] = True
+        if arguments.from_settings:
+            values["scripts", "legacy_settings"] = str(path.absolute())
         values["scripts", "vendor_api"] = True
         print(f"took over {path}: host, GUID, log-off flag {int(found.log_off)}")
         scripts_folder = legacy.scripts_folder((path.absolute().parent, Path.cwd()))

@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         language.speak(settings.logging.language)
     kind = _callbacks_named(settings)
     if (own := _own_robot(settings, kind, console=not arguments.quiet)) is not None:
-        gc.enable()
+        _collect_from_now_on()
         return own.run()
     with only_instance(settings.orchestrator.robot_guid, settings.storage_directory, SystemClock().utc_now()):
         # Imported behind the lock: a second start has to be told off, not to be made ready.
@@ -117,7 +117,7 @@ def _run(settings: Settings, kind: type | None, log: Log, *, when_idle: str, sta
         robot = wiring.robot_for(
             settings, kind or wiring.callbacks_class(settings), log, when_idle=when_idle, stays=stays
         )
-    gc.enable()
+    _collect_from_now_on()
     over = threading.Event()
     with _written_down(log):
         system.listen(robot.inbox.tell_to_leave)
@@ -147,6 +147,16 @@ def _run(settings: Settings, kind: type | None, log: Log, *, when_idle: str, sta
         told = language.said(told)
     streams.tell(told)
     return exit_code
+
+
+def _collect_from_now_on() -> None:
+    """Turn the garbage collector on, for what comes from now on.
+
+    Else the first collection would look at everything that was loaded, which is a tenth of an idle start. The worker
+    has all of it looked at, before the first script.
+    """
+    gc.freeze()
+    gc.enable()
 
 
 def _tell_collector(settings: Settings, log: Log) -> None:

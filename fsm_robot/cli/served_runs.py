@@ -57,7 +57,10 @@ class ServedRuns:
         if not records:
             raise SettingsError(f"{found[0]}: is no journal of a robot: {problem or 'it is empty'}")
         (shown,) = shown_runs(told([Run(run_name(found[0]), records, problem)], ""), self._definition())
-        return json_text(shown)
+        steps = shown.pop("steps")
+        assert isinstance(steps, list)
+        # Step by step: while a large document becomes JSON in one go, no other thread of the server has its turn.
+        return f'{json_text(shown)[:-1]},"steps":[{",".join(map(json_text, steps))}]}}'
 
     def _definition(self) -> Definition:
         """Return the machine, read again when its file has changed: that takes longer than to read a run."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 FAILED = 1
 LEFT, STOPPED = "left without a result", "stopped while at work"
 OUTPUT_MIB = 1024
+READ_WITHIN_S = 30.0
 LONGEST_COMMENT = 60
 
 
@@ -134,7 +135,11 @@ def _tried(script: Path, python: str, job: Job, data: Folder | None, folder: Pat
     finally:
         worker.close()
         if channel is not None:
+            # What the script has told last may still be in the system's memory, where the machine or its disk is busy.
+            is_read = channel.drained(READ_WITHIN_S)
             channel.close()
+            if not is_read:
+                streams.complain(f"not all that the script has told was read within {READ_WITHIN_S:g} s; it is missing")
     if ending.reason and ending.outcome != "succeeded":
         streams.complain(shown(ending.reason))
     for name in (*ending.leftovers, *ending.survivors):
@@ -162,7 +167,7 @@ def _worker(script: Path, python: str, folder: Path, channel: Channel | None, da
             return channel.address
 
         data.also_hide, data.also_clean = secrets.hide, secrets.text
-        server = JobServer(listen, lambda _: data, secrets.hide_as_it_is)
+        server = JobServer(listen, lambda _: data, secrets.hide_as_it_is, _log)
         channel.job = server
         offer, withdraw = server.begin, server.end
     return ScriptWorker(

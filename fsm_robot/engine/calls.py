@@ -15,7 +15,7 @@ import attrs
 from fsm_robot.system import threads
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Came:
     """How a call ended: with its answer, or with what it raised."""
 
@@ -33,7 +33,7 @@ Woken = SimpleQueue[Came | None]
 """What the owner thread waits in: the end of its call comes into it, or None for a word that it may have to obey."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Caller:
     """Makes calls, one after the other.
 

@@ -88,6 +88,7 @@ class Channel:
     _closed: bool = False
     _answering: int = 0
     _connections: int = 0
+    _asking: int = 0  # of them those that are no script's: one may wait for the end of the robot
     _changed: threading.Condition = attrs.field(factory=threading.Condition)
 
     def open(self) -> None:
@@ -143,9 +144,9 @@ class Channel:
         listener.close()
 
     def drained(self, within_s: float) -> bool:
-        """Wait until everything was read that is on its way, and who sent it has gone; at most so many seconds."""
+        """Wait until all was read that scripts have sent, and they have gone; at most so many seconds."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._connections, within_s)
+            return self._changed.wait_for(lambda: self._connections <= self._asking, within_s)
 
     def _write_down(self, address: str) -> None:
         content = {"address": address, "token": self._token, "pid": os.getpid()}
@@ -180,7 +181,7 @@ class Channel:
                 self._connections += 1
             if self._connections > MOST_CONNECTIONS:
                 refusal = f"{MOST_CONNECTIONS} connections are open already; nothing was done"
-                connection.send(json.dumps({"error": refusal, "kind": "unavailable"}).encode())
+                connection.send(json.dumps({"error": refusal, "kind": "unavailable", "closed": True}).encode())
                 return
             within_s = ASKED_WITHIN_S
             while self._serve_one(connection, within_s):
@@ -204,7 +205,11 @@ class Channel:
                 if answer is not None:
                     connection.send(json.dumps(answer).encode())
                 return answer is None or "closed" not in answer
-            connection.send(json.dumps(self._answered(request)).encode())
+            self._count_asking(+1)
+            try:
+                connection.send(json.dumps(self._answered(request)).encode())
+            finally:
+                self._count_asking(-1)
             return False
         finally:
             self._count(-1)
@@ -212,6 +217,11 @@ class Channel:
     def _count(self, more: int) -> None:
         with self._changed:
             self._answering += more
+            self._changed.notify_all()
+
+    def _count_asking(self, more: int) -> None:
+        with self._changed:
+            self._asking += more
             self._changed.notify_all()
 
     def _serving_failed(self, error: BaseException) -> bool:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-import attrs
 
-
-@attrs.frozen(eq=False, repr=False)
 class SystemClock:
     """The machine's own clock."""
 

@@ -21,7 +21,7 @@ else:
 
 LONGEST_NOTE = 200
 SALT_BYTES = 16
-PID = re.compile(r"pid (\d{1,9})\b")
+PID = r"pid (\d{1,9})\b"
 
 
 @contextmanager
@@ -108,7 +108,7 @@ def holder(storage: Path) -> int | None:
     path = storage / "robot.lock"
     try:
         note = path.read_bytes()[:LONGEST_NOTE].decode(errors="replace")
-        pid = next((int(word) for word in PID.findall(note)), 0)
+        pid = next((int(word) for word in re.findall(PID, note)), 0)
         if not pid or not system.process_lives(pid):
             return None
         descriptor = system.open_lock_file(str(path))

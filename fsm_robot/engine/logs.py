@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from fsm_robot.engine.log_file import LogFile
 from fsm_robot.engine.redact import cut
 from fsm_robot.engine.wording import shown
 from fsm_robot.system.held import PATIENCE
@@ -24,6 +23,8 @@ from fsm_robot.system.readers import NOBODY_ELSE, Readers
 
 if TYPE_CHECKING:
     from loguru import Logger, Message, Record
+
+    from fsm_robot.engine.log_file import LogFile
 
 LEVELS = ("debug", "info", "warning", "error")
 CONSOLE_FORMAT = "<dim>{time:HH:mm:ssZ}</dim> <level>{level: <7}</level> {extra[for_console]}"
@@ -171,6 +172,8 @@ class Log:
         logger.add(pass_on, level="WARNING", format="{extra[story]}", catch=True, backtrace=False, diagnose=False)
 
     def _add_file(self, logger: Logger, path: Path) -> None:
+        from fsm_robot.engine.log_file import LogFile
+
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # One writer at a time: the instance lock is held before the first line.

@@ -141,16 +141,17 @@ def _from_cache(directory: Path | None, key: str) -> Definition | None:
         return None
     try:
         entry = json.loads((directory / CACHE_NAME).read_bytes())
-        if entry["key"] != key or entry["sum"] != _sum(entry["machine"]):
+        if entry["key"] != key or entry["sum"] != _sum(entry["digest"] + entry["machine"]):
             return None
-        return from_values(json.loads(entry["machine"]))
+        return from_values(json.loads(entry["machine"]), entry["digest"])
     except (OSError, ValueError, KeyError, TypeError):
         return None  # absent, torn or of another version: the file itself is compiled again
 
 
 def _to_cache(directory: Path, key: str, definition: Definition) -> None:
-    text = json.dumps(definition.to_values(), ensure_ascii=False)
-    entry = json.dumps({"key": key, "sum": _sum(text), "machine": text}, ensure_ascii=False)
+    text, digest = json.dumps(definition.to_values(), ensure_ascii=False), definition.digest()
+    told = {"key": key, "sum": _sum(digest + text), "digest": digest, "machine": text}
+    entry = json.dumps(told, ensure_ascii=False)
     new = directory / f"{CACHE_NAME}.{os.getpid()}"
     try:
         new.write_text(entry, encoding="utf-8")

@@ -35,7 +35,7 @@ def _nobody(_step: Step, _problem: str) -> None:
     return None
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Posted(Event):
     """An event that a person or another program has brought.
 

@@ -29,8 +29,9 @@ _BASE64_CHAR = "[A-Za-z0-9+/_-]"
 
 # JSON within JSON doubles the backslash. `\0` is how C writes a NUL.
 _NUL, _SLASH, _DIGIT = r"\x00?", r"(?:\\\x00?){1,4}", "[0-9A-Fa-f]"
-_ESCAPE = re.compile(rf"(?:%|{_SLASH}(?:u{_NUL}0{_NUL}0|x)){_NUL}({_DIGIT}){_NUL}({_DIGIT})|{_SLASH}0")
-_BROKEN_ESCAPE = re.compile(rf"(?:%{_NUL}|{_SLASH}(?:u{_NUL}(?:0{_NUL}){{0,2}}|x{_NUL})?)(?:{_DIGIT}{_NUL})?\Z")
+# Texts, which the library compiles with the first use and keeps: a wake-up without a job meets no escape.
+_ESCAPE = rf"(?:%|{_SLASH}(?:u{_NUL}0{_NUL}0|x)){_NUL}({_DIGIT}){_NUL}({_DIGIT})|{_SLASH}0"
+_BROKEN_ESCAPE = rf"(?:%{_NUL}|{_SLASH}(?:u{_NUL}(?:0{_NUL}){{0,2}}|x{_NUL})?)(?:{_DIGIT}{_NUL})?\Z"
 _SIGNS = {"%": ("%0", "%2", "%3", "%4", "%6"), "\\": ("\\u00", "\\x0", "\\x2", "\\x3", "\\x4", "\\x6", "\\0")}
 """What the escape of a digit, a letter or a NUL begins with: a text without one needs no search for them."""
 
@@ -42,35 +43,23 @@ _Place = tuple[tuple[_Spelling, ...], bool]
 """One place in a form of the secret: the ways to spell it, and whether it may be missing."""
 
 
-@attrs.frozen
-class _Unescaped:
-    """A text whose escapes were replaced by what they mean, and where each of them stood.
-
-    Attributes:
-        plain: The text.
-        places: Of each escape, its place in `plain`, in order.
-        behind: Of each escape, how much longer everything up to its end was.
-    """
-
-    plain: str
-    places: list[int]
-    behind: list[int]
-
-    def place(self, place: int) -> int:
-        """Return where in the text as it was the character at a place of `plain` begins."""
-        before = bisect_left(self.places, place)
-        return place + (self.behind[before - 1] if before else 0)
-
-
-def _unescaped(text: str) -> _Unescaped:
-    pieces, places, behind, end, longer = [], list[int](), list[int](), 0, 0
-    for found in _ESCAPE.finditer(text):
+def _unescaped(text: str) -> tuple[str, Callable[[int], int]]:
+    """Return a text whose escapes were replaced by what they mean, and what tells where a place in it was before."""
+    pieces, end, longer = list[str](), 0, 0
+    # Of each escape its place in the new text, in order, and how much longer everything up to its end was.
+    places, behind = list[int](), list[int]()
+    for found in re.finditer(_ESCAPE, text):
         pieces += [text[end : found.start()], chr(int(found[1] + found[2], 16)) if found[1] else "\0"]
         places.append(found.start() - longer)
         longer += found.end() - found.start() - 1
         behind.append(longer)
         end = found.end()
-    return _Unescaped("".join([*pieces, text[end:]]), places, behind)
+
+    def before(place: int) -> int:
+        escapes = bisect_left(places, place)
+        return place + (behind[escapes - 1] if escapes else 0)
+
+    return "".join([*pieces, text[end:]]), before
 
 
 @attrs.frozen(
@@ -88,13 +77,13 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return `text` without the secret."""
-        if not self._secret or not self._suspicious(text):
+        if len(text) < self._shortest or not self._secret or not self._suspicious(text):
             return text
-        found, cleaned, end = _unescaped(text), "", 0
-        for match in self._pattern.finditer(found.plain):
-            start = found.place(match.start())
+        (plain, place), cleaned, end = _unescaped(text), "", 0
+        for match in self._pattern.finditer(plain):
+            start = place(match.start())
             cleaned += text[end:start]
-            end = found.place(match.end())
+            end = place(match.end())
             cleaned += _replacement(text[start:end])
         return cleaned + text[end:]
 
@@ -114,26 +103,37 @@ class Redactor:
         unsure = recent[len(recent.rstrip(_BYTES)) :].decode("latin-1")
         if not self._secret or not unsure:
             return 0
-        broken = _BROKEN_ESCAPE.search(unsure)
-        whole = _unescaped(unsure[: broken.start()] if broken else unsure)
-        begun = self._beginning_pattern.search(whole.plain)
-        cut = begun.start() if begun else len(whole.plain)
+        broken = re.search(_BROKEN_ESCAPE, unsure)
+        plain, place = _unescaped(unsure[: broken.start()] if broken else unsure)
+        begun = self._beginning_pattern.search(plain)
+        cut = begun.start() if begun else len(plain)
         # A whole secret may straddle the cut, for a GUID can begin as it ends: then it waits as well.
-        for match in self._pattern.finditer(whole.plain):
+        for match in self._pattern.finditer(plain):
             if match.start() < cut < match.end():
                 cut = match.start()
-        return len(unsure) - whole.place(cut)
+        return len(unsure) - place(cut)
 
     def _suspicious(self, text: str) -> bool:
         """Return whether a search is worth while: the patterns are built only for the rare text that needs them."""
         if "\0" in text:
             return True
-        holds = text.lower().__contains__
+        if not text.isascii() and self._secret.isascii():
+            # As bytes it is folded in a tenth of the time, and what is looked for has no other letters.
+            text = text.encode(errors="surrogatepass").lower().decode("latin-1")
+        else:
+            text = text.lower()
+        holds = text.__contains__
         # A loop, not `any` of a generator, which would take longer than the looks: every line and answer comes here.
         for sign, forms in _SIGNS.items():
             if holds(sign) and any(map(holds, forms)):
                 return True
         return any(map(holds, self._needles))
+
+    @cached_property
+    def _shortest(self) -> int:
+        # Most texts are short: a word of a journal, a value in a log. No form has fewer characters than the secret
+        # itself, whose dashes may be missing; escapes, base64 and UTF-16 only make it longer.
+        return len(self._secret.replace("-", ""))
 
     @cached_property
     def _needles(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from fsm_robot.engine.ports import Inbox, Timers
 from fsm_robot.errors import StateTimeError
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class TimedOut(Event):
     """A time that is over; `visit` is the number of the stay in a state that it counted for."""
 

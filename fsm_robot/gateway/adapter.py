@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import ssl
 import sys
@@ -10,13 +9,16 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPResponse
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import attrs
 
 from fsm_robot.gateway.answers import timed_response
-from fsm_robot.gateway.beats import FileBody, FormBody
 from fsm_robot.gateway.proxies import Proxy
+
+if TYPE_CHECKING:
+    from fsm_robot.gateway.beats import FormBody
+    from fsm_robot.gateway.file_body import FileBody
 
 
 @contextmanager
@@ -48,7 +50,7 @@ from urllib3.exceptions import DecodeError, InsecureRequestWarning, InvalidHeade
 LARGEST_ANSWER_BYTES = 1024 * 1024
 LARGEST_FILE_BYTES = 1 << 40
 _PIECE_BYTES = 64 * 1024
-_LENGTH = re.compile(r"[0-9]{1,30}")
+_LONGEST_LENGTH = 30
 
 
 class _Careful:
@@ -112,7 +114,7 @@ _POOL_CLASSES: dict[str, type[HTTPConnectionPool]] = {"http": _Pool, "https": _T
 _FILE_POOL_CLASSES: dict[str, type[HTTPConnectionPool]] = {"http": _FilePool, "https": _FileTlsPool}
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Received:
     """An answer as it came.
 
@@ -235,7 +237,7 @@ def _body(response: requests.Response, sink: IO[bytes] | None) -> bytes:
             read a negative one as "up to the end", and an empty 200 would be a yes.
     """
     length = response.headers.get("Content-Length", "")
-    if not response.raw.chunked and not all(_LENGTH.fullmatch(each.strip()) for each in length.split(",") if length):
+    if not response.raw.chunked and not all(map(_is_number, length.split(",") if length else ())):
         raise InvalidHeader(f"Content-Length: {length[:40]}")
     data = bytearray()
     for piece in response.raw.stream(_PIECE_BYTES, decode_content=True):
@@ -246,3 +248,8 @@ def _body(response: requests.Response, sink: IO[bytes] | None) -> bytes:
         if len(data) > LARGEST_ANSWER_BYTES:
             return bytes(data)
     return bytes(data)
+
+
+def _is_number(text: str) -> bool:
+    digits = text.strip()
+    return len(digits) <= _LONGEST_LENGTH and digits.isascii() and digits.isdigit()

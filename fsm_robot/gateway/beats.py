@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from typing import IO
 
 import attrs
 
@@ -12,7 +11,6 @@ from fsm_robot.errors import BeatsEndedError
 # A body of a few hundred bytes fits into the socket's buffer, so it leaves within microseconds; the bound is for the
 # one peer that has closed its window.
 _LONGEST_SEND_S = 1.0
-PIECE_BYTES = 64 * 1024
 
 
 @attrs.define(eq=False, repr=False)
@@ -79,36 +77,3 @@ class FormBody:
         if self._inside and self._gate is not None:
             self._inside = False
             self._gate.leave()
-
-
-@attrs.define(eq=False, repr=False)
-class FileBody:
-    """A request body that is a file with something before and behind it, read while it is sent."""
-
-    _file: IO[bytes] = attrs.field(repr=False)
-    _size_bytes: int
-    _before: bytes
-    _behind: bytes
-    handed_over: bool = False
-
-    def __len__(self) -> int:
-        return len(self._before) + self._size_bytes + len(self._behind)
-
-    def read(self, size: int = -1) -> bytes:
-        """Return the next piece, nothing at the end."""
-        self.handed_over = True
-        if self._before:
-            piece, self._before = self._before, b""
-            return piece
-        if self._size_bytes:
-            most = PIECE_BYTES if size < 0 else max(size, 1)
-            piece = self._file.read(min(most, self._size_bytes))
-            if not piece:
-                raise OSError("the file became shorter while it was sent")
-            self._size_bytes -= len(piece)
-            return piece
-        piece, self._behind = self._behind, b""
-        return piece
-
-    def release(self) -> None:
-        """Nothing is held."""

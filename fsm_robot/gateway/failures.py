@@ -23,7 +23,7 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _TLS_ALERT = "\x15\x03"
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Answer:
     """An HTTP answer whose body has been read.
 

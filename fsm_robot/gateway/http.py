@@ -19,15 +19,16 @@ from fsm_robot.engine.redact import Redactor
 from fsm_robot.errors import BeatsEndedError, GatewayError, GatewayUnreachableError
 from fsm_robot.gateway import failures, payloads
 from fsm_robot.gateway.adapter import LARGEST_ANSWER_BYTES, Adapter, say_nothing_of_unchecked_certificates
-from fsm_robot.gateway.beats import BeatGate, FileBody, FormBody
+from fsm_robot.gateway.beats import BeatGate, FormBody
 from fsm_robot.gateway.failures import Answer
 from fsm_robot.gateway.identity import Identity, identity_towards
 from fsm_robot.gateway.proxies import Proxy, proxy_towards
 from fsm_robot.gateway.reading import Reading
-from fsm_robot.robot.ports import ConsumeAnswer, HeartbeatAnswer, Job
 
 if TYPE_CHECKING:
+    from fsm_robot.gateway.file_body import FileBody
     from fsm_robot.gateway.tls import ClientCertificate
+    from fsm_robot.robot.ports import ConsumeAnswer, HeartbeatAnswer, Job
 
 Value = TypeVar("Value")
 FILE_S = 3600.0
@@ -186,6 +187,8 @@ class HttpGateway:
 
     def send_file(self, method: str, path: str, file: IO[bytes], fields: Mapping[str, str], name: str) -> Answer:
         """Send a form with a file in it, once; return an answer with status 2xx. Raises `GatewayError`."""
+        from fsm_robot.gateway.file_body import FileBody
+
         boundary = secrets.token_hex(16)
         before = "".join(
             f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'
@@ -305,9 +308,9 @@ class HttpGateway:
         )
         if received.status in failures.CREDENTIAL_REFUSED and self._has_another_credential(sent_with):
             raise _asked_again(path, "the server refuses the credential")
-        told = tuple(received.headers.get(name, "") for name in ("Content-Type", "Location", "Retry-After"))
-        answer = self._reading.answer(received.status, received.data, *told)
-        answer = attrs.evolve(answer, date=received.headers.get("Date", ""), content_type=told[0])
+        told = (received.headers.get(name, "") for name in ("Content-Type", "Location", "Retry-After"))
+        date = received.headers.get("Date", "")
+        answer = self._reading.answer(received.status, received.data, *told, date=date)
         self._dated = (answer.date, time.time())
         if answer.is_success and not received.is_readable:
             raise self._reading.garbled(path, "the answer's compression cannot be undone", answer)

@@ -8,9 +8,8 @@ import sys
 import threading
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
+from typing import NamedTuple
 from urllib.parse import urlsplit
-
-import attrs
 
 if sys.platform == "win32":
     from fsm_robot.system._identity_windows import hardware_address
@@ -23,8 +22,7 @@ LONGEST_LOOK_S = 1.0
 _Found = Sequence[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[object, ...]]]
 
 
-@attrs.frozen
-class Identity:
+class Identity(NamedTuple):
     """What a heartbeat tells of the machine; for people who look at the Orchestrator, nothing depends on it.
 
     Attributes:

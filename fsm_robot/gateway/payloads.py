@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from fsm_robot.errors import GatewayGarbledError
-from fsm_robot.robot.ports import ConsumeAnswer, HeartbeatAnswer, Job
+from fsm_robot.robot.ports import HeartbeatAnswer
+
+if TYPE_CHECKING:
+    from fsm_robot.robot.ports import ConsumeAnswer, Job
 
 Redact = Callable[[str], str]
 
@@ -97,6 +100,8 @@ def consume_answer(data: bytes, redact: Redact = str, charset: str = "") -> Cons
     Raises:
         GatewayGarbledError: It is no JSON object, has no ConsumeJobErrorCode, or says 0 without a usable job.
     """
+    from fsm_robot.robot.ports import ConsumeAnswer  # which a wake-up without a job never needs
+
     answer = _object(CONSUME_PATH, data, charset)
     code = _code(CONSUME_PATH, answer, "ConsumeJobErrorCode")
     return ConsumeAnswer(code, _error_text(answer, redact), _job(answer) if code == 0 else None)
@@ -161,6 +166,8 @@ def _object(path: str, data: bytes, charset: str) -> dict[str, Any]:
 
 
 def _job(answer: Mapping[str, Any]) -> Job:
+    from fsm_robot.robot.ports import Job
+
     documents = {
         "job": _document(answer, "Job"),
         "process_version": _document(answer, "ProcessVersion"),

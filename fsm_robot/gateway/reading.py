@@ -15,7 +15,7 @@ from fsm_robot.gateway.failures import Answer
 Value = TypeVar("Value")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Reading:
     """Reads answers for every gateway, whatever brought them.
 
@@ -41,12 +41,15 @@ class Reading:
         content_type: str = "",
         location: str = "",
         retry_after: str = "",
+        *,
+        date: str = "",
     ) -> Answer:
         """Return an answer whose `shown` text is fit for a log."""
         charset = payloads.charset_of(content_type)
         # Before and after it is decoded: a text in UTF-16 hides what stands in it from one of the two.
         text = self.redacted(payloads.decoded(self.redactor.data(data), charset))
-        return Answer(status, data, failures.shown(content_type, text), location, retry_after, charset=charset)
+        shown = failures.shown(content_type, text)
+        return Answer(status, data, shown, location, retry_after, date, charset, content_type)
 
     def succeeded(self, path: str, answer: Answer) -> Answer:
         """Return `answer` if its status is 2xx; raise what the status means otherwise."""

@@ -50,11 +50,16 @@ class Lines:
         """Take a line of the script; `lost` more were given up before it was sent here, `time` is when it was said."""
         if self.ship is None:
             return
-        if lost:
-            self.ship().lost_before(lost, self.job.guid)
+        self.lost(lost)
         word = level_of(level)
         if LEVEL_NAMES.index(word) >= LEVEL_NAMES.index(level_of(self.least)):
             self._add(word, message, _seconds(time))
+
+    def lost(self, count: int) -> None:
+        """Count lines of the script that were given up on their way here."""
+        if self.ship is not None and count > 0:
+            self._used = True
+            self.ship().lost_before(count, self.job.guid)
 
     def add_ending(self, outcome: str, ending: Ending | None) -> None:
         """Tell how the job ended, unless well: that is its status."""

@@ -120,7 +120,7 @@ class ScriptsOfRobot:
             if self.shipping is not None:
                 for name in SHIPPED_BY:
                     import_module(name)
-            self._server = JobServer(self.listen, self._operations, self.secrets.hide_as_it_is)
+            self._server = JobServer(self.listen, self._operations, self.secrets.hide_as_it_is, self.log)
             self.answering(self._server)
         self._made = None
         return self._server.begin(job)
@@ -193,6 +193,12 @@ class ScriptsOfRobot:
 
     def close(self) -> None:
         """Stop sending lines; what is left is for the next run."""
+        if self._server is not None and not self.drained(DRAINED_S):
+            self.log(
+                "warning",
+                "sdk.not_read",
+                "a script is still connected when the robot ends, its last lines and steps may be missing",
+            )
         if self._pictures is not None:
             self._pictures.close()
         if self._shipper is not None:

@@ -114,10 +114,7 @@ class Operations:
 
     def tell(self, op: str, fields: Mapping[str, object]) -> None:
         """See `server.Backend.tell`."""
-        try:
-            self.call(op, fields)
-        except SdkError as error:
-            self.log("debug", "sdk.not_done", "a message of a script could not be handled", op=op, error=str(error))
+        self.call(op, fields)
 
     def end(self) -> None:
         """Let no call go on waiting: the script has ended."""
@@ -469,6 +466,10 @@ class Operations:
         text, said_at = self.secrets.text(f"{message}{beside}"), str(record.get("time") or "")
         self.lines.add(str(level), text, lost=lost if isinstance(lost, int) else 0, time=said_at)
 
+    def _read_until_here(self, lost: int = 0) -> None:
+        """Answer that all that came before on this connection was done; `lost` lines have not come."""
+        self.lines.lost(lost)
+
     def _work_step(
         self,
         name: str,
@@ -583,6 +584,7 @@ _OPERATIONS: Mapping[str, Callable[..., Row | None]] = {
     "job.read": Operations._job_read,
     "job.stop": Operations._job_stop,
     "log": Operations._log,
+    "told": Operations._read_until_here,
     "progress": Operations._progress,
     "step": Operations._work_step,
     "hide": Operations._hidden,

@@ -25,79 +25,110 @@ class Backend(Protocol):
         """Do `op`, of which nobody waits to hear."""
 
 
+@attrs.define
+class _Script:
+    """The script of a job, and what does as it asks: made with its first question, for most scripts have none."""
+
+    job: Job
+    token: str
+    backend: Backend | None = None
+
+    def is_asked_by(self, given: object) -> bool:
+        # As bytes, for `compare_digest` refuses texts that are not ASCII.
+        return isinstance(given, str) and hmac.compare_digest(given.encode(errors="surrogatepass"), self.token.encode())
+
+
 @attrs.define(eq=False, repr=False)
 class JobServer:
     """What the scripts of a robot are answered; see docs/sdk.md, "On the wire".
 
     Attributes:
         listen: Opens the robot's channel and returns its address, empty where it could not be opened.
-        backend: Made when the script of a job asks for the first time: most scripts never do.
+        backend: Makes what does as the script of a job asks.
         hide: Keeps a text out of everything that is written.
+        log: Writes a line of the robot's own log.
     """
 
     listen: Callable[[], str]
     backend: Callable[[Job], Backend]
     hide: Callable[[str], object] = lambda _: None
-    _job: Job | None = None
-    _token: str = ""
-    _last_token: str = ""
+    log: Callable[..., None] = lambda *_, **__: None
+    _now: _Script | None = None
+    _last: _Script | None = None
     _making: threading.Lock = attrs.field(factory=threading.Lock)
-    _made: Backend | None = None
+    _not_done: int = 0
 
     def begin(self, job: Job) -> Mapping[str, object] | None:
         """Let the script of a job ask that is about to start; return how, or None without a channel."""
         address = self.listen()
         if not address:
             return None
-        self._job, self._token, self._made = job, secrets.token_hex(16), None
-        self.hide(self._token)
-        return {"address": address, "token": self._token, "protocol": PROTOCOL}
+        token = secrets.token_hex(16)
+        self._now = _Script(job, token)
+        self.hide(token)
+        return {"address": address, "token": token, "protocol": PROTOCOL}
 
     def end(self) -> None:
         """Let nobody ask any more until the next `begin`; what was told before that is still on its way."""
-        self._last_token, self._token = self._token, ""
-
-    @property
-    def used(self) -> Backend | None:
-        """What the script in hand has asked, None where it has asked nothing."""
-        return self._made
+        self._last, self._now = self._now or self._last, None
 
     def __call__(self, request: Mapping[str, object]) -> Mapping[str, object] | None:
         """Answer one request; None where no answer is waited for."""
-        one_way = bool(request.get("one_way"))
-        given, token = request.get("token"), self._token or (self._last_token if one_way else "")
-        # As bytes, for `compare_digest` refuses texts that are not ASCII.
-        if not (
-            token
-            and isinstance(given, str)
-            and hmac.compare_digest(given.encode(errors="surrogatepass"), token.encode())
-        ):
-            return _refused("the job of this script is over, or it is no script of this robot", closed=True)
-        op, fields = request.get("op"), request.get("with", {})
+        one_way, given, op = bool(request.get("one_way")), request.get("token"), request.get("op")
+        asking = (self._now, self._last) if one_way else (self._now,)
+        script = next((each for each in asking if each is not None and each.is_asked_by(given)), None)
+        if script is None or (script is not self._now and script.backend is None and self._now is not None):
+            over = "the job of this script is over, or it is no script of this robot"
+            if one_way:
+                self._tell_not_done(op, over)
+            return _refused(over, closed=True)
+        fields = request.get("with", {})
         if request.get("protocol") != PROTOCOL:
             return _refused(f"this robot speaks protocol {PROTOCOL} with its scripts", kind="not_supported")
         if not isinstance(op, str) or not isinstance(fields, dict):
             return _refused("a request has an `op` and an object `with`")
-        return self._done(op, fields, one_way=one_way)
+        return self._done(script, op, fields, one_way=one_way)
 
-    def _done(self, op: str, fields: Mapping[str, object], *, one_way: bool) -> Mapping[str, object] | None:
+    def _done(
+        self, script: _Script, op: str, fields: Mapping[str, object], *, one_way: bool
+    ) -> Mapping[str, object] | None:
         from fsm_robot.sdk._errors import SdkError, kind_of
 
         with self._making:
-            if self._made is None and self._job is not None:
-                self._made = self.backend(self._job)
-        backend = self._made
-        assert backend is not None  # there is a token, so there is a job
+            if script.backend is None:
+                script.backend = self.backend(script.job)
         try:
-            if one_way:
-                backend.tell(op, fields)
-                return None
-            return {"result": backend.call(op, fields)}
+            if not one_way:
+                return {"result": script.backend.call(op, fields)}
+            script.backend.tell(op, fields)
+            return None
         except SdkError as error:
-            return _refused(str(error), kind=kind_of(error))
+            refusal = _refused(str(error), kind=kind_of(error))
+        except OSError as error:
+            # Of a file: that who asks has gone is found out when the answer is sent.
+            refusal = _refused(f"{op}: {error}", kind="maybe_done")
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             # The SDK sends no such thing; whoever writes on the wire himself gets a sentence.
-            return None if one_way else _refused(f"{op}: what was sent is not what it takes: {error!r}")
+            refusal = _refused(f"{op}: what was sent is not what it takes: {error!r}")
+        if not one_way:
+            return refusal
+        self._tell_not_done(op, refusal["error"])
+        return None
+
+    def _tell_not_done(self, op: object, error: object) -> None:
+        """Say that something is lost which nobody waits to hear of; at 1, 10, 100, …, for a script may send many."""
+        with self._making:
+            self._not_done += 1
+            count = self._not_done
+        if count == 10 ** (len(str(count)) - 1):
+            self.log(
+                "warning",
+                "sdk.not_done",
+                "a message of a script could not be handled",
+                op=op,
+                error=error,
+                in_this_run=count,
+            )
 
 
 def _refused(error: str, *, kind: str = "refused", closed: bool = False) -> Mapping[str, object]:

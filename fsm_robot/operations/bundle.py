@@ -18,7 +18,7 @@ from fsm_robot import __version__
 from fsm_robot.engine.journal.file import journals
 from fsm_robot.engine.redact import Secrets
 from fsm_robot.operations.secret_scan import without_secrets
-from fsm_robot.robot.settings import GUID_PATTERN, LIMITS, SECTIONS, LimitsSettings, Settings
+from fsm_robot.robot.settings import GUID, LIMITS, SECTIONS, LimitsSettings, Settings
 from fsm_robot.system.held import PATIENCE
 
 if sys.platform == "win32":
@@ -101,7 +101,7 @@ def known_secrets(robot: Robot) -> Secrets:
         text = robot.config.read_text("utf-8", "replace")
     except OSError:
         text = ""
-    guids = [match.group().strip("{}") for match in GUID_PATTERN.finditer(text)]
+    guids = [match.group().strip("{}") for match in re.finditer(GUID, text)]
     settings = robot.settings
     if settings is not None and settings.orchestrator.robot_guid:
         guids.insert(0, settings.orchestrator.robot_guid)

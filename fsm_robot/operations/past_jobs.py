@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import attrs
 
 from fsm_robot.analyst.eventlog.statistics import FAILURES
-from fsm_robot.engine.journal.record import Record, RecordedStep, steps_in
+from fsm_robot.engine.journal.record import Record, steps_in
 from fsm_robot.robot.unsettled import CLOSING, OPENING
 
 STATUS_NAMES: Mapping[int, str] = {3: "Aborted", 4: "Success", 5: "Failed", 7: "Stopped"}
@@ -42,7 +42,7 @@ class PastJob:
     @property
     def failed(self) -> bool:
         """Whether somebody should look why."""
-        return self.outcome in FAILURES or self.delivery == "refused"
+        return _is_failure(self.outcome, self.delivery)
 
     @property
     def status_name(self) -> str:
@@ -52,11 +52,7 @@ class PastJob:
 
 def jobs_of(records: Iterable[Record], run: str) -> list[PastJob]:
     """Return the jobs of one run, in their order; one that was given twice is there once."""
-    reader = _Reader(run)
-    for step in steps_in(records):
-        if step.kind == "taken":
-            reader.read(step)
-    return reader.jobs()
+    return [told.as_job(guid, run) for guid, told in _told_in(records).items()]
 
 
 def newest_jobs(
@@ -75,10 +71,14 @@ def newest_jobs(
     )  # whatever an older run tells of these, they did not fail: most of a year, and only their names
     shown = untaken = 0  # counted, for a year of runs looks at each job once
     for name, records in runs:
-        for job in reversed(jobs_of(records, name)):
-            if job.job in done:
+        for guid, told in reversed(_told_in(records).items()):
+            if guid in done:
                 continue
-            before = found.get(job.job)
+            before = found.get(guid)
+            if failed_only and before is None and told.outcome and not _is_failure(told.outcome, told.delivery):
+                done.add(guid)  # most of them, of which nothing is made
+                continue
+            job = told.as_job(guid, name)
             after = job if before is None else _joined(job, before)
             if failed_only and after.outcome and not after.failed:
                 found.pop(job.job, None)
@@ -106,6 +106,10 @@ def _joined(older: PastJob, newer: PastJob) -> PastJob:
     )
 
 
+def _is_failure(outcome: str, delivery: str) -> bool:
+    return outcome in FAILURES or delivery == "refused"
+
+
 @attrs.define
 class _Told:
     """What the steps of one run have told of a job so far; see `PastJob`."""
@@ -118,59 +122,49 @@ class _Told:
     status: int | None = None
     delivery: str = ""
 
+    def as_job(self, guid: str, run: str) -> PastJob:
+        return PastJob(
+            guid,
+            self.script,
+            self.taken_at,
+            self.outcome,
+            self.exit_code,
+            self.seconds,
+            self.status,
+            self.delivery,
+            run,
+        )
 
-@attrs.define
-class _Reader:
-    run: str
-    told: dict[str, _Told] = attrs.field(factory=dict)
+
+def _told_in(records: Iterable[Record]) -> dict[str, _Told]:
+    """Return what the steps of a run tell of each job; a year has a million steps, so a step costs no call here."""
+    found: dict[str, _Told] = {}
     in_hand: _Told | None = None
     started_s: float | None = None
-
-    def read(self, step: RecordedStep) -> None:
-        event = step.event
-        if event.name in OPENING and event.data.get("job"):
-            self._open(step)
-        if self.in_hand is None:
-            return
-        self._tell(self.in_hand, step)
-        if event.name in CLOSING:
-            self.in_hand = None
-
-    def jobs(self) -> list[PastJob]:
-        return [
-            PastJob(
-                job=guid,
-                script=told.script,
-                taken_at=told.taken_at,
-                outcome=told.outcome,
-                exit_code=told.exit_code,
-                seconds=told.seconds,
-                status=told.status,
-                delivery=told.delivery,
-                run=self.run,
-            )
-            for guid, told in self.told.items()
-        ]
-
-    def _open(self, step: RecordedStep) -> None:
-        guid, self.started_s = str(step.event.data["job"]), None
-        self.in_hand = self.told.get(guid)
-        if self.in_hand is None:
-            taken_at = step.at if step.event.name == "job_consumed" else ""
-            self.in_hand = self.told[guid] = _Told(str(step.event.data.get("script", "")), taken_at)
-
-    def _tell(self, job: _Told, step: RecordedStep) -> None:
-        """Write down what a step tells of the job."""
+    for step in steps_in(records):
+        if step.kind != "taken":
+            continue
         name, data = step.event.name, step.event.data
-        if data.get("outcome"):
-            job.outcome = str(data["outcome"])
-        if isinstance(data.get("status"), int):
-            job.status = data["status"]
+        if data and name in OPENING and data.get("job"):
+            guid, started_s = str(data["job"]), None
+            in_hand = found.get(guid)
+            if in_hand is None:
+                taken_at = step.at if name == "job_consumed" else ""
+                in_hand = found[guid] = _Told(str(data.get("script", "")), taken_at)
+        if in_hand is None:
+            continue
+        if data:
+            if data.get("outcome"):
+                in_hand.outcome = str(data["outcome"])
+            if isinstance(status := data.get("status"), int):
+                in_hand.status = status
         if name == "job_claimed":
-            self.started_s = step.mono
-        if name == "script_ended":
-            job.exit_code = data.get("exit_code")
-            if self.started_s is not None and step.mono is not None:
-                job.seconds = round(step.mono - self.started_s, 3)
-        if name in CLOSING:
-            job.delivery = "delivered" if name == "job_reported" else "refused"
+            started_s = step.mono
+        elif name == "script_ended":
+            in_hand.exit_code = data.get("exit_code")
+            if started_s is not None and step.mono is not None:
+                in_hand.seconds = round(step.mono - started_s, 3)
+        elif name in CLOSING:
+            in_hand.delivery = "delivered" if name == "job_reported" else "refused"
+            in_hand = None
+    return found

@@ -156,7 +156,13 @@ class Office:
             shown = page.FILES.get(head.path)
             if shown is not None:
                 return Outcome(self._looked(head, shown) if self._may_look(head) else _NO_KEY)
-        return Outcome(self._act_for_page(request)) if self._is_for_page(head) else self._called(request)
+        if self._is_for_page(head):
+            return Outcome(self._act_for_page(request))
+        try:
+            with self.orchestrator.store.file.engine.one_call():
+                return self._called(request)
+        except RobotError as error:  # the database as a whole
+            return Outcome(_error(500, str(error)))
 
     def answer_together(self, requests: Sequence[Arrival]) -> list[Outcome]:
         """Do what is asked for by quick requests, in their order, and let it count for all of them at once."""

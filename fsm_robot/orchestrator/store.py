@@ -13,7 +13,7 @@ import attrs
 
 from fsm_robot.orchestrator.faults import Fault
 from fsm_robot.orchestrator.objects import BUSY, TaskRow
-from fsm_robot.orchestrator.rows import ABORTED, FAILED, STOPPED, CallRow, JobRow, RobotRow
+from fsm_robot.orchestrator.rows import ABORTED, FAILED, STATUS_WORDS, STOPPED, CallRow, JobRow, RobotRow
 from fsm_robot.orchestrator.tables.assets import AssetTable
 from fsm_robot.orchestrator.tables.calls import CallTable
 from fsm_robot.orchestrator.tables.database import Database, DuplicateError, NoSuchError, StoreError, is_utf8
@@ -207,15 +207,12 @@ class Store:
         A job that ends Failed, Stopped or Aborted takes its tasks with it, in the queues that say so.
         """
         with self.file.transaction(alone=False):
-            self._jobs.hold(guid)
-            try:
-                job = self._jobs.get(guid)
-            except NoSuchError:
+            job = self._jobs.held(guid)
+            if job is None:
                 return None
-            problem = self._jobs.set_status(job, robot_id, status, lax=lax)
-            new = self._jobs.get(guid)
-            if not job.ended and new.status in (ABORTED, FAILED, STOPPED):
-                self.tasks.job_ended(job.row_id, new.status_word)
+            problem, new = self._jobs.set_status(job, robot_id, status, lax=lax)
+            if not job.ended and new in (ABORTED, FAILED, STOPPED):
+                self.tasks.job_ended(job.row_id, STATUS_WORDS[new])
         return problem
 
     def delete_job(self, job: JobRow) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -26,12 +26,15 @@ from fsm_robot.errors import (
     ScriptRefusedError,
     UnsupervisedError,
 )
-from fsm_robot.robot.heartbeats import HEARTBEAT, Heartbeats
-from fsm_robot.robot.ports import ConsumeAnswer, Ending, HeartbeatAnswer, Job, Options, Ports
+from fsm_robot.robot import ports
 from fsm_robot.robot.retries import Retries
 
+if TYPE_CHECKING:
+    from fsm_robot.robot.heartbeats import Heartbeats
+    from fsm_robot.robot.ports import ConsumeAnswer, Ending, HeartbeatAnswer, Job, Options, Ports
+
 IN_PROGRESS = 8
-CONSUME = "/api/robot/consumeNextJob"
+HEARTBEAT, CONSUME = "/api/robot/heartbeat", "/api/robot/consumeNextJob"
 _TAKES_ANYTHING = 0x04
 """`inspect.CO_VARARGS`."""
 UNANSWERED_KILL_S = 60.0
@@ -194,7 +197,7 @@ class Callbacks:
             )
         self._tidy(left.job_guid)
         self._settle_tasks()  # not before their script is gone
-        job = Job(left.job_guid, left.script_name)
+        job = ports.Job(left.job_guid, left.script_name)
         self.in_hand = JobInHand(job, run_token=left.run_token, outcome=left.outcome or "lost")
         data = {**self.in_hand.told(), "outcome": self.in_hand.outcome, "ended": list(ended)}
         # Said again: else the list of jobs, which knows an end of it, would close the job for the next life.
@@ -312,7 +315,7 @@ class Callbacks:
             self.ports.worker.start(now.job, now.run_token, lambda ending: self._script_ended(ending, now))
         except (ScriptRefusedError, ScriptNotStartedError) as error:
             now.outcome = "refused" if isinstance(error, ScriptRefusedError) else "not_started"
-            now.ending = Ending(now.outcome, str(error))
+            now.ending = ports.Ending(now.outcome, str(error))
             self.log.error("script.not_started", "script not started", job=now.job.guid, reason=str(error))
             return Event("script_not_started", {"outcome": now.outcome})
         self.log.info("script.started", "script started", job=now.job.guid, script=now.job.script_name)
@@ -423,9 +426,11 @@ class Callbacks:
         """Begin or end Working heartbeats, as the machine file says it for a state of its own."""
         if state.on_enter == "report_outcome":
             return  # which ends them itself, before anything else
+        if self.in_hand is None:
+            return
         if not state.beats:
             self.heartbeats.stop()
-        elif state.on_enter != BEATING[0] and self.in_hand is not None:
+        elif state.on_enter != BEATING[0]:
             # Where the script is started its callback does it, which knows what to do where it cannot be done.
             self.heartbeats.start(self.in_hand.job, self.in_hand.number)
 
@@ -563,7 +568,7 @@ class Callbacks:
     def _not_told(self, of: JobInHand, outcome: str) -> None:
         """End a job whose supervision hangs: the orchestrator must not wait for it, and nobody knows what is left."""
         silent = f"whatever the script has started: its supervision has not answered for {UNANSWERED_KILL_S:g} s"
-        ending = Ending(outcome, survivors=(silent,))
+        ending = ports.Ending(outcome, survivors=(silent,))
         if of.settle(ending, "deadline"):
             self._unsupervised = True
             self.ports.inbox.post(_ended(ending, of.number))

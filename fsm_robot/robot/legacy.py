@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 
 from fsm_robot.errors import SettingsError
-from fsm_robot.robot.settings import GUID_PATTERN
+from fsm_robot.robot.settings import is_guid
 
 FOLDER, NAME = "Sherpa RPA Python", "settings.txt"
 FRAMEWORK = ("RobotsOrcFramework.py", "SherpaPython.exe")
@@ -50,7 +50,7 @@ def read(path: Path) -> LegacySettings:
         for number, wrong, what in (
             (1, not guid, "the robot's GUID is missing; the file has three bare lines: GUID, host, log-off flag"),
             # The value is the password: the message does not repeat it.
-            (1, guid and not GUID_PATTERN.fullmatch(guid), "this is no GUID; the first line is that of the robot"),
+            (1, guid and not is_guid(guid), "this is no GUID; the first line is that of the robot"),
             (2, not url, "the host is missing, such as https://orchestrator.example"),
             (3, flag not in ("", "0", "1"), f"the log-off flag must be 0 or 1, not {flag[:20]!r}"),
         )

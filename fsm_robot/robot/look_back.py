@@ -10,15 +10,18 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 
 from fsm_robot.engine.journal.file import SYSTEM_DISK, disk_errors, journal_names, read_run
 from fsm_robot.engine.journal.record import Reading, read
 from fsm_robot.engine.ports import Disk
-from fsm_robot.robot.ledger import JobLedger
-from fsm_robot.robot.ports import Unsettled
 from fsm_robot.robot.unsettled import died_asking, has_looked_back, opened_in, outcome_in, unsettled_in
+
+if TYPE_CHECKING:
+    from fsm_robot.robot.ledger import JobLedger
+    from fsm_robot.robot.ports import Unsettled
 
 Warn = Callable[..., None]
 
@@ -131,6 +134,8 @@ def _in_doubt(reading: Reading, ledger: JobLedger | None, warn: Warn) -> Unsettl
 
 
 def _only_in_the_list(ledger: JobLedger, warn: Warn) -> Unsettled | None:
+    from fsm_robot.robot.ports import Unsettled
+
     job_guid = ledger.last_open()
     if not job_guid:
         return None

@@ -10,19 +10,21 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from fsm_robot.engine.journal.file import IDLE, SUFFIX, journal_names, read_run, run_name
 from fsm_robot.engine.journal.record import Record, steps_in
 from fsm_robot.errors import JournalError
-from fsm_robot.robot.ledger import JobLedger
 from fsm_robot.robot.unsettled import OPENING, unsettled_in
+
+if TYPE_CHECKING:
+    from fsm_robot.robot.ledger import JobLedger
 
 ALWAYS_KEPT = 10
 """Newest runs that stay whatever their age is: a clock that was set wrong must not empty the folder."""
 
 _MARK = f"{IDLE}{SUFFIX}"
-_STAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+_STAMP = r"[0-9]{8}T[0-9]{6}Z"
 Warn = Callable[..., None]
 
 
@@ -120,7 +122,7 @@ def _speaks_of_a_job(path: Path) -> bool:
 def _began(name: str) -> str:
     """Return the stamp in a journal's name; one without a stamp is as young as can be."""
     stamp = name.partition("-")[2].partition(".")[0]
-    return stamp if _STAMP.fullmatch(stamp) else "9"
+    return stamp if re.fullmatch(_STAMP, stamp) else "9"
 
 
 def _stamp(moment: datetime) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import attrs
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Kind:
     """One kind of value.
 

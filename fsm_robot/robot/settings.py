@@ -11,6 +11,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,9 @@ OWN_VARIABLES = frozenset(
         "FSM_ROBOT_VENDOR_API",
     }
 )
-GUID_PATTERN = re.compile(r"\{?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
+GUID = r"\{?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?"
+"""What finds a GUID in a text; `is_guid` tells whether one is all of it, and no start has to compile a pattern."""
+_GUID_LENGTHS, _HEX_DIGITS = [8, 4, 4, 4, 12], frozenset("0123456789abcdefABCDEF")
 LARGEST_FILE_BYTES = 64 * 1024
 LINES_NAME = "lines"
 PAUSED_NAME = "paused.json"
@@ -83,17 +86,20 @@ def _url(value: str) -> str | None:
     return None
 
 
+def is_guid(text: str) -> bool:
+    """Return whether a text is a GUID, with braces or without."""
+    parts = text.removeprefix("{").removesuffix("}").split("-")
+    return [len(part) for part in parts] == _GUID_LENGTHS and all(map(_HEX_DIGITS.issuperset, parts))
+
+
 def _guid(value: str) -> str | None:
     # The value is the password: the message never repeats it.
-    return (
-        None
-        if not value or GUID_PATTERN.fullmatch(value)
-        else "is not a GUID such as 01234567-89ab-cdef-0123-456789abcdef"
-    )
+    return None if not value or is_guid(value) else "is not a GUID such as 01234567-89ab-cdef-0123-456789abcdef"
 
 
 def _path(value: bool | str) -> str | None:
-    if isinstance(value, str) and (found := re.search(r"%\w+%|^\$\{?\w+", value)):
+    is_odd = isinstance(value, str) and ("%" in value or value.startswith("$"))  # else no pattern need be compiled
+    if is_odd and (found := re.search(r"%\w+%|^\$\{?\w+", str(value))):
         return f"must be written out: nothing replaces {found.group()} here"
     return None
 
@@ -201,6 +207,7 @@ class ScriptsSettings:
     stop_grace_s: float = _key(60.0, "time a script gets to leave after a polite stop", _between(0, 86400))
     keep_job_files: bool = _key(False, "keep the job's JSON file after the job, for debugging")
     legacy_argument: bool = _key(False, "pass processVersionGUID|jobGUID||settings.txt, as the vendor's framework does")
+    legacy_settings: str = _key("", "the settings.txt that it names; empty: the framework's usual one", _path)
     vendor_api: bool = _key(False, "let scripts find OrchestratorAPI.TaskOrcAPI, on this robot's own job API")
     output_limit_mib: float = _key(
         16.0, "most of a job's output kept on disk, half head, half tail", _between(0.01, 1024)
@@ -579,7 +586,7 @@ class _Reader:
         except RecursionError as error:
             raise SettingsError(f"{self.path}: is nested too deeply") from error
         self._mentions_orchestrator = "orchestrator" in document
-        self.own_places[""] = self._where(OWN_SECTION, None)
+        self.own_places[""] = self._where(OWN_SECTION, None) if OWN_SECTION in document else f"{self.path}:1"
         for section, values in document.items():
             if section == OWN_SECTION and isinstance(values, dict):
                 self.own |= values  # checked by who knows the class that declares it
@@ -593,18 +600,20 @@ class _Reader:
                 self._complain(section, None, f"must be a section: [{section}]")
             else:
                 for key, value in values.items():
-                    self._take(sections, section, key, value, self._where(section, key))
+                    self._take(sections, section, key, value, partial(self._where, section, key))
         return sections
 
     def from_environment(self, sections: dict[str, dict[str, Any]], environment: Mapping[str, str]) -> None:
+        given = [name for name in environment if name.startswith(ENVIRONMENT_PREFIX) and name not in OWN_VARIABLES]
+        if not given:
+            return
         known = {
             f"{ENVIRONMENT_PREFIX}{section}_{field.name}".upper(): (section, field)
             for section, kind in SECTIONS.items()
             for field in attrs.fields(kind)
         }
-        for variable, text in sorted(environment.items()):
-            if not variable.startswith(ENVIRONMENT_PREFIX) or variable in OWN_VARIABLES:
-                continue
+        for variable in sorted(given):
+            text = environment[variable]
             own = f"{ENVIRONMENT_PREFIX}{OWN_SECTION}_".upper()
             if variable.startswith(own):
                 key = variable.removeprefix(own).lower()
@@ -614,9 +623,8 @@ class _Reader:
                 self.problems.append(f"environment: {variable}: unknown{did_you_mean(variable, known)}")
                 continue
             section, field = known[variable]
-            self._take(
-                sections, section, field.name, field.metadata["kind"].from_text(text), f"environment: {variable}"
-            )
+            value = field.metadata["kind"].from_text(text)
+            self._take(sections, section, field.name, value, partial("environment: {}".format, variable))
 
     def with_guid_from_file(self, settings: Settings) -> Settings:
         name = settings.orchestrator.robot_guid_file
@@ -660,12 +668,14 @@ class _Reader:
                 f" or {ENVIRONMENT_PREFIX}ORCHESTRATOR_ROBOT_GUID"
             )
 
-    def _take(self, sections: dict[str, dict[str, Any]], section: str, key: str, value: Any, where: str) -> None:
+    def _take(
+        self, sections: dict[str, dict[str, Any]], section: str, key: str, value: Any, where: Callable[[], str]
+    ) -> None:
         kind = LimitsSettings if section == LIMITS else SECTIONS[section]
-        fields = {field.name: field for field in attrs.fields(kind)}
-        field = fields.get(key)
+        field = next((field for field in attrs.fields(kind) if field.name == key), None)
         if field is None:
-            self.problems.append(f"{where}: {section}.{key}: unknown key{did_you_mean(key, fields)}")
+            names = [field.name for field in attrs.fields(kind)]
+            self.problems.append(f"{where()}: {section}.{key}: unknown key{did_you_mean(key, names)}")
             return
         value, problem = field.metadata["kind"].read(value)
         check = field.metadata["check"]
@@ -673,7 +683,7 @@ class _Reader:
             problem = problem or _readable(value)
         problem = problem or (check(value) if check else None)
         if problem:
-            self.problems.append(f"{where}: {section}.{key}: {problem}")
+            self.problems.append(f"{where()}: {section}.{key}: {problem}")
         else:
             sections[section][key] = value.strip("{}") if key == "robot_guid" else value
 
@@ -683,7 +693,7 @@ class _Reader:
         for number, entry in enumerate(entries):
             taken: dict[str, dict[str, Any]] = {LIMITS: {}}
             for key, value in entry.items():
-                self._take(taken, LIMITS, key, value, self._where_in_entry(number, key))
+                self._take(taken, LIMITS, key, value, partial(self._where_in_entry, number, key))
             if "script" not in entry:
                 self.problems.append(f"{self._where_in_entry(number)}: limits.script: is missing; * fits every script")
             self.limits.append(LimitsSettings(**taken[LIMITS]))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 
 from fsm_robot.engine.journal.record import Record, RecordedStep, steps_in
-from fsm_robot.robot.ports import Unsettled
+
+if TYPE_CHECKING:
+    from fsm_robot.robot.ports import Unsettled
 
 OPENING = ("job_consumed", "result_left", "job_repeated")
 CLOSING = ("job_reported", "report_refused")
@@ -69,6 +72,8 @@ def died_asking(records: Sequence[Record]) -> bool:
 
 
 def _opened(step: RecordedStep) -> Unsettled | None:
+    from fsm_robot.robot.ports import Unsettled  # which a wake-up without a job never needs
+
     data = step.event.data
     texts = {key: data.get(key, "") for key in ("job", "script", "run_token", "outcome")}
     if not all(isinstance(text, str) for text in texts.values()) or not texts["job"]:

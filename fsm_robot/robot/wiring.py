@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 from fsm_robot.engine import machine_file
-from fsm_robot.engine.channel import Channel
 from fsm_robot.engine.clock import SystemClock
 from fsm_robot.engine.inbox import QueueInbox
 from fsm_robot.engine.journal.file import JournalFile, journal_names, run_name
@@ -22,22 +21,20 @@ from fsm_robot.engine.journal.identity import header
 from fsm_robot.engine.logs import Log
 from fsm_robot.engine.machine.core import RobotMachine
 from fsm_robot.engine.machine.definition import Definition
-from fsm_robot.engine.posting import Asked
 from fsm_robot.engine.redact import Redactor, Secrets
 from fsm_robot.engine.runner import Runner
-from fsm_robot.engine.timers import ThreadTimers
 from fsm_robot.errors import SettingsError
 from fsm_robot.gateway.http import HttpGateway
 from fsm_robot.robot import machine
 from fsm_robot.robot.assemble import assemble
 from fsm_robot.robot.callbacks import Callbacks
-from fsm_robot.robot.ledger import JobLedger
 from fsm_robot.robot.look_back import find_outcome, find_unsettled, jobs_in
 from fsm_robot.robot.machine import REPEATABLE, built_in
-from fsm_robot.robot.ports import Ending, Gateway, Job, Limits, Options, Ports, Unsettled
+from fsm_robot.robot.ports import Gateway, Options, Ports
 from fsm_robot.robot.session import Session
 from fsm_robot.robot.settings import LINES_NAME, PAUSED_NAME, Settings, times
 from fsm_robot.robot.status_file import StatusFile
+from fsm_robot.system.late import late
 from fsm_robot.system.readers import Readers
 
 if sys.platform == "win32":
@@ -46,11 +43,15 @@ else:
     from fsm_robot.system import _posix as system
 
 if TYPE_CHECKING:
+    from fsm_robot.engine.channel import Channel
     from fsm_robot.engine.robot import Robot as OwnRobot
+    from fsm_robot.engine.timers import ThreadTimers
     from fsm_robot.gateway.objects import ObjectGateway
     from fsm_robot.gateway.profile import Profile
     from fsm_robot.gateway.tls import ClientCertificate
     from fsm_robot.jobapi.of_robot import ScriptsOfRobot, Shipping
+    from fsm_robot.robot.ledger import JobLedger
+    from fsm_robot.robot.ports import Ending, Job, Limits, Unsettled
     from fsm_robot.worker.environments import Environments
     from fsm_robot.worker.process import Moment
     from fsm_robot.worker.supervisor import ScriptWorker
@@ -59,8 +60,10 @@ SHORTEST_USUAL_INTERVAL_S = 10.0
 TASKS_NAME = "tasks.jsonl"
 NEEDED_TO_THE_END = (
     *("fsm_robot.gateway.certificates", "fsm_robot.gateway.tls_failures", "fsm_robot.gateway.objects"),
+    *("fsm_robot.gateway.file_body", "fsm_robot.robot.heartbeats", "fsm_robot.robot.job_values"),
     *("fsm_robot.robot.pause", "fsm_robot.robot.pruning", "fsm_robot.robot.opening", "fsm_robot.robot.death"),
-    *("fsm_robot.engine.event_ids", "fsm_robot.worker.job_folder"),
+    *("fsm_robot.engine.channel", "fsm_robot.engine.posting", "fsm_robot.engine.timers", "fsm_robot.engine.log_file"),
+    *("fsm_robot.engine.event_ids", "fsm_robot.worker.job_folder", "fsm_robot.robot.ledger"),
 )
 """What is imported late, and is imported before the first script: an upgrade may take the files away while it runs."""
 
@@ -232,12 +235,17 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
             interval_s=settings.heartbeat.interval_s,
         )
     machine = RobotMachine(definition)
-    asked = Asked(definition, inbox, lambda: _now(runner, scripts))
-    channel = Channel(
-        settings.storage_directory, asked, log.warning, asked.end, loopback=settings.sdk.transport == "loopback"
-    )
-    scripts.channel = channel
-    runner = assemble(machine, kind, ports, options, channel)
+
+    def made() -> Channel:
+        from fsm_robot.engine.channel import Channel
+        from fsm_robot.engine.posting import Asked
+
+        asked = Asked(definition, inbox, lambda: _now(runner, scripts))
+        loopback = settings.sdk.transport == "loopback"
+        return Channel(settings.storage_directory, asked, log.warning, asked.end, loopback=loopback)
+
+    scripts.channel = _LateChannel(made)
+    runner = assemble(machine, kind, ports, options, scripts.channel)
     return Robot(runner, runner.callbacks, inbox, gateway, journal, scripts, status)
 
 
@@ -286,16 +294,14 @@ def _ports(
 ) -> Ports:
     worker = _LateWorker(settings, redactor, log, scripts, journal)
     directory = settings.storage_directory / "journal"
-    ledger = JobLedger(
-        settings.storage_directory / "jobs" / "ledger.jsonl", from_journals=lambda: jobs_in(directory), warn=log.error
-    )
+    ledger = late(partial(_ledger, settings.storage_directory, log))
     person = partial(_person_at, settings, worker)
     return Ports(
         gateway=gateway,
         worker=worker,
         inbox=inbox,
         clock=SystemClock(),
-        timers=ThreadTimers(log.write),
+        timers=late(partial(_timers, log)),
         log=log,
         journal=journal,
         ledger=ledger,
@@ -308,6 +314,20 @@ def _ports(
         died_of=partial(_died_of, settings.storage_directory),
         paused=_no_job_now(settings, log, person),
     )
+
+
+def _ledger(storage: Path, log: Log) -> JobLedger:
+    from fsm_robot.robot.ledger import JobLedger
+
+    return JobLedger(
+        storage / "jobs" / "ledger.jsonl", from_journals=lambda: jobs_in(storage / "journal"), warn=log.error
+    )
+
+
+def _timers(log: Log) -> ThreadTimers:
+    from fsm_robot.engine.timers import ThreadTimers
+
+    return ThreadTimers(log.write)
 
 
 def _no_job_now(settings: Settings, log: Log, person: Callable[[], str]) -> Callable[[], str]:
@@ -458,7 +478,7 @@ def prune(settings: Settings, log: Log, robot: Robot) -> None:
         [*(robot.journal.earlier() if robot.journal.earlier is not None else ()), own.name],
         Kept(settings.storage.keep_runs, settings.storage.keep_runs_days, settings.storage.keep_idle_runs),
         SystemClock().utc_now(),
-        ledger=JobLedger(storage / "jobs" / "ledger.jsonl"),
+        ledger=late(partial(_ledger, storage, log)),
         folder_of=folder_of,
         warn=log.warning,
     )
@@ -603,6 +623,28 @@ def _shipping(settings: Settings) -> Shipping | None:
 
 
 @attrs.define(eq=False, repr=False)
+class _LateChannel:
+    """The channel, imported and made when the machine first waits, or before the first script: idle wake-ups do not."""
+
+    make: Callable[[], Channel]
+    _made: Channel | None = None
+
+    def made(self) -> Channel:
+        """Return the channel, which does not listen yet when it was made here."""
+        self._made = self._made or self.make()
+        return self._made
+
+    def open(self) -> None:
+        """See `ports.Channel.open`."""
+        self.made().open()
+
+    def close(self) -> None:
+        """See `ports.Channel.close`."""
+        if self._made is not None:
+            self._made.close()
+
+
+@attrs.define(eq=False, repr=False)
 class _LateScripts:
     """What scripts ask of the robot, imported with the first script, or where tasks were left open."""
 
@@ -613,7 +655,7 @@ class _LateScripts:
     lines: str = "records"
     uploads: bool = False
     contact: bool = False
-    channel: Channel | None = None
+    channel: _LateChannel | None = None
     _made: ScriptsOfRobot | None = None
 
     def offer(self, job: Job) -> Mapping[str, object] | None:
@@ -677,20 +719,19 @@ class _LateScripts:
 
     def listen(self) -> str:
         """Open the robot's channel and return its address, empty where that could not be."""
-        channel = self.channel
-        if channel is None:
+        if self.channel is None:
             return ""
-        channel.open()
-        return channel.address
+        self.channel.open()
+        return self.channel.made().address
 
     def answer(self, server: Callable[[Mapping[str, object]], Mapping[str, object] | None]) -> None:
         """Let scripts be answered on the channel."""
         if self.channel is not None:
-            self.channel.job = server
+            self.channel.made().job = server
 
     def drained(self, within_s: float) -> bool:
         """Wait until everything was read that scripts have sent."""
-        return self.channel is None or self.channel.drained(within_s)
+        return self.channel is None or self.channel.made().drained(within_s)
 
 
 @attrs.define(eq=False, repr=False)
@@ -770,13 +811,16 @@ class _LateWorker:
 
     def _arguments(self, job: Job) -> list[str]:
         """Return the script's arguments: none, or the one that scripts of the vendor's framework read."""
-        if not self.settings.scripts.legacy_argument:
+        scripts = self.settings.scripts
+        if not scripts.legacy_argument:
             return []
         from fsm_robot.robot import legacy
 
-        return [legacy.argument(job.process_version_guid, job.guid, legacy.settings_file())]
+        named = self.settings.path(scripts.legacy_settings) if scripts.legacy_settings else legacy.settings_file()
+        return [legacy.argument(job.process_version_guid, job.guid, named)]
 
     def _limits(self, job: Job) -> Limits:
+        from fsm_robot.robot.ports import Limits
         from fsm_robot.robot.script_limits import first
 
         found = first(self.settings.limits, job.script_name)
@@ -809,6 +853,7 @@ class _LateWorker:
             for name in NEEDED_TO_THE_END:
                 import_module(name)
             # What loading left behind goes before the long wait for a script; a start without a job never pays for it.
+            gc.unfreeze()  # what `fsm-robot run` has left out until now
             gc.collect()
 
             self._worker = ScriptWorker(

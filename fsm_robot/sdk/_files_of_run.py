@@ -46,7 +46,8 @@ class Files:
         """Let no other thread or process of this try come between."""
         with self._threads:
             os.makedirs(self._run, exist_ok=True)
-            with open(os.path.join(self._run, "lock"), "a+b") as stream:
+            lock = os.path.join(self._run, "lock")
+            with local.until_free(lock, lambda: open(lock, "a+b")) as stream:
                 local.lock(stream)
                 yield
 
@@ -196,8 +197,7 @@ class Files:
 
     def add_log(self, record: Row) -> None:
         """Keep a line of the log."""
-        with open(self.log_file, "a", encoding="utf-8", errors="replace") as stream:
-            stream.write(f"{json.dumps(record, ensure_ascii=False)}\n")
+        self._append(self.log_file, record)
 
     @property
     def log_file(self) -> str:
@@ -210,8 +210,7 @@ class Files:
 
     def add_step(self, step: Row) -> None:
         """Keep a step that has ended."""
-        with open(self._in_run("steps.jsonl"), "a", encoding="utf-8", errors="replace") as stream:
-            stream.write(f"{json.dumps(step, ensure_ascii=False)}\n")
+        self._append(self._in_run("steps.jsonl"), step)
 
     def steps(self) -> list[Row]:
         """Return the steps that have ended."""
@@ -239,7 +238,7 @@ class Files:
             seen = (status.st_mtime_ns, status.st_size)
             if file in self._read and self._read[file][0] == seen:
                 return self._read[file][1]
-            with open(file, encoding="utf-8-sig") as stream:
+            with local.until_free(file, lambda: open(file, encoding="utf-8-sig")) as stream:
                 content = json.load(stream)
         except FileNotFoundError:
             raise NotFoundError(f"{file}: there is no such file") from None
@@ -258,7 +257,19 @@ class Files:
         os.makedirs(os.path.dirname(file), exist_ok=True)
         with open(f"{file}.new", "w", encoding="utf-8", errors="replace", newline="\n") as stream:
             stream.write(text)
-        os.replace(f"{file}.new", file)
+        local.until_free(file, lambda: os.replace(f"{file}.new", file))
+
+    def _append(self, file: str, record: Row) -> None:
+        data = f"{json.dumps(record, ensure_ascii=False)}\n".encode("utf-8", "replace")
+        with local.until_free(file, lambda: open(file, "ab", 0)) as stream:
+            begin = os.fstat(stream.fileno()).st_size
+            while data:
+                try:
+                    data = data[stream.write(data) :]
+                except OSError:
+                    # A full disk may have taken a part, which would make the next line unreadable as well.
+                    stream.truncate(begin)
+                    raise
 
 
 def file_name(name: str) -> str:

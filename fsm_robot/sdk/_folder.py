@@ -7,10 +7,17 @@ The rules of tasks are those of the orchestrator; `tests/sdk` plays the same scr
 from __future__ import annotations
 
 import os
-import sys
 
 from fsm_robot.sdk import _files_of_run as files_of_run
-from fsm_robot.sdk._errors import ConflictError, NoRobotError, NotFoundError, NotSupportedError, RefusedError
+from fsm_robot.sdk import _undelivered
+from fsm_robot.sdk._errors import (
+    ConflictError,
+    NoRobotError,
+    NotFoundError,
+    NotSupportedError,
+    RefusedError,
+    SdkError,
+)
 from fsm_robot.sdk._values import (
     FAILED_APPLICATION,
     IN_PROGRESS,
@@ -102,10 +109,8 @@ class Folder:
         """See `Transport.tell`."""
         try:
             self.call(op, fields)
-        except NotSupportedError:
-            return  # there is no screen to keep a picture of
-        except OSError as error:
-            print(f"{self.path}: {op} was not kept: {error}", file=sys.stderr)
+        except (OSError, SdkError, TypeError, ValueError) as error:
+            _undelivered.note(op, f"{self.path} does not take it: {error}")
 
     # ---- for who has begun the try
 
@@ -335,9 +340,15 @@ class Folder:
         record.pop("lost", None)
         fields = {name: self._clean(value) for name, value in record.pop("fields", {}).items()}
         self._files.add_log({"level": level, "message": message, **record, **({"fields": fields} if fields else {})})
-        if self._echo and sys.stderr is not None:
+        if self._echo:
             beside = "".join(f" {name}={value}" for name, value in fields.items())
-            print(f"{level:<8}{message}{beside}", file=sys.stderr)
+            _undelivered.say(f"{level:<8}{message}{beside}")
+
+    def _do_picture(self, name: str) -> None:
+        """Leave a picture where it is: in the folder of the job."""
+
+    def _do_told(self, lost: int = 0) -> None:
+        """Say that everything before was read; what is `lost` the script says on its own stderr."""
 
     def _do_progress(self, done: float | None, total: float | None, text: str) -> None:
         self._files.keep_progress({"done": done, "total": total, "text": self._clean(text)})

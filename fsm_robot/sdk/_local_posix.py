@@ -14,7 +14,10 @@ from fsm_robot.sdk._sockets import CONNECTED_WITHIN_S, Connection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import IO
+    from collections.abc import Callable
+    from typing import IO, TypeVar
+
+    Done = TypeVar("Done")
 
 _LOOK_EVERY_S = 0.02
 
@@ -42,3 +45,8 @@ def connect(address: str) -> Connection:
 def lock(stream: IO[bytes]) -> None:
     """Wait until no other process holds the lock of a file; it ends when the file is closed."""
     fcntl.flock(stream, fcntl.LOCK_EX)
+
+
+def until_free(path: str, work: Callable[[], Done]) -> Done:  # noqa: ARG001 - the twin needs it
+    """Return what `work` returns: nobody keeps others from a file by having it open."""
+    return work()

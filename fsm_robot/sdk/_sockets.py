@@ -24,12 +24,15 @@ class Connection:
         except socket.timeout:  # no `TimeoutError` before Python 3.10
             raise TimeoutError("the robot does not read what it is told") from None
 
-    def receive(self, largest_bytes: int) -> bytes:
-        """Wait for a message. Raises `OSError`."""
-        self._socket.settimeout(None)
+    def receive(self, largest_bytes: int, within_s: float | None) -> bytes:
+        """Wait for a message. Raises `OSError`, and of that `TimeoutError` where nothing came for so long."""
+        self._socket.settimeout(within_s)
         pieces, size = [], 0
         while True:
-            piece = self._socket.recv(PIECE_BYTES)
+            try:
+                piece = self._socket.recv(PIECE_BYTES)
+            except socket.timeout:
+                raise TimeoutError("the robot has not answered in time") from None
             size += len(piece)
             if not piece or size > largest_bytes + 1:
                 raise ConnectionResetError("it has gone")

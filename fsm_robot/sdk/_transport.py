@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from _thread import RLock  # `threading` is not loaded for it
 
+from fsm_robot.sdk import _undelivered
 from fsm_robot.sdk._errors import NoRobotError, NotSupportedError, SdkError
 
 TYPE_CHECKING = False
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
             """Do `op`, one of `_ops.py`, and return what came of it. Raises `SdkError`."""
 
         def tell(self, op: str, fields: Mapping[str, object]) -> None:
-            """Do `op` some time, without an answer; nothing is raised."""
+            """Do `op` some time, without an answer; nothing is raised. What does not arrive is noted as undelivered."""
 
 
 DATA_VARIABLE = "FSM_ROBOT_DATA"
@@ -41,10 +42,15 @@ def call(op: str, **fields: object) -> Mapping[str, Any]:
 
 
 def tell(op: str, **fields: object) -> None:
-    """Ask for something that a script does not wait for; without a robot it does nothing."""
+    """Ask for something that a script does not wait for; without a robot it does nothing.
+
+    A robot or a folder that is named and cannot be asked is no "without".
+    """
     try:
         transport = _transport()
-    except SdkError:
+    except SdkError as error:
+        if os.environ.get(JOB_VARIABLE) or os.environ.get(DATA_VARIABLE) is not None:
+            _undelivered.note(op, error)
         return
     transport.tell(op, fields)
 

@@ -70,7 +70,6 @@ class Flag:
         return True
 
 
-@attrs.define(eq=False, repr=False)
 class _Started(Flag):
     """What `Thread.start` waits for: there without end, although a thread that has no memory dies before it says so."""
 

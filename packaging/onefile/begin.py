@@ -7,12 +7,15 @@ Windows is most of a start; and what is in memory can be imported whatever becom
 
 from __future__ import annotations
 
+import gc
 import marshal
 import sys
 from types import CodeType
 
 import _frozen_importlib as importing
 import _frozen_importlib_external as machinery
+
+gc.disable()  # see `fsm_robot/__main__.py`
 
 CODE: memoryview
 HOME: str

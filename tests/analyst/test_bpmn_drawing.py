@@ -129,6 +129,7 @@ def test_messages_of_the_robot_run_through_nothing() -> None:
     assert hit == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("profile", PROFILES)
 @settings(max_examples=60, deadline=None)
 @given(machine=machines())

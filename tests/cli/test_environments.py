@@ -152,7 +152,9 @@ def test_job_builds_nothing_where_it_may_not(robot_folder: RobotFolder, capsys: 
 
 
 @BUILDS
-@pytest.mark.parametrize(("order", "status"), [("order_stop", 7), ("order_abort", 3)])
+@pytest.mark.parametrize(
+    ("order", "status"), [pytest.param("order_stop", 7, marks=pytest.mark.long), ("order_abort", 3)]
+)
 def test_stop_and_abort_reach_a_build(robot_folder: RobotFolder, order: str, status: int) -> None:
     """As they reach a script; nothing of the tools is left, and nothing half-built is used."""
     locked(robot_folder)

@@ -11,6 +11,7 @@ import pytest
 
 from fsm_robot.cli import main
 from fsm_robot.robot.settings import load
+from tests.fakes.robot_folder import RobotFolder
 from tests.fakes.waiting import GUID
 
 URL = "https://orchestrator.example"
@@ -62,6 +63,25 @@ def test_init_takes_over_what_the_framework_was_told(
     kept = {"robot.guid"} if sys.platform == "win32" else set()  # for this account only, by Windows
     assert {path.name for path in (tmp_path / "robot").iterdir()} == {"robot.toml"} | kept
     assert GUID not in capsys.readouterr().out
+
+
+def test_scripts_are_given_the_settings_that_were_taken_over(
+    robot_folder: RobotFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not those of the usual place, which another robot of this account may have, or nobody; wherever it is run from."""
+    (tmp_path / "Старый робот").mkdir()
+    (tmp_path / "Старый робот" / "settings.txt").write_text(f"{robot_folder.guid}\n{robot_folder.server.url}\n0\n")
+    monkeypatch.chdir(tmp_path / "Старый робот")
+    assert main(["init", str(tmp_path / "new"), "--from-settings", "settings.txt"]) == 0
+    monkeypatch.chdir(tmp_path)
+    robot_folder.path = tmp_path / "new"
+    opens = "import sys\nfile = sys.argv[1].split('|')[3]\nprint(ascii(file), len(open(file).readlines()), 'lines')"
+    robot_folder.store.enqueue(robot_folder.script("opens", opens))
+
+    done = robot_folder.run()
+
+    assert (done.exit_code, robot_folder.statuses()) == (0, {"opens": 4}), done.err
+    assert f"{str(tmp_path / 'Старый робот' / 'settings.txt')!a} 3 lines" in robot_folder.output()
 
 
 def test_init_looks_where_the_framework_keeps_its_settings(

@@ -96,6 +96,7 @@ def test_old_runs_are_deleted_at_the_end_of_a_run(robot_folder: RobotFolder) -> 
     assert "old runs were deleted: runs=11" in robot_folder.log()
 
 
+@pytest.mark.long
 def test_history_still_tells_of_yesterdays_job_after_many_wake_ups(
     robot_folder: RobotFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -58,6 +58,19 @@ def test_text_hides_the_guid_whole_when_it_comes_in_a_form(form: str) -> None:
     assert REDACTOR.text(f"<{form}>") == "<***>"
 
 
+@pytest.mark.parametrize("around", ["", "привет ", "\u212a\ud800 ", "\x85ß"])
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_text_hides_the_guid_whatever_stands_around_a_form(form: str, around: str) -> None:
+    """Nothing, so that no text could be shorter; other letters, half a character: each is looked at in its own way."""
+    assert REDACTOR.text(f"{around}{form}{around}") == f"{around}***{around}"
+
+
+@pytest.mark.parametrize("secret", ["пароль-Входа", "login-Ünïcode", "\u212aelvin-degrees"])
+def test_text_hides_a_secret_of_other_letters_in_any_case(secret: str) -> None:
+    """The login at a proxy is what people make it."""
+    assert Redactor(secret).text(f"а {secret.upper()} б") == "а *** б"
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_data_hides_the_guid_when_it_comes_in_an_encoding(form: str, encoding: str) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
 from fsm_robot.robot.ports import Job
 from tests.conftest import need
+from tests.fakes import postgres
 from tests.fakes.waiting import GUID, PATIENCE_S
 
 FLAGS = (
@@ -37,6 +39,22 @@ def parameters_of(job: Job) -> Any:
 
 Place = str | Path
 PLACES = ("SQLite", "PostgreSQL")
+
+
+@pytest.hookimpl(tryfirst=True)  # before those that are marked are left out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a test with many cases each is played in one of the two places, the case's name decides; the others are long."""
+    try:
+        postgres.programs()
+    except (pytest.skip.Exception, pytest.fail.Exception):
+        return  # then every case is played in the only one
+    for item in items:
+        spec = getattr(item, "callspec", None)
+        if spec is None or Path(__file__).parent not in item.path.parents or len(spec.params) == 1:
+            continue
+        place = spec.params.get("place")
+        if place in PLACES and PLACES[zlib.crc32(item.name.replace(place, "").encode()) % len(PLACES)] != place:
+            item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture

@@ -9,12 +9,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
+from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
 from tests.fakes import postgres
 from tests.fakes.waiting import PATIENCE_S, until
+from tests.orchestrator.conftest import Api
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="PostgreSQL's server is not set up under Windows")
 JOBS, ROBOTS = 90, 24
@@ -74,3 +77,35 @@ async def _come_to(fleet: object, ended: int) -> None:
 
     assert isinstance(fleet, Fleet)
     await asyncio.to_thread(until, lambda: len(fleet.ended) >= ended, f"the end of {ended} jobs")
+
+
+def test_call_of_a_robot_asks_the_database_a_few_times(
+    cluster: postgres.Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each statement is a way there and back, and what a server can take is counted in them."""
+    import psycopg
+
+    with Orchestrator(Store(cluster.schema())) as server:
+        api, asked, execute = Api(server), list[str](), psycopg.Connection.execute
+
+        def counted(self: Any, query: Any, *values: Any, **more: Any) -> Any:
+            asked.append(str(query))
+            return execute(self, query, *values, **more)
+
+        def cost(verb: str, call: str, **fields: Any) -> int:
+            asked.clear()
+            api(verb, call, **fields)
+            return len(asked)
+
+        for number in range(3):
+            server.store.enqueue(f"job {number}")
+        api("POST", "robot/heartbeat", Status=2)
+        api("POST", "robot/consumeNextJob", Status=2)
+        monkeypatch.setattr(psycopg.Connection, "execute", counted)
+        assert cost("POST", "robot/heartbeat", Status=2) <= 6
+        assert cost("POST", "robot/consumeNextJob", Status=2) <= 10
+        guid = server.store.newest_jobs(2)[-1].guid
+        assert cost("PUT", "job/update", guid=guid, status=8) <= 7
+        assert cost("PUT", "job/update", guid=guid, status=4) <= 7
+        monkeypatch.undo()
+        server.store.close()

@@ -166,8 +166,15 @@ def furnish(server: Orchestrator) -> None:
         store.log(f"{long} {'x' * 200}", level, job_guid=store.jobs()[0].guid)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1100, 360])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (1100, "light"),
+        (360, "dark"),
+        pytest.param(1100, "dark", marks=pytest.mark.long),
+        pytest.param(360, "light", marks=pytest.mark.long),
+    ],
+)
 def test_page_fits_and_can_be_read(
     server: Orchestrator, robot: OpenRobot, browser: Any, scheme: str, width: int
 ) -> None:

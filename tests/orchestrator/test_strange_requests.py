@@ -183,6 +183,7 @@ FIELDS = st.dictionaries(
 )
 
 
+@pytest.mark.alike
 @given(
     call_name=st.sampled_from(sorted(ROUTES)),
     fields=FIELDS,

@@ -32,7 +32,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
         return zipfile.ZipFile(io.BytesIO(archive.read("payload.zip")))
 
 
-@pytest.mark.parametrize(("how", "status"), [("abort", 3), ("stop", 3), ("fail", 5)])
+@pytest.mark.parametrize(
+    ("how", "status"), [("abort", 3), pytest.param("stop", 3, marks=pytest.mark.long), ("fail", 5)]
+)
 def test_a_job_comes_to_its_end_although_the_installation_is_gone(
     files: zipfile.ZipFile, robot_folder: RobotFolder, tmp_path: Path, how: str, status: int
 ) -> None:

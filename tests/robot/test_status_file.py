@@ -118,9 +118,10 @@ def foreign() -> list[str]:
     return [*FOREIGN, '{"schema": 1, "x": "' + "y" * LARGEST_BYTES + '"}', *kinds]
 
 
-def test_file_that_nobody_understands_is_written_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.long), 7])
+def test_file_that_nobody_understands_is_written_anew(tmp_path: Path, every: int) -> None:
     """It is a copy of what others know: nothing hangs on it, and it keeps no robot from its jobs."""
-    for content in foreign():
+    for content in foreign()[::every]:
         (tmp_path / NAME).write_text(content, encoding="utf-8", errors="surrogatepass")
 
         (*_, last) = play(tmp_path, ["nothing_left", *done(1, "счета", "failed", 5), "no_job"], Clock())

@@ -223,6 +223,7 @@ def test_a_robot_that_dies_at_any_moment_leaves_each_task_one_end(
     assert dies_at > 8
 
 
+@pytest.mark.long
 def test_the_recovery_itself_may_die_and_answers_may_be_lost(tmp_path: Path) -> None:
     """By chance, from a fixed seed: lives that die again and again, and a server whose answers are lost."""
     chance = random.Random(11)

@@ -248,6 +248,8 @@ def test_a_robot_that_does_not_read_costs_a_line_not_the_script(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Lines are given up and counted; the next one that goes through tells how many."""
+    monkeypatch.setattr("fsm_robot.sdk._undelivered.note", lambda *_: None)
+    monkeypatch.setattr("fsm_robot.sdk._undelivered.watch", lambda _: None)
     monkeypatch.setattr("fsm_robot.sdk._jobapi.TOLD_WITHIN_S", 0.05)
     monkeypatch.setattr("fsm_robot.sdk._jobapi.SILENT_CALLS", 3)
     address = str(tmp_path / "s")

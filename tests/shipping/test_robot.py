@@ -87,10 +87,10 @@ def test_a_job_that_could_not_start_says_why(robot_folder: RobotFolder) -> None:
 @pytest.mark.parametrize(
     ("fault", "longest_s"),
     [
-        ("log:delay:60*9", SETTLE_S),
+        pytest.param("log:delay:60*9", SETTLE_S, marks=pytest.mark.alike),
         ("log:status:429/60*99", 0),
-        ("log:status:403*99", SETTLE_S),
-        ("log:status:500*99", SETTLE_S),
+        pytest.param("log:status:403*99", SETTLE_S, marks=pytest.mark.long),
+        pytest.param("log:status:500*99", SETTLE_S, marks=pytest.mark.long),
         ("log:drop-before*99", SETTLE_S),
     ],
 )

@@ -15,13 +15,28 @@ if __package__ in (None, ""):
 from tests.windows import log_off, setup
 
 # These compute without the system, so they come out alike everywhere, or read the sources, which are not there.
-COMPUTES = ("analyst", "architecture", "engine/machine", "peers", "rough", "simulator")
-READ_SOURCES = ("docs", "engine/test_log_events.py", "system/test_language.py", "test_dependencies.py", "test_words.py")
+COMPUTES = (
+    *("analyst", "architecture", "engine/machine", "peers", "rough", "simulator", "telemetry"),
+    *("cli/test_interchange.py", "cli/test_orchestrator_objects.py", "cli/test_orchestrator_probe.py"),
+    "cli/test_replay.py",
+    "fleet/test_health.py",
+    "operations/test_diagnosis.py",
+    *(f"orchestrator/test_{each}.py" for each in ("growth", "object_api", "page", "page_acts", "protocol", "quirks")),
+    "orchestrator/test_rules.py",
+    *(f"sdk/test_{each}.py" for each in ("crashes", "profile", "taking")),
+    "worker/test_decoding.py",
+)
+READ_SOURCES = (
+    *("docs", "engine/test_log_events.py", "system/test_language.py"),
+    *("test_dependencies.py", "test_mutants.py", "test_words.py"),
+)
 SUITE = [
     "-m",
     "pytest",
     "-n",
-    "2",
+    "3",  # of two processors: many a test waits
+    "-m",
+    "not peers and not long and not alike",
     "--timeout",
     "240",
     "-q",

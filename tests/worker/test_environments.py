@@ -108,6 +108,7 @@ def test_environment_that_is_off_is_not_looked_at(scripts: Path) -> None:
 # ---- built
 
 
+@pytest.mark.long
 @BUILDS
 def test_environment_is_built_from_its_lock_once(scripts: Path, tmp_path: Path) -> None:
     """Scripts with the same lock share it, programs of it know where they are, and another lock is another one."""
@@ -265,6 +266,7 @@ def test_file_without_hashes_is_built_from_where_it_may_be(scripts: Path, tmp_pa
     assert builder(kept).build(lock)
 
 
+@pytest.mark.long
 def test_what_is_not_what_was_locked_is_never_used(scripts: Path, tmp_path: Path) -> None:
     """A wheel that was exchanged: the tool's own sentence, and nothing is left that could be taken for ready."""
     path = wheel(tmp_path / "wheels", "pinned_one")

@@ -10,18 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import attrs
 
-from fsm_robot.engine.journal.record import Record, RecordedStep, steps_in
-from fsm_robot.engine.machine.events import Event
+from fsm_robot.engine.journal.record import Record, steps_in
 from fsm_robot.robot.unsettled import CLOSING, OPENING
 
 CaseKind = Literal["job", "run", "robot"]
 CASES: tuple[CaseKind, ...] = ("run", "job", "robot")
 ROBOT_HEX_DIGITS = 12
-STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3,6}Z")
+is_stamp = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3,6}Z").fullmatch
 NO_STAMP = "1970-01-01T00:00:00.000+00:00"
 
 
@@ -60,40 +59,42 @@ class View:
     pairs: bool = False
 
 
-@attrs.define  # not frozen, which would take three times as long to make: a log has a million of them
-class Activity:
+class Activity(NamedTuple):  # a tuple takes a quarter of the time that a class does: a log has a million of them
     """One line of a log.
+
+    What comes again stands together, so that whoever writes lines remembers it by a part of the tuple: `line[:7]`, up
+    to `robot`, is said a few times for each run, `line[7:10]` is of a job, and `line[10:]` is what was measured.
 
     Attributes:
         name: The state that was visited, or the event.
         kind: `visit`, or the kind of the step: `taken`, `stayed`, `ignored`, `late`.
         lifecycle: `complete`; `start` for the first half of a pair, and for a visit that has no end in the journal.
-        started: Moment when it began, ISO 8601 in UTC with milliseconds. Moments of a run never go back.
-        at: Moment of this line; the end of the visit where `lifecycle` is `complete`.
-        seconds: How long it lasted on the monotonic clock.
         event: The event; of a visit the one that ended it, empty where none did.
         transition: Key of the edge, empty where none was taken.
-        step: `seq` of the step in the journal.
         run: `Run.id`.
         robot: `Run.robot`.
         job: GUID of the job in hand, with `script`; both empty where there is none.
         outcome: How that job ended, empty as long as that was not known.
+        started: Moment when it began, ISO 8601 in UTC with milliseconds. Moments of a run never go back.
+        at: Moment of this line; the end of the visit where `lifecycle` is `complete`.
+        seconds: How long it lasted on the monotonic clock.
+        step: `seq` of the step in the journal.
     """
 
     name: str
     kind: str
     lifecycle: str
-    started: str
-    at: str
-    seconds: float
     event: str
     transition: str
-    step: int
     run: str
     robot: str
     job: str
     script: str
     outcome: str
+    started: str
+    at: str
+    seconds: float
+    step: int
 
 
 @attrs.frozen
@@ -136,12 +137,64 @@ def cases(runs: Iterable[Run], by: CaseKind, view: View) -> Iterator[Case]:
 
 
 def activities_of(run: Run, view: View) -> Iterator[Activity]:
-    """Return the lines of one run."""
-    reader = _RunReader(run, view)
-    read = reader.read
-    for step in steps_in(run.records):
-        yield from read(step)
-    yield from reader.rest()
+    """Return the lines of one run.
+
+    Everything that it knows of the run on the way stands in names of its own: an object with a method for a step takes
+    twice as long, and a log has a million of them.
+    """
+    new, of_run, robot = tuple.__new__, run.id, run.robot
+    events, pairs, everything = view.events, view.pairs, view.everything
+    state = entered_at = last_at = job = script = outcome = ""
+    entered_s, entered_step, finished = 0.0, 0, False
+    for seq, event, kind, _, dest, transition, _, exit_code, _, stamp, mono in steps_in(run.records):
+        at = f"{stamp[:23]}+00:00" if is_stamp(stamp) else ""
+        # A clock that is set back must not make a tool, which sorts by it, tell another story.
+        if at <= last_at:
+            at = last_at or NO_STAMP
+        last_at, name = at, event.name
+        if kind == "taken":
+            data = event.data
+            if data:
+                job, script, outcome = _told_of_job(name, data, (job, script, outcome))
+            if events:
+                told = (name, kind, "complete", name, transition, of_run, robot, job, script, outcome, at, at, 0.0, seq)
+                yield new(Activity, told)
+            else:
+                if pairs:
+                    begun = (state, "visit", "start", "", "", of_run, robot, job, script, outcome)
+                    yield new(Activity, (*begun, entered_at, entered_at, 0.0, entered_step))
+                seconds = 0.0 if mono is None else round(mono - entered_s, 3)
+                visit = (state, "visit", "complete", name, transition, of_run, robot, job, script, outcome)
+                yield new(Activity, (*visit, entered_at, at, seconds, seq))
+            if job and name in CLOSING:
+                job = script = outcome = ""
+        elif kind != "started":
+            if everything or (events and kind == "stayed"):
+                # A late event speaks of an earlier job, so it says nothing about the one in hand.
+                of_job = ("", "", "") if kind == "late" else (job, script, outcome)
+                said = (name, kind, "complete", name, transition, of_run, robot, *of_job)
+                yield new(Activity, (*said, at, at, 0.0, seq))
+            continue
+        state, entered_at, entered_step = dest, at, seq
+        if mono is not None:
+            entered_s = mono
+        # Only an edge into a final state has an exit code; the end record behind it may be cut off.
+        finished = exit_code is not None
+    if state and not events:
+        last = (of_run, robot, job, script, outcome, entered_at, entered_at, 0.0, entered_step)
+        # The visit that the run ended in: a moment in a final state, else one without an end.
+        lifecycles = ("start",) if not finished else ("start", "complete") if pairs else ("complete",)
+        yield from (new(Activity, (state, "visit", each, "", "", *last)) for each in lifecycles)
+
+
+def _told_of_job(event: str, data: Mapping[str, object], in_hand: tuple[str, str, str]) -> tuple[str, str, str]:
+    """Return job, script and outcome of what is in hand when an event has come."""
+    job, script, outcome = in_hand
+    if event in OPENING and data.get("job"):
+        job, script, outcome = str(data["job"]), str(data.get("script", "")), ""
+    if job and data.get("outcome"):
+        outcome = str(data["outcome"])
+    return job, script, outcome
 
 
 def utc_stamp(at: str) -> str:
@@ -150,7 +203,7 @@ def utc_stamp(at: str) -> str:
     Microseconds would be read as so many milliseconds by the date format that several of the tools use. What is no
     stamp gives an empty text.
     """
-    return f"{at[:23]}+00:00" if STAMP.fullmatch(at) else ""
+    return f"{at[:23]}+00:00" if is_stamp(at) else ""
 
 
 def _jobs(robot: str, activities: Iterable[Activity]) -> Iterator[Case]:
@@ -163,126 +216,3 @@ def _jobs(robot: str, activities: Iterable[Activity]) -> Iterator[Case]:
             yield Case(activity.job, robot, open_jobs.pop(activity.job))
     for job, rest in open_jobs.items():
         yield Case(job, robot, rest)
-
-
-@attrs.define
-class _RunReader:
-    """Reads the steps of a run one after the other, and knows the state, its visit and the job in hand."""
-
-    run: Run
-    view: View
-    state: str = ""
-    entered_at: str = ""
-    entered_s: float = 0.0
-    entered_step: int = 0
-    finished: bool = False
-    last_at: str = ""
-    job: str = ""
-    script: str = ""
-    outcome: str = ""
-    run_id: str = attrs.field(default=attrs.Factory(lambda self: self.run.id, takes_self=True))
-
-    def read(self, step: RecordedStep) -> tuple[Activity, ...]:
-        """Return the lines that one step gives."""
-        kind, view, at = step.kind, self.view, utc_stamp(step.at)
-        # A clock that is set back must not make a tool, which sorts by it, tell another story.
-        if at <= self.last_at:
-            at = self.last_at or NO_STAMP
-        self.last_at = at
-        if kind == "taken":
-            event = step.event
-            if event.data:
-                self._open_job(event)
-            lines = (self._moment(step, at),) if view.events else self._visit(step, at)
-            if self.job and event.name in CLOSING:
-                self.job = self.script = self.outcome = ""
-            self._enter(step, at)
-            return lines
-        if kind == "started":
-            self._enter(step, at)
-        elif view.everything or (view.events and kind == "stayed"):
-            return (self._moment(step, at),)
-        return ()
-
-    def rest(self) -> Iterator[Activity]:
-        """Return the visit that the run ended in: a moment in a final state, else one without an end."""
-        if self.state and not self.view.events:
-            if self.view.pairs or not self.finished:
-                yield self._begun("start")
-            if self.finished:
-                yield self._begun("complete")
-
-    def _visit(self, step: RecordedStep, at: str) -> tuple[Activity, ...]:
-        mono = step.mono
-        ended = Activity(  # by position: a log has a million of them
-            self.state,
-            "visit",
-            "complete",
-            self.entered_at,
-            at,
-            0.0 if mono is None else round(mono - self.entered_s, 3),
-            step.event.name,
-            step.transition,
-            step.seq,
-            self.run_id,
-            self.run.robot,
-            self.job,
-            self.script,
-            self.outcome,
-        )
-        return (self._begun("start"), ended) if self.view.pairs else (ended,)
-
-    def _begun(self, lifecycle: str) -> Activity:
-        """Return the visit as it looks at its first moment."""
-        return Activity(
-            name=self.state,
-            kind="visit",
-            lifecycle=lifecycle,
-            started=self.entered_at,
-            at=self.entered_at,
-            seconds=0.0,
-            event="",
-            transition="",
-            step=self.entered_step,
-            run=self.run_id,
-            robot=self.run.robot,
-            job=self.job,
-            script=self.script,
-            outcome=self.outcome,
-        )
-
-    def _moment(self, step: RecordedStep, at: str) -> Activity:
-        # A late event speaks of an earlier job, so it says nothing about the one in hand.
-        late = step.kind == "late"
-        return Activity(
-            name=step.event.name,
-            kind=step.kind,
-            lifecycle="complete",
-            started=at,
-            at=at,
-            seconds=0.0,
-            event=step.event.name,
-            transition=step.transition,
-            step=step.seq,
-            run=self.run_id,
-            robot=self.run.robot,
-            job="" if late else self.job,
-            script="" if late else self.script,
-            outcome="" if late else self.outcome,
-        )
-
-    def _open_job(self, event: Event) -> None:
-        data = event.data
-        if event.name in OPENING and data.get("job"):
-            self.job, self.script, self.outcome = str(data["job"]), str(data.get("script", "")), ""
-        if self.job and data.get("outcome"):
-            self.outcome = str(data["outcome"])
-
-    def _enter(self, step: RecordedStep, at: str) -> None:
-        self.state = step.dest
-        self.entered_at = at
-        if step.mono is not None:
-            self.entered_s = step.mono
-        self.entered_step = step.seq
-        # Only an edge into a final state has an exit code; the end record behind it may be cut off.
-        self.finished = step.exit_code is not None

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import attrs
 
-from fsm_robot.engine.journal.record import Record
+from fsm_robot.engine.journal.record import Record, steps_in
 
 STAMP = "%Y-%m-%dT%H:%M:%S.%fZ"
 
@@ -27,7 +27,7 @@ class _Reading(NamedTuple):
 
 def on_one_clock(records: Sequence[Record]) -> tuple[Sequence[Record], int]:
     """Return the records with stamps that do not go back, and how many stamps were worked out for it."""
-    stamps = [record.at for record in records if record.kind == "step"]
+    stamps = [step.at for step in steps_in(records)]
     if stamps == sorted(stamps):
         return records, 0
     readings = [found for place, record in enumerate(records) if (found := _reading(place, record)) is not None]

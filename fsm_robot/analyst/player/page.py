@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fsm_robot.analyst.drawing.compare import Comparison
@@ -45,7 +44,6 @@ ICONS = {
     "larger": "M7 2h2v5h5v2H9v5H7V9H2V7h5z",
     "fit": "M1 1h5v2H3v3H1zM10 1h5v5h-2V3h-3zM1 10h2v3h3v2H1zM13 10h2v5h-5v-2h3z",
 }
-LONE = re.compile("[\ud800-\udfff]")
 SPEEDS = (1, 2, 5, 10, 30)
 
 
@@ -69,7 +67,8 @@ def told(runs: Iterable[Run], language: str) -> list[Run]:
 def json_text(values: object) -> str:
     """Return JSON that cannot end the block it stands in, and that UTF-8 can hold."""
     text = json.dumps(values, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    return LONE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    # The escape that Python writes for half a surrogate pair is one of JSON, too.
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _player(words: Words, assets: Assets, drawn: Scene, runs: Sequence[Mapping[str, object]], address: str = "") -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import io
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,8 +33,7 @@ SUFFIX = ".jsonl"
 IDLE = ".idle"
 """Stands before the suffix in the name of a run that had no job, from its end on: a listing tells which runs count."""
 SYSTEM_DISK = SystemDisk()
-# A file that somebody put beside the journals is none of them.
-_NUMBERED = re.compile(r"[0-9]{1,18}-")
+_LONGEST_NUMBER = 18
 _FULL = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
 _MOST_WAITING = 1000
 
@@ -186,7 +184,7 @@ def journals(directory: Path, disk: Disk = SYSTEM_DISK) -> list[Path]:
 
 def journal_names(directory: Path, disk: Disk = SYSTEM_DISK) -> list[str]:
     """Return the names of the robot's own journals in its folder, oldest run first; an absent folder has none."""
-    names = [name for name in disk.names(directory) if name.endswith(SUFFIX) and _NUMBERED.match(name)]
+    names = [name for name in disk.names(directory) if name.endswith(SUFFIX) and _is_numbered(name)]
     names.sort()
     # Numbers of one width sort like texts, which is all that a wake-up beside ten thousand kept runs can afford.
     if names and len({name.index("-") for name in names}) > 1:
@@ -200,7 +198,14 @@ def run_name(path: Path) -> str:
 
 
 def _number(name: str) -> int:
-    return int(name.partition("-")[0]) if _NUMBERED.match(name) and name.endswith(SUFFIX) else 0
+    return int(name.partition("-")[0]) if name.endswith(SUFFIX) and _is_numbered(name) else 0
+
+
+def _is_numbered(name: str) -> bool:
+    """Return whether a name begins like a journal's: a file that somebody put beside the journals is none of them."""
+    number, dash, _ = name.partition("-")
+    # `isdigit` alone takes digits of other scripts. No pattern: it would be compiled at each start.
+    return dash == "-" and len(number) <= _LONGEST_NUMBER and number.isascii() and number.isdigit()
 
 
 def read_journal(path: Path, disk: Disk = SYSTEM_DISK, make: MakeRecord = record_of) -> tuple[list[Record], str]:

@@ -69,7 +69,7 @@ class Step:
         )
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class _Way:
     """A transition as the machine takes it: what fires it, and what its step says."""
 

@@ -197,11 +197,11 @@ class Definition:
 
     def state(self, name: str) -> State:
         """Return the state called `name`."""
-        return next(state for state in self.states if state.name == name)
+        return self._by_name[0][name]
 
     def callback(self, name: str) -> CallbackSpec:
         """Return the callback called `name`."""
-        return next(callback for callback in self.callbacks if callback.name == name)
+        return self._by_name[1][name]
 
     def beats(self) -> CallbackSpec:
         """Return the callback whose `codes` and `retry` heartbeats follow; an empty one where no script is run."""
@@ -249,6 +249,11 @@ class Definition:
         """Return the SHA-256 of what the machine does: comments, order, lines, labels and old names do not count."""
         return self._digest
 
+    @cached_property  # each step asks three times
+    def _by_name(self) -> tuple[dict[str, State], dict[str, CallbackSpec]]:
+        states, callbacks = reversed(self.states), reversed(self.callbacks)  # of two with one name the first counts
+        return {state.name: state for state in states}, {spec.name: spec for spec in callbacks}
+
     @cached_property  # a command asks once for each journal
     def _digest(self) -> str:
         values = self.to_values()
@@ -273,9 +278,12 @@ class Definition:
         return hashlib.sha256(json.dumps(values, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def from_values(values: Mapping[str, Any]) -> Definition:
-    """Make a definition from what `Definition.to_values` returned (JSON has turned its integer keys into text)."""
-    return Definition(
+def from_values(values: Mapping[str, Any], digest: str = "") -> Definition:
+    """Make a definition from what `Definition.to_values` returned (JSON has turned its integer keys into text).
+
+    `digest` is what `Definition.digest` has returned, where that is known: to make it again costs as much as all else.
+    """
+    definition = Definition(
         name=values["name"],
         initial=values["initial"],
         states=tuple(_state_from(state) for state in values["states"]),
@@ -287,6 +295,9 @@ def from_values(values: Mapping[str, Any]) -> Definition:
         renamed=values["renamed"],
         posted=tuple(values["posted"]),
     )
+    if digest:
+        object.__setattr__(definition, "_digest", digest)  # as the cached property does
+    return definition
 
 
 def _state_from(values: Mapping[str, Any]) -> State:

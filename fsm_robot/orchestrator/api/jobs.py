@@ -49,15 +49,17 @@ def update(asked: Asked) -> Answer:
     if not guid:
         raise GarbledRequestError("guid is missing or no GUID")
     status = status_number(asked.text("status"))
-    try:
-        job = asked.store.job(guid)
-    except NoSuchError:
-        return Answer(404, {"error": "there is no such job"})
-    is_own = asked.robot is not None and job.consumed_at is not None and job.robot_id == asked.robot.row_id
-    if status in (STOPPING, ABORTING) and not is_own and not asked.lax:
-        return _ordered(asked, guid, status)
+    if status in (STOPPING, ABORTING) and not asked.lax:
+        try:
+            job = asked.store.job(guid)
+        except NoSuchError:
+            return _no_such_job()
+        if asked.robot is None or job.consumed_at is None or job.robot_id != asked.robot.row_id:
+            return _ordered(asked, guid, status)
     lax = asked.lax or asked.robot is None
     problem = asked.store.set_status(guid, None if asked.robot is None else asked.robot.row_id, status, lax=lax)
+    if problem is None:
+        return _no_such_job()
     return Answer(409, {"error": problem}) if problem else nothing()
 
 
@@ -65,6 +67,10 @@ def delete(asked: Asked) -> Answer:
     """Delete a job."""
     asked.store.delete_job(asked.store.find_job(asked.reference))
     return nothing()
+
+
+def _no_such_job() -> Answer:
+    return Answer(404, {"error": "there is no such job"})
 
 
 def _ordered(asked: Asked, guid: str, status: int) -> Answer:

@@ -72,7 +72,7 @@ class Engine(Protocol):
     Attributes:
         name: The file or the database, for people; no password stands in it.
         glob: Operator that compares a name with a pattern.
-        locked: What a query ends with that holds its rows until the transaction is over.
+        locked: What a query ends with that holds its rows of `jobs` until the transaction is over.
         is_near: Whether a statement takes microseconds, so that a thread that serves many may wait for it.
         skip_locked: The same, and rows that another transaction holds are passed over.
         leaves_gaps: Whether there are numbers that no row has got.
@@ -97,8 +97,14 @@ class Engine(Protocol):
     def together(self) -> AbstractContextManager[None]:
         """Let transactions of this thread be written at once where that is cheaper; see `Database.together`."""
 
+    def one_call(self) -> AbstractContextManager[object]:
+        """Keep what this thread uses until the block ends, where it costs something to get it."""
+
     def insert(self, query: str, values: Mapping[str, object], key: str) -> int:
         """Add a row and return its number, which the column `key` holds."""
+
+    def values_of(self, row: Row) -> tuple[object, ...]:
+        """Return the values of a row in the order in which its query names them."""
 
     def in_order(self, table: str) -> None:
         """Let rows that this transaction adds to a table be seen in the order of their numbers."""

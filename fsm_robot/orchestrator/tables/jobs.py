@@ -112,9 +112,10 @@ class JobTable:
             raise NoSuchError(f"{self.file.name}: there is no job {guid}; `fsm-robot orchestrator jobs` lists them")
         return found[0]
 
-    def hold(self, guid: str) -> None:
-        """Let nobody else change a job until this transaction is over."""
-        self.file.row(f"SELECT row_id FROM jobs WHERE guid = ? {self.file.engine.locked}", guid.lower())  # noqa: S608
+    def held(self, guid: str) -> JobRow | None:
+        """Return a job that nobody else changes until this transaction is over, or None."""
+        found = self._select(f"WHERE jobs.guid = ? AND jobs.is_deleted = 0 {self.file.engine.locked}", guid.lower())
+        return found[0] if found else None
 
     def find(self, name: str) -> JobRow:
         """Return the job with this GUID or number. Raises `NoSuchError`."""
@@ -175,16 +176,16 @@ class JobTable:
         with self.file.reading() as db:
             return db.execute(f"{_FIRST} LIMIT 1", {"robot": robot_id}).fetchone() is not None
 
-    def set_status(self, job: JobRow, robot_id: int | None, status: int, *, lax: bool = False) -> str:
-        """Set what a robot says of a job; return why it may not, or an empty text."""
+    def set_status(self, job: JobRow, robot_id: int | None, status: int, *, lax: bool = False) -> tuple[str, int]:
+        """Set what a robot says of a job; return why it may not, or an empty text, and what the status is then."""
         now = self.file.now()
         problem = "" if lax or robot_id is None else refusal(job, robot_id, status)
         if problem or job.ended:
-            return problem
+            return problem, job.status
         new = status_after(job, status)
         started = text_of(job.started_at) or (now if status == IN_PROGRESS else None)
         self._change(job, status=new, started_at=started, finished_at=now if new in FINAL_STATUSES else None)
-        return ""
+        return "", new
 
     def said(self, guid: str, message: str) -> None:
         """Keep what a robot logged last for a job."""
@@ -213,7 +214,8 @@ class JobTable:
             " LEFT JOIN tasks ON tasks.row_id = jobs.task_id LEFT JOIN versions ON versions.guid = jobs.version_guid"
             f" {where}"
         )
-        return [_job(tuple(row[name] for name in _NAMES)) for row in self.file.rows(query, *values)]
+        values_of = self.file.engine.values_of
+        return [_job(values_of(row)) for row in self.file.rows(query, *values)]
 
 
 # The open page asks for the same two hundred again and again: seven moments of each are read once.

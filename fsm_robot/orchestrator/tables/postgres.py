@@ -12,8 +12,9 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
+from typing import cast
 
 import attrs
 import psycopg
@@ -21,7 +22,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 
-from fsm_robot.orchestrator.tables.database import StoreError
+from fsm_robot.orchestrator.tables.database import Row, StoreError
 from fsm_robot.orchestrator.tables.schema import FORM, MIGRATIONS, SCHEMA
 
 SESSIONS = 8
@@ -127,7 +128,7 @@ class PostgresServer:
 
     address: str = attrs.field(repr=False)
     glob: str = "LIKE"
-    locked: str = "FOR UPDATE"
+    locked: str = "FOR UPDATE OF jobs"
     skip_locked: str = "FOR UPDATE SKIP LOCKED"
     leaves_gaps: bool = True
     is_near: bool = False
@@ -189,11 +190,19 @@ class PostgresServer:
         """Do nothing: rows that were locked for one call would be kept from others until the last one is done."""
         yield
 
+    def one_call(self) -> AbstractContextManager[Session]:
+        """Hold a connection until the block ends: a call asks some ten times. Raises `StoreError`."""
+        return self.reading()
+
     def insert(self, query: str, values: Mapping[str, object], key: str) -> int:
         """Add a row and return its number."""
         with self.reading() as session:
             row = session.execute(f"{query} RETURNING {key}", values).fetchone()
         return int(row[key]) if row else 0
+
+    def values_of(self, row: Row) -> tuple[object, ...]:
+        """Return the values of a row in the order in which its query names them."""
+        return tuple(cast(DictRow, row).values())
 
     def in_order(self, table: str) -> None:
         """Let rows of a table be seen in the order of their numbers: who follows them would miss a late one."""

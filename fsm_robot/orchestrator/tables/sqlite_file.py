@@ -8,8 +8,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import cast
 
 import attrs
 
@@ -18,7 +19,7 @@ if sys.platform == "win32":
 else:
     from fsm_robot.system import _posix as system
 
-from fsm_robot.orchestrator.tables.database import StoreError
+from fsm_robot.orchestrator.tables.database import Row, StoreError
 from fsm_robot.orchestrator.tables.schema import FORM, MIGRATIONS, SCHEMA
 
 BUSY_WAIT_S = 30.0
@@ -91,10 +92,18 @@ class SqliteFile:
             finally:
                 self._is_together = False
 
+    def one_call(self) -> nullcontext[None]:
+        """Do nothing: there is one connection, and who holds it keeps all others waiting."""
+        return nullcontext()
+
     def insert(self, query: str, values: Mapping[str, object], key: str) -> int:
         """Add a row and return its number."""
         with self.reading() as db:
             return int(db.execute(query, values).lastrowid or 0)
+
+    def values_of(self, row: Row) -> tuple[object, ...]:
+        """Return the values of a row in the order in which its query names them."""
+        return tuple(cast(sqlite3.Row, row))  # by name each would be looked for among the names of all columns
 
     def in_order(self, table: str) -> None:
         """Do nothing: who writes is alone."""

@@ -359,6 +359,7 @@ def test_a_damaged_journal_is_shown_as_far_as_it_goes(browser: Any, tmp_path: Pa
     assert re.search(r"cannot be read any further: line \d+ is torn", text(browser, "problem"))
 
 
+@pytest.mark.long
 def test_ten_thousand_steps_open_and_run(browser: Any, tmp_path: Path) -> None:
     """A long night is usable; docs/diagrams.md holds the figures, this is an order of magnitude below them."""
     night = Night(random.Random(2))

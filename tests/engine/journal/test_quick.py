@@ -39,7 +39,8 @@ def test_both_parsers_read_the_same(data: dict[str, object]) -> None:
     lines = [each.encode() for each in (header, line)]
 
     assert quickest().parse is not parsed
-    assert read(lines, quickest()) == read(lines)
+    quick, usual = read(lines, quickest()), read(lines)
+    assert attrs.asdict(quick, recurse=False) == attrs.asdict(usual, recurse=False)
     assert read(lines).wrong == ""
 
 

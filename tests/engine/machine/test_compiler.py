@@ -3,15 +3,19 @@ from __future__ import annotations
 import inspect
 import json
 import re
+from pathlib import Path
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fsm_robot.engine import machine_file
 from fsm_robot.engine.machine.checks import ACTING, coverage
 from fsm_robot.engine.machine.compiler import compile_text
 from fsm_robot.engine.machine.definition import Definition, from_values
 from fsm_robot.errors import DefinitionError
+from fsm_robot.robot import machine
 from fsm_robot.robot.callbacks import OUTCOMES, Callbacks, callback_names
 
 SMALL = """\
@@ -415,6 +419,22 @@ def test_definition_when_kept_as_json_comes_back_the_same(robot_definition: Defi
     kept = json.loads(json.dumps(robot_definition.to_values()))
 
     assert from_values(kept) == robot_definition
+
+
+def test_digest_is_kept_with_the_compiled_form_and_belongs_to_that_machine_alone(
+    tmp_path: Path, robot_definition: Definition
+) -> None:
+    """The second start need not make it; another machine made of that one has its own, and a changed one counts not."""
+    kept = tmp_path / machine_file.CACHE_NAME
+
+    machine.load(machine.built_in(), cache_directory=tmp_path)
+    loaded = machine.load(machine.built_in(), cache_directory=tmp_path)
+    told = json.loads(kept.read_text("utf-8"))
+
+    assert told["digest"] == loaded.digest() == robot_definition.digest()
+    assert attrs.evolve(loaded, transitions=loaded.transitions[1:]).digest() != loaded.digest()
+    kept.write_text(json.dumps({**told, "digest": "0" * 64}), "utf-8")
+    assert machine.load(machine.built_in(), cache_directory=tmp_path).digest() == robot_definition.digest()
 
 
 def test_digest_when_only_the_looks_of_the_file_change_stays_the_same(states_yaml: str) -> None:
