@@ -7,7 +7,7 @@ else
 BIN := $(VENV)/bin
 endif
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-queue test test-long lint tests wheel dist audit matrix lowest simulate torture rough rough-undone mutants test-windows peers run check diagram gallery schema journals docs site bench bench-scale bench-windows bench-servers bench-drawings lock clean
+.PHONY: help demo demo-queue test test-long lint style types types-windows tests wheel dist audit matrix lowest simulate torture rough rough-undone mutants test-windows peers peer-spark run check diagram gallery schema journals docs site bench bench-scale bench-windows bench-servers bench-drawings lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /' | awk -F': ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -29,12 +29,22 @@ demo: $(VENV)/.ready ## watch a robot take six jobs from an orchestrator of its 
 demo-queue: $(VENV)/.ready ## watch two robots work a queue of 30 invoices, one of them killed in the middle
 	$(BIN)/python -m fsm_robot demo --queue
 
-test: $(VENV)/.ready-dev lint wheel tests ## everything: lint, types, a wheel that works, tests
+# What has one process each runs side by side: with two processors that is half of the time.
+test: $(VENV)/.ready-dev ## everything: lint, types, a wheel that works, tests
+	@$(MAKE) --no-print-directory -j2 types types-windows style wheel
+	@$(MAKE) --no-print-directory tests
 
 lint: $(VENV)/.ready-dev ## style and types
+	@$(MAKE) --no-print-directory -j2 types types-windows style
+
+style: $(VENV)/.ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(VENV)/.ready-dev
 	$(BIN)/mypy
+
+types-windows: $(VENV)/.ready-dev
 	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 --exclude tests/rough/
 
 tests: $(VENV)/.ready-dev ## the tests alone
@@ -52,6 +62,10 @@ bench-windows: $(VENV)/.ready-dev ## measure on a Windows Python under Wine
 peers: $(VENV)/.ready-dev ## let programs that are not ours read what we write (installs them into .peers)
 	$(BIN)/python tests/peers/install.py
 	FSM_REQUIRE_PEERS=1 $(BIN)/python -m pytest -m peers -n 2 --dist loadfile tests/peers $(ARGS)
+
+peer-spark: $(VENV)/.ready-dev ## let PySpark read the dataset of Parquet files (450 MB into .peers, and it needs Java)
+	$(BIN)/python tests/peers/install.py spark
+	$(BIN)/python -m pytest -m peers tests/peers/test_parquet.py -k pyspark -rs $(ARGS)
 
 .dist/.ready: packaging/dist.lock
 	$(PYTHON) -m venv .dist
@@ -147,7 +161,7 @@ lock: $(VENV)/.ready-dev ## write the lock files anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --extra dev -o requirements-dev.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o packaging/dist.lock packaging/dist.in
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o packaging/audit.lock packaging/audit.in
-	for peer in engines pm4py schedulers site; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o tests/peers/requirements-$$peer.lock tests/peers/requirements-$$peer.in; done
+	for peer in engines pm4py schedulers site spark; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o tests/peers/requirements-$$peer.lock tests/peers/requirements-$$peer.in; done
 	cd tests/peers && npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund
 
 clean: ## remove what the other commands made

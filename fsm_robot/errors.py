@@ -121,7 +121,7 @@ class UnsupervisedError(WorkerError):
 
     def __init__(self) -> None:
         super().__init__(
-            "the supervision of the last script does not answer, so no further job is taken; its job was reported,"
+            "the thread that watches the last script does not answer, so no further job is taken; its job was reported,"
             " look for processes that it has left"
         )
 

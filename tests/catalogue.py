@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -25,12 +26,41 @@ PACKAGE = ROOT / "fsm_robot"
 PO = PACKAGE / "locale" / "ru" / "LC_MESSAGES" / "fsm_robot.po"
 MO = PO.with_suffix(".mo")
 TOLD = (
-    *(f"operations/{name}.py" for name in ("checks", "diagnosis", "environments", "examination", "now")),
-    "fleet/health.py",
-    *(f"gateway/{name}.py" for name in ("failures", "tls_failures")),
-    *(f"cli/{name}.py" for name in ("status", "doctor")),
+    "errors.py",
+    *(f"cli/{name}.py" for name in ("check", "doctor", "history", "logs", "pause", "resume", "run", "status")),
+    *(f"engine/{name}.py" for name in ("callbacks", "channel", "instance", "machine_file", "own_settings", "wording")),
+    "engine/journal/file.py",
+    *(f"fleet/{name}.py" for name in ("answers", "asking", "dashboard", "documents", "file", "health", "outputs")),
+    *(f"gateway/{name}.py" for name in ("answers", "failures", "payloads", "profile", "proxies", "reading")),
+    *(f"gateway/{name}.py" for name in ("tls", "tls_failures")),
+    *(f"operations/{name}.py" for name in ("checks", "diagnosis", "environments", "examination", "folders", "now")),
+    *(f"orchestrator/{name}.py" for name in ("moves", "page_actions", "protocol")),
+    *(
+        f"robot/{name}.py"
+        for name in ("after_failure", "at_keyboard", "callbacks", "death", "job_index", "kept_secret")
+    ),
+    *(f"robot/{name}.py" for name in ("ledger", "pause", "session", "setting_kinds", "settings", "status_file")),
+    *(f"robot/{name}.py" for name in ("unsettled", "wiring")),
+    *(f"system/{name}.py" for name in ("_posix", "_secret_posix", "_secret_windows", "_session_end", "_windows")),
+    *(f"system/{name}.py" for name in ("held", "seen_session", "threads")),
+    "telemetry/export.py",
+    *(f"worker/{name}.py" for name in ("_posix", "_windows", "building", "environments", "interpreter", "names")),
+    *(f"worker/{name}.py" for name in ("output", "pinned", "process", "screen", "supervisor")),
 )
-"""Modules whose sentences are shown to operators, each of them."""
+"""Modules whose sentences are shown to operators, each of them: what they return, raise and find."""
+RAISED = (
+    *(f"orchestrator/{name}.py" for name in ("page", "store")),
+    *(
+        f"orchestrator/tables/{name}.py"
+        for name in ("assets", "jobs", "naming", "queues", "robots", "storage", "tasks")
+    ),
+)
+"""Modules of which only errors are shown; all else in them is for the database."""
+NO_SENTENCE = re.compile(
+    r"(SELECT|CREATE|INSERT|UPDATE|DELETE|BEGIN|PRAGMA|Basic|imported on) |[#|^(<*\\]|default-src|frame-anc|(text|application)/"
+    r"|.*(\\s|\\d)"
+)
+"""Queries, patterns, headers, comments of files."""
 PAGES = ("fleet/page/page.html", "orchestrator/page/page.html")
 SCRIPTS = tuple(
     sorted(path.relative_to(PACKAGE).as_posix() for page in PAGES for path in (PACKAGE / page).parent.glob("*.js"))
@@ -38,25 +68,119 @@ SCRIPTS = tuple(
 NOT_SAID = {"abort", "d", "enqueue", "h", "log", "min", "stop"}
 """In scripts of pages: commands as they are typed, and units."""
 WORDS = (
-    *("idle", "paused", "starting", "crashed", "died", "absent", "unreadable"),
+    *("idle", "paused", "starting", "crashed", "died", "absent", "unreadable", "never ran", "unknown"),
     *("succeeded", "failed", "refused", "not_started", "lost", "stopped", "stop_ran_out", "aborted"),
     *("doing", "for", "pid", "script", "progress", "look", "folder", "robot", "last", "next", "process", "job"),
-    *("undelivered", "WARNING", "WRONG", "behind"),
-    "{state}: {jobs} done, exit code {code}",
+    *("undelivered", "WARNING", "WRONG", "ok", "behind", "{state}: {jobs} done, exit code {code}"),
+    *("Recovering", "Consuming", "Claiming", "Reporting", "Finished", "Interrupted", "Faulted"),
+    *("settings", "machine", "guid", "scripts", "limits", "interpreter", "environment", "storage", "lock", "session"),
+    *("desktop", "keyboard", "telemetry", "proxy", "name", "connection", "credential", "server", "doctor"),
+    *("started", "outcome", "exit", "output", "interrupted", "active", "locked", "disconnected", "read", "written"),
+    *("queue", "group", "asset", "process", "key", "task", "taken", "status", "seconds", "not delivered", "Pending"),
+    *(
+        "paused since {moment}, until {end}",
+        "paused, until {end}",
+        "Port out of range 0-65535",
+        "Expected {text}",
+        "put in again by hand",
+        "its job was taken",
+        "its time has come",
+        "its job ended as {word}",
+        "left alone for {time}",
+    ),
+    *(
+        "all robots",
+        "there is no such action",
+        "fsm_robot: fleet",
+        "s",
+        "min",
+        "h",
+        "d",
+        "low",
+        "normal",
+        "high",
+        "stop",
+    ),
+    *("abort", "text", "calendar", "credentials"),
 )
-"""Single words that are shown, and what `run` says at its end."""
-PLURALS = {"{number} day": "{number} days", "{number} time": "{number} times", "{number} job": "{number} jobs", "{number} state": "{number} states", "{number} more day": "{number} more days", "{number} line": "{number} lines", "{number} script": "{number} scripts"}  # fmt: skip
+"""Single words that are shown: states, outcomes, heads of tables, names of checks; and what `run` says at its end."""
+FOREIGN = (
+    *("No such file or directory", "Permission denied", "No space left on device", "Is a directory", "Not a directory"),
+    *("Connection refused", "Connection reset by peer", "Connection timed out", "File exists", "Input/output error"),
+    *("Network is unreachable", "No route to host", "Name or service not known", "Read-only file system", "timed out"),
+    *("Temporary failure in name resolution", "Operation not permitted", "Too many open files", "Broken pipe"),
+    *(
+        "[Errno {number}] {text}: {path}",
+        "[Errno {number}] {text}",
+        "[WinError {number}] {text}",
+        "Address already in use",
+        "Cannot allocate memory",
+    ),
+    *("Invalid value", "Invalid statement", "Unclosed array", "Unclosed inline table", "Unterminated string"),
+    *("Cannot overwrite a value", "Cannot declare {key} twice", "Illegal character {char}", "Invalid hex value"),
+    *("Expected '=' after a key in a key/value pair", "Expected ']' at the end of a table declaration"),
+    *("Expected newline or end of document after a statement", "Invalid initial character for a key part"),
+    *("Found invalid character {char}", "Invalid date or datetime", "Unescaped '\\\\' in a string"),
+    *(
+        "Expecting value: line {line} column {column} (char {char})",
+        "Extra data: line {line} column {column} (char {char})",
+    ),
+    "Expecting property name enclosed in double quotes: line {line} column {column} (char {char})",
+)
+"""What the system and Python say, within sentences of ours."""
+UNSAID = {
+    # What a machine does is said in its own words; its drawings have titles in languages.
+    *("no title for", "no description of", "after {span}", "when those are used up", "the job ends as {outcome}"),
+    *("at most {at_most} until there is progress", "machine {name}: {states}, {edges}, no mistake", "warning: {text}"),
+    *("state x event (. means: the event cannot come in this state)", "scripts: {text}", "for every language"),
+    *("scripts.python: {said}; {do}", "scripts.locked: {said}; {do}", "{path}: no mistake"),
+    *(
+        "import sys",
+        "int | None",
+        "tuple[Problem, ...]",
+        "tuple[tuple[str, int], ...]",
+        "ISO 8601 in UTC",
+        "value = {text}",
+    ),
+    *("fsm-robot status --fleet --json", "fsm_robot session end", "channel answer", "output file", "script's end"),
+    *(
+        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+        "     pid   parent  name",
+        "no name",
+        "this machine",
+    ),
+    *("looking never ends by itself", "the pump comes after the pipe", "resume comes after start", "traces were sent"),
+    *(
+        "is not what `orchestrator probe -o` writes",
+        "orchestrator.client_certificate: {error}",
+        "{where}: [my]{value}: {text}",
+    ),
+    *(
+        "--until: {error}",
+        "orchestrator.profile: {error}",
+        "{number}: limits.script: {said}",
+        "{value} MiB",
+        "pid {pid} ({name})",
+    ),
+    *("{state}: {jobs} done, exit code {exit_code}{paused}", "{number} {noun}ies", "environment: {}"),
+}
+"""Texts of those modules that are none for people."""
+PLURALS = {"{number} day": "{number} days", "{number} time": "{number} times", "{number} job": "{number} jobs", "{number} state": "{number} states", "{number} more day": "{number} more days", "{number} line": "{number} lines", "{number} s": "{number} s", "{number} min": "{number} min", "{number} h": "{number} h", "{number} d": "{number} d", "{number} check": "{number} checks", "{number} script": "{number} scripts", "{number} minute": "{number} minutes"}  # fmt: skip
 HEADER = "# Messages for operators, in Russian. `python -m tests.catalogue` takes new sentences in and compiles."
 UNSTEADY = ('"Project-Id', '"Report-Msgid', '"POT-Creation', '"PO-Revision', '"Last-Translator', '"Language-Team', '"Generated-By')  # fmt: skip
 """Headers that change with every run, or tell nothing."""
 ARGUMENTS = {"help", "metavar", "action", "dest", "nargs"}
 
 
+@cache
 def sentences() -> dict[str, str]:
     """Return sentence -> where it stands, of everything that is retold."""
     found = {call.sentence: call.place for call in calls() if call.level != "debug"}
     for name in TOLD:
         for text in _told(PACKAGE / name):
+            found.setdefault(text, f"fsm_robot/{name}")
+    for name in RAISED:
+        for text in _told(PACKAGE / name, raised=True):
             found.setdefault(text, f"fsm_robot/{name}")
     for name in PAGES:
         for text in texts_of((PACKAGE / name).read_text(encoding="utf-8")):
@@ -64,7 +188,7 @@ def sentences() -> dict[str, str]:
     for name in SCRIPTS:
         for text in _of_script((PACKAGE / name).read_text(encoding="utf-8")):
             found.setdefault(text, f"fsm_robot/{name}")
-    return found | dict.fromkeys(WORDS, "")
+    return found | dict.fromkeys((*WORDS, *FOREIGN), "")
 
 
 def _of_script(text: str) -> Iterator[str]:
@@ -78,9 +202,10 @@ def _of_script(text: str) -> Iterator[str]:
         yield from re.findall(r'"([^"]+)"', heads)
 
 
-def _told(path: Path) -> Iterator[str]:
+def _told(path: Path, raised: bool = False) -> Iterator[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     left_out: set[int] = set()
+    errors = {id(part) for node in ast.walk(tree) if isinstance(node, ast.Raise) for part in ast.walk(node)}
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
             left_out.add(id(node.body[0].value))  # type: ignore[attr-defined]
@@ -93,19 +218,24 @@ def _told(path: Path) -> Iterator[str]:
             )
         elif isinstance(node, ast.Call):
             left_out.update(id(each.value) for each in node.keywords if each.arg in ARGUMENTS)
-            if (
-                getattr(node.func, "attr", "") in ("add_argument", "fromisoformat", "replace", "partition", "isoformat")
-                or getattr(node.func, "id", "") == "counted"
-            ):
+            if getattr(node.func, "attr", "") in (
+                "add_argument",
+                "fromisoformat",
+                "replace",
+                "partition",
+                "isoformat",
+            ) or getattr(node.func, "id", "") in ("counted", "TypeVar"):
                 left_out.update(map(id, node.args))
+            if getattr(node.func, "id", "") == "_key":  # the second one tells what a setting is for
+                left_out.update(id(part) for each in node.args[1:2] for part in ast.walk(each))
         elif isinstance(node, ast.Compare):
             left_out.update(map(id, node.comparators))
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and path.name == "status.py":
             left_out.add(id(node.value))
-        elif isinstance(node, ast.Raise) and node.exc is not None:
-            left_out.update(map(id, ast.walk(node.exc)))
+        elif isinstance(node, ast.Assert) and node.msg is not None:
+            left_out.add(id(node.msg))
     for node in ast.walk(tree):
-        if id(node) in left_out:
+        if id(node) in left_out or (raised and id(node) not in errors):
             continue
         if isinstance(node, ast.JoinedStr):
             text = template(node)
@@ -114,7 +244,9 @@ def _told(path: Path) -> Iterator[str]:
         else:
             continue
         words = re.sub(r"\{\w+\}|`[^`]*`", "", text)
-        if len(re.findall(r"[A-Za-z]{2,}", words)) and " " in text.strip() and text.strip() == text:
+        if text in UNSAID or NO_SENTENCE.match(text):
+            continue
+        if len(re.findall(r"[A-Za-z]{2,}", words)) and " " in text.strip() and text.rstrip() == text:
             yield text
 
 
@@ -168,9 +300,7 @@ def texts_of(page: str) -> list[str]:
     """Return the texts of a page of HTML, in the order in which they stand."""
     parser = _Texts()
     parser.feed(page)
-    return [
-        text for text in parser.found if re.search(r"[A-Za-z]{2,}", text) and not text.startswith(("{", "fsm_robot"))
-    ]
+    return [text for text in parser.found if re.search(r"[A-Za-z]{2,}", text) and not text.startswith("{")]
 
 
 def template_catalogue() -> Catalog:

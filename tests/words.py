@@ -29,6 +29,12 @@ NOT_SO: Mapping[str, str] = {
     r"goes? to sleep": "waits",
     r"log(ged|ging|s)? him off": "log the account off",
     r"ask(s|ed)? (it )?politely": "ask",
+    r"for want of": "because there is no",
+    r"(has|have|had) the word": "decides",
+    r"turn(s|ed|ing)? away": "refuse",
+    r"all the same": "nevertheless, anyway",
+    r"look who|whoever (calls|forgot|reads)": "a noun: the caller, everybody who",
+    r"speaks? of something": "concerns",
 }  # fmt: skip
 """Pattern -> what to write instead."""
 

@@ -7,12 +7,13 @@ and its old name goes into `renamed:`, by which recorded runs are still understo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
 from fsm_robot.analyst.formats.machine_text import as_flow, callback_values, state_values, transition_values
 from fsm_robot.analyst.idents import edge_idents, idents
+from fsm_robot.analyst.renaming import with_names
 from fsm_robot.engine.machine.definition import CallbackSpec, Definition, State, Transition
 from fsm_robot.engine.machine.document import Part, parts_of
 
@@ -51,17 +52,47 @@ def merged(text: str, name: str, old: Definition, drawn: Drawn) -> Merged:
     Raises:
         DefinitionError: The text is no YAML.
     """
-    renamed = _renamed(old, drawn)
-    new, notes = _completed(drawn.machine, old, renamed)
-    edits = _Edits(text, parts_of(text, name), old, new, renamed, _edges_now(old, drawn, renamed))
+    states = _renamed(old, drawn)
+    edges = _edges_now(old, drawn, states)
+    others = {**_renamed_events(old, drawn.machine, edges), **_renamed_callbacks(old, drawn.machine, states)}
+    new, notes = _completed(with_names(drawn.machine, others), old, states, others)
+    edits = _Edits(text, parts_of(text, name), old, new, {**states, **others}, edges)
     edits.machine()
-    return Merged(edits.applied(), tuple(notes), renamed)
+    return Merged(edits.applied(), tuple(notes), {**states, **others})
 
 
 def _renamed(old: Definition, drawn: Drawn) -> dict[str, str]:
     ids = idents(state.name for state in old.states)
     now = {state.name: drawn.states.get(f"State_{ids[state.name]}", state.name) for state in old.states}
     return {before: after for before, after in now.items() if before != after}
+
+
+def _renamed_events(old: Definition, new: Definition, edges: Mapping[EdgeKey, EdgeKey | None]) -> dict[str, str]:
+    """Return events whose arrows have all got the same new name: an event that is still there has kept its own."""
+    left = {edge.trigger for edge in new.transitions} | {each.event for state in new.states for each in state.after}
+    now: dict[str, set[str]] = {}
+    for (_, event, _), key in edges.items():
+        if key is not None:
+            now.setdefault(event, set()).add(key[1])
+    return _one_new_name(now, old, left)
+
+
+def _renamed_callbacks(old: Definition, new: Definition, states: Mapping[str, str]) -> dict[str, str]:
+    """Return callbacks that have got the same new name before each of their states."""
+    drawn = {state.name: state.on_enter for state in new.states}
+    now: dict[str, set[str]] = {}
+    for state in old.states:
+        after = drawn.get(states.get(state.name, state.name))
+        if state.on_enter and after is not None:
+            now.setdefault(state.on_enter, set()).add(after)
+    return _one_new_name(now, old, {*drawn.values()})
+
+
+def _one_new_name(now: Mapping[str, set[str]], old: Definition, left: Collection[str]) -> dict[str, str]:
+    known = {*old.names(), *old.inbox, ""}
+    one = {before: next(iter(names)) for before, names in now.items() if len(names) == 1 and before not in left}
+    # Two that have become one have no name that tells which of them a recorded run means.
+    return {before: after for before, after in one.items() if after not in known and [*one.values()].count(after) == 1}
 
 
 def _edges_now(old: Definition, drawn: Drawn, renamed: Mapping[str, str]) -> dict[EdgeKey, EdgeKey | None]:
@@ -80,13 +111,18 @@ def _key(edge: Transition) -> EdgeKey:
     return edge.source, edge.trigger, edge.spent
 
 
-def _completed(new: Definition, old: Definition, renamed: Mapping[str, str]) -> tuple[Definition, list[str]]:
-    """Return the machine with what a drawing has no sign for: who brings a new event, a callback that is new."""
+def _completed(
+    new: Definition, old: Definition, renamed: Mapping[str, str], names: Mapping[str, str]
+) -> tuple[Definition, list[str]]:
+    """Return the machine with what a drawing has no sign for: who brings a new event, a callback that is new.
+
+    `renamed` are states, `names` events and callbacks.
+    """
     notes: list[str] = []
     callbacks = {spec.name: spec for spec in new.callbacks}
     inbox, ignores = dict(new.inbox), {state.name: state.ignores for state in new.states}
     for before, after in renamed.items():  # what is said of a state beside the shapes says it by its old name
-        ignores[after] = old.state(before).ignores
+        ignores[after] = tuple(names.get(event, event) for event in old.state(before).ignores)
     for state in new.states:
         if state.on_enter and state.on_enter not in callbacks:
             callbacks[state.on_enter] = CallbackSpec(state.on_enter, NEW_CALLBACK)
@@ -102,21 +138,39 @@ def _completed(new: Definition, old: Definition, renamed: Mapping[str, str]) -> 
             continue
         inbox[edge.trigger] = NEW_INBOX_EVENT
         notes.append(f"event {edge.trigger} comes from outside (inbox): somebody has to send it")
+    for name, gone in _gone_answers(new, callbacks).items():
+        callbacks[name] = attrs.evolve(
+            callbacks[name], answers=tuple(event for event in callbacks[name].answers if event not in gone)
+        )
+        notes.append(f"callback {name} may not answer {', '.join(gone)} any more: somebody has to see to that")
     added = [event for event in inbox if event not in new.inbox]
     complete = attrs.evolve(new, inbox=inbox, callbacks=tuple(callbacks.values()))
     known = {renamed.get(state.name, state.name) for state in old.states}
     for state in complete.states:
         handled = {edge.trigger for edge in complete.transitions_from(state.name)} | {*ignores[state.name]}
-        meant = added if state.name in known else inbox
-        more = [event for event in meant if event not in handled] if complete.waits(state) else []
-        if more and state.name not in known:
-            notes.append(f"state {state.name} ignores {', '.join(more)}: somebody has to see whether that is right")
+        more = [event for event in inbox if event not in handled] if complete.waits(state) else []
+        told = [event for event in more if state.name not in known or event not in added]
+        if told:
+            notes.append(f"state {state.name} ignores {', '.join(told)}: somebody has to see whether that is right")
         ignores[state.name] = (*ignores[state.name], *more)
     states = tuple(attrs.evolve(state, ignores=ignores[state.name]) for state in complete.states)
     used = {state.on_enter for state in states}
     was_used = {state.on_enter for state in old.states}
     kept = tuple(spec for spec in complete.callbacks if spec.name in used or spec.name not in was_used)
     return attrs.evolve(complete, states=states, callbacks=kept), notes
+
+
+def _gone_answers(new: Definition, callbacks: Mapping[str, CallbackSpec]) -> dict[str, list[str]]:
+    """Return what callbacks may answer and no arrow of their states is for; a code or an error stays what it means."""
+    found: dict[str, list[str]] = {}
+    for spec in callbacks.values():
+        states = [state.name for state in new.states if state.on_enter == spec.name]
+        handled = {edge.trigger for name in states for edge in new.transitions_from(name)}
+        meant = {*spec.errors.values(), *(event for table in spec.codes.values() for event in table.values())}
+        gone = [event for event in spec.answers if event not in handled | meant]
+        if states and gone:
+            found[spec.name] = gone
+    return found
 
 
 @attrs.define
@@ -130,9 +184,14 @@ class _Edits:
     renamed: Mapping[str, str]
     edges: Mapping[EdgeKey, EdgeKey | None]
     found: list[tuple[int, int, str]] = attrs.field(factory=list)
+    gone: list[tuple[Part, Part]] = attrs.field(factory=list)
+    more: list[tuple[Part, str]] = attrs.field(factory=list)
 
     def applied(self) -> str:
         """Return the text with all of it done."""
+        # What stands around an entry tells which comma goes with it, so lists are changed when all is known of them.
+        for whole in dict.fromkeys(whole.start for whole, _ in (*self.gone, *self.more)):
+            self._member_edits(whole)
         text = self.text
         for start, end, replacement in sorted(self.found, reverse=True):
             text = text[:start] + replacement + text[end:]
@@ -146,13 +205,34 @@ class _Edits:
         self._transitions()
         before, now = ({spec.name: callback_values(spec) for spec in each.callbacks} for each in (self.old, self.new))
         self._map("callbacks", before, now)
-        self._map("inbox", self.old.inbox, self.new.inbox)
-        events = {str(name.value): str(name.value) for name, _ in self.entries_of("events")}
+        posted = self._posted()
+        self._map(
+            "inbox",
+            {event: text for event, text in self.old.inbox.items() if event not in posted},
+            {event: text for event, text in self.new.inbox.items() if event not in posted.values()},
+        )
+        labelled = {str(name.value): self._now(str(name.value)) for name, _ in self.entries_of("events")}
         known = {*self.new.events()}
-        self._map("events", events, {name: name for name in events if name in known})
+        self._map("events", dict.fromkeys(labelled), dict.fromkeys(now for now in labelled.values() if now in known))
         if self.renamed:
             earlier = {before: self.renamed.get(after, after) for before, after in self.old.renamed.items()}
             self._map("renamed", self.old.renamed, {**earlier, **self.renamed})
+
+    def _now(self, name: str) -> str:
+        return self.renamed.get(name, name)
+
+    def _posted(self) -> dict[str, str]:
+        """Change names of events in `posted:`; return those that stand there alone, each with what it is called now."""
+        part = self.root.get("posted")
+        explained = {name.value for name, _ in self.entries_of("inbox")}
+        found: dict[str, str] = {}
+        for item in part.items if part is not None else ():
+            now = self._now(item.value)
+            if now != item.value:
+                self.replace(item, as_flow(now))
+            if item.value not in explained:
+                found[item.value] = now
+        return found
 
     def _top(self, key: str, old: str, new: str) -> None:
         part = self.root.get(key)
@@ -241,7 +321,8 @@ class _Edits:
         """Return whether two transitions differ in their source alone; `old` values may have old names of states."""
         values = dict(one)
         if old:
-            values["dest"] = self.renamed.get(str(values["dest"]), values["dest"])
+            for key in ("trigger", "dest"):
+                values[key] = self._now(str(values[key]))
             if isinstance(then := values.get("then"), dict):
                 values["then"] = {**then, "dest": self.renamed.get(str(then["dest"]), then["dest"])}
         apart = {key for key in {*values, *other} if values.get(key) != other.get(key)}
@@ -261,17 +342,23 @@ class _Edits:
             head = next(head for head, _ in self.root.entries if head.value == key)
             self.drop(self.root, attrs.evolve(part, start=head.start))
             return
+        kept: set[str] = set()
         for name_part, value in part.entries if part is not None else ():
             name = name_part.value
-            if name in old and name not in new and part is not None:
+            after = self._now(name) if name not in new else name
+            if name in old and after not in new and part is not None:
                 self.drop(part, attrs.evolve(value, start=name_part.start))
-            elif name in old and old[name] != new[name]:
-                before, now = old[name], new[name]
+                continue
+            if after != name:
+                self.replace(name_part, as_flow(after))
+                kept.add(after)
+            if name in old and old[name] != new[after]:
+                before, now = old[name], new[after]
                 if isinstance(before, dict) and isinstance(now, dict):
                     self._fields(value, before, now)
                 else:
                     self.replace(value, as_flow(now))
-        lines = [f"{as_flow(name)}: {as_flow(value)}" for name, value in new.items() if name not in old]
+        lines = [f"{as_flow(name)}: {as_flow(value)}" for name, value in new.items() if name not in {*old, *kept}]
         if part is not None and (part.entries or part.is_flow):
             self._insert(part, lines)
         elif lines:
@@ -282,17 +369,34 @@ class _Edits:
 
     def _fields(self, item: Part, old: Mapping[str, object], new: Mapping[str, object]) -> None:
         """Change the fields of an entry; others, and comments, stay as they are."""
+        gone = [key for key in old if key not in new and item.get(key) is not None]
         for key in dict.fromkeys([*old, *new]):
-            if old.get(key) == new.get(key):
+            value, now = item.get(key), new.get(key)
+            if old.get(key) == now or key in gone:
                 continue
-            value = item.get(key)
-            if value is None and key in new:
-                self._insert(item, [f"{as_flow(key)}: {as_flow(new[key])}"])
-            elif value is not None and key in new:
-                self.replace(value, as_flow(new[key]))
-            elif value is not None:
-                name = next(name for name, _ in item.entries if name.value == key)
+            if value is None:
+                self._insert(item, [f"{as_flow(key)}: {as_flow(now)}"])
+            elif not (value.is_flow and self._names(value, old.get(key), now)):
+                self.replace(value, as_flow(now))
+        for name, value in item.entries:
+            if name.value in gone:
                 self.drop(item, attrs.evolve(value, start=name.start))
+
+    def _names(self, part: Part, old: object, new: object) -> bool:
+        """Change a list of names in place, with the comments between them; return whether that could be done."""
+        if not isinstance(old, list | tuple) or not isinstance(new, list | tuple) or len(part.items) != len(old):
+            return False
+        now = [self._now(str(name)) for name in old]
+        kept = [name for name in now if name in new]
+        if not kept or list(new[: len(kept)]) != kept:
+            return False
+        for item, name in zip(part.items, now, strict=True):
+            if name not in new:
+                self.drop(part, item)
+            elif name != item.value:
+                self.replace(item, as_flow(name))
+        self._insert(part, [as_flow(name) for name in new[len(kept) :]])
+        return True
 
     def replace(self, part: Part, text: str) -> None:
         """Put a text in place of a part."""
@@ -300,29 +404,47 @@ class _Edits:
 
     def drop(self, whole: Part, entry: Part) -> None:
         """Take an entry out, with its comma, or with its line and what is said behind it."""
-        start, end = entry.start, entry.end
-        if whole.is_flow:
-            members = whole.members()
-            place = next(number for number, member in enumerate(members) if member.start == entry.start)
-            if place + 1 < len(members):
-                end = members[place + 1].start
-            elif place:
-                start = members[place - 1].end
-            self.found.append((start, end, ""))
-            return
-        start = self.text.rfind("\n", 0, start) + 1
-        end = self.text.find("\n", end)
-        self.found.append((start, len(self.text) if end < 0 else end + 1, ""))
+        self.gone.append((whole, entry))
 
     def _insert(self, whole: Part, entries: Sequence[str]) -> None:
         """Put entries behind the last one."""
-        if not entries:
-            return
-        members = whole.members()
+        self.more += [(whole, entry) for entry in entries]
+
+    def _member_edits(self, place: int) -> None:
+        """Do what was asked for the list or map that begins at `place`."""
+        gone = [(whole, entry) for whole, entry in self.gone if whole.start == place]
+        more = [(whole, entry) for whole, entry in self.more if whole.start == place]
+        whole, entries = (gone or more)[0][0], [text for _, text in more]
         if whole.is_flow:
-            place = members[-1].end if members else whole.start + 1
-            self.found.append((place, place, ("" if not members else ", ") + ", ".join(entries)))
+            self._flow_members(whole, {entry.start for _, entry in gone}, entries)
             return
+        for _, entry in gone:
+            start = self.text.rfind("\n", 0, entry.start) + 1
+            end = self.text.find("\n", entry.end)
+            self.found.append((start, len(self.text) if end < 0 else end + 1, ""))
+        if entries:
+            self._new_lines(whole, entries)
+
+    def _flow_members(self, whole: Part, gone: Collection[int], entries: Sequence[str]) -> None:
+        members = whole.members()
+        left = [number for number, member in enumerate(members) if member.start not in gone]
+        if not left:
+            start, end = (members[0].start, members[-1].end) if members else (whole.start + 1, whole.start + 1)
+            self.found.append((start, end, ", ".join(entries)))
+            return
+        for number, member in enumerate(members):
+            if member.start not in gone:
+                continue
+            # The last ones go with the comma before them, the others with the one behind.
+            if number > left[-1]:
+                self.found.append((members[number - 1].end, member.end, ""))
+            else:
+                self.found.append((member.start, members[number + 1].start, ""))
+        if entries:
+            self.found.append((members[-1].end, members[-1].end, f", {', '.join(entries)}"))
+
+    def _new_lines(self, whole: Part, entries: Sequence[str]) -> None:
+        members = whole.members()
         first = self.text.rfind("\n", 0, members[0].start) + 1
         # In a mapping within a list the first key stands behind the dash, the others below it.
         lead = self.text[first : members[0].start]
@@ -370,7 +492,7 @@ def relabelled(text: str, name: str, new: Definition, renamed: Mapping[str, str]
         if part is None:
             continue
         for key, value in part.entries:
-            after = renamed.get(key.value, key.value) if kind == "states" else key.value
+            after = renamed.get(key.value, key.value)
             if after not in names:
                 edits.drop(part, attrs.evolve(value, start=key.start))
             elif after != key.value:

@@ -18,33 +18,33 @@ from fsm_robot.engine.wording import shown
 from fsm_robot.errors import RobotError
 
 COMMANDS: Mapping[str, str] = {
-    "run": "run the robot until the orchestrator has no job for it",
-    "demo": "show everything once, on this machine, with an orchestrator of its own",
-    "init": "write a commented robot.toml and a first script, or a robot of one's own",
-    "check": "check robot.toml and the machine file, and show what the machine does",
+    "run": "run the robot until the orchestrator has no more jobs for it",
+    "demo": "show a robot at work on this machine, with an orchestrator of its own",
+    "init": "write a commented robot.toml and a first script; with --machine a robot with a machine file of its own",
+    "check": "check robot.toml and the machine file, and print what the machine does",
     "try": "run one script as the robot would, with a folder of JSON files instead of an orchestrator",
-    "env": "environments of scripts: sync builds those that are missing, list tells which script runs with what",
-    "scripts": "lock writes down what the scripts are, so that only that is run",
-    "sdk": "sample writes a folder of data and a script to start with",
+    "env": "environments of scripts: sync builds the missing ones, list shows which script uses which",
+    "scripts": "lock writes the checksums of all scripts into scripts.lock, diff compares the scripts with it",
+    "sdk": "sample writes sample data and a script that uses fsm_robot.sdk",
     "schedule": "let the system's scheduler start the robot: install, show, remove, check",
     "diagram": "draw the machine file",
-    "replay": "would a machine file decide recorded runs the same way?",
+    "replay": "check whether a machine file decides recorded runs the same way",
     "export": "write journals as an event log for process mining: XES, OCEL, CSV or Parquet",
-    "conformance": "replay journals against the machine and name what does not fit",
-    "post": "bring an event to a robot that runs and waits for it",
+    "conformance": "compare journals with the machine file and list what does not fit",
+    "post": "send an event to a running robot that waits for it",
     "guid": "replace a robot's GUID, also while it works",
-    "pause": "keep robots from asking for jobs, until a moment or until resume",
-    "resume": "let paused robots ask for jobs again",
-    "status": "what the robots of some folders do now, and whether somebody should look",
-    "history": "the jobs that a robot has had: when, what, how it ended",
-    "logs": "what a job's script printed; -f follows it",
-    "fleet": "many robots side by side: add, remove, apply, deploy, upgrade, watch",
-    "dashboard": "a page on this machine over all robots of a fleet",
-    "doctor": "could the robot work here? settings, network, credential, clock, folders, session",
-    "support-bundle": "one file for the person who helps you: settings, journals, logs, doctor; without secrets",
-    "versions": "versions of this program side by side: show, add, use, upgrade, back",
-    "simulate": "break everything around the robot, thousands of times, and check that its promises hold",
-    "orchestrator": "the embedded orchestrator: serve, enqueue, jobs, queues, tasks, assets, logs; probe a real one",
+    "pause": "stop robots from requesting jobs, until a moment or until `resume`",
+    "resume": "let paused robots request jobs again",
+    "status": "show what robots do now, and whether a person should look",
+    "history": "list the jobs of a robot: when, which script, how they ended",
+    "logs": "print what the script of a job has printed; -f follows it",
+    "fleet": "manage many robots: add, remove, apply, deploy, upgrade, watch",
+    "dashboard": "serve a page on this machine that shows all robots of a fleet",
+    "doctor": "check whether the robot could work here: settings, network, credential, clock, folders, session",
+    "support-bundle": "collect settings, journals, logs and doctor into one file for support, without secrets",
+    "versions": "manage several versions of this program on this machine: show, add, use, upgrade, back",
+    "simulate": "simulate thousands of jobs with failures of all kinds, and check that the robot keeps its promises",
+    "orchestrator": "the embedded orchestrator: serve it, add jobs, tasks and assets, read logs, probe a real server",
 }
 INTERNAL_ERROR, USAGE_ERROR, INTERRUPTED = 1, 2, 6
 WRONG_NAMES = frozenset(
@@ -77,14 +77,14 @@ def main(arguments: Sequence[str]) -> int:
             streams.complain(f"{name}: {error}")
             return exit_code or INTERNAL_ERROR
     except RobotError as error:
-        return _told(error)
+        return _told(error, arguments)
     except KeyboardInterrupt:
-        streams.complain("interrupted")
+        _complain("interrupted", arguments)
         return INTERRUPTED
     except BrokenPipeError:
         return exit_code  # the reader of our output has had enough
     except OSError as error:
-        return _refused(error, name)
+        return _refused(error, name, arguments)
     except UnicodeEncodeError:
         streams.complain(f"{name}: an argument holds bytes that are no text in UTF-8; {UTF8}")
         return USAGE_ERROR
@@ -123,14 +123,25 @@ def _without_command(arguments: Sequence[str]) -> int:
     return 0 if arguments else USAGE_ERROR
 
 
-def _told(error: RobotError) -> int:
+def _complain(text: str, arguments: Sequence[str]) -> None:
+    """Print a sentence on standard error, in the language of the robot that the command line names."""
+    if "--json" not in arguments:  # a program reads the rest, and looks for English here
+        from fsm_robot.cli import reader
+        from fsm_robot.system import language
+
+        reader.speak_as_asked(arguments[1:])
+        text = language.said(text)
+    # One problem is one line, whatever a file or a server has put into it.
+    streams.complain(shown(text))
+
+
+def _told(error: RobotError, arguments: Sequence[str]) -> int:
     for problem in getattr(error, "problems", None) or (str(error),):
-        # One problem is one line, whatever a file or a server has put into it.
-        streams.complain(shown(problem))
+        _complain(problem, arguments)
     return error.exit_code
 
 
-def _refused(error: OSError, name: str) -> int:
+def _refused(error: OSError, name: str, arguments: Sequence[str]) -> int:
     """Say in a sentence what the operating system refused; a name that cannot be is a wrong argument."""
     try:
         os.getcwd()
@@ -138,7 +149,7 @@ def _refused(error: OSError, name: str) -> int:
         streams.complain(f"{name}: the current folder does not exist any more; go to one that does")
         return USAGE_ERROR
     where = "" if error.filename is None else f"{shown(os.fsdecode(error.filename))}: "
-    streams.complain(f"{name}: {where}{error.strerror or error}")
+    _complain(f"{name}: {where}{error.strerror or error}", arguments)
     return USAGE_ERROR if error.errno in WRONG_NAMES else INTERNAL_ERROR
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from fsm_robot.analyst.eventlog.event_table import READ_AS_MISSING
+from fsm_robot.cli.reader import speak_as_configured
 from fsm_robot.cli.run import USUAL_CONFIG, add_config
 from fsm_robot.cli.streams import print_json
 from fsm_robot.engine import machine_file
@@ -24,6 +25,7 @@ from fsm_robot.robot import settings as settings_module
 from fsm_robot.robot import wiring
 from fsm_robot.robot.callbacks import OUTCOMES, Callbacks, callback_names
 from fsm_robot.robot.settings import Settings
+from fsm_robot.system import language
 
 if sys.platform == "win32":
     from fsm_robot.system import _surroundings_windows as surroundings
@@ -45,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(config="")
     parser.add_argument("--json", action="store_true", help="print the machine as JSON")
     parser.add_argument(
-        "--any-callbacks", action="store_true", help="do not ask whether the built-in callbacks have the names of FILE"
+        "--any-callbacks", action="store_true", help="do not check that the built-in callbacks have the names in FILE"
     )
 
 
@@ -63,8 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(_as_json(definition, said), indent=2)
     else:
-        lines = [*_report(definition), *_gaps(definition), *_read_as_missing(definition)]
-        print("\n".join([*said, *map(symbols, lines)]))
+        speak_as_configured(*([arguments.file] if arguments.file else []), arguments.config or USUAL_CONFIG)
+        noted = [language.said(line) for line in (*_gaps(definition), *_read_as_missing(definition))]
+        print("\n".join([*map(language.said, said), *map(symbols, [*_report(definition), *noted])]))
     return 0
 
 
@@ -174,7 +177,7 @@ def _report(definition: Definition) -> list[str]:
         "transitions",
         *(f"  {_edge(definition, edge)}" for edge in edges),
         "",
-        "state x event ( . = cannot come there)",
+        "state x event (. means: the event cannot come in this state)",
     ]
     return lines + _table(definition)
 
@@ -184,8 +187,8 @@ def _edge(definition: Definition, edge: Transition) -> str:
     notes = [
         f"after {timeout.span}" if timeout else "",
         "stays" if edge.kind == "internal" else "",
-        f"at most {edge.at_most}x between two with progress" if edge.at_most else "",
-        "once that is used up" if edge.spent else "",
+        f"at most {counted(edge.at_most, 'time')} until there is progress" if edge.at_most else "",
+        "when those are used up" if edge.spent else "",
         "progress" if edge.progress else "",
         f"exit code {edge.exit_code}" if edge.exit_code is not None else "",
         f"the job ends as {edge.outcome}" if edge.outcome else "",

@@ -24,10 +24,12 @@ USUAL_PORT = 4510
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("file", nargs="?", default=USUAL_NAME, help="the fleet (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=USUAL_PORT, help="0 takes a free one (default: %(default)s)")
-    parser.add_argument("--machine", metavar="FILE", help="machine file of the robots, for the player of their runs")
-    parser.add_argument("--open", action="store_true", help="open it in the browser")
+    parser.add_argument("file", nargs="?", default=USUAL_NAME, help="the fleet file (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=USUAL_PORT, help="port of the page; 0 takes a free one (default: %(default)s)"
+    )
+    parser.add_argument("--machine", metavar="FILE", help="machine file of the robots, to show their runs step by step")
+    parser.add_argument("--open", action="store_true", help="open the page in the browser")
 
 
 def run(arguments: argparse.Namespace) -> int:

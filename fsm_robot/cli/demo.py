@@ -70,8 +70,10 @@ def acts(folder: Path) -> tuple[Act, ...]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--folder", help=f"a new folder for its files (default: {FOLDER}, with --queue {QUEUE_FOLDER})")
-    parser.add_argument("--queue", action="store_true", help="two robots work a queue, and one of them is killed")
+    parser.add_argument(
+        "--folder", help=f"a new folder for the files of the demo (default: {FOLDER}, with --queue {QUEUE_FOLDER})"
+    )
+    parser.add_argument("--queue", action="store_true", help="show two robots that work a queue; one of them is killed")
 
 
 def run(arguments: argparse.Namespace) -> int:

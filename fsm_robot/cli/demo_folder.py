@@ -60,7 +60,7 @@ def _make_room(folder: Path) -> None:
         mark.unlink()
     if folder.exists() and any(folder.iterdir()):
         raise SettingsError(
-            f"{folder}: holds files that no demo has made; they are left alone, choose another one with --folder"
+            f"{folder}: holds files that the demo has not made, and they are kept; choose another folder with --folder"
         )
     folder.mkdir(parents=True, exist_ok=True)
     mark.write_bytes(MARKED)

@@ -39,6 +39,7 @@ from fsm_robot.engine.journal.taken import Taken, taken_in
 from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.engine.wording import counted
 from fsm_robot.errors import SettingsError
+from fsm_robot.system import language
 
 
 @attrs.frozen
@@ -204,8 +205,8 @@ def player(names: Sequence[str], youngest: int, machine: Path) -> str:
     """Return the run player for the youngest runs of journals and of folders of them. Raises `RobotError`."""
     definition = machine_file.load_labelled(machine, None, ())
     runs = read_runs(names, youngest)
-    figures = heat(run_statistics(run.records for run in runs), "")
-    return page(words(definition, "", str(machine)), runs, assets(), figures)
+    figures = heat(run_statistics(run.records for run in runs), language.of_titles())
+    return page(Words(definition, language.of_titles()), runs, assets(), figures)
 
 
 def _run(path: Path) -> Run:

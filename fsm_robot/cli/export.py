@@ -53,16 +53,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--activity",
         choices=("state", "event"),
         default="state",
-        help="a line per visit of a state, or per event that led somewhere (default: %(default)s)",
+        help="a line per visit of a state, or per event that caused a transition (default: %(default)s)",
     )
     parser.add_argument("--pairs", action="store_true", help="two lines per visit, start and complete, instead of one")
     parser.add_argument(
         "--everything",
         action="store_true",
-        help="also what left the state as it was: internal, ignored and late events, marked in `kind`",
+        help="include events that caused no change of state: internal, ignored and late ones, marked in `kind`",
     )
     parser.add_argument(
-        "--private", action="store_true", help="pseudonyms for the names of tasks, queues and scripts: task-1, task-2"
+        "--private",
+        action="store_true",
+        help="write pseudonyms for the names of tasks, queues and scripts: task-1, task-2",
     )
     parser.add_argument("--bom", action="store_true", help="begin CSV with a byte order mark, for Excel")
 
@@ -75,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _dataset(arguments, found, view)
     with target(arguments.output, [journal.path for journal in found]) as stream:
         for chunk in _chunks(_pieces(arguments, found, view)):
-            stream.write(chunk.encode())
+            stream.write(chunk)
     return 0
 
 
@@ -85,7 +87,7 @@ def _dataset(arguments: argparse.Namespace, found: Sequence[JournalPath], view: 
         raise SettingsError("--format parquet writes a folder of files; name it with -o FOLDER")
     if arguments.case != "run":
         raise SettingsError(
-            f"--case {arguments.case} is not for parquet: robot, run and job are columns, whoever reads them chooses"
+            f"--case {arguments.case} is not for parquet: robot, run and job are columns, and the reader chooses"
         )
     if arguments.private:
         raise SettingsError(
@@ -159,6 +161,7 @@ def _told_where_none(grouped: Iterator[Case]) -> Iterator[Case]:
         complain("there is no job in these journals, so the log has no case; with `--case run` each run is one")
 
 
-def _chunks(pieces: Iterator[str]) -> Iterator[str]:
+def _chunks(pieces: Iterator[str]) -> Iterator[bytes]:
     while some := list(islice(pieces, PIECES_AT_ONCE)):
-        yield "".join(some)
+        # Each by itself: one Cyrillic letter makes the whole of a joined text wider, and slower to encode.
+        yield b"".join(map(str.encode, some))

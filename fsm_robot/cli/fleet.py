@@ -27,39 +27,47 @@ VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    add = actions.add_parser("add", help="list a robot, or a pattern of folders, in the file")
-    add.add_argument("folder", help="of the robot, or a pattern such as 'D:\\robots\\*'")
+    add = actions.add_parser("add", help="add a robot, or a pattern of folders, to the file")
+    add.add_argument("folder", help="folder of the robot, or a pattern such as 'D:\\robots\\*'")
     add.add_argument("--name", default="", help="what it is called (default: as its folder)")
     add.add_argument("--host", default="", help="the machine that it is on, if not this one")
-    add.add_argument("--command", nargs="+", default=[], metavar="WORD", help="what reaches fsm-robot there")
-    remove = actions.add_parser("remove", help="list a robot no more; nothing of the robot itself is touched")
+    add.add_argument(
+        "--command",
+        nargs="+",
+        default=[],
+        metavar="WORD",
+        help="the command that starts fsm-robot on that machine, such as ssh srv1 fsm-robot",
+    )
+    remove = actions.add_parser("remove", help="remove a robot from the file; the robot itself is not touched")
     remove.add_argument("robot", help="its name or folder, as the file has it")
     apply = actions.add_parser("apply", help="write the shared settings, and what differs, into each robot.toml")
     apply.add_argument("--yes", action="store_true", help="do not ask")
     deploy = actions.add_parser(
-        "deploy", help="give every robot of this machine a new folder of scripts, or the last one back"
+        "deploy", help="give all robots of this machine a new folder of scripts, or go back to the last one"
     )
     deploy.add_argument("scripts", nargs="?", help="the folder; it is copied, and checked against its scripts.lock")
     deploy.add_argument("--version", default="", help="name of the copy (default: the moment)")
-    deploy.add_argument("--robot", default="", metavar="NAME", help="this one only: try it on one first")
-    deploy.add_argument("--back", action="store_true", help="use what was used before")
+    deploy.add_argument("--robot", default="", metavar="NAME", help="only this robot, to try it on one first")
+    deploy.add_argument("--back", action="store_true", help="go back to the scripts that were used before")
     upgrade = actions.add_parser(
         "upgrade", help="let the robots of this machine start another version of this program, one of them first"
     )
     upgrade.add_argument("pyz", nargs="?", metavar="FILE", help="the version, a fsm-robot.pyz")
-    upgrade.add_argument("--robot", default="", metavar="NAME", help="this one only: try it on one first")
-    upgrade.add_argument("--untried", action="store_true", help="for all, whether or not a robot has run with it")
-    upgrade.add_argument("--back", action="store_true", help="start what was started before")
+    upgrade.add_argument("--robot", default="", metavar="NAME", help="only this robot, to try it on one first")
+    upgrade.add_argument(
+        "--untried", action="store_true", help="upgrade all robots, even if none has run with this version yet"
+    )
+    upgrade.add_argument("--back", action="store_true", help="go back to the version that was used before")
     for action in (add, remove, apply, deploy, upgrade):
-        action.add_argument("--file", default=USUAL_NAME, help="the fleet (default: %(default)s)")
-    watch = actions.add_parser("watch", help="look at all robots every minute, and tell of what has changed")
-    watch.add_argument("file", nargs="?", default=USUAL_NAME, help="the fleet (default: %(default)s)")
-    watch.add_argument("--once", action="store_true", help="look once; 1 where a robot is sick")
-    watch.add_argument("--quiet", action="store_true", help="write into the watcher's log only")
+        action.add_argument("--file", default=USUAL_NAME, help="the fleet file (default: %(default)s)")
+    watch = actions.add_parser("watch", help="look at all robots every minute, and report what has changed")
+    watch.add_argument("file", nargs="?", default=USUAL_NAME, help="the fleet file (default: %(default)s)")
+    watch.add_argument("--once", action="store_true", help="look once; exit code 1 if a robot has a problem")
+    watch.add_argument("--quiet", action="store_true", help="write to the watcher's log only, not to the console")
     tell = actions.add_parser(
         "tell", help="answer a question about robots of this machine, for another machine's fleet"
     )
-    tell.add_argument("question", help="as the other machine has packed it")
+    tell.add_argument("question", help="the question, as the other machine has encoded it")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ def add_fleet(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const=USUAL_NAME,
         metavar="FILE",
-        help=f"all robots of a file that lists them (default: {USUAL_NAME})",
+        help=f"all robots of this fleet file (default: {USUAL_NAME})",
     )
 
 

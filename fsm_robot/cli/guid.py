@@ -24,7 +24,9 @@ _KEY = re.compile(
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("action", choices=["replace"], help="the new GUID is asked for, or read from standard input")
+    parser.add_argument(
+        "action", choices=["replace"], help="replace the GUID; the new one is asked for, or read from standard input"
+    )
     parser.add_argument("folder", nargs="?", help="folder of a robot, or its robot.toml; else --config")
     add_config(parser)
 

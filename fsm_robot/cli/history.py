@@ -9,13 +9,14 @@ from pathlib import Path
 import attrs
 
 from fsm_robot.cli.fleet_argument import add_fleet, fleet_of
-from fsm_robot.cli.reader import local
+from fsm_robot.cli.reader import local, speak_as_configured
 from fsm_robot.cli.run import add_config
-from fsm_robot.cli.status import table
+from fsm_robot.cli.status import heads, table
 from fsm_robot.cli.streams import complain, print_json
 from fsm_robot.errors import SettingsError
 from fsm_robot.operations.folders import has_jobs, output_of, runs_backwards, storage_of, storage_of_config
 from fsm_robot.operations.past_jobs import PastJob, newest_jobs
+from fsm_robot.system.language import said
 
 HEADS = ("taken", "script", "outcome", "status", "seconds", "job", "output")
 FLEET_HEADS = ("taken", "robot", "script", "outcome", "status", "seconds", "job")
@@ -28,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     add_fleet(parser)
     parser.add_argument("--failed", action="store_true", help="only jobs that failed, or whose result was refused")
-    parser.add_argument("--limit", type=int, default=USUAL_LIMIT, help="most jobs shown (default: %(default)s)")
+    parser.add_argument(
+        "--limit", type=int, default=USUAL_LIMIT, help="how many jobs are shown at most (default: %(default)s)"
+    )
     parser.add_argument("--json", action="store_true", help="print as JSON, the newest first")
 
 
@@ -42,13 +45,16 @@ def run(arguments: argparse.Namespace) -> int:
     jobs = newest_jobs(runs_backwards(storage), arguments.limit, failed_only=arguments.failed)
     if arguments.json:
         print_json([_as_json(job, storage) for job in jobs])
-    elif jobs:
-        print("\n".join(table([HEADS, *(_row(job, storage) for job in reversed(jobs))])))
+        return 0
+    speak_as_configured(arguments.folder or arguments.config)
+    if jobs:
+        print("\n".join(table([heads(HEADS), *(_row(job, storage) for job in reversed(jobs))])))
     elif not has_jobs(Path(arguments.folder or arguments.config)):
-        print("the machine of this robot has no jobs; `fsm-robot status` tells what it does, and `fsm-robot replay`")
-        print(f"with --steps what it did: {storage / 'journal'}")
+        journal = storage / "journal"
+        do = f"`fsm-robot status` shows what it does, `fsm-robot replay --steps {journal}` what it did"
+        print(f"{said('the machine of this robot has no jobs')}; {said(do)}")
     else:
-        print("no job failed" if arguments.failed else "no job yet")
+        print(said("no job failed" if arguments.failed else "no job yet"))
     return 0
 
 
@@ -74,12 +80,13 @@ def _run_fleet(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"schema": SCHEMA, "jobs": found, "silent": silent})
         return int(bool(silent))
+    speak_as_configured(arguments.config)
     if found:
-        print("\n".join(table([FLEET_HEADS, *(_fleet_row(job) for job in reversed(found))])))
+        print("\n".join(table([heads(FLEET_HEADS), *(_fleet_row(job) for job in reversed(found))])))
     else:
-        print("no job failed" if arguments.failed else "no job yet")
+        print(said("no job failed" if arguments.failed else "no job yet"))
     for each in silent:
-        complain(f"{each['robot']}: {each['error']}")
+        complain(f"{each['robot']}: {said(str(each['error']))}")
     return int(bool(silent))
 
 
@@ -89,22 +96,22 @@ def _fleet_row(job: Mapping[str, object]) -> tuple[str, ...]:
         local(str(job["taken_at"])),
         str(job["robot"]),
         str(job["script"]),
-        str(job["outcome"] or "-"),
-        str(job["status_name"] or "-"),
+        said(str(job["outcome"] or "-")),
+        said(str(job["status_name"] or "-")),
         f"{seconds:.1f}" if isinstance(seconds, int | float) else "",
         str(job["job"]),
     )
 
 
 def _row(job: PastJob, storage: Path) -> tuple[str, ...]:
-    status = job.status_name or "-"
-    delivery = {"delivered": "", "refused": " (refused)"}.get(job.delivery, " (not delivered)")
+    delivery = {"delivered": "", "refused": "refused"}.get(job.delivery, "not delivered")
+    status = f"{said(job.status_name or '-')}{f' ({said(delivery)})' if delivery else ''}"
     seconds = "" if job.seconds is None else f"{job.seconds:.1f}"
     return (
         local(job.taken_at),
         job.script,
-        job.outcome or "-",
-        f"{status}{delivery}",
+        said(job.outcome or "-"),
+        status,
         seconds,
         job.job,
         _output(job, storage),

@@ -38,13 +38,14 @@ print(f"Hello, {name}!")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("folder", nargs="?", default=".", help="where the files go (default: here)")
+    parser.add_argument("folder", nargs="?", default=".", help="folder for the files (default: the current one)")
     parser.add_argument(
         "--machine", action="store_true", help="write a small robot with a machine of its own, without an orchestrator"
     )
     parser.add_argument("--url", help="where the Orchestrator listens, such as http://127.0.0.1:4500")
     parser.add_argument(
-        "--robot-guid", help="the robot's GUID; other users may see a command line, so rather leave it out"
+        "--robot-guid",
+        help="the robot's GUID; better leave it out and type it when asked: others may see a command line",
     )
     parser.add_argument(
         "--from-settings",
@@ -56,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keyring", action="store_true", help="put the GUID into the keyring of this account (fsm_robot[keyring])"
     )
-    parser.add_argument("--scripts", metavar="FOLDER", help="the folder that the scripts are in already")
+    parser.add_argument("--scripts", metavar="FOLDER", help="the folder in which your scripts are already")
     parser.add_argument(
         "--robot-guid-file", metavar="FILE", help="a file that holds the GUID; only its path is written"
     )

@@ -19,6 +19,7 @@ from fsm_robot.errors import DefinitionError, SettingsError
 
 if TYPE_CHECKING:
     from fsm_robot.analyst.merge import Drawn
+    from fsm_robot.engine.machine.definition import Definition
 
 
 @attrs.frozen
@@ -88,10 +89,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--merge-into",
         metavar="OLD.yaml",
-        help="with --from: change OLD.yaml by what was drawn, print what changed and which --runs would diverge",
+        help="with --from: apply the drawing's changes to OLD.yaml, print them and which --runs would diverge",
     )
     parser.add_argument(
-        "--keep-positions", metavar="OLD.bpmn", help="draw what OLD.bpmn has where it has it (bpmn and bpmn-exact)"
+        "--keep-positions",
+        metavar="OLD.bpmn",
+        help="keep the positions that shapes have in OLD.bpmn (bpmn and bpmn-exact)",
     )
 
 
@@ -146,8 +149,11 @@ def _sentence(problem: str) -> str:
     return problem.split(": ", 1)[-1]
 
 
-def drawing(path: Path) -> Drawn:
-    """Return what a drawing of bpmn-exact or SCXML shows; nobody has checked it yet. Raises `DefinitionError`."""
+def drawing(path: Path, before: Definition | None = None) -> Drawn:
+    """Return what a drawing of bpmn-exact or SCXML shows; nobody has checked it yet. Raises `DefinitionError`.
+
+    `before` is the machine that it was made from, where that is known.
+    """
     from fsm_robot.analyst.bpmn.process import BPMN
     from fsm_robot.analyst.bpmn.read_back import drawn_in
     from fsm_robot.analyst.formats.from_scxml import from_scxml
@@ -158,7 +164,7 @@ def drawing(path: Path) -> Drawn:
     if (root.namespace, root.name) == (SCXML, "scxml"):
         return Drawn(from_scxml(root))
     if (root.namespace, root.name) == (BPMN, "definitions"):
-        return drawn_in(root)
+        return drawn_in(root, before)
     raise root.wrong("is neither SCXML nor BPMN")
 
 

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from fsm_robot.cli.fleet_argument import add_fleet, fleet_of
+from fsm_robot.cli.reader import speak_as_configured
 from fsm_robot.cli.run import add_config
 from fsm_robot.cli.streams import write_data
 from fsm_robot.errors import SettingsError
 from fsm_robot.operations.folders import has_jobs, job_meant, output_of, seen_in, storage_of, storage_of_config
 from fsm_robot.operations.now import now_from
 from fsm_robot.operations.output_text import shown_text
+from fsm_robot.system.language import said
 from fsm_robot.worker.output import PREVIEW_NAME
 
 LOOK_AGAIN_S = 0.5
@@ -23,13 +25,15 @@ BLOCK_BYTES = 1 << 18
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        "job", nargs="?", default="", metavar="JOB", help="GUID or its beginning (default: the last job)"
+        "job", nargs="?", default="", metavar="JOB", help="GUID of the job, or its beginning (default: the last job)"
     )
     parser.add_argument("--folder", metavar="FOLDER", help="folder of a robot or its storage folder")
     add_config(parser)
     add_fleet(parser)
-    parser.add_argument("--robot", metavar="NAME", help="with --fleet: of this robot (default: whichever had the job)")
-    parser.add_argument("-f", "--follow", action="store_true", help="go on until the job is over")
+    parser.add_argument(
+        "--robot", metavar="NAME", help="with --fleet: only this robot (default: the one that had the job)"
+    )
+    parser.add_argument("-f", "--follow", action="store_true", help="print new output until the job ends")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -43,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise SettingsError(
             f"the machine of this robot has no jobs, so no script printed anything; its log is {storage / 'robot.log'}"
         )
+    speak_as_configured(arguments.folder or arguments.config)
     job = job_meant(storage, arguments.job)
     path = output_of(storage, job.job)
     if not path.exists() and not arguments.follow:
@@ -85,7 +90,8 @@ def whole(path: Path) -> Iterator[str]:
     yield reader.rest()
     preview = path.with_name(PREVIEW_NAME)
     if preview.exists():
-        yield f"\n[the script goes on printing; the last of it, from {preview.name}:]\n"
+        told = f"the script still prints; what follows is its newest output, from {preview.name}:"
+        yield f"\n[{said(told)}]\n"
         tail = _LineReader(preview)
         yield from tail.new()
         yield tail.rest()
@@ -103,7 +109,8 @@ def follow(path: Path, is_over: Callable[[], bool]) -> Iterator[str]:
         if not told and path.with_name(PREVIEW_NAME).exists():
             told = True
             newest = path.with_name(PREVIEW_NAME)
-            yield f"\n[it prints very much: the newest is in {newest}, the rest comes at the end]\n"
+            about = f"the script prints very much: its newest output is in {newest}, the rest is shown at the end"
+            yield f"\n[{said(about)}]\n"
         pause.wait(LOOK_AGAIN_S)
 
 

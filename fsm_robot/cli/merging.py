@@ -29,9 +29,9 @@ def run(arguments: argparse.Namespace) -> int:
             raise SettingsError(f"--merge-into takes no {'--' if option != 'file' else ''}{option.replace('_', '-')}")
     path = Path(arguments.merge_into)
     old = machine_file.load(path, None, ())
-    drawn = interchange.drawing(Path(arguments.source))
+    drawn = interchange.drawing(Path(arguments.source), old)
     change = merged(machine_file.text_of(path), str(path), old, drawn)
-    new = _compiled(change, drawn, arguments)
+    new = in_its_shapes(change, drawn, arguments.source, arguments.output or arguments.merge_into)
     print(comparison_table(compare(old, new), _verdicts(arguments.runs, new)), end="")
     for note in change.notes:
         print(f"to do: {note}")
@@ -42,15 +42,20 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _compiled(change: Merged, drawn: Drawn, arguments: argparse.Namespace) -> Definition:
+def in_its_shapes(change: Merged, drawn: Drawn, drawing: str, name: str) -> Definition:
+    """Return the machine of the new text, which is called `name`.
+
+    Raises:
+        DefinitionError: It is none; each sentence names the shapes of the `drawing` that it is about.
+    """
     try:
-        return compile_text(change.text, arguments.output or arguments.merge_into)
+        return compile_text(change.text, name)
     except DefinitionError as error:
         problems = []
         for problem in error.problems:
             shapes = ", ".join(shapes_named(drawn, problem))
             where = f" (in the drawing: {shapes})" if shapes else ""
-            problems.append(f"{arguments.source}: is no machine: {problem.split(': ', 1)[-1]}{where}")
+            problems.append(f"{drawing}: is no machine: {problem.split(': ', 1)[-1]}{where}")
         raise DefinitionError(problems) from error
 
 

@@ -46,10 +46,10 @@ DEFAULT_PORT = 4500
 SHOWN_JOBS = 200
 """Jobs that `jobs` lists without --all; there may be a million."""
 STANDINGS: Mapping[str, str] = {
-    "forget": "answer 101 to a robot",
-    "remember": "know it again, or before it has called",
-    "pause": "give a robot no new job",
-    "resume": "give it jobs again",
+    "forget": "treat a robot as unknown: answer it 101",
+    "remember": "treat a robot as known, also before its first call",
+    "pause": "stop giving a robot new jobs",
+    "resume": "give a robot new jobs again",
 }
 EPILOG = """\
 All actions but `serve` and `probe` work on the same file, whether a server runs or not.
@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--db",
         default="orchestrator.sqlite",
         metavar="FILE|URL|@FILE",
-        help="its memory: a file, or postgresql://user@host/name, or a file that holds such an address"
+        help="where it keeps everything: a file, postgresql://user@host/name, or @FILE that holds such an address"
         " (default: %(default)s)",
     )
     commands = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -85,22 +85,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     serve = commands.add_parser("serve", parents=[shared], help="listen until Ctrl-C")
     serve.add_argument("--host", type=_host, default="127.0.0.1", help="default: %(default)s, this machine only")
     serve.add_argument("--port", type=_port, default=DEFAULT_PORT, help="default: %(default)s; 0 takes a free one")
-    serve.add_argument("--fault", action="append", default=[], metavar="TEXT", help="misbehave; may be repeated")
-    serve.add_argument("--seed", type=int, metavar="N", help="let faults with a probability strike alike every time")
-    serve.add_argument("--tls-cert", metavar="FILE", help="encrypt, with this certificate and those above it (PEM)")
-    serve.add_argument("--tls-key", metavar="FILE", help="its key, where that is in a file of its own")
     serve.add_argument(
-        "--proxied", action="store_true", help="a proxy lets others reach it: the page needs an API key and only shows"
+        "--fault",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="a fault to show, such as report:status:503 (docs/orchestrator.md lists them); may be repeated",
     )
-    serve.add_argument("--known-only", action="store_true", help="answer 101 to robots that were never seen")
+    serve.add_argument(
+        "--seed", type=int, metavar="N", help="repeat the same sequence of faults that have a probability"
+    )
+    serve.add_argument(
+        "--tls-cert", metavar="FILE", help="use TLS with this certificate and those that issued it (PEM)"
+    )
+    serve.add_argument("--tls-key", metavar="FILE", help="the key of --tls-cert, if it is in another file")
+    serve.add_argument(
+        "--proxied",
+        action="store_true",
+        help="others reach the server by a proxy: the page wants an API key, and can change nothing",
+    )
+    serve.add_argument(
+        "--known-only", action="store_true", help="answer 101 to robots that are not known (see `remember`)"
+    )
     serve.add_argument("--lax", action="store_true", help="let a robot set any status of any job")
     serve.add_argument(
         "--give-again",
         action="store_true",
-        help="give a robot once more what it was given and has not claimed: the answer may have been lost",
+        help="send a robot its unclaimed job again, in case the answer was lost",
     )
     serve.add_argument(
-        "--task-key", choices=["Task", " Task "], default="Task", help="how the key is spelt on the wire"
+        "--task-key", choices=["Task", " Task "], default="Task", help="how the key of the task is spelt in answers"
     )
     serve.add_argument(
         "--nested",
@@ -109,22 +123,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how nested documents are sent: as a JSON string or as an object",
     )
     serve.add_argument(
-        "--no-task", choices=["absent", "null", "empty", "null_text"], default="null", help="Task where there is none"
+        "--no-task",
+        choices=["absent", "null", "empty", "null_text"],
+        default="null",
+        help="what is sent as Task if a job has none",
     )
-    serve.add_argument("--numbers", choices=["text", "number"], default="text", help="numbers inside the documents")
     serve.add_argument(
-        "--quirk", action="append", default=[], metavar="NAME=VALUE", help="differ where the vendor leaves it open"
+        "--numbers", choices=["text", "number"], default="text", help="how numbers in documents are sent"
     )
-    serve.add_argument("--like", metavar="FILE", help="do as the server that `probe -o FILE` has looked at")
-    serve.add_argument("--auth", choices=["basic", "bearer", "both"], default="both", help="schemes that are taken")
     serve.add_argument(
-        "--update-verb", choices=["PUT", "POST", "both"], default="both", help="verbs that job/update takes"
+        "--quirk",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="behave differently where the vendor does not say how (docs/orchestrator.md lists the names)",
     )
-    serve.add_argument("--show-data", action="store_true", help="let the page show the parameters of tasks")
+    serve.add_argument("--like", metavar="FILE", help="behave like the server that `probe -o FILE` described")
     serve.add_argument(
-        "--runs", nargs="+", metavar="FOLDER", help="link a page that steps through the journals of these robots"
+        "--auth", choices=["basic", "bearer", "both"], default="both", help="accepted authorization schemes"
     )
-    serve.add_argument("--machine", metavar="FILE", help=f"the machine file of those robots (default: {DEFAULT})")
+    serve.add_argument(
+        "--update-verb", choices=["PUT", "POST", "both"], default="both", help="accepted verbs of job/update"
+    )
+    serve.add_argument("--show-data", action="store_true", help="show the parameters of tasks on the page")
+    serve.add_argument(
+        "--runs", nargs="+", metavar="FOLDER", help="folders of robots whose runs the page shows step by step"
+    )
+    serve.add_argument(
+        "--machine", metavar="FILE", help=f"the machine file of the robots of --runs (default: {DEFAULT})"
+    )
 
     enqueue = commands.add_parser("enqueue", parents=[shared], help="add a job")
     enqueue.add_argument("script", help="path below the robot's scripts folder")
@@ -133,12 +160,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     enqueue.add_argument("--name", default="", help="what people call the job")
     enqueue.add_argument("--priority", type=int, choices=[1, 2, 3], default=2, help="3 goes first (default: 2)")
-    enqueue.add_argument("--robot", default="", metavar="ROBOT", help="the only robot that may take it")
-    enqueue.add_argument("--times", type=_count, default=1, metavar="N", help="add it N times")
+    enqueue.add_argument("--robot", default="", metavar="ROBOT", help="the only robot that may take the job")
+    enqueue.add_argument("--times", type=_count, default=1, metavar="N", help="add the job N times")
 
     for name, what in (("jobs", f"list the {SHOWN_JOBS} newest jobs"), ("robots", "list the robots")):
         listed = commands.add_parser(name, parents=[shared], help=what)
-        listed.add_argument("--json", action="store_true")
+        listed.add_argument("--json", action="store_true", help="print as JSON")
         if name == "jobs":
             listed.add_argument("--all", action="store_true", help="list every job")
     for name, what in (("stop", "ask a job to stop"), ("abort", "end a job at once")):
@@ -149,13 +176,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         robot.add_argument("robot", metavar="ROBOT", help="label, GUID, or @FILE that holds the GUID")
     orchestrator_objects.add_arguments(commands, shared)
     orchestrator_probe.add_arguments(
-        commands.add_parser("probe", help="find out what a real server does where the vendor leaves it open")
+        commands.add_parser("probe", help="find out how a real server behaves where the vendor does not say")
     )
     fault = commands.add_parser(
-        "fault", parents=[shared], help="misbehave from now on; without TEXT list what is in force"
+        "fault", parents=[shared], help="add faults from now on; without TEXT list those in force"
     )
-    fault.add_argument("text", nargs="*", metavar="TEXT")
-    fault.add_argument("--clear", action="store_true", help="behave again")
+    fault.add_argument(
+        "text", nargs="*", metavar="TEXT", help="such as report:status:503; docs/orchestrator.md lists them"
+    )
+    fault.add_argument("--clear", action="store_true", help="end all faults")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -252,7 +281,9 @@ def _problems(arguments: argparse.Namespace) -> list[str]:
     if arguments.tls_cert is None and not arguments.proxied:
         found.append("what robots send, their passwords too, can be read on the way: --tls-cert, or a proxy with TLS")
     if not arguments.known_only:
-        found.append("whoever calls is a robot and is given jobs: --known-only, and `remember` for each of yours")
+        found.append(
+            "every caller counts as a robot and is given jobs; use --known-only, and `remember` for each of your robots"
+        )
     return found
 
 

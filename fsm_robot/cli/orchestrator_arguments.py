@@ -67,7 +67,7 @@ def secret_argument(text: str) -> str:
     if text == "-":
         return sys.stdin.readline().rstrip("\r\n")
     if not text.startswith("@"):
-        raise SettingsError("a password is not written into a command line, which others can see: @FILE or - is needed")
+        raise SettingsError("do not write a password into a command line, which others can see: use @FILE or -")
     return read(text[1:]).rstrip("\r\n")
 
 

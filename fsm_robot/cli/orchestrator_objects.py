@@ -57,6 +57,7 @@ STATUSES: Mapping[str, int] = {
     "new": 0, "in-progress": 1, "success": 2, "failed": 3, "failed-business": 4, "postponed": 5, "abandoned": 6,
 }  # fmt: skip
 PRIORITIES: Mapping[str, int] = {word: number for number, word in PRIORITY_WORDS.items()}
+AS_JSON = "print as JSON"
 _MAKING = {("queue", "add"), ("task", "add"), ("asset", "add"), ("file", "put"), ("key", "add")}
 
 
@@ -71,22 +72,24 @@ def add_arguments(commands: Actions, shared: argparse.ArgumentParser) -> None:
     _task_arguments(_group(commands, "task", "tasks: add, list, show, retry, delete"), shared)
     _asset_arguments(_group(commands, "asset", "assets: list, add, delete"), shared)
     _file_arguments(_group(commands, "file", "storage files: list, put, get, delete"), shared)
-    log = commands.add_parser("log", parents=[shared], help="what robots logged")
+    log = commands.add_parser("log", parents=[shared], help="print the lines that robots sent to the log")
     log.add_argument("job", nargs="?", default="", help="GUID, the beginning of one, or `last`")
     log.add_argument("--follow", "-f", action="store_true", help="go on until the job has ended, or Ctrl-C")
     log.add_argument("--level", choices=[word.lower() for word in LOG_LEVELS], help="this level and above")
-    log.add_argument("--limit", type=_number, default=500, metavar="N", help="the youngest N (default: %(default)s)")
-    log.add_argument("--json", action="store_true", help="one JSON object a line")
-    keys = _group(commands, "key", "API keys, for whoever calls and is no robot: list, add, delete")
-    _named(keys, shared, "add", "make one and print it; it is not kept, and cannot be printed again")
-    _named(keys, shared, "delete", "let one be unknown")
-    keys.add_parser("list", parents=[shared], help="list them").add_argument("--json", action="store_true")
+    log.add_argument("--limit", type=_number, default=500, metavar="N", help="only the newest N (default: %(default)s)")
+    log.add_argument("--json", action="store_true", help="print one JSON object per line")
+    keys = _group(commands, "key", "API keys for callers that are not robots: list, add, delete")
+    _named(keys, shared, "add", "make a key and print it once; only its hash is kept")
+    _named(keys, shared, "delete", "delete a key; calls with it are refused from now on")
+    keys.add_parser("list", parents=[shared], help="list the names of all keys").add_argument(
+        "--json", action="store_true", help=AS_JSON
+    )
     group = commands.add_parser(
         "group", parents=[shared], help="put a robot into a group, for assets and jobs of groups"
     )
     group.add_argument("robot", metavar="ROBOT", help="label, GUID, or @FILE that holds the GUID")
-    group.add_argument("number", metavar="NUMBER|none")
-    _named(commands, shared, "release", "send the answers that `fault …:hold:NAME` holds back")
+    group.add_argument("number", metavar="NUMBER|none", help="number of the group; none: of no group any more")
+    _named(commands, shared, "release", "send the answers that a fault `…:hold:NAME` keeps back")
 
 
 def _group(commands: Actions, name: str, what: str) -> Actions:
@@ -96,78 +99,106 @@ def _group(commands: Actions, name: str, what: str) -> Actions:
 
 def _named(commands: Actions, shared: argparse.ArgumentParser, name: str, what: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, parents=[shared], help=what)
-    parser.add_argument("name", type=_name, metavar="NAME")
+    parser.add_argument("name", type=_name, metavar="NAME", help="its name")
     return parser
 
 
 def _queue_arguments(actions: Actions, shared: argparse.ArgumentParser) -> None:
-    actions.add_parser("list", parents=[shared], help="list them").add_argument("--json", action="store_true")
-    add = _named(actions, shared, "add", "make one")
-    add.add_argument("--description", default="")
-    add.add_argument("--unique", action="store_true", help="refuse a second task of the same name")
-    add.add_argument("--auto-change", action="store_true", help="let tasks In progress fail with their job")
-    add.add_argument("--retries", type=_number, default=0, metavar="N", help="put a failed task in again, N times")
-    add.add_argument("--abandon-new", type=_number, default=0, metavar="MIN", help="New tasks are Abandoned then")
-    add.add_argument(
-        "--abandon-busy", type=_number, default=1440, metavar="MIN", help="those In progress (default: %(default)s)"
+    actions.add_parser("list", parents=[shared], help="list queues").add_argument(
+        "--json", action="store_true", help=AS_JSON
     )
-    _named(actions, shared, "delete", "delete one and its tasks")
+    add = _named(actions, shared, "add", "make a queue")
+    add.add_argument("--description", default="", help="a sentence for people")
+    add.add_argument("--unique", action="store_true", help="refuse a second task of the same name")
+    add.add_argument("--auto-change", action="store_true", help="if a job fails, fail its tasks that are In progress")
+    add.add_argument(
+        "--retries",
+        type=_number,
+        default=0,
+        metavar="N",
+        help="how often a failed task is put into the queue again (default: %(default)s)",
+    )
+    add.add_argument(
+        "--abandon-new",
+        type=_number,
+        default=0,
+        metavar="MIN",
+        help="minutes after which a New task is Abandoned; 0: never (default: %(default)s)",
+    )
+    add.add_argument(
+        "--abandon-busy",
+        type=_number,
+        default=1440,
+        metavar="MIN",
+        help="minutes after which a task In progress is Abandoned (default: %(default)s)",
+    )
+    _named(actions, shared, "delete", "delete a queue and its tasks")
 
 
 def _task_arguments(actions: Actions, shared: argparse.ArgumentParser) -> None:
-    add = actions.add_parser("add", parents=[shared], help="add tasks; a queue that is not there is made")
-    add.add_argument("queue", type=_name, metavar="QUEUE")
+    add = actions.add_parser("add", parents=[shared], help="add tasks; makes the queue if there is none")
+    add.add_argument("queue", type=_name, metavar="QUEUE", help="name of the queue")
     add.add_argument(
         "rows", nargs="?", metavar="JSON|@FILE",
-        help="parameters, @task.json, or @rows.csv: a task a row, its column `name` is the task's name",
+        help="parameters, @task.json, or @rows.csv with one task per row, whose column `name` names it",
     )  # fmt: skip
-    add.add_argument("--name", default="", help="what people call it")
-    add.add_argument("--tags", default="", metavar="A;B")
-    add.add_argument("--priority", choices=list(PRIORITIES), default="normal")
-    add.add_argument("--deadline", metavar="MOMENT", help="after it the task goes first, such as 2026-10-31T17:30")
-    add.add_argument("--comment", default="")
-    add.add_argument("--skip-duplicates", action="store_true", help="leave out what a queue of unique names has")
+    add.add_argument("--name", default="", help="what people call the task")
+    add.add_argument("--tags", default="", metavar="A;B", help="tags, with semicolons between them")
+    add.add_argument("--priority", choices=list(PRIORITIES), default="normal", help="tasks with a higher one go first")
+    add.add_argument(
+        "--deadline", metavar="MOMENT", help="from this moment on the task goes first, such as 2026-10-31T17:30"
+    )
+    add.add_argument("--comment", default="", help="a sentence for people")
+    add.add_argument(
+        "--skip-duplicates", action="store_true", help="leave out tasks whose name a --unique queue has already"
+    )
     many = actions.add_parser("list", parents=[shared], help="list the tasks of a queue")
-    many.add_argument("queue", metavar="QUEUE")
-    many.add_argument("--status", choices=list(STATUSES))
-    many.add_argument("--tags", default="", metavar="A;-B", help="with A, without B")
-    many.add_argument("--limit", type=_number, default=1000, metavar="N")
-    many.add_argument("--json", action="store_true")
-    show = actions.add_parser("show", parents=[shared], help="a task and what became of it")
+    many.add_argument("queue", metavar="QUEUE", help="name of the queue")
+    many.add_argument("--status", choices=list(STATUSES), help="only tasks with this status")
+    many.add_argument("--tags", default="", metavar="A;-B", help="only tasks with tag A and without tag B")
+    many.add_argument(
+        "--limit", type=_number, default=1000, metavar="N", help="most tasks shown (default: %(default)s)"
+    )
+    many.add_argument("--json", action="store_true", help=AS_JSON)
+    show = actions.add_parser("show", parents=[shared], help="show a task and how its status changed")
     show.add_argument("task", metavar="TASK", help="GUID, its beginning, or name")
-    show.add_argument("--json", action="store_true")
-    for name, what in (("retry", "put a task in again, as a New one"), ("delete", "delete a task")):
+    show.add_argument("--json", action="store_true", help=AS_JSON)
+    for name, what in (("retry", "put a copy of a task into its queue, as a New one"), ("delete", "delete a task")):
         parser = actions.add_parser(name, parents=[shared], help=what)
         parser.add_argument("task", metavar="TASK", help="GUID, its beginning, or name")
 
 
 def _asset_arguments(actions: Actions, shared: argparse.ArgumentParser) -> None:
-    actions.add_parser("list", parents=[shared], help="list them, never a value").add_argument(
-        "--json", action="store_true"
+    actions.add_parser("list", parents=[shared], help="list names and types, never a value").add_argument(
+        "--json", action="store_true", help=AS_JSON
     )
-    add = _named(actions, shared, "add", "make one, or give the one of this name another value")
-    add.add_argument("--text", metavar="TEXT|@FILE", help="a text")
-    add.add_argument("--login", metavar="NAME", help="credentials: the name")
-    add.add_argument("--password", metavar="@FILE|-", help="credentials: the password, from a file or standard input")
-    add.add_argument("--calendar", metavar="JSON|@FILE", help="a calendar: dates as JSON")
-    add.add_argument("--description", default="")
+    add = _named(actions, shared, "add", "make an asset, or give an asset of this name a new value")
+    add.add_argument("--text", metavar="TEXT|@FILE", help="make a text with this content")
+    add.add_argument("--login", metavar="NAME", help="make credentials with this login")
+    add.add_argument(
+        "--password", metavar="@FILE|-", help="the password that belongs to --login, from a file or standard input"
+    )
+    add.add_argument("--calendar", metavar="JSON|@FILE", help="make a calendar: dates as JSON")
+    add.add_argument("--description", default="", help="a sentence for people")
     add.add_argument("--robot", metavar="ROBOT", help="the only robot that may read it")
     add.add_argument("--group", type=_number, metavar="NUMBER", help="the only group of robots that may read it")
-    _named(actions, shared, "delete", "delete one and its value")
+    _named(actions, shared, "delete", "delete an asset with its value")
 
 
 def _file_arguments(actions: Actions, shared: argparse.ArgumentParser) -> None:
-    actions.add_parser("list", parents=[shared], help="list them").add_argument("--json", action="store_true")
-    put = actions.add_parser("put", parents=[shared], help="keep a file; a folder that is not there is made")
-    put.add_argument("folder", type=_name, metavar="FOLDER")
-    put.add_argument("path", metavar="FILE")
-    put.add_argument("--name", default="", help="what it is called there")
-    for name, what in (("get", "write a file to this folder, or --to"), ("delete", "delete a file")):
+    actions.add_parser("list", parents=[shared], help="list files").add_argument(
+        "--json", action="store_true", help=AS_JSON
+    )
+    put = actions.add_parser("put", parents=[shared], help="store a file; makes the folder if there is none")
+    put.add_argument("folder", type=_name, metavar="FOLDER", help="folder of the storage")
+    put.add_argument("path", metavar="FILE", help="the file on this machine")
+    put.add_argument("--name", default="", help="its name in the storage (default: as the file is called)")
+    for name, what in (("get", "write a file of the storage to this folder, or to --to"), ("delete", "delete a file")):
         parser = actions.add_parser(name, parents=[shared], help=what)
-        parser.add_argument("folder", metavar="FOLDER")
-        parser.add_argument("name", metavar="NAME")
+        parser.add_argument("folder", metavar="FOLDER", help="folder of the storage")
+        parser.add_argument("name", metavar="NAME", help="name of the file there")
         if name == "get":
-            parser.add_argument("--to", metavar="PATH")
+            parser.add_argument("--to", metavar="PATH", help="where to write it (default: this folder, with its name)")
 
 
 # ---- queues

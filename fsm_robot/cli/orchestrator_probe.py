@@ -27,25 +27,31 @@ LOG_LINES, MOST_LOG_LINES = 130, 1000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("url", help="of the server, such as https://rpa.example.com")
+    parser.add_argument("url", help="address of the server, such as https://rpa.example.com")
     parser.add_argument(
         "--guid",
         required=True,
         metavar="@FILE|-",
         help="the GUID of a robot or an API key",
     )
-    parser.add_argument("--job", default="", metavar="GUID", help="a job that has ended, for what only a job can show")
-    parser.add_argument("--ca", metavar="FILE", help="certificates to trust in the place of the system's")
-    parser.add_argument("--scheme", choices=["basic", "bearer"], default="basic", help="default: %(default)s")
-    parser.add_argument("--yes", action="store_true", help="do not ask before anything is made there")
+    parser.add_argument(
+        "--job", default="", metavar="GUID", help="a job that has ended; what needs one is left out without it"
+    )
+    parser.add_argument("--ca", metavar="FILE", help="trust these certificates instead of the system's (PEM)")
+    parser.add_argument(
+        "--scheme", choices=["basic", "bearer"], default="basic", help="authorization scheme (default: %(default)s)"
+    )
+    parser.add_argument("--yes", action="store_true", help="make test objects on the server without asking first")
     parser.add_argument(
         "--log-lines",
         type=int,
         default=LOG_LINES,
         metavar="N",
-        help="lines of the log that are sent at once to find a limit; 0: none (default: %(default)s)",
+        help="how many log lines are sent at once to find a rate limit; 0: none (default: %(default)s)",
     )
-    parser.add_argument("-o", "--output", metavar="FILE", help="write what was found, such as server.toml")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="write the result there, for orchestrator.profile and `serve --like`"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

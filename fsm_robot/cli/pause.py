@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from fsm_robot.cli.reader import speak_as_configured
 from fsm_robot.cli.run import add_config
 from fsm_robot.cli.streams import tell
 from fsm_robot.engine.clock import SystemClock
@@ -16,6 +17,7 @@ from fsm_robot.errors import RobotError, SettingsError
 from fsm_robot.operations.folders import has_jobs, storage_of, storage_of_config
 from fsm_robot.robot import pause as pauses
 from fsm_robot.robot.pause import Pause
+from fsm_robot.system.language import said
 
 if sys.platform == "win32":
     from fsm_robot.system import _windows as system
@@ -27,7 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_folders(parser)
     parser.add_argument(
-        "--until", default="", metavar="MOMENT", help="18:30, 2026-12-24 or 2026-12-24T06:00, of this machine's time"
+        "--until",
+        default="",
+        metavar="MOMENT",
+        help="end of the pause in local time: 18:30, 2026-12-24 or 2026-12-24T06:00 (default: until `resume`)",
     )
 
 
@@ -48,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise SettingsError(f"--until: {error}") from error
         until = meant.isoformat(timespec="seconds").replace("+00:00", "Z")
     problems: list[str] = []
+    speak_as_configured(*arguments.folders, arguments.config)
     for name, storage in storages(arguments, problems):
         pause = Pause(now[:19] + "Z", until)
         try:
@@ -62,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
             problems.append(str(error))
             continue
         beside = f"; it runs now, pid {runs}: a job in progress ends normally, no other is taken" if runs else ""
-        tell(f"{name}: {pause}{beside}")
+        tell(f"{name}: {said(str(pause))}{said(beside)}")
     return told_of(problems)
 
 

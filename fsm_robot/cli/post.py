@@ -16,15 +16,15 @@ MEANT = {
     "taken": "{event}: {source} -> {dest}",
     "stayed": "{event}: taken in {source}, which stays",
     "ignored": "{event}: means nothing in {source}, the robot goes on as before",
-    "late": "{event}: speaks of something that is over, the robot goes on as before",
+    "late": "{event}: concerns something that has ended; the robot continues as before",
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("event", metavar="EVENT", help="one that the machine file lists under `posted`")
+    parser.add_argument("event", metavar="EVENT", help="an event that the machine file lists under `posted`")
     parser.add_argument("folder", nargs="?", metavar="FOLDER", help="the robot's folder, or its storage folder")
-    parser.add_argument("--data", default="{}", metavar="JSON", help="a JSON object that goes with it")
+    parser.add_argument("--data", default="{}", metavar="JSON", help="data of the event, a JSON object")
     add_config(parser)
 
 

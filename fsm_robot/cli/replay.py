@@ -32,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print the verdicts as JSON")
     parser.add_argument("--junit", metavar="FILE", help="write the verdicts as JUnit XML too")
-    parser.add_argument("--steps", action="store_true", help="tell each run step by step")
-    parser.add_argument("--until", type=int, metavar="N", help="show the state after step N of each run")
+    parser.add_argument("--steps", action="store_true", help="print each run step by step")
+    parser.add_argument("--until", type=int, metavar="N", help="print the state after step N of each run")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -39,11 +39,13 @@ USUAL_LANGUAGE = "en"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_config(parser)
-    parser.add_argument("--no-log-off", action="store_true", help="stay logged on whatever session.when_idle says")
+    parser.add_argument("--no-log-off", action="store_true", help="stay logged on, whatever session.when_idle says")
     parser.add_argument(
-        "--scheduled", action="store_true", help="the system's scheduler starts it: see session.when_idle = auto"
+        "--scheduled",
+        action="store_true",
+        help="say that the system's scheduler starts the robot: it decides what session.when_idle = auto means",
     )
-    parser.add_argument("--quiet", action="store_true", help="write the log to robot.log only")
+    parser.add_argument("--quiet", action="store_true", help="write the log to robot.log only, not to the console")
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -152,7 +154,7 @@ def _run(settings: Settings, kind: type | None, log: Log, *, when_idle: str, sta
 def _collect_from_now_on() -> None:
     """Turn the garbage collector on, for what comes from now on.
 
-    Else the first collection would look at everything that was loaded, which is a tenth of an idle start. The worker
+    Else the first collection would look at everything that was loaded, for nothing. The worker
     has all of it looked at, before the first script.
     """
     gc.freeze()

@@ -45,13 +45,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = "; ".join(f"{name}: {text}" for name, text in ACTIONS.items())
     parser.add_argument("action", choices=ACTIONS, help=what)
     add_config(parser)
-    parser.add_argument("--name", default="", help=f"what it is called there (default: {NAMES[False]}, {NAMES[True]})")
-    parser.add_argument("--account", default="", metavar="DOMAIN\\USER", help="Windows: whose session (default: yours)")
+    parser.add_argument(
+        "--name", default="", help=f"its name in the scheduler (default: {NAMES[False]}, {NAMES[True]})"
+    )
+    parser.add_argument(
+        "--account",
+        default="",
+        metavar="DOMAIN\\USER",
+        help="Windows: the account in whose session it runs (default: yours)",
+    )
     parser.add_argument(
         "--connect",
         choices=("remote", "local"),
         default="remote",
-        help="Windows: which connection to the session starts it (default: %(default)s)",
+        help="Windows: which kind of connection to the session starts it (default: %(default)s)",
     )
     parser.add_argument(
         "--watch",
@@ -63,11 +70,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--event-log",
         action="store_true",
-        help="install: let the Windows event log know the robot (logging.system), in an administrator's prompt",
+        help="install: register the robot with the Windows event log (logging.system); needs an administrator's prompt",
     )
-    parser.add_argument("--every", type=int, metavar="MINUTES", help="start it again this often")
+    parser.add_argument("--every", type=int, metavar="MINUTES", help="start it again every so many minutes")
     parser.add_argument(
-        "--for", dest="cluster", choices=CLUSTERS, help="show: what a cluster runs the robot's image by"
+        "--for",
+        dest="cluster",
+        choices=CLUSTERS,
+        help="show: print the description by which a cluster runs the robot's image",
     )
     usual = Container(f"fsm_robot:{__version__}")
     parser.add_argument("--image", default=usual.image, help="--for: the image (default: %(default)s)")
@@ -76,14 +86,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=usual.memory_mib,
         metavar="MIB",
-        help="--for: most memory of robot and scripts (default: %(default)s)",
+        help="--for: memory limit of robot and scripts, in MiB (default: %(default)s)",
     )
     parser.add_argument(
         "--deadline",
         type=int,
         default=usual.deadline_min,
         metavar="MINUTES",
-        help="--for kubernetes: a longer run is told to leave (default: %(default)s)",
+        help="--for kubernetes: minutes after which a run is told to end (default: %(default)s)",
     )
 
 

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="without",
         action="append",
         metavar="PATTERN",
-        help="lock: leave out what scripts change themselves, such as '*.log'; kept for the next time",
+        help="lock: leave out files that scripts change, such as '*.log'; remembered for the next time",
     )
     add_config(parser)
 

@@ -37,7 +37,7 @@ INVOICES = {"4711": ("ООО Ромашка", 100), "4712": ("ООО Ромаш�
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("action", choices=["sample"], help="write them")
-    parser.add_argument("folder", metavar="FOLDER", help="new folder of the data; the script is written beside it")
+    parser.add_argument("folder", metavar="FOLDER", help="a new folder for the data; the script is written beside it")
 
 
 def run(arguments: argparse.Namespace) -> int:

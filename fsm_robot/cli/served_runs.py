@@ -11,13 +11,14 @@ import attrs
 from fsm_robot.analyst.player.assets import assets
 from fsm_robot.analyst.player.history import ListedRun, Run, shown_runs
 from fsm_robot.analyst.player.page import json_text, served_page, told
-from fsm_robot.analyst.words import words
+from fsm_robot.analyst.words import Words
 from fsm_robot.cli.journal_arguments import journals_below
 from fsm_robot.engine import machine_file
 from fsm_robot.engine.journal.file import read_journal, run_name
 from fsm_robot.engine.journal.parsing import quickest
 from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.errors import SettingsError
+from fsm_robot.system import language
 
 _STAMP = re.compile(r"\d+-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z")
 
@@ -44,7 +45,7 @@ class ServedRuns:
             for number, name in enumerate(self.names)
             for path in served_journals(name)[-self.youngest :]
         ]
-        return served_page(words(self._definition(), "", str(self.machine)), listed, assets(), address)
+        return served_page(Words(self._definition(), language.of_titles()), listed, assets(), address)
 
     def run(self, folder: int, file: str) -> str:
         """Return one run as JSON. Raises `RobotError`."""
@@ -56,7 +57,9 @@ class ServedRuns:
         records, problem = read_journal(found[0], make=quickest())
         if not records:
             raise SettingsError(f"{found[0]}: is no journal of a robot: {problem or 'it is empty'}")
-        (shown,) = shown_runs(told([Run(run_name(found[0]), records, problem)], ""), self._definition())
+        (shown,) = shown_runs(
+            told([Run(run_name(found[0]), records, problem)], language.of_titles()), self._definition()
+        )
         steps = shown.pop("steps")
         assert isinstance(steps, list)
         # Step by step: while a large document becomes JSON in one go, no other thread of the server has its turn.
@@ -70,7 +73,7 @@ class ServedRuns:
             raise SettingsError(f"{self.machine}: cannot be read: {error.strerror or error}") from error
         mark = (state.st_mtime_ns, state.st_size)
         if self._known is None or self._known[0] != mark:
-            self._known = mark, machine_file.load(self.machine, None, ())
+            self._known = mark, machine_file.load_labelled(self.machine, None, ())
         return self._known[1]
 
 

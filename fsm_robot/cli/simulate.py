@@ -39,7 +39,13 @@ MOST_WORKERS = 61
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--seed", type=int, default=1, metavar="S", help="repeats a run to the byte (default: 1)")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=1,
+        metavar="S",
+        help="number that makes a simulation repeatable to the byte (default: 1)",
+    )
     parser.add_argument("--jobs", type=int, default=1000, metavar="N", help="how many jobs (default: 1000)")
     parser.add_argument(
         "--faults", default="all", metavar="LIST", help=f"all, none, or some of: {', '.join(ALL_FAULTS)}"
@@ -47,22 +53,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--exhaustive",
         action="store_true",
-        help="two jobs: every crash point x every single fault (no seed, no --faults)",
+        help="two jobs with every combination of crash point and fault (without --seed and --faults)",
     )
     parser.add_argument(
-        "--tasks", type=int, metavar="N", help="not jobs, but N tasks of queues, taken by robots that die at any write"
+        "--tasks",
+        type=int,
+        metavar="N",
+        help="simulate N tasks of queues instead of jobs, with robots that die at any write",
     )
-    parser.add_argument("--world", type=int, metavar="NUMBER", help="with --tasks: one world, with all that happened")
-    parser.add_argument("--scenario", metavar="FILE", help="run the one scenario that a finding left behind")
+    parser.add_argument(
+        "--world", type=int, metavar="NUMBER", help="with --tasks: simulate only this world, and print all that happens"
+    )
+    parser.add_argument("--scenario", metavar="FILE", help="run one scenario, from the file that a finding has written")
     parser.add_argument(
         "--machine", metavar="FILE|FOLDER", help=f"a machine file, or a robot's folder (default: {DEFAULT})"
     )
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share it (default: 1)")
     parser.add_argument(
-        "--cluster", metavar="ADDRESS", help="a Dask scheduler whose workers share it: tcp://host:8786 (extra dask)"
+        "--workers", type=int, default=1, metavar="N", help="how many processes share the work (default: 1)"
     )
-    parser.add_argument("--no-shrink", action="store_true", help="leave a finding as large as it was found")
-    parser.add_argument("--out", default="simulated", metavar="DIR", help="where findings go (default: simulated)")
+    parser.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="a Dask scheduler whose workers share the work: tcp://host:8786 (extra dask)",
+    )
+    parser.add_argument("--no-shrink", action="store_true", help="do not reduce a finding to its smallest form")
+    parser.add_argument("--out", default="simulated", metavar="DIR", help="folder for findings (default: simulated)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 

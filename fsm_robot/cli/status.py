@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     speak_as_configured(*arguments.folders, arguments.config)
     if arguments.folders:
         rows = [(folder, *_row(it, now)) for folder, it in found.items()]
-        print("\n".join(table([_heads(("folder", *HEADS)), *rows])))
+        print("\n".join(table([heads(("folder", *HEADS)), *rows])))
     else:
         print("\n".join(line for it in found.values() for line in _details(it, now)))
     return int(any(it.look for it in found.values()))
@@ -70,18 +70,19 @@ def _run_fleet(arguments: argparse.Namespace) -> int:
         print_json(document_of(sights, now))
     else:
         speak_as_configured(arguments.config)
-        print("\n".join(table([_heads(FLEET_HEADS), *(_fleet_row(sight, now) for sight in sights)])))
+        print("\n".join(table([heads(FLEET_HEADS), *(_fleet_row(sight, now) for sight in sights)])))
     return int(any(sight.problems for sight in sights))
 
 
 def _fleet_row(sight: Sight, moment: str) -> tuple[str, ...]:
-    last = f"{sight.last_script}: {sight.last_outcome}" if sight.last_script else ""
+    last = f"{sight.last_script}: {said(sight.last_outcome)}" if sight.last_script else ""
+    paused = f" ({said(sight.paused)})" if sight.paused and sight.doing != "paused" else ""
     return (
         f"{sight.host}:{sight.name}" if sight.host else sight.name,
-        said(f"{sight.doing} ({sight.paused})" if sight.paused and sight.doing != "paused" else sight.doing),
-        for_how_long(sight.since, moment),
+        f"{said(sight.doing)}{paused}",
+        said(for_how_long(sight.since, moment)),
         sight.script,
-        sight.progress,
+        said(sight.progress),
         last,
         sight.next_start[11:16],
         said("; ".join(problem.text for problem in sight.problems)),
@@ -110,15 +111,16 @@ HEADS = ("doing", "for", "pid", "script", "progress", "look")
 def _row(now: Now, moment: str) -> tuple[str, ...]:
     return (
         said(now.doing),
-        for_how_long(now.since, moment),
+        said(for_how_long(now.since, moment)),
         str(now.pid or ""),
         now.script,
-        now.progress,
+        said(now.progress),
         said("; ".join(now.look)),
     )
 
 
-def _heads(names: tuple[str, ...]) -> tuple[str, ...]:
+def heads(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the heads of a table in the language of this process."""
     return tuple(map(said, names))
 
 

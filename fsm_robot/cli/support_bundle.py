@@ -35,9 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("folder", nargs="?", help="folder of a robot, or its robot.toml; else --config")
     add_config(parser)
-    parser.add_argument("--hours", type=float, default=24.0, help="how far journals and logs go back (default: 24)")
+    parser.add_argument(
+        "--hours", type=float, default=24.0, help="how many hours journals and logs go back (default: 24)"
+    )
     parser.add_argument("-o", "--output", metavar="FILE", help="default: fsm-robot-support-DATE-TIME.zip, here")
-    parser.add_argument("--list", action="store_true", help="only print what would be in it")
+    parser.add_argument("--list", action="store_true", help="only print what the file would contain")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -38,10 +38,14 @@ LONGEST_COMMENT = 60
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("script", metavar="SCRIPT", help="a Python file, or a folder with a __main__.py")
-    parser.add_argument("--data", metavar="FOLDER", help="queues/NAME.json, assets.json, files/…; results in .run/")
+    parser.add_argument(
+        "--data",
+        metavar="FOLDER",
+        help="folder with queues/NAME.json, assets.json, files/…; results are written into its .run/",
+    )
     parser.add_argument("--task", metavar="JSON", help="the job's own task: its parameters, or @FILE with them")
-    parser.add_argument("--keep", action="store_true", help="go on from the results of the last try")
-    parser.add_argument("--debug", action="store_true", help="breakpoint() and input() work, and nothing is timed out")
+    parser.add_argument("--keep", action="store_true", help="continue with the results of the last try")
+    parser.add_argument("--debug", action="store_true", help="let breakpoint() and input() work, without timeouts")
     parser.add_argument("--python", metavar="FILE", help="interpreter (default: scripts.python, or this one)")
     add_config(parser)
 
@@ -92,7 +96,7 @@ def _python(settings: Settings, script: Path) -> str:
 def _data(path: str | None, *, keep: bool) -> Folder | None:
     if path is None:
         if keep:
-            raise SettingsError("--keep: goes on in a folder; name it with --data")
+            raise SettingsError("--keep: needs the folder of the last try; name it with --data")
         return None
     from fsm_robot.sdk._errors import SdkError
     from fsm_robot.sdk._folder import Folder
@@ -167,7 +171,7 @@ def _worker(script: Path, python: str, folder: Path, channel: Channel | None, da
             return channel.address
 
         data.also_hide, data.also_clean = secrets.hide, secrets.text
-        server = JobServer(listen, lambda _: data, secrets.hide_as_it_is, _log)
+        server = JobServer(listen, lambda _: data, secrets.hide_token, _log)
         channel.job = server
         offer, withdraw = server.begin, server.end
     return ScriptWorker(

@@ -269,9 +269,7 @@ def ask(folder: Path, request: Mapping[str, object], within_s: float = ANSWERED_
     finally:
         connection.close()
     if received is None:
-        raise ChannelError(
-            f"the robot of {folder} has not answered within {within_s:g} s; it may still do it when it gets to it"
-        )
+        raise ChannelError(f"the robot of {folder} has not answered within {within_s:g} s; it may still do it later")
     answer = _object(received)
     if "error" in answer:
         code = answer.get("exit_code")

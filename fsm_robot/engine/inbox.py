@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
+from typing import TypeVar
 
 import attrs
 
@@ -16,14 +17,24 @@ from fsm_robot.engine.machine.events import Event
 from fsm_robot.engine.ports import Answer, Wait, words_until
 from fsm_robot.errors import LeavingError
 
+LASTS_S = 0.05
+"""How long a wait is one of those that nobody would see."""
+
+Word = TypeVar("Word")
+
 
 @attrs.define(eq=False, repr=False)
 class QueueInbox:
     """An inbox on `SimpleQueue`, whose `put` is safe inside a signal handler.
 
     Locks and conditions of `threading` are not: a handler that runs while its own thread holds one never returns.
+
+    Attributes:
+        lasting: Called by who waits, once a wait lasts: what others see of the robot is for them to read, and a job
+            that is over in moments would pay for each of its states.
     """
 
+    lasting: Callable[[], object] = lambda: None
     _events: SimpleQueue[Event] = attrs.field(factory=SimpleQueue)
     _woken: Woken = attrs.field(factory=SimpleQueue)
     _caller: Caller = attrs.field(factory=Caller)
@@ -35,7 +46,7 @@ class QueueInbox:
 
     def take(self) -> Event:
         """Wait for the next event."""
-        return self._events.get()
+        return self._next(self._events)
 
     def tell_to_leave(self, reason: str) -> None:
         """Ask the robot to leave politely; a second call asks it to hurry. From any thread, and in a signal handler."""
@@ -51,6 +62,8 @@ class QueueInbox:
     def pause(self, seconds: float) -> bool:
         """Wait up to `seconds`; return True at once when the robot has been, or is now, told to leave."""
         woken = self._woken_by_the_next_word()
+        if seconds > LASTS_S:
+            self.lasting()
         if not self.leaving() and seconds > 0:
             try:
                 woken.get(timeout=seconds)
@@ -66,9 +79,10 @@ class QueueInbox:
             caller.begin(call, woken)
         except OSError:
             # Without a thread for it the call is made here, and nobody is heard meanwhile: better than no robot.
+            self.lasting()
             return call()
         while self._told_to_leave < enough:
-            came = woken.get()
+            came = self._next(woken)
             if came is not None:
                 answer: Answer = came.result()
                 return answer
@@ -80,6 +94,13 @@ class QueueInbox:
     def close(self) -> None:
         """End the thread that makes the calls."""
         self._caller.end()
+
+    def _next(self, queue: SimpleQueue[Word]) -> Word:
+        try:
+            return queue.get(timeout=LASTS_S)
+        except Empty:
+            self.lasting()
+            return queue.get()
 
     def _woken_by_the_next_word(self) -> Woken:
         # A new one for each wait: no answer comes into it that an earlier wait has given up. What was said before tells

@@ -123,12 +123,12 @@ class Log:
             self._file = None
 
     def _put(self, logger: Logger, level: str, event: str, sentence: str, /, **values: object) -> None:
-        from fsm_robot.system.language import said  # with the first line, like loguru
+        from fsm_robot.system.language import said, value_said  # with the first line, like loguru
 
         story, told = story_of(sentence, values, self.redact), said(sentence)
         # Names of values stay as they are: people look for them in the file.
-        retold = {key: said(value) if isinstance(value, str) else value for key, value in values.items()}
-        for_console = story if told == sentence else story_of(told, retold, self.redact)
+        retold = {key: value_said(key, value) for key, value in values.items()}
+        for_console = story if told == sentence and retold == values else story_of(told, retold, self.redact)
         bound = logger.bind(event=event, story=story, for_console=for_console)
         if self.as_json:
             bound = bound.bind(sentence=self.redact(sentence), values=_values(values, self.redact))

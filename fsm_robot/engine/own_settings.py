@@ -40,7 +40,7 @@ def read(kind: type | None, values: Mapping[str, Any], base: Path) -> tuple[Any,
     if kind is None:
         if not values:
             return None, []
-        return None, [("", "nobody reads it: the class Callbacks declares no class Settings")]
+        return None, [("", "nothing uses it: the class Callbacks declares no class Settings")]
     fields = fields_of(kind)
     problems = [(key, f"unknown key{did_you_mean(key, fields)}") for key in values if key not in fields]
     problems += [(key, "is missing") for key, field in fields.items() if field.required and key not in values]

@@ -20,6 +20,8 @@ import attrs
 REPLACEMENT = "***"
 SHORTEST_SECRET = 6
 """In characters: a shorter one is a part of too many words that are none."""
+MOST_TOKENS = 2
+"""The token of the job in hand, and that of the one before, which may still be on its way into a file."""
 # UTF-16 puts a NUL between two ASCII characters, in either byte order; three, where it is UTF-16 with escaped NULs.
 _GAP = r"\x00{0,3}"
 _WIDE_REPLACEMENT = "*\0*\0*"
@@ -178,12 +180,23 @@ class _Values:
 
     forms: tuple[str, ...] = ()
     longest: int = 0
+    _lasting: set[str] = attrs.field(factory=set)
+    _tokens: tuple[str, ...] = ()
     _pattern: re.Pattern[str] | None = None
     _beginnings: frozenset[str] | None = None
 
     def add(self, forms: Iterable[str]) -> None:
         """Look for these, too; the longest first."""
-        known = sorted({*self.forms, *forms}, key=lambda form: (-len(form), form))
+        self._lasting.update(forms)
+        self._take_in()
+
+    def add_token(self, token: str) -> None:
+        """Look for this, too, and not any longer for the last but one before it."""
+        self._tokens = (*self._tokens, token)[-MOST_TOKENS:]
+        self._take_in()
+
+    def _take_in(self) -> None:
+        known = sorted({*self._lasting, *self._tokens}, key=lambda form: (-len(form), form))
         self.longest = len(known[0])
         self.forms = tuple(known)
         # Behind it: another thread may be making them of what was known before.
@@ -225,9 +238,12 @@ class Secrets(Redactor):
             self._values.add(form for line in lines for form in _value_forms(line))
         return bool(lines)
 
-    def hide_as_it_is(self, secret: str) -> None:
-        """Keep a text out that nobody writes in another form: the token of a job."""
-        self._values.add([secret])
+    def hide_token(self, token: str) -> None:
+        """Keep the token of a job out, which nobody writes in another form, until the next but one is there.
+
+        It opens nothing any more then. To look for those of all jobs would make each job dearer than the one before.
+        """
+        self._values.add_token(token)
 
     def text(self, text: str) -> str:
         """Return `text` without any secret."""

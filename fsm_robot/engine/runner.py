@@ -141,7 +141,7 @@ class Runner(Generic[Called]):
         fate = "the run ends, nothing was kept"
         try:
             self.owner.storage_broke(error)
-            fate = f"{step.event.name}: {step.source} -> {step.dest} was done all the same, and may stand in no journal"
+            fate = f"{step.event.name}: {step.source} -> {step.dest} was done, and may be missing in the journal"
         finally:
             if isinstance(step.event, Posted):
                 step.event.written(step, f"{error}; {fate}")

@@ -89,8 +89,8 @@ class _Seat:
                 self.call = None
         if freed:
             # At once, not when the thread looks next: who leaves one state and enters another needs no second thread.
+            # It is not woken for that: it looks when the call would have been due, or another one is taken.
             self.free(self)
-        self.changed.put(None)
         # Between the decision to begin and the first effect of the action lies a moment that no flag can show.
         if running:
             call.returned.wait(BEGINNING_S)

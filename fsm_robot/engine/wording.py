@@ -42,8 +42,9 @@ def _symbol(char: str) -> str:
         return chr(0x2400 + code)
     if code == 0x7F:
         return "\u2421"
-    # Two of those without a character are none in XML either, and make a drawing of Graphviz unreadable.
-    if char in JOINERS or (unicodedata.category(char) in {"Zs", "Co", "Cn"} and char not in "\ufffe\uffff"):
+    # What never is a character has no place in XML either, or makes drawings of Graphviz and PlantUML unreadable.
+    is_none = code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
+    if char in JOINERS or (unicodedata.category(char) in {"Zs", "Co", "Cn"} and not is_none):
         return char
     return f"<U+{code:04X}>"
 

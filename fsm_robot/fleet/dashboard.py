@@ -34,6 +34,8 @@ WATCHED_S = 30.0
 """How long it goes on looking behind the last question of a page."""
 FIRST_LOOK_S = 30.0
 SHOWN_JOBS = 50
+TOLD_BESIDE = ("paused", "progress", "error")
+"""What a robot says of itself and the page shows in its language."""
 _FOLDER = Path(__file__).with_name("page")
 _JSON = "application/json; charset=utf-8"
 HEADERS: Mapping[str, str] = {
@@ -201,7 +203,7 @@ class _Office:
         try:
             return Outcome(show(self.board, {key: values[-1] for key, values in query.items()}))
         except RobotError as error:
-            return Outcome(_error(404, str(error)))
+            return Outcome(_error(404, language.said(str(error))))
 
     def answer_together(self, requests: Sequence[Arrival]) -> list[Outcome]:
         """Show files."""
@@ -217,6 +219,7 @@ def _fleet(board: Board, _query: Mapping[str, str]) -> Reply:
     for robot in fleet["robots"] if isinstance(fleet["robots"], list) else ():
         for problem in robot["problems"]:
             problem["told"] = language.said(problem["text"])  # beside the English one, by which others find it
+        robot["told"] = {name: language.said(str(robot.get(name) or "")) for name in TOLD_BESIDE}
     return _json(fleet)
 
 

@@ -181,7 +181,7 @@ class _Reader:
             self._wrong(where, f"must be sections of robot.toml: [{where}.scripts]")
             return {}
         if "robot_guid" in values.get("orchestrator", {}):
-            self._wrong(f"{where}.orchestrator.robot_guid", "is a robot's password, and stands in no fleet.toml")
+            self._wrong(f"{where}.orchestrator.robot_guid", "is a robot's password and must not be in fleet.toml")
         return values
 
     def _number(self, where: str, value: Any, low: float, high: float) -> float:

@@ -120,7 +120,7 @@ class Upgrade:
         if sick:
             raise SettingsError(
                 f"{sick[0].name} has run with {version} and needs a look: {sick[0].problems[0].text};"
-                f" fsm-robot fleet upgrade --back --robot {sick[0].name} leads it back, --untried goes on all the same"
+                f" fsm-robot fleet upgrade --back --robot {sick[0].name} goes back, --untried upgrades anyway"
             )
         if not having:
             raise SettingsError(

@@ -14,11 +14,11 @@ from typing import IO, TYPE_CHECKING
 import attrs
 
 from fsm_robot.gateway.answers import timed_response
-from fsm_robot.gateway.proxies import Proxy
 
 if TYPE_CHECKING:
     from fsm_robot.gateway.beats import FormBody
     from fsm_robot.gateway.file_body import FileBody
+    from fsm_robot.gateway.proxies import Proxy
 
 
 @contextmanager
@@ -44,13 +44,15 @@ with _without_character_detection():
 
 import urllib3  # noqa: E402  # after requests, which needs the block above
 from urllib3.connection import HTTPConnection, HTTPSConnection  # noqa: E402
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool  # noqa: E402
+from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool, HTTPSConnectionPool  # noqa: E402
 from urllib3.exceptions import DecodeError, InsecureRequestWarning, InvalidHeader  # noqa: E402
 
 LARGEST_ANSWER_BYTES = 1024 * 1024
 LARGEST_FILE_BYTES = 1 << 40
 _PIECE_BYTES = 64 * 1024
 _LONGEST_LENGTH = 30
+_MOST_KNOWN = 8
+"""How many requests are kept in the form that `requests` gives them, without what differs from time to time."""
 
 
 class _Careful:
@@ -140,6 +142,8 @@ class Adapter(HTTPAdapter):
     def __init__(self, context: ssl.SSLContext | None, proxy: Proxy | None, *, of_files: bool = False) -> None:
         self._context, self._proxy = context, proxy
         self.peer = b""
+        self._known: dict[tuple[str, str], requests.PreparedRequest] = {}
+        self._pools: dict[str, ConnectionPool] = {}
         self._pool_classes = _FILE_POOL_CLASSES if of_files else _POOL_CLASSES
         super().__init__(pool_connections=1, pool_maxsize=2, max_retries=0)
 
@@ -155,6 +159,32 @@ class Adapter(HTTPAdapter):
         if self._proxy is None or not self._proxy.is_socks:
             manager.pool_classes_by_scheme = self._pool_classes
         return manager
+
+    def get_connection_with_tls_context(
+        self,
+        request: requests.PreparedRequest,
+        verify: bool | str | None,
+        proxies: Mapping[str, str] | None = None,
+        cert: tuple[str, str] | str | None = None,
+    ) -> ConnectionPool:
+        """Return the connections to the server of a request, looked for once: all of them go one way here."""
+        origin = (request.url or "").partition("://")[2].partition("/")[0]
+        pool = self._pools.get(origin)
+        if pool is None:
+            pool = self._pools[origin] = super().get_connection_with_tls_context(request, verify, proxies, cert)
+        return pool
+
+    def build_response(self, req: requests.PreparedRequest, resp: urllib3.BaseHTTPResponse) -> requests.Response:
+        """Return what is read of an answer: no cookies are kept, no encoding is guessed for what is read as bytes."""
+        response = requests.Response()
+        response.status_code, response.raw, response.request = resp.status, resp, req
+        response.headers = resp.headers  # type: ignore[assignment]  # found in any case, too
+        return response
+
+    def close(self) -> None:
+        """Close all connections; what is asked next opens one."""
+        self._pools.clear()
+        super().close()
 
     def proxy_headers(self, proxy: str) -> dict[str, str]:
         """Return the login at the proxy; its address holds none, and requests would write it in Latin-1."""
@@ -187,9 +217,8 @@ class Adapter(HTTPAdapter):
             answer_s: Longest wait for the whole answer.
             sink: Gets the body of an answer with status 2xx, of any size.
         """
-        request = requests.Request(method, url, headers=dict(headers), data=body).prepare()
         response = self.send(
-            request,
+            self._request(method, url, headers, body),
             stream=True,
             timeout=(timeout_s, timeout_s if answer_s is None else answer_s),
             verify=self._context is None or self._context.verify_mode is not ssl.CERT_NONE,
@@ -208,6 +237,21 @@ class Adapter(HTTPAdapter):
             raise
         finally:
             response.raw.close()
+
+    def _request(
+        self, method: str, url: str, headers: Mapping[str, str], body: FormBody | FileBody
+    ) -> requests.PreparedRequest:
+        """Return what is sent. Most calls are made again and again: their address is read and checked once."""
+        known = self._known.get((method, url))
+        if known is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()  # those of scripts differ by what they ask for
+            known = self._known[method, url] = requests.Request(method, url).prepare()
+        request = known.copy()
+        request.prepare_headers(headers)
+        request.body = body if len(body) else None  # type: ignore[assignment]
+        request.prepare_content_length(request.body)
+        return request
 
     def _proxies(self) -> dict[str, str]:
         if self._proxy is None:

@@ -30,7 +30,8 @@ class Answer:
     Attributes:
         status: HTTP status.
         data: The body.
-        shown: Content type and the first characters of the body, without the robot's GUID and control characters.
+        shown: Content type and the first characters of the body, without the robot's GUID and control characters; made
+            when it is asked for, which is when something is wrong with the answer.
         location: Header `Location`, or empty.
         retry_after: Header `Retry-After`, or empty.
         date: Header `Date`, or empty.
@@ -40,12 +41,17 @@ class Answer:
 
     status: int
     data: bytes = attrs.field(default=b"", repr=False)
-    shown: str = ""
+    _shown: str | Callable[[], str] = ""
     location: str = ""
     retry_after: str = ""
     date: str = ""
     charset: str = ""
     content_type: str = ""
+
+    @property
+    def shown(self) -> str:
+        """What a person needs to see of it."""
+        return self._shown if isinstance(self._shown, str) else self._shown()
 
     @property
     def is_success(self) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import attrs
 
@@ -22,11 +23,11 @@ from fsm_robot.gateway.adapter import LARGEST_ANSWER_BYTES, Adapter, say_nothing
 from fsm_robot.gateway.beats import BeatGate, FormBody
 from fsm_robot.gateway.failures import Answer
 from fsm_robot.gateway.identity import Identity, identity_towards
-from fsm_robot.gateway.proxies import Proxy, proxy_towards
 from fsm_robot.gateway.reading import Reading
 
 if TYPE_CHECKING:
     from fsm_robot.gateway.file_body import FileBody
+    from fsm_robot.gateway.proxies import Proxy
     from fsm_robot.gateway.tls import ClientCertificate
     from fsm_robot.robot.ports import ConsumeAnswer, HeartbeatAnswer, Job
 
@@ -88,7 +89,7 @@ class HttpGateway:
     def __attrs_post_init__(self) -> None:
         """Read proxy and certificates, so that a wrong address or file stops the start and not the first call."""
         self.url = self.url.rstrip("/")
-        self._proxy = proxy_towards(self.url)
+        self._proxy = _proxy_towards(self.url)
         self._reading = Reading(self.redactor, tuple(map(Redactor, self._proxy.secrets)) if self._proxy else ())
         self._calls = self._adapter()
         if self._speaks_tls and self.verify is False:
@@ -365,6 +366,14 @@ class HttpGateway:
             self._looks += 1
             who = self._identity = identity_towards(self.url if self._proxy is None else self._proxy.url)
         return payloads.heartbeat_form(self.robot_guid, status, job, machine=who.machine, ip=who.ip, mac=who.mac)
+
+
+def _proxy_towards(url: str) -> Proxy | None:
+    if not getproxies():
+        return None  # most machines know of none, and an idle wake-up there imports nothing for it
+    from fsm_robot.gateway.proxies import proxy_towards
+
+    return proxy_towards(url)
 
 
 def _asked_again(path: str, what: str) -> GatewayUnreachableError:

@@ -119,6 +119,8 @@ def decoded(data: bytes, charset: str = "") -> str:
     JSON is UTF-8, and what can be read as UTF-8 is: web servers declare a charset for everything that they pass on,
     also for what is written in another one. Where it cannot, the declared charset counts, then U+FFFD for each byte.
     """
+    if data.isascii() and b"\0" not in data[:4]:
+        return data.decode("ascii")  # nearly every answer; any of the codecs below would say the same
     own = json.detect_encoding(data)
     for name in (own, charset):
         try:
@@ -154,14 +156,15 @@ def _object(path: str, data: bytes, charset: str) -> dict[str, Any]:
         raise _garbled(path, "the answer is an HTML page; is this the Orchestrator, or a proxy in front of it?")
     try:
         # Not strict: a line break inside ErrorText is no reason to miss the order beside it.
-        answer = _DECODER.decode(decoded(data, charset).lstrip(_BLANKS))
+        text = decoded(data, charset).lstrip(_BLANKS)
+        answer = _DECODER.decode(text)
     except RecursionError:
         raise _garbled(path, "the answer is nested too deeply") from None
     except ValueError as error:
         raise _garbled(path, f"the answer is not JSON ({error})") from None
     if not isinstance(answer, dict):
         raise _garbled(path, f"the answer is a JSON {_kind(answer)}, not an object")
-    _check_depth(path, "the answer", answer)
+    _check_depth(path, "the answer", text, answer)
     return answer
 
 
@@ -204,17 +207,19 @@ def _script_name(name: Any) -> str:
 def _document(answer: Mapping[str, Any], key: str) -> Any:
     """Return the document under `key`, parsed where it came as text; None where it holds nothing."""
     content = _value(answer, key)
+    text = ""
     for _ in range(_MOST_WRAPPINGS):
         if not isinstance(content, str):
             break
-        content = content.strip(_BLANKS)
+        text = content.strip(_BLANKS)
         try:
-            content = _DECODER.decode(content) if content else None
+            content = _DECODER.decode(text) if text else None
         except RecursionError:
             raise _garbled(CONSUME_PATH, f"{key} is nested too deeply") from None
         except ValueError:
+            content = text
             break  # plain text: fine as a Task, and found to be no object as anything else
-    _check_depth(CONSUME_PATH, key, content)
+    _check_depth(CONSUME_PATH, key, text, content)
     return None if content in ("", [], {}) else content
 
 
@@ -256,8 +261,13 @@ def _error_text(answer: Mapping[str, Any], redact: Redact) -> str:
     return "" if value is None else redact(str(value))[:LONGEST_ERROR_TEXT]
 
 
-def _check_depth(path: str, what: str, document: Any) -> None:
-    """Refuse what is nested deeper than `DEEPEST_DOCUMENT`, without recursion."""
+def _check_depth(path: str, what: str, text: str, document: Any) -> None:
+    """Refuse what is nested deeper than `DEEPEST_DOCUMENT`, without recursion.
+
+    `text` is what `document` was made from, empty where it is a part of an answer that was looked at before.
+    """
+    if text.count("{") + text.count("[") < DEEPEST_DOCUMENT:
+        return  # nearly every answer; brackets within texts only make it more
     level = [document]
     for _ in range(DEEPEST_DOCUMENT):
         level = [child for node in level for child in _children(node)]

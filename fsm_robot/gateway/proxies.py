@@ -152,7 +152,7 @@ def _place(place: str, default_port: int) -> tuple[str, int]:
     if place.startswith("["):
         host, bracket, rest = place[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")) or _packed(host) is None or ":" not in host:
-            raise _MalformedError("its [ ] hold no IPv6 address")
+            raise _MalformedError("there is no IPv6 address between its [ ]")
         port = rest[1:]
     else:
         host, _, port = place.partition(":")

@@ -46,9 +46,12 @@ class Reading:
     ) -> Answer:
         """Return an answer whose `shown` text is fit for a log."""
         charset = payloads.charset_of(content_type)
-        # Before and after it is decoded: a text in UTF-16 hides what stands in it from one of the two.
-        text = self.redacted(payloads.decoded(self.redactor.data(data), charset))
-        shown = failures.shown(content_type, text)
+
+        def shown() -> str:
+            # Before and after it is decoded: a text in UTF-16 hides what stands in it from one of the two.
+            text = self.redacted(payloads.decoded(self.redactor.data(data), charset))
+            return failures.shown(content_type, text)
+
         return Answer(status, data, shown, location, retry_after, date, charset, content_type)
 
     def succeeded(self, path: str, answer: Answer) -> Answer:

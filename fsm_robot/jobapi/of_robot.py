@@ -120,7 +120,7 @@ class ScriptsOfRobot:
             if self.shipping is not None:
                 for name in SHIPPED_BY:
                     import_module(name)
-            self._server = JobServer(self.listen, self._operations, self.secrets.hide_as_it_is, self.log)
+            self._server = JobServer(self.listen, self._operations, self.secrets.hide_token, self.log)
             self.answering(self._server)
         self._made = None
         return self._server.begin(job)

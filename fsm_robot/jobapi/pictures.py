@@ -39,6 +39,8 @@ class Pictures:
     _known: set[str] = attrs.field(factory=set)
     _waiting: SimpleQueue[tuple[Lines, str] | Flag] = attrs.field(factory=SimpleQueue)
     _begun: bool = False
+    _taken: int = 0
+    _done: int = 0  # by the thread alone
     _closed: threads.Flag = attrs.field(factory=threads.Flag)
 
     def add(self, lines: Lines, paths: Iterable[str]) -> None:
@@ -47,6 +49,7 @@ class Pictures:
             if path in self._known:
                 continue
             self._known.add(path)
+            self._taken += 1
             self._waiting.put((lines, path))
             self._begin()
 
@@ -59,8 +62,17 @@ class Pictures:
         return mark.wait(within_s)
 
     def close(self) -> None:
-        """Try nothing again."""
+        """Try nothing again, and say what is left: it stays on this machine."""
         self._closed.set()
+        left = self._taken - self._done
+        if left:
+            self.log(
+                "warning",
+                "screenshot.left_at_end",
+                "screenshots are not in the orchestrator's storage, the robot ended before",
+                folder=self.folder,
+                screenshots=left,
+            )
 
     def _begin(self) -> None:
         if self._begun:
@@ -94,6 +106,7 @@ class Pictures:
                 next_one.set()
             else:
                 self._send(*next_one)
+                self._done += 1
 
     def _send(self, lines: Lines, path: str) -> None:
         name = f"{lines.job.guid}-{os.path.basename(path)}"

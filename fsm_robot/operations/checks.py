@@ -110,7 +110,7 @@ def scripts_diagnosis(settings: Settings) -> Diagnosis:
 def guid_diagnosis(settings: Settings) -> Diagnosis:
     """Tell where the GUID is kept, and who else can read it there."""
     if settings.guid_source == "environment":
-        said = "comes from the environment: whoever may look at this account's processes can read it"
+        said = "comes from the environment: everybody who may look at this account's processes can read it"
         return Diagnosis("guid", "ok", said)
     if not settings.guid_source:
         return Diagnosis("guid", "skipped", "there is none")

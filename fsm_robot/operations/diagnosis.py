@@ -81,7 +81,7 @@ def server_diagnoses(path: str, answer: Answer) -> Iterator[Diagnosis]:
         yield Diagnosis("server", "warning", f"answers with a page and HTTP {status} ({answer.shown})", do)
     else:
         yield Diagnosis("server", "ok", f"speaks HTTP (status {status})")
-    said = f"cannot be told without announcing the robot: the server answers a harmless question with HTTP {status}"
+    said = f"is not known before the robot is announced: the server answers a harmless question with HTTP {status}"
     yield Diagnosis("credential", "skipped", said, "the first `fsm-robot run` shows it (exit code 3: refused)")
 
 
@@ -131,8 +131,9 @@ def report(diagnoses: list[Diagnosis], said: Callable[[str], str] = str) -> list
     """Return the lines that a person reads, as `said` retells them: what was found, and below it what to do."""
     marks = {"ok": "ok", "warning": "WARNING", "wrong": "WRONG", "skipped": "-"}
     lines = []
+    width = max([12, *(len(said(found.name)) for found in diagnoses)])
     for found in diagnoses:
-        lines.append(f"{said(marks[found.verdict]):<8}{found.name:<12} {shown(said(found.said))}")
+        lines.append(f"{said(marks[found.verdict]):<8}{said(found.name):<{width}} {shown(said(found.said))}")
         if found.do:
-            lines.append(f"{'':<21}-> {said(found.do)}")
+            lines.append(f"{'':<8}{'':<{width}} -> {said(found.do)}")
     return lines

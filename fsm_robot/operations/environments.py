@@ -85,7 +85,7 @@ def lock_diagnosis(settings: Settings) -> Diagnosis:
         said = f"the scripts are as {NAME} says" + ("" if locked else ", and would be run otherwise, too")
         return Diagnosis("scripts.lock", "ok", said)
     if locked:
-        do = "look who has changed it; where it is meant: `fsm-robot scripts lock`"
+        do = "find out who changed it; if the change is meant, run `fsm-robot scripts lock`"
         return Diagnosis("scripts.lock", "wrong", f"every job is refused: {_named(found)}", do)
     return Diagnosis("scripts.lock", "warning", _named(found), "`fsm-robot scripts lock`, and set scripts.locked")
 

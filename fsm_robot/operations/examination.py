@@ -39,7 +39,9 @@ def examine(config: Path) -> Iterator[Diagnosis]:
     try:
         settings = settings_module.load(config)
     except RobotError as error:
-        yield Diagnosis("settings", "wrong", str(error).replace("\n", "; "), "fix them; the rest needs them")
+        yield Diagnosis(
+            "settings", "wrong", str(error).replace("\n", "; "), "fix them first; the other checks need them"
+        )
         return
     yield Diagnosis("settings", "ok", str(config))
     try:

@@ -121,7 +121,7 @@ def _tasks(look: Look) -> object:
 
 def _task(look: Look) -> object:
     task = look.store.tasks.find(look.query.get("guid", ""))
-    moves = [move.to_json() for move in look.store.tasks.moves(task)]
+    moves = [{**move.to_json(), "reason": language.said(move.reason)} for move in look.store.tasks.moves(task)]
     data = {"parameters": task.parameters} if look.shows_data else {}
     return {**task.to_json(), "description": task.description, "moves": moves, **data}
 
@@ -135,7 +135,13 @@ def _lines(look: Look) -> object:
 
 def _assets(look: Look) -> object:
     labels = {robot.row_id: robot.label for robot in look.store.robots()}
-    return [asset.to_json(labels.get(asset.robot_id or 0, "")) for asset in look.store.assets.all()]
+    told = [asset.to_json(labels.get(asset.robot_id or 0, "")) for asset in look.store.assets.all()]
+    return [{**asset, "scope": _scope(str(asset["scope"]))} for asset in told]
+
+
+def _scope(scope: str) -> str:
+    word, blank, name = scope.partition(" ")
+    return f"{language.said(word)}{blank}{name}" if word in ("robot", "group") else language.said(scope)
 
 
 def _stored_files(look: Look) -> object:

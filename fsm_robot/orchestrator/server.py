@@ -21,6 +21,7 @@ from fsm_robot.orchestrator.protocol import Answer, GarbledRequestError, credent
 from fsm_robot.orchestrator.rows import CallRow
 from fsm_robot.orchestrator.service import CONSUME, HEARTBEAT, UPDATE, Call, Request, Service, takes_files
 from fsm_robot.orchestrator.store import NoSuchError, Store, StoreError
+from fsm_robot.system import language
 
 LARGEST_BODY_BYTES = 1 << 20
 LARGEST_FILE_BYTES = 64 << 20
@@ -139,7 +140,7 @@ class Office:
         }
         own = f"http://{head.get('host')}"
         problem = page_actions.refusal(headers, self.orchestrator.page_token, own)
-        return _error(403, problem) if problem else None
+        return _shown_error(403, problem) if problem else None
 
     def largest_body(self, head: Head) -> tuple[int, bool]:
         """Return how many bytes a body may have, and whether it is kept on disk."""
@@ -216,20 +217,20 @@ class Office:
             )
             return Reply(200, *show(look), page.RUNS_HEADERS if head.path == page.RUNS else page.HEADERS)
         except NoSuchError as error:
-            return _error(404, str(error))
+            return _shown_error(404, str(error))
         except GarbledRequestError as error:
-            return _error(400, str(error))
+            return _shown_error(400, str(error))
         except StoreError as error:
-            return _error(500, str(error))
+            return _shown_error(500, str(error))
         except RobotError as error:  # of the runs
-            return _error(404, str(error))
+            return _shown_error(404, str(error))
 
     def _act_for_page(self, request: Arrival) -> Reply:
         try:
             done = page_actions.act(self.orchestrator.store, request.head.path, request.body)
-            return _error(404, "there is no such action") if done is None else _json(done)
+            return _shown_error(404, "there is no such action") if done is None else _json(done)
         except (GarbledRequestError, RobotError) as error:
-            return _error(400, str(error))
+            return _shown_error(400, str(error))
 
     def _called(self, arrival: Arrival) -> Outcome:
         head, file = arrival.head, arrival.file
@@ -331,6 +332,11 @@ def _json(document: object) -> Reply:
 
 def _error(status: int, text: str) -> Reply:
     return Reply(status, JSON_TYPE, json.dumps({"error": text}).encode())
+
+
+def _shown_error(status: int, text: str) -> Reply:
+    """Return an error that the page shows to a person; what robots and programs are answered stays English."""
+    return _error(status, language.said(text))
 
 
 _NO_KEY = Reply(

@@ -35,10 +35,10 @@ def cause(last_at: float, booted_at: float, restart: str, for_memory: str) -> st
         last_at: When the robot last wrote its status, in seconds since 1970.
         booted_at: When the machine was started; 0 where that is not known.
         restart: Why it was started anew, in the system's own words.
-        for_memory: The system's own line of ending the process for want of memory; empty where there is none.
+        for_memory: The system's own line of ending the process because memory ran out; empty where there is none.
     """
     if for_memory:
-        return f"the system ended it for want of memory: {for_memory}"
+        return f"the system killed it because memory ran out: {for_memory}"
     if booted_at > last_at + SLACK_S:
         moment = datetime.fromtimestamp(booted_at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         why = restart or "the power went, or it was restarted"

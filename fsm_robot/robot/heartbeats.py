@@ -55,6 +55,7 @@ class Heartbeats:
         self.gateway.end_beats()
         if self._cancel is not None:
             self._cancel()
+            self._cancel = None
 
 
 @attrs.define(eq=False, repr=False)

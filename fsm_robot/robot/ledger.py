@@ -139,7 +139,11 @@ class JobLedger:
     def _outcomes(self, job_guid: str) -> list[str]:
         # A GUID is the same in any case; `key_of` of the index holds it alike.
         wanted = job_guid.lower()
-        return [outcome for job, outcome in self._told() if job.lower() == wanted]
+        content = self._read()
+        # Most jobs are new. A text that has no escapes holds a job as it is spelled, or does not hold it.
+        if content.isascii() and b"\\" not in content and wanted.encode("utf-8", "replace") not in content.lower():
+            return []
+        return [outcome for job, outcome in _entries_in(content) if job.lower() == wanted]
 
     def _indexed(self, job_guid: str) -> str | None:
         try:
@@ -148,8 +152,11 @@ class JobLedger:
             raise JournalError(f"{self.path.with_name(INDEX_NAME)}: cannot be read: {error}") from error
 
     def _told(self) -> list[tuple[str, str]]:
+        return _entries_in(self._read())
+
+    def _read(self) -> bytes:
         try:
-            return _entries_in(self._content())
+            return self._content()
         except OSError as error:
             raise JournalError(f"{self.path}: the list of jobs cannot be read: {error}") from error
 

@@ -35,7 +35,7 @@ class Pause:
 
     def __str__(self) -> str:
         if self.problem:
-            return f"paused by a file that {self.problem}; `fsm-robot resume` takes it away"
+            return f"paused by a file that {self.problem}; `fsm-robot resume` deletes it"
         since = f" since {self.since}" if self.since else ""
         return f"paused{since}{f', until {self.until}' if self.until else ', until `fsm-robot resume`'}"
 

@@ -64,7 +64,7 @@ def _or_text(convert: Callable[[str], object]) -> Callable[[str], object]:
     return read
 
 
-NUMBER = Kind("must be a number that a person would write", _number, _or_text(float))
+NUMBER = Kind("must be a number, and not nan or inf", _number, _or_text(float))
 WHOLE = Kind("must be a whole number", _whole, _or_text(int))
 TEXT = Kind("must be a text in quotes", lambda value: value if isinstance(value, str) else None)
 FLAG = Kind("must be true or false", lambda value: value if isinstance(value, bool) else None, _flag_in)

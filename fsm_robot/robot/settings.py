@@ -100,7 +100,7 @@ def _guid(value: str) -> str | None:
 def _path(value: bool | str) -> str | None:
     is_odd = isinstance(value, str) and ("%" in value or value.startswith("$"))  # else no pattern need be compiled
     if is_odd and (found := re.search(r"%\w+%|^\$\{?\w+", str(value))):
-        return f"must be written out: nothing replaces {found.group()} here"
+        return f"must be the value itself: {found.group()} is not replaced here"
     return None
 
 

@@ -1,7 +1,8 @@
 """`status.json`: what a robot does, for who may not ask it and may not read all its files. No secret is in it.
 
-It is written when a job changes its state, when a robot begins to wait, and once at the end of a run; a wake-up that
-finds no job pays for one small file. What it tells of earlier jobs is taken over from the one before.
+It is written when a job is over, when a state of one lasts, when a robot begins to wait, and once at the end of a run:
+a wake-up that finds no job pays for one small file, and so does a job of moments. What it tells of earlier jobs is
+taken over from the one before.
 """
 
 from __future__ import annotations
@@ -60,11 +61,12 @@ class StatusFile:
     failed: Callable[..., None] = lambda *_, **__: None
     _told: dict[str, Any] | None = None
     _state: str = ""
+    _is_due: bool = False
     _heard: bool = False
     _began_at: str = attrs.field(default=attrs.Factory(lambda self: self.clock.utc_now(), takes_self=True))
 
     def note(self, step: Step, job: str, script: str, outcome: str) -> None:
-        """Take in a step; write where a job is in hand.
+        """Take in a step; write where a job is over. That one has changed its state is written once that `lasts`.
 
         Args:
             step: What was taken, before its callback.
@@ -90,6 +92,13 @@ class StatusFile:
         if job and not is_over and (step.dest != self._state or closes):
             in_hand = not closes and step.dest not in BEFORE_A_JOB
             self._enter(step.dest, job if in_hand else "", script if in_hand else "")
+            self._is_due = True
+            if closes:
+                self.lasts()
+
+    def lasts(self) -> None:
+        """Write what is not written yet: the robot stays where it is, and somebody may look."""
+        if self._is_due:
             self._write()
 
     @property
@@ -158,7 +167,7 @@ class StatusFile:
 
     def _write(self) -> None:
         now = self.clock.utc_now()
-        told = self._read()
+        told, self._is_due = self._read(), False
         if self._heard:
             told["heard_at"] = now
             if told.get("refused_at", "") <= self._began_at:

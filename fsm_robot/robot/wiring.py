@@ -216,6 +216,7 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
     gateway = gateway_for(settings, secrets, log.warning, partial(_renewed, settings, secrets))
     scripts = _scripts(settings, gateway, secrets, log)
     status = _status(settings, gateway, scripts, log)
+    inbox.lasting = status.lasts
     ports = _ports(
         settings,
         inbox,
@@ -784,7 +785,7 @@ class _LateWorker:
             self.log.warning(
                 "script.opened_programs",
                 "programs that were opened during the job are still running",
-                **{what: names for what, names in told.items() if names},
+                **{what: tuple(names) for what, names in told.items() if names},
             )
 
     def ask_to_stop(self) -> None:
@@ -855,6 +856,8 @@ class _LateWorker:
             # What loading left behind goes before the long wait for a script; a start without a job never pays for it.
             gc.unfreeze()  # what `fsm-robot run` has left out until now
             gc.collect()
+            # What stays lives as long as the robot: nobody has to look through it again with every job.
+            gc.freeze()
 
             self._worker = ScriptWorker(
                 scripts_directory=self.settings.scripts_directory,

@@ -100,13 +100,13 @@ def _systemctl(*arguments: str) -> None:
         text = done.stderr.decode(errors="replace").strip()
         raise ScheduleError(
             f"systemctl --user {' '.join(arguments)} failed: {text};"
-            " where this account has no systemd of its own, take the crontab line that `fsm-robot schedule show` prints"
+            " where this account has no systemd of its own, use the crontab line that `fsm-robot schedule show` prints"
         )
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     if not shutil.which("systemctl"):
-        raise ScheduleError("there is no systemctl here; take the crontab line that `fsm-robot schedule show` prints")
+        raise ScheduleError("there is no systemctl here; use the crontab line that `fsm-robot schedule show` prints")
     try:
         return subprocess.run(
             ["systemctl", "--user", *arguments],
@@ -120,5 +120,5 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     except OSError as error:
         problem = f"cannot be started: {error.strerror or error}"
     raise ScheduleError(
-        f"systemctl --user {' '.join(arguments)} {problem}; take the crontab line that `fsm-robot schedule show` prints"
+        f"systemctl --user {' '.join(arguments)} {problem}; use the crontab line that `fsm-robot schedule show` prints"
     )

@@ -148,7 +148,7 @@ class JobApi:
         except OSError as error:
             way.give_up(error)
             # Not asked again: it may have been done.
-            raise MaybeDoneError(f"the robot has gone before it said what became of {op} ({error})") from error
+            raise MaybeDoneError(f"the robot ended before it said what happened to {op} ({error})") from error
         document: Mapping[str, Any] = json.loads(answer)
         if "closed" in document:
             way.give_up(document.get("error"))

@@ -18,7 +18,7 @@ __all__ = ["Response", "TaskOrchestratorAPI"]
 
 NEW, IN_PROGRESS = 0, 1
 RENAMES = "NewName"
-"""The vendor's default for the name of an asset that is changed: whoever forgot it has renamed the asset."""
+"""The vendor's default for the name of an asset that is changed: a script that forgets it renames the asset."""
 _STATUSES = ((NotFoundError, 404), (ConflictError, 409), (RefusedError, 400))
 _OK, _FAILED = 200, 503
 

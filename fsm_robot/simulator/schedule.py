@@ -12,6 +12,7 @@ import attrs
 MOST_ENTRIES = 200_000
 """A world with every fault on has a thousand or so, one in which nobody ends a script some ten thousand."""
 EPOCH = datetime(2026, 11, 23, tzinfo=UTC)
+_EPOCH_AS_TOLD = EPOCH.replace(tzinfo=None)
 
 
 class StuckError(BaseException):
@@ -96,5 +97,5 @@ class Schedule:
 @lru_cache(maxsize=16)
 def _stamp(seconds: float) -> str:
     # Much is written down at one moment, and nothing of it takes time.
-    moment = EPOCH + timedelta(seconds=seconds)
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    moment = _EPOCH_AS_TOLD + timedelta(seconds=seconds)
+    return f"{moment.isoformat(timespec='microseconds')}Z"

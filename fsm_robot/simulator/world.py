@@ -136,7 +136,7 @@ class World:
     def note(self, what: str, job: str = "", number: int = 0, text: str = "") -> None:
         """Write a fact down."""
         life = 0 if self._life.dead else self._life.number
-        self._facts.append(Fact(self.schedule.now_s, life, what, job, number, text))
+        self._facts.append(tuple.__new__(Fact, (self.schedule.now_s, life, what, job, number, text)))  # quicker
 
     def _page(self) -> bytes:
         return f"<html>{self.chance.choice(self.setup.secrets.spoken)}</html>".encode()

@@ -73,7 +73,7 @@ def leaving_hindrance(how: str) -> str:
     if how == "log_off" and not (os.environ.get("XDG_SESSION_ID") and shutil.which("loginctl")):
         return "there is no session of its own to log off"
     if how == "reboot" and not shutil.which("systemctl"):
-        return "there is no systemctl to start the machine anew with"
+        return "the machine cannot be restarted: systemctl is not installed"
     return ""
 
 
@@ -318,7 +318,7 @@ def seen_session() -> SeenSession:
     from fsm_robot.system.seen_session import SeenSession, from_loginctl
 
     if not shutil.which("loginctl"):
-        return SeenSession(unknown="there is no loginctl here, so nothing tells whether somebody is at a keyboard")
+        return SeenSession(unknown="loginctl is not installed, so it is not known whether a person uses the session")
     own = os.environ.get("XDG_SESSION_ID", "")
     told, problem = (own, "") if own else _loginctl("show-user", str(os.getuid()), "--property=Sessions", "--value")
     if told.split() and not problem:
@@ -337,7 +337,8 @@ def _loginctl(*arguments: str) -> tuple[str, str]:
     except (OSError, subprocess.TimeoutExpired) as error:
         return "", str(error)
     said = done.stdout.decode(errors="replace")
-    return said, (done.stderr.decode(errors="replace").strip() or "it failed") if done.returncode else ""
+    why = done.stderr.decode(errors="replace").strip().partition("\n")[0]
+    return said, (why or "it failed") if done.returncode else ""
 
 
 def take_name(name: str) -> int:  # noqa: ARG001 - the twin needs it
@@ -395,7 +396,7 @@ def restart_reason() -> str:
 
 
 def killed_for_memory(pid: int) -> str:
-    """Return the kernel's line that says that it has ended a process for want of memory; empty where there is none.
+    """Return the kernel's line that says that it has ended a process because memory ran out; empty where there is none.
 
     Not every account may read what the kernel says.
     """

@@ -15,7 +15,9 @@ MEANS = ""
 
 def protect(text: str) -> str:  # noqa: ARG001 - the twin needs it
     """Return a text that only this account can turn back. Raises `OSError`: here there is none."""
-    raise OSError("this system protects no texts; a file for this account only has to do")
+    raise OSError(
+        "this system cannot encrypt a text for one account; keep it in a file that only this account can read"
+    )
 
 
 def unprotect(text: str) -> str:  # noqa: ARG001 - the twin needs it
@@ -31,4 +33,4 @@ def other_readers(path: str) -> str:
         told.append(f"the group {found.st_gid}")
     if found.st_mode & stat.S_IROTH:
         told.append("every account of this machine")
-    return " and ".join(told)
+    return ", ".join(told)

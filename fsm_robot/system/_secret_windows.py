@@ -17,7 +17,12 @@ MEANS = "DPAPI"
 _NO_DIALOGUE = 0x1
 _FILE_OBJECT, _ACCESS_LIST, _SDDL_VERSION = 1, 4, 1
 _READS = re.compile(r"\(A;[^;]*;([^;]*);[^;]*;[^;]*;([^;)]*)")
-_NAMES = {"WD": "everyone", "BU": "all users", "AU": "all users that are signed in", "IU": "whoever is at the keyboard"}
+_NAMES = {
+    "WD": "everyone",
+    "BU": "all users",
+    "AU": "all users that are signed in",
+    "IU": "everybody who is signed in at this machine",
+}
 _KNOWN = {"SY", "BA", "LA", "DA", "CO", "OW"}
 
 
@@ -51,7 +56,7 @@ def other_readers(path: str) -> str:
     os.stat(path)
     own = account_sid()
     others = [who for _, who in _READS.findall(_access_list(path)) if who not in _KNOWN and who != own]
-    return " and ".join(dict.fromkeys(_NAMES.get(who, who) for who in others))
+    return ", ".join(dict.fromkeys(_NAMES.get(who, who) for who in others))
 
 
 def _access_list(path: str) -> str:

@@ -442,7 +442,7 @@ def restart_reason() -> str:
 
 
 def killed_for_memory(pid: int) -> str:  # noqa: ARG001 - the twin needs it
-    """Return the system's line that it has ended a process for want of memory: Windows ends none for that."""
+    """Return the system's line that it has ended a process because memory ran out: Windows ends none for that."""
     return ""
 
 

@@ -124,5 +124,5 @@ def _sentence(path: str) -> str:
     by = ", ".join(system.holders(path)) or "another program"
     return (
         f"{path} is held open by {by}, and was not free within {LONGEST_S:g} s;"
-        " close it there, or leave this folder out of what that program looks into"
+        " close it there, or exclude this folder from its scan"
     )

@@ -18,6 +18,9 @@ LANGUAGES = ("en", "ru")
 LOCALE = Path(__file__).resolve().parent.parent / "locale"
 DOMAIN = "fsm_robot"
 
+THINGS = frozenset({"file", "folder", "job", "name", "path", "queue", "robot", "script", "task", "thread"})
+"""Names of values that are names themselves: a script may be called `stopped`."""
+
 _spoken = ["en"]
 
 
@@ -26,9 +29,23 @@ def speak(language: str) -> None:
     _spoken[0] = language if language in LANGUAGES else "en"
 
 
+def of_titles() -> str:
+    """Return the language in which titles of a machine are shown; empty where its names are shown."""
+    return "" if _spoken[0] == "en" else _spoken[0]
+
+
 def said(text: str) -> str:
     """Return a text in the language of this process; what the catalogue has not stays as it is."""
     return text if _spoken[0] == "en" else _retelling(_spoken[0]).text(text)
+
+
+def value_said(name: str, value: object) -> object:
+    """Return a value of a log line as `said` returns a text; what is none, and what names a thing, stays as it is."""
+    if _spoken[0] == "en" or name in THINGS:
+        return value
+    if isinstance(value, tuple):
+        return tuple(value_said(name, each) for each in value)
+    return said(value) if isinstance(value, str) else value
 
 
 def page(html: bytes) -> bytes:

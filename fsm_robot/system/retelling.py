@@ -6,19 +6,28 @@ import gettext
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from html import escape, unescape
 from pathlib import Path
 
 import attrs
 
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
-PLACE = re.compile(r"((?:/[\w/.-]+|[A-Z]\w+Error): )(.+)", re.DOTALL)
-"""What stands before a sentence: the path of a call, or the class of an error."""
+NUMBERS = frozenset({"done", "total"})
+"""Values that are numbers and nothing else: `3 of 10` is progress, and much else has an `of` in it."""
+NAMES = frozenset(
+    {"allowed", "file", "folder", "host", "key", "name", "path", "robot", "script", "script_name", "section", "storage"}
+    | {"word"}
+)
+"""Values that are names: a robot may be called `idle`, and a script `stopped`."""
+PLACES = frozenset({"config", "parent", "place", "where", "target", "_path"})
+MOST_PLACES = 6
+"""How many places may stand before a sentence: a file with its line, a key, a path, the class of an error."""
 NUMBER = re.compile(r"(\d+) ([a-z ]+?)")
 _BETWEEN_TAGS = re.compile(r"(>\s*)([^<>\s][^<>]*?)(\s*<)")
 _LABEL = re.compile(r'((?:aria-label|placeholder|data-sure)=")([^"]+)(")')
 LONGEST_OF_A_PAGE = 100
-DEEPEST = 3
+DEEPEST = 4
 """How often a value may hold a sentence that holds one."""
 
 
@@ -46,7 +55,8 @@ class _Template:
 
     sentence: str
     told: str
-    pattern: re.Pattern[str]
+    pattern: str
+    surest: str
 
     @classmethod
     def of(cls, sentence: str, told: str) -> _Template:
@@ -57,9 +67,22 @@ class _Template:
             if number % 2 == 0:
                 pattern += re.escape(part)
             else:
-                pattern += f"(?P={part})" if part in seen else f"(?P<{part}>.+?)"
+                # Of two values beside each other nobody can tell where one ends, so the first one is both.
+                beside = number > 1 and not parts[number - 1]
+                value = "" if beside else _pattern_of(part)
+                pattern += f"(?P={part})" if part in seen else f"(?P<{part}>{value})"
                 seen.add(part)
-        return cls(sentence, told, re.compile(pattern, re.DOTALL))
+        return cls(sentence, told, pattern, max(parts[::2], key=len))
+
+    def values_in(self, text: str) -> Mapping[str, str] | None:
+        """Return what stands in the places of a text, or None where it is another sentence."""
+        # Most sentences are ruled out by their longest words, which costs less than to try the pattern.
+        found = _compiled(self.pattern).fullmatch(text) if self.surest in text else None
+        return found.groupdict() if found else None
+
+    def with_values(self, values: Mapping[str, str]) -> str:
+        """Return the sentence here with the values in their places; it may hold other braces, such as those of JSON."""
+        return PLACEHOLDER.sub(lambda place: values[place[1]], self.told)
 
     @property
     def length(self) -> int:
@@ -110,13 +133,24 @@ class Retelling:
         found = self._whole(text, depth)
         if found is not None:
             return found
-        if (place := PLACE.fullmatch(text)) and depth:
-            return f"{place[1]}{self._retold(place[2], depth - 1)}"
+        if depth and (found := self._behind_its_place(text, depth)):
+            return found
         for mark in ("\n", "; ", ", "):
             parts = text.split(mark)
             if len(parts) > 1 and depth:
                 return mark.join(self._retold(part, depth - 1) for part in parts)
         return text
+
+    def _behind_its_place(self, text: str, depth: int) -> str:
+        """Return `robot.toml:3: scripts.python: …` with the sentence retold, empty where none is known there."""
+        start = 0
+        for _ in range(MOST_PLACES):
+            start = text.find(": ", start) + 2
+            if start == 1:
+                return ""
+            if (found := self._whole(text[start:], depth)) and found != text[start:]:
+                return text[:start] + found
+        return ""
 
     def _whole(self, text: str, depth: int) -> str | None:
         if not text:
@@ -128,9 +162,13 @@ class Retelling:
         if number and (told := self._number(int(number[1]), number[2])):
             return told
         for template in self.templates if depth else ():
-            if found := template.pattern.fullmatch(text):
-                values = {name: self._retold(value, depth - 1) for name, value in found.groupdict().items()}
-                return template.told.format_map(values)
+            if (found := template.values_in(text)) is not None:
+                return template.with_values(
+                    {
+                        name: value if _is_name(name, value) else self._retold(value, depth - 1)
+                        for name, value in found.items()
+                    }
+                )
         return None
 
     def _number(self, number: int, noun: str) -> str:
@@ -140,6 +178,23 @@ class Retelling:
             if told and told != f"{{number}} {one}":
                 return told.format(number=number)
         return ""
+
+
+@cache  # a thousand sentences, of which a process meets a few
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.DOTALL)
+
+
+def _pattern_of(place: str) -> str:
+    if place in NUMBERS:
+        return r"[\d.,]+"
+    # A name has no sentence before it, which a colon would end.
+    return "(?:(?!: ).)+?" if place.rstrip("_") in NAMES | PLACES else ".+?"
+
+
+def _is_name(place: str, value: str) -> bool:
+    # `; did you mean …?` may follow a key, in the place that is called after it.
+    return place.rstrip("_") in NAMES and not value.startswith((";", ",", " "))
 
 
 def _parts(sentence: str, told: str) -> list[tuple[str, str]]:

@@ -42,7 +42,7 @@ def _give_up_reserve() -> None:
 class Flag:
     """Like `threading.Event`, for threads that must not hang with each other.
 
-    An event of the library holds a lock while it runs code of its own; whoever fails in there, for want of memory,
+    An event of the library holds a lock while it runs code of its own; whoever fails in there, for lack of memory,
     leaves the lock behind, and everybody who looks at the event waits for ever. A `SimpleQueue` is the interpreter's
     own and has no such moment; neither has a bare lock.
     """
@@ -123,7 +123,7 @@ def start(name: str, work: Callable[[], None], failed: Callable[[BaseException],
         raise OSError(f"the system gives the robot no thread for {name}: {error}") from error
     finally:
         threading.stack_size(usual)  # threads of a user's callbacks have what they expect
-    # A thread may be gone before its first line, for want of memory: whoever relies on it has to know that now.
+    # A thread may be gone before its first line, for lack of memory: whoever relies on it has to know that now.
     while not begun.wait(LOOK_S):
         came = started.is_set()
         is_dead = not thread.is_alive() and not begun.is_set()
@@ -142,7 +142,7 @@ def _is_gone(ticket: SimpleQueue[None]) -> bool:
 
 
 def _answer(failed: Callable[[BaseException], bool], error: BaseException) -> bool:
-    """Return what `failed` says, after a pause: what failed once, for want of memory say, may do so again at once."""
+    """Return what `failed` says, after a pause: what failed once, such as for lack of memory, may do so again."""
     for _ in range(MOST_TRIES):
         try:
             _never.acquire(timeout=FAILED_AGAIN_S)  # a lock that is there already: a new event would want memory

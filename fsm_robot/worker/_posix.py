@@ -52,6 +52,8 @@ _M_ARENA_MAX = -8
 _PR_SET_CHILD_SUBREAPER = 36
 _FORKS_IN_A_ROUND = 20_000
 """Fewer than the numbers that any system has: 32,768 at least."""
+_FEW = 64
+"""From how many numbers on all processes are listed, and not each number tried."""
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
@@ -330,7 +332,7 @@ class Tree:
         if limits.memory_bytes and self._group is not None:
             self._group.limit_memory(limits.memory_bytes + limits.memory_bytes // 8)
         if limits.memory_bytes and not _shows_processes():
-            told.append("memory cannot be looked at without /proc")
+            told.append("the memory in use is not known without /proc")
         return "; ".join(told)
 
     def memory_bytes(self) -> int:
@@ -533,7 +535,7 @@ def limit_means() -> str:
     elif _shows_processes():
         memory = "the memory of a script by a look at its processes twice a second, the kernel has no part in it"
     else:
-        memory = "the memory of a script not at all, this system shows no processes in /proc"
+        memory = "the memory of a script is not limited, for this system shows no processes in /proc"
     return f"time by the robot, {memory}, cpu_priority by nice"
 
 
@@ -562,7 +564,7 @@ def remains(left: Note) -> list[Process]:
     """
     processes = _processes()
     mark = f"{RUN_TOKEN}={left.run_token}".encode()
-    roots = {each.pid for each in processes.values() if left.run_token and mark in _environment(each.pid)}
+    roots = {each.pid for each in processes.values() if left.run_token and mark in _environment(each.pid, mark)}
     roots |= {pid for pid in processes if left.run_token and _mark.is_worn_by(pid, left.run_token)}
     roots |= _of_the_script(processes, left)
     if (group := _cgroup.left_behind(left.group, left.run_token)) is not None:
@@ -602,12 +604,9 @@ def opened_since(began: Moment) -> list[Process]:
     token: it is the other robot's where this one has not ended it.
     """
     boot, found = _boot_id(), []
-    # Numbers rise until they begin anew, so a look at the younger ones is enough, which is a tenth of the work.
-    rising = 0 <= _forks() - began.forks < _FORKS_IN_A_ROUND and began.last_pid <= _last_pid()
-    above = began.last_pid if rising else 0
-    for number in _numbers():
+    for number in _numbers_since(began):
         pid = int(number)
-        if pid <= above or pid == os.getpid() or not _is_own_account(pid):
+        if pid == os.getpid() or not _is_own_account(pid):
             continue
         stat = _stat(number)
         if (
@@ -615,10 +614,34 @@ def opened_since(began: Moment) -> list[Process]:
             or int(stat.created) < began.created
             or _is_below_us(stat.parent)
             or _token(pid)
+            or _is_thread(number)
         ):
             continue
         found.append(Process(pid, f"{boot}:{stat.created}", stat.name, stat.parent))
     return found
+
+
+def _numbers_since(began: Moment) -> Iterable[str]:
+    """Return the numbers that may have been given since a moment; some of them are nobody's any more, or threads'.
+
+    Numbers rise until they begin anew. Where few were given they are tried one by one, for a list of all processes
+    takes as long as the rest of a short job on a machine that has a thousand of them.
+    """
+    last = _last_pid()
+    if not (0 <= _forks() - began.forks < _FORKS_IN_A_ROUND and began.last_pid <= last):
+        return _numbers()
+    if last - began.last_pid <= _FEW:
+        return map(str, range(began.last_pid + 1, last + 1))
+    return (number for number in _numbers() if int(number) > began.last_pid)
+
+
+def _is_thread(number: str) -> bool:
+    """Return whether a number is that of a thread beside a process's first: /proc has it, and lists it nowhere."""
+    try:
+        with open(f"/proc/{number}/status", "rb") as stream:
+            return next((line.split()[1:] for line in stream if line.startswith(b"Tgid:")), []) != [number.encode()]
+    except OSError:
+        return True  # it has gone meanwhile
 
 
 def _is_below_us(parent: int) -> bool:
@@ -678,7 +701,7 @@ def died_of(exit_code: int) -> str:
     if exit_code < 0:
         return f"ended by {_signal_name(-exit_code)}"
     name = _signal_name(exit_code - _SHELL_SAYS) if exit_code > _SHELL_SAYS else ""
-    return f"exit code {exit_code}, with which a shell tells of {name}" if name.startswith("SIG") else ""
+    return f"exit code {exit_code}, by which a shell reports {name}" if name.startswith("SIG") else ""
 
 
 def _signal_name(number: int) -> str:
@@ -706,6 +729,8 @@ class _Held:
     def __contains__(self, pid: int) -> bool:
         """Return whether one of them has this number."""
         if self._pids is None:
+            # Those from before the first job count as well, and the collector was told to leave those alone.
+            gc.unfreeze()
             popens = (each for each in gc.get_objects() if issubclass(type(each), subprocess.Popen))
             # One that another thread is just making has neither yet, and no process.
             self._pids = frozenset(each.pid for each in popens if getattr(each, "returncode", 0) is None)
@@ -779,10 +804,12 @@ def _fair_memory(pid: int) -> int:
     return _memory(pid, "smaps_rollup", (b"Pss:", b"SwapPss:")) or _whole_memory(pid)
 
 
-def _environment(pid: int) -> list[bytes]:
+def _environment(pid: int, wanted: bytes = b"") -> list[bytes]:
+    """Return the variables of a process, none where none of them can begin with what is wanted."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as stream:
-            return stream.read().split(b"\0")
+            data = stream.read()
+        return data.split(b"\0") if wanted in data else []
     except OSError:
         return []  # another account's, or gone
 
@@ -913,7 +940,7 @@ def _is_own_account(pid: int) -> bool:
 
 def _token(pid: int) -> str:
     start = f"{RUN_TOKEN}=".encode()
-    return next((os.fsdecode(each[len(start) :]) for each in _environment(pid) if each.startswith(start)), "")
+    return next((os.fsdecode(each[len(start) :]) for each in _environment(pid, start) if each.startswith(start)), "")
 
 
 def _command_line(pid: int) -> list[bytes]:
@@ -940,7 +967,8 @@ def _forks() -> int:
     """Return how many processes this machine has had since its start, 0 where it does not say."""
     try:
         with open("/proc/stat", "rb") as stream:
-            return next((int(line.split()[1]) for line in stream if line.startswith(b"processes ")), 0)
+            # Not line by line: one of them has a number for each interrupt that the machine may have.
+            return int(stream.read().partition(b"\nprocesses ")[2].split(None, 1)[0])
     except (OSError, ValueError, IndexError):
         return 0
 

@@ -596,7 +596,7 @@ class _Running:
         if code == 0:
             return ""
         if code is None:
-            return "" if self.given_up else "the system does not tell its exit code, another part of the robot took it"
+            return "" if self.given_up else "its exit code is not known: another part of the robot has read it"
         how = system.died_of(code) or f"exit code {code}"
         said = self.folder.told_exception(self.output.redactor) or self.output.last_line()
         return f"{how}: {said}" if said else how

@@ -156,14 +156,34 @@ def docked(process: Process, plan: Plan) -> Iterator[str]:
             yield f"{flow.id} arrives from the right"
 
 
+def crooked(process: Process, plan: Plan) -> Iterator[str]:
+    """Yield flows that jog between two elements that stand level, with nothing on the straight way or near it."""
+    things = {name: box for name, box in plan.shapes.items() if name not in POOLS} | {
+        f"label of {name}": box for name, box in plan.labels.items()
+    }
+    lines = [(flow.id, pair) for flow in process.flows for pair in itertools.pairwise(plan.lines[flow.id])]
+    hosts = {item.id: item.host for item in process.items}
+    for flow in process.flows:
+        one, other = plan.shapes[flow.source], plan.shapes[flow.target]
+        y = one.y + one.height / 2
+        level = abs(y - other.y - other.height / 2) < 0.1 and one.right < other.x and not hosts[flow.source]
+        if not level or len(plan.lines[flow.id]) == 2:
+            continue
+        way, wide = (Box(one.right, y - clear, other.x - one.right, 2 * clear) for clear in (4, 6))
+        near = [name for name, box in things.items() if name not in (flow.source, flow.target) and overlap(way, box)]
+        near += [name for name, (a, b) in lines if name != flow.id and a[1] == b[1] and runs_through((a, b), wide)]
+        if not near:
+            yield f"{flow.id} is not straight"
+
+
 @pytest.mark.parametrize("name", MACHINES)
 def test_flows_are_docked_at_corners_and_ways_back_leave_to_the_right(name: str) -> None:
-    """Fifty machines that nobody has drawn; no two flows run upon each other."""
+    """Fifty machines that nobody has drawn; no two flows run upon each other, and what can be straight is."""
     process = analysts_process(words(MACHINES[name]))
 
     plan = plan_of(drawn(process))
 
-    assert [*faults(process, plan), *docked(process, plan)] == []
+    assert [*faults(process, plan), *docked(process, plan), *crooked(process, plan)] == []
 
 
 def test_a_line_beside_a_corner_is_seen() -> None:
@@ -175,6 +195,18 @@ def test_a_line_beside_a_corner_is_seen() -> None:
     lines = {**plan.lines, flow.id: (*others[::-1], (x, y + 7))}
 
     assert any("beside its corner" in fault for fault in docked(process, attrs.evolve(plan, lines=lines)))
+
+
+def test_a_line_that_jogs_is_seen() -> None:
+    """The check above can fail."""
+    process = analysts_process(words(robot()))
+    plan = plan_of(drawn(process))
+    line = plan.lines["Flow_State_Ready__Split_Ready"]
+    (x1, y), (x2, _) = line
+    jog = ((x1, y - 23), (x1 + 33, y - 23), (x1 + 33, y), (x2, y))
+
+    assert list(crooked(process, plan)) == []
+    assert list(crooked(process, attrs.evolve(plan, lines={**plan.lines, "Flow_State_Ready__Split_Ready": jog})))
 
 
 LEAVES = """

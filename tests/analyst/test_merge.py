@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,15 +15,20 @@ from hypothesis import Phase, given, settings
 
 from fsm_robot.analyst.bpmn.exact import exact_process
 from fsm_robot.analyst.bpmn.kept_places import drawn
+from fsm_robot.analyst.bpmn.read_back import drawn_in
 from fsm_robot.analyst.drawing.compare import compare
 from fsm_robot.analyst.formats.machine_text import machine_text
 from fsm_robot.analyst.merge import Drawn, merged
 from fsm_robot.analyst.words import Words
+from fsm_robot.analyst.xml_in import parse
 from fsm_robot.cli import main
+from fsm_robot.cli.merging import in_its_shapes
 from fsm_robot.engine import machine_file
 from fsm_robot.engine.machine.compiler import compile_text
-from fsm_robot.engine.machine.definition import Definition
+from fsm_robot.engine.machine.definition import Definition, Labels
+from fsm_robot.errors import DefinitionError
 from fsm_robot.robot.machine import built_in
+from tests.analyst.drawn_edits import edited
 from tests.analyst.random_machines import machines
 from tests.fakes.journals import JournalMaker, done
 
@@ -69,8 +76,11 @@ EDITS: dict[str, tuple[Callable[[str], str], list[str], list[str]]] = {
     ),
     "a transition is deleted": (
         lambda bpmn: re.sub(r'<sequenceFlow id="Flow_Reporting__report_refused".*?</sequenceFlow>', "", bpmn, flags=re.S),
-        ["  - {trigger: report_refused, source: Reporting, dest: Ready}"],
-        [],
+        [
+            "  - {trigger: report_refused, source: Reporting, dest: Ready}",
+            "    answers: [job_reported, report_refused, report_undelivered, credential_refused, interrupted]",
+        ],
+        ["    answers: [job_reported, report_undelivered, credential_refused, interrupted]"],
     ),
 }  # fmt: skip
 
@@ -79,10 +89,7 @@ EDITS: dict[str, tuple[Callable[[str], str], list[str], list[str]]] = {
 def test_only_what_was_drawn_changes_in_the_text(
     edit: Callable[[str], str], gone: list[str], there: list[str], tmp_path: Path
 ) -> None:
-    """Of the robot's own file, with all its comments, one line changes and no other."""
-    from fsm_robot.analyst.bpmn.read_back import drawn_in
-    from fsm_robot.analyst.xml_in import parse
-
+    """Of the robot's own file, with all its comments, the lines change that say it and no other."""
     definition = machine_file.load_labelled(built_in(), None, ())
     bpmn = drawn(exact_process(Words(definition)))
     edited = edit(bpmn)
@@ -154,9 +161,69 @@ def test_without_o_it_only_prints_with_the_runs_that_diverge(files: Path, capsys
     assert {path: path.read_bytes() for path in files.rglob("*") if path.is_file()} == before
 
 
+CAMUNDA = {"zeebe": "http://camunda.org/schema/zeebe/1.0", "modeler": "http://camunda.org/schema/modeler/1.0"}
+CAMUNDA |= {"camunda": "http://camunda.org/schema/1.0/bpmn", "bioc": "http://bpmn.io/schema/bpmn/biocolor/1.0"}
+
+
+def as_camunda_modeler_saves(text: str) -> str:
+    """Return a drawing with what Camunda Modeler adds: prefixes, an executor, histories, forms, colours, default flows."""
+    model = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
+    for prefix, space in {"bpmn": model.strip("{}"), **CAMUNDA}.items():
+        ET.register_namespace(prefix, space)
+    root = ET.fromstring(text)
+    root.set(f"{{{CAMUNDA['modeler']}}}executionPlatform", "Camunda Cloud")
+    root.set("exporter", "Camunda Modeler")
+    process = root.find(f"{model}process")
+    assert process is not None
+    process.set(f"{{{CAMUNDA['camunda']}}}historyTimeToLive", "180")
+    for node in process.findall(f"{model}userTask"):
+        node.set(f"{{{CAMUNDA['camunda']}}}formRefBinding", "latest")
+        node.insert(0, ET.Element(f"{model}extensionElements"))
+        ET.SubElement(node[0], f"{{{CAMUNDA['zeebe']}}}userTask")
+    for gateway in process.findall(f"{model}exclusiveGateway"):
+        gateway.set("default", gateway.findall(f"{model}outgoing")[0].text or "")
+    for shape in root.iter("{http://www.omg.org/spec/BPMN/20100524/DI}BPMNShape"):
+        shape.set(f"{{{CAMUNDA['bioc']}}}stroke", "#0d4372")
+    return ET.tostring(root, encoding="unicode")
+
+
+def test_what_camunda_modeler_adds_changes_nothing(
+    files: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same machine, to the letter; and with one arrow led elsewhere, one line of it."""
+    monkeypatch.setattr("xml.etree.ElementTree._namespace_map", {})
+    path = files / "edited.bpmn"
+    text = as_camunda_modeler_saves(path.read_text(encoding="utf-8"))
+    assert "<bpmn:userTask " in text
+    assert "zeebe:userTask" in text
+    path.write_text(text, encoding="utf-8")
+
+    assert merge(files, "-o", str(files / "same.yaml")) == 0
+    assert "The two machines do the same." in capsys.readouterr().out
+    assert (files / "same.yaml").read_text(encoding="utf-8") == ROBOT
+    flow = r'(<bpmn:sequenceFlow id="Flow_Claiming__claim_failed"[^>]*targetRef=")[^"]*'
+    path.write_text(re.sub(flow, r"\1Call_Ready", text), encoding="utf-8")
+    assert merge(files) == 0
+    assert re.search(r"claim_failed: dest +\| Reporting +\| Ready", capsys.readouterr().out)
+
+
 WRONG = {
     "a task that nothing leads to": ('</process>', '<task id="Activity_0x" name="Ask a person"/></process>', "Activity_0x 'Ask a person'"),
     "a shape of another profile": ('</process>', '<subProcess id="Sub_1" name="More"/></process>', "Sub_1 'More'"),
+    "a second arrow of an event": (
+        "</process>", '<sequenceFlow id="F_9" name="claim_failed" sourceRef="Choice_Claiming" targetRef="Call_Ready"/></process>',
+        "F_9 'claim_failed'",
+    ),
+    "an arrow without a name": (
+        "</process>", '<sequenceFlow id="F_9" name=" " sourceRef="Choice_Claiming" targetRef="Call_Ready"/></process>', "F_9",
+    ),
+    "a gateway alone": ("</process>", '<exclusiveGateway id="G_9" name="which?"/></process>', "G_9 'which?'"),
+    "a callback that leads nowhere": ("</process>", '<serviceTask id="T_9" name="call_home"/></process>', "T_9 'call_home'"),
+    "a clock at a callback": (
+        "</process>", '<boundaryEvent id="B_9" name="late" attachedToRef="Call_Ready"><timerEventDefinition/></boundaryEvent></process>',
+        "B_9 'late'",
+    ),
+    "a second start": ("</process>", '<startEvent id="S_9" name="go"/></process>', "S_9 'go'"),
     "a flow to nowhere": ('</process>', '<sequenceFlow id="F_9" name="lost" sourceRef="State_Ready" targetRef="Nowhere"/></process>', "F_9 'lost'"),
 }  # fmt: skip
 
@@ -174,6 +241,68 @@ def test_drawing_that_is_no_machine_is_refused_with_its_shape(
     assert shape in error
     assert "Traceback" not in error
     assert not (files / "new.yaml").exists()
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_whatever_is_done_to_a_drawing_it_is_a_machine_or_its_shape_is_named(seed: int) -> None:
+    """Sixty drawings with up to three edits each: a new text that compiles, or sentences that name shape or state."""
+    definition = machine_file.load_labelled(built_in(), None, ())
+    data, did = edited(drawn(exact_process(Words(definition))), seed)
+
+    try:
+        found = drawn_in(parse(data, "edited.bpmn"), definition)
+        change = merged(ROBOT, "states.yaml", definition, found)
+        new = in_its_shapes(change, found, "edited.bpmn", "new.yaml")
+    except DefinitionError as error:
+        assert all(re.search(r" [A-Z]\w*_\w+|Begin", problem) for problem in error.problems), (did, error.problems)
+    else:
+        # Each arrow of the drawing is one of the file, called and leading as it was drawn.
+        ways = {(edge.source, edge.trigger, edge.dest) for edge in found.machine.transitions}
+        assert {(edge.source, edge.trigger, edge.dest) for edge in new.transitions} == ways, did
+
+
+def renamed_in(values: object, old: str, new: str) -> object:
+    """Return values of JSON with another name wherever one stands, as a key, too."""
+    if isinstance(values, dict):
+        return {renamed_in(key, old, new): renamed_in(value, old, new) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [renamed_in(value, old, new) for value in values]
+    return new if values == old else values
+
+
+def plain_values(definition: Definition) -> object:
+    """Return what a machine does, as JSON has it; where its lines stand does not count."""
+    text = json.dumps(attrs.evolve(definition, labels=Labels()).to_values())
+    return json.loads(text, object_hook=lambda each: {key: each[key] for key in each if key not in ("line", "column")})
+
+
+NAMED = {
+    "state": ("userTask", lambda machine: [state.name for state in machine.states if not state.final]),
+    "callback": ("serviceTask", lambda machine: [state.on_enter for state in machine.states if state.on_enter]),
+    "event": ("sequenceFlow", lambda machine: [edge.trigger for edge in machine.transitions]),
+}
+
+
+@pytest.mark.parametrize("kind", NAMED)
+def test_what_has_another_name_in_the_drawing_has_it_wherever_the_file_says_it(kind: str) -> None:
+    """Each state, callback and event of the robot: codes, inbox, times, `ignores`, and `renamed` for recorded runs."""
+    definition = machine_file.load_labelled(built_in(), None, ())
+    element, names = NAMED[kind]
+    for name in dict.fromkeys(names(definition)):
+        root = ET.fromstring(drawn(exact_process(Words(definition))))
+        for each in root.iter():
+            # A time is written at its clock and at the arrow of its event.
+            if each.tag.endswith((f"}}{element}", "}boundaryEvent") if kind == "event" else f"}}{element}"):
+                each.set("name", "Новое имя" if each.get("name") == name else each.get("name", ""))
+
+        drawing = drawn_in(parse(ET.tostring(root), "edited.bpmn"), definition)
+        change = merged(commented(ROBOT), "states.yaml", definition, drawing)
+
+        new = compile_text(change.text, "new.yaml")
+        assert new.renamed == {name: "Новое имя"}
+        expected = renamed_in(plain_values(definition), name, "Новое имя")
+        assert plain_values(attrs.evolve(new, renamed={})) == expected, name
+        assert change.text.count("#") == commented(ROBOT).count("#")
 
 
 @pytest.mark.parametrize("options", [["--lang", "ru"], ["--format", "svg"]], ids=" ".join)

@@ -15,7 +15,7 @@ MODULES = {
     "engine.journal": ("file", "identity", "record"),
     "engine.machine": (*("budgets", "codes", "core", "definition", "durations", "error_names", "events"),),
     "errors": (),
-    "gateway": (*("adapter", "answers", "beats", "failures", "http", "identity", "payloads", "proxies", "reading"),),
+    "gateway": (*("adapter", "answers", "beats", "failures", "http", "identity", "payloads", "reading"),),
     "robot": (
         *("assemble", "callbacks", "look_back", "machine", "ports", "pruning", "retries", "session", "setting_kinds"),
         *("settings", "status_file", "unsettled", "wiring"),
@@ -27,10 +27,10 @@ MODULES = {
 Only to be made shorter. What serves a job alone is imported with the first job: see `NEEDED_TO_THE_END` of
 `robot/wiring.py`, for all that a stop, a kill, a line and a report need is imported before its script starts.
 """
-MOST_ATTRS_CLASSES = 66
+MOST_ATTRS_CLASSES = 64
 """Each costs the start up to a millisecond, for its methods are compiled. Only to be lowered."""
 NEVER = {
-    *("loguru", "yaml", "truststore", "charset_normalizer.md", "netrc", "sqlite3", "uuid", "difflib", "shlex"),
+    *("loguru", "yaml", "truststore", "charset_normalizer.md", "netrc", "sqlite3", "difflib", "shlex"),
     *("fsm_robot.worker", "fsm_robot.jobapi", "fsm_robot.orchestrator", "fsm_robot.job", "fsm_robot.sdk"),
 }
 LOOK = """
@@ -53,7 +53,9 @@ sys.exit(code)
 def seen_by_a_wake_up(folder: RobotFolder) -> tuple[set[str], list[str]]:
     """Return the modules of the second wake-up, for the first one compiles the machine; and its classes of attrs."""
     assert folder.run().exit_code == 0
-    folder.program = ("-c", LOOK)
+    look = folder.path / "look.py"
+    look.write_text(LOOK, "utf-8")
+    folder.program = (str(look),)
     done = folder.run()
     assert done.exit_code == 0, done.err
     told = json.loads((folder.path / "seen.json").read_text("utf-8"))

@@ -115,7 +115,7 @@ WRONG = {
     "no file to verify": ('url = "http://a"\nverify = "absent.pem"', "absent.pem: cannot be read"),
     "storage is a file": ('url = "http://a"\n[storage]\ndirectory = "plain"', "plain is a file"),
     "storage below a file": ('url = "http://a"\n[storage]\ndirectory = "plain/state"', "plain is a file"),
-    "unexpanded": ("url = 'http://a'\n[storage]\ndirectory = '%APPDATA%\\robot'", "nothing replaces %APPDATA% here"),
+    "unexpanded": ("url = 'http://a'\n[storage]\ndirectory = '%APPDATA%\\robot'", "%APPDATA% is not replaced here"),
     "escapes": ('url = "http://a"\n[storage]\ndirectory = "state\\new\\table"', "a backslash begins an escape"),
     "smart quotes": ("url = “http://a”", "typographer's quote"),
     "backslash": ('url = "http://a"\n[scripts]\ndirectory = "D:\\robots"', "'…' quotes"),

@@ -116,7 +116,7 @@ def _help(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
     shown = {**vars(action), "prog": parser.prog}
     text = (action.help or "") % shown
     required = "" if not action.option_strings or not action.required else " (required)"
-    told = "default" in text or default in (None, False, argparse.SUPPRESS, [], ()) or not action.option_strings
+    told = "default" in text or default in (None, False, "", argparse.SUPPRESS, [], ()) or not action.option_strings
     return text + required + ("" if told else f" (default: {default})")
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
 
 from fsm_robot.engine.inbox import QueueInbox
+from fsm_robot.engine.machine.events import Event
 from fsm_robot.engine.ports import Wait
 from fsm_robot.errors import LeavingError
 from tests.fakes.waiting import PATIENCE_S, until
@@ -44,6 +45,32 @@ def told_meanwhile(inbox: QueueInbox, call: Hanging, words: int, *, answered: bo
             call.let_go.set()
 
     threading.Thread(target=tell, daemon=True).start()
+
+
+def test_who_looks_at_the_robot_is_told_once_a_wait_lasts(inbox: QueueInbox) -> None:
+    """Whatever is waited for; moments that nobody would see are not told."""
+    told: list[str] = []
+
+    def lasting(what: str, then: Callable[[], object]) -> None:
+        told.append(what)
+        then()
+
+    inbox.lasting = partial(lasting, "moment", list)
+    inbox.post(Event("one"))
+    inbox.take()
+    inbox.wait_for(lambda: 7, "to_the_end")
+    inbox.pause(0)
+    assert told == []
+
+    hanging = Hanging()
+    inbox.lasting = partial(lasting, "call", hanging.let_go.set)
+    assert inbox.wait_for(hanging, "to_the_end") == "late"
+    inbox.lasting = partial(lasting, "event", partial(inbox.post, Event("two")))
+    assert inbox.take().name == "two"
+    inbox.lasting = partial(lasting, "pause", partial(inbox.tell_to_leave, "SIGINT"))
+    inbox.pause(60)
+
+    assert told == ["call", "event", "pause"]
 
 
 def test_answer_of_a_call_is_returned_and_what_it_raises_is_raised(inbox: QueueInbox) -> None:

@@ -265,3 +265,15 @@ def test_the_robots_own_credential_stays_hidden_beside_them() -> None:
 
     assert secrets.text(f"{GUID.upper()} {GUID.replace('-', '')} s3cret-word") == "*** *** ***"
     assert secrets.longest >= Redactor(GUID).longest
+
+
+def test_tokens_of_jobs_long_over_cost_nothing_any_more() -> None:
+    """The last two are hidden, beside every secret; else a robot would look for one more with each of its jobs."""
+    secrets = Secrets("")
+    secrets.hide("s3cret-word")
+    tokens = [f"token-{number:026}" for number in range(5)]
+    for token in tokens:
+        secrets.hide_token(token)
+
+        assert secrets.text(f"{token} s3cret-word") == "*** ***"
+    assert secrets.text(" ".join(tokens)) == f"{tokens[0]} {tokens[1]} {tokens[2]} *** ***"

@@ -150,7 +150,7 @@ def test_page_without_runs_has_no_link(server: Orchestrator, browser: Any) -> No
 
 NAMES = {"work": {"Robots", "Jobs"}, "queues": {"Queues", "Tasks of Счета"}, "logs": {"Logs"}, "assets": {"Assets"},
          "files": {"Files"}, "runs": set(), "job": {"What it logged last"},
-         "task": {"What became of it"}}  # fmt: skip
+         "task": {"Changes of its status"}}  # fmt: skip
 
 
 def furnish(server: Orchestrator) -> None:

@@ -31,6 +31,8 @@ PROGRAMS = {
 }
 
 
+# PySpark is 450 MB, and there as sources alone; nothing but `make peer-spark` asks for it.
+SPARK = "spark"
 ENVIRONMENTS = {"venv": "engines", "pm4py": "pm4py", "schedulers": "schedulers", "site": "site"}  # folder -> its lock
 
 
@@ -38,7 +40,9 @@ def main(only: Sequence[str]) -> int:
     """Install everything, or `only` these environments; return 1 and say what is missing where something could not be."""
     PEERS.mkdir(exist_ok=True)
     missing = [] if only else _programs()
-    jobs: list[Callable[[], None]] = [partial(_venv, name, ENVIRONMENTS[name]) for name in only or ENVIRONMENTS]
+    jobs: list[Callable[[], None]] = [
+        partial(_venv, name, ENVIRONMENTS.get(name, name)) for name in only or ENVIRONMENTS
+    ]
     if not only and shutil.which("npm"):
         jobs.insert(0, _npm)
     with ThreadPoolExecutor(2) as pool:
@@ -102,7 +106,8 @@ def _venv(name: str, lock: str) -> None:
     venv.create(folder, clear=True, with_pip=True)
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     pip = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
-    _run([*pip, "--require-hashes", "--only-binary", ":all:", "-r", str(HERE / files[0])], HERE)
+    wheels = [] if name == SPARK else ["--only-binary", ":all:"]
+    _run([*pip, "--require-hashes", *wheels, "-r", str(HERE / files[0])], HERE)
     _done(folder, files)
     _said(f"Python peers ({lock})", started)
 

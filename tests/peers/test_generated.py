@@ -20,7 +20,7 @@ from fsm_robot.analyst.formats.scxml import scxml
 from fsm_robot.analyst.words import words
 from fsm_robot.engine.machine.definition import Definition
 from fsm_robot.engine.wording import symbols
-from tests.analyst.generated_machines import MACHINES
+from tests.analyst.generated_machines import MACHINES, NAMED
 from tests.analyst.readers import expected_labels
 from tests.peers import peers
 from tests.peers.test_bpmn import analysts, exact
@@ -28,6 +28,8 @@ from tests.peers.test_bpmn_js import faults
 from tests.peers.test_drawio import transitions
 from tests.peers.test_texts import plain
 
+TEXTS = {**MACHINES, **NAMED}
+"""What the formats of text are tried with, which are drawn in no time."""
 SVG_TEXT = "{http://www.w3.org/2000/svg}text"
 
 
@@ -40,7 +42,7 @@ def rendered(machine: Definition) -> Counter[str]:
 
 @pytest.fixture(scope="module")
 def in_browser(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    texts = {f"{name} mermaid": {"kind": "mermaid", "text": mermaid(words(m))} for name, m in MACHINES.items()}
+    texts = {f"{name} mermaid": {"kind": "mermaid", "text": mermaid(words(m))} for name, m in TEXTS.items()}
     texts |= {f"{name} bpmn": {"kind": "bpmn", "text": analysts(m)} for name, m in MACHINES.items()}
     texts |= {f"{name} bpmn-exact": {"kind": "bpmn", "text": exact(m)} for name, m in MACHINES.items()}
     job = {"browser": peers.program("chromium"), "texts": texts}
@@ -48,13 +50,13 @@ def in_browser(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.mark.peer("mermaid")
-@pytest.mark.parametrize("name", MACHINES)
+@pytest.mark.parametrize("name", TEXTS)
 def test_mermaid_renders_every_event_as_it_is_called(name: str, in_browser: Any) -> None:
     """On the drawing itself: no sign is lost, no loop is left out, nothing is there that is not the machine's."""
     found = in_browser[f"{name} mermaid"]
 
     assert found["warnings"] == []
-    assert Counter(plain(text) for text in found["shown"]) == rendered(MACHINES[name])
+    assert Counter(plain(text) for text in found["shown"]) == rendered(TEXTS[name])
 
 
 @pytest.mark.peer("bpmn-js")
@@ -66,23 +68,21 @@ def test_bpmn_js_draws_it_without_a_fault(name: str, profile: str, in_browser: A
 
 
 @pytest.mark.peer("graphviz")
-@pytest.mark.parametrize("name", MACHINES)
+@pytest.mark.parametrize("name", TEXTS)
 def test_graphviz_draws_every_name_in_xml_that_can_be_read(name: str) -> None:
     """Control characters among them."""
     command = [peers.program("dot"), "-Tsvg"]
 
-    done = subprocess.run(
-        command, input=dot(words(MACHINES[name])).encode(), capture_output=True, timeout=120, check=True
-    )
+    done = subprocess.run(command, input=dot(words(TEXTS[name])).encode(), capture_output=True, timeout=120, check=True)
 
     texts = Counter(plain("".join(node.itertext())) for node in ET.fromstring(done.stdout).iter(SVG_TEXT))
-    assert rendered(MACHINES[name]) - texts == Counter()
+    assert rendered(TEXTS[name]) - texts == Counter()
 
 
 @pytest.fixture(scope="module")
 def by_plantuml(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("plantuml")
-    for name, machine in MACHINES.items():
+    for name, machine in TEXTS.items():
         (folder / f"{name}.puml").write_text(plantuml(words(machine)), encoding="utf-8")
     sources = sorted(str(path) for path in folder.glob("*.puml"))
     command = [peers.program("plantuml"), "-headless", "-charset", "UTF-8", "-tsvg", *sources]
@@ -91,13 +91,13 @@ def by_plantuml(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.peer("plantuml")
-@pytest.mark.parametrize("name", MACHINES)
+@pytest.mark.parametrize("name", TEXTS)
 def test_plantuml_draws_every_name(name: str, by_plantuml: Path) -> None:
     """Its own picture."""
     root = ET.fromstring((by_plantuml / f"{name}.svg").read_bytes())
     texts = Counter(plain("".join(node.itertext())) for node in root.iter(SVG_TEXT))
 
-    assert rendered(MACHINES[name]) - texts == Counter()
+    assert rendered(TEXTS[name]) - texts == Counter()
 
 
 @pytest.mark.peer("maxgraph")

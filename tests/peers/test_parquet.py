@@ -79,9 +79,9 @@ def test_pm4py_mines_the_same_graph_as_from_xes(read: Any, dataset: Path) -> Non
 
 @pytest.mark.peer("pyspark")
 def test_pyspark_counts_what_xes_holds(dataset: Path, tmp_path: Path) -> None:
-    """It is 450 MB and needs Java, so it is asked where somebody has installed it; docs/event-logs.md says how."""
+    """It is 450 MB and needs Java, so it is asked where `make peer-spark` has installed it."""
     if not (SPARK / peers.BIN / "spark-submit").exists():
-        pytest.skip("PySpark is not installed in .peers/spark, where `make peers` does not put its 450 MB")
+        pytest.skip("PySpark is not installed in .peers/spark, where `make peer-spark` puts its 450 MB")
     if not shutil.which("java"):
         pytest.skip("PySpark needs Java, which is not installed")
     (SPARK / ".installed").touch()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Callable
@@ -49,6 +50,23 @@ def test_job_stays_known_when_its_lines_have_gone_to_the_index(tmp_path: Path) -
     assert all(again.known(guid(number)) for number in range(3 * FOLD_AT))
     assert not again.known(guid(3 * FOLD_AT))
     assert again.known(guid(0xABC % 300).upper())
+
+
+@pytest.mark.parametrize("job", [guid(7), guid(7).upper(), "работа-7", 'a "job"', "a\\\\b", "K-7", "", "x\ud800"])
+@pytest.mark.parametrize("escaped", [True, False])
+def test_job_is_known_however_its_line_spells_it(tmp_path: Path, job: str, *, escaped: bool) -> None:
+    """A look that spares most jobs the reading of every line must spare none that is there; nor see what is not."""
+    ledger = JobLedger(tmp_path / "ledger.jsonl")
+    ledger.add(guid(1), "failed")
+    line = json.dumps({"job": job, "outcome": "succeeded"}, ensure_ascii=escaped)
+    line = line if not escaped or job != guid(7) else line.replace("5c1e", "\\u0035c1e")
+    with ledger.path.open("ab") as file:
+        file.write(line.encode("utf-8", "surrogatepass") + b"\n")
+
+    is_text = escaped or not job.startswith("x")  # a half of a pair is no UTF-8, and no line of ours
+    assert (ledger.known(job), ledger.outcome(job)) == (is_text, "succeeded" if is_text else "")
+    assert ledger.known(job.upper().lower()) == ledger.known(job.upper()) == is_text
+    assert not ledger.known(guid(2))
 
 
 def test_open_job_keeps_the_lines_where_they_are(tmp_path: Path) -> None:

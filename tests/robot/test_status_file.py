@@ -28,7 +28,7 @@ class Clock:
 
 
 def play(folder: Path, events: list[Told], clock: Clock, exit_code: int | None = 0) -> list[dict[str, Any]]:
-    """Let a robot take these events; return what stood in the file behind each step."""
+    """Let a robot take these events; return what stood in the file behind each step, once it waits there."""
     file = StatusFile(folder, clock)
     seen = []
     guid = script = outcome = ""
@@ -38,6 +38,7 @@ def play(folder: Path, events: list[Told], clock: Clock, exit_code: int | None =
             guid, script, outcome = str(data.get("job", "")), str(data.get("script", "")), ""
         outcome = str(data.get("outcome", outcome))
         file.note(step, guid, script, outcome)
+        file.lasts()
         seen.append(read_document(folder))
     if exit_code is not None:
         file.over(exit_code)
@@ -55,7 +56,18 @@ def test_wake_up_without_a_job_writes_one_file_once(tmp_path: Path, monkeypatch:
     assert [(told["state"], told["exit_code"]) for told in written] == [("idle", 0)]
 
 
-def test_each_state_of_a_job_is_there_before_its_callback(tmp_path: Path) -> None:
+def test_job_of_moments_pays_for_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its end is there at once; states that nobody waits in are not written, and those that last are, once."""
+    written = []
+    monkeypatch.setattr(StatusFile, "_write", lambda self: written.append(self._read()["state"]))
+    file = StatusFile(tmp_path, Clock())
+    for step in JournalMaker().steps(["nothing_left", *done(1)]):
+        file.note(step, "guid", "script", "succeeded")
+
+    assert written == ["Ready"]
+
+
+def test_each_state_of_a_job_that_lasts_is_there(tmp_path: Path) -> None:
     """Who looks sees the job from its claim on, then the last one, with its end."""
     seen = play(tmp_path, ["nothing_left", *done(1), "no_job"], Clock())
 

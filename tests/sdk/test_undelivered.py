@@ -16,6 +16,8 @@ import pytest
 
 from fsm_robot.cli import main
 from fsm_robot.engine.channel import MOST_CONNECTIONS, Channel
+from fsm_robot.jobapi.lines import Lines
+from fsm_robot.jobapi.pictures import Pictures
 from fsm_robot.jobapi.server import JobServer
 from fsm_robot.robot.ports import Job
 from fsm_robot.sdk import _jobapi, _undelivered
@@ -383,3 +385,23 @@ def test_a_line_of_nobody_is_in_the_robots_log(robot: Robot, missing: dict[str, 
 
     assert [each["event"] for each in robot.warnings] == ["sdk.not_done"]
     assert missing == {"log": 1}
+
+
+def test_pictures_that_are_not_stored_at_the_end_are_counted(tmp_path: Path) -> None:
+    """One is on its way to a server that hangs, two wait behind it."""
+    begun, may_go_on, said = threading.Event(), threading.Event(), list[Mapping[str, object]]()
+
+    def upload(folder: str, name: str, path: str) -> None:
+        begun.set()
+        may_go_on.wait(PATIENCE_S)
+
+    def log(level: str, event: str, sentence: str, **more: object) -> None:
+        said.append({"event": event, **more})
+
+    pictures = Pictures("Pictures", upload, str, log)
+    pictures.add(Lines(Job("j", "script"), None), [str(tmp_path / f"{n}.png") for n in range(3)])
+    assert begun.wait(PATIENCE_S)
+    pictures.close()
+
+    assert said == [{"event": "screenshot.left_at_end", "folder": "Pictures", "screenshots": 3}]
+    may_go_on.set()

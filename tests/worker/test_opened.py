@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -145,3 +146,32 @@ def test_own_children_are_none_of_them(tmp_path: Path) -> None:
         assert system.opened_since(Moment(opened.moment().created + 10_000)) == []
     finally:
         child.communicate(b"\n", timeout=60)
+
+
+@pytest.mark.skipif(os.name == "nt" or not Path("/proc/self/stat").exists(), reason="by the numbers in /proc")
+def test_numbers_that_threads_have_are_no_programs() -> None:
+    """Each number that was given since is tried, and a thread has one that no list of processes shows."""
+    began, over = opened.moment(), threading.Event()
+    thread = threading.Thread(target=over.wait, args=(60,), daemon=True)
+    thread.start()
+    try:
+        assert thread.native_id not in [each.pid for each in system.opened_since(began)]
+    finally:
+        over.set()
+
+
+@pytest.mark.skipif(os.name == "nt" or not Path("/proc/self/stat").exists(), reason="by the numbers in /proc")
+def test_job_that_has_opened_nothing_costs_no_list_of_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine may have a thousand of them, and a job of moments took as long again to look through them."""
+    listed: list[str] = []
+
+    def listdir(folder: str) -> list[str]:
+        listed.append(folder)
+        return []
+
+    monkeypatch.setattr(os, "listdir", listdir)
+
+    assert system.opened_since(opened.moment()) == []
+    assert listed == []
+    system.opened_since(Moment(0))
+    assert listed == ["/proc"]

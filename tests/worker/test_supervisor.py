@@ -207,7 +207,7 @@ def test_signal_is_named_where_a_wrapper_tells_of_it(runs: Runs) -> None:
     runs.worker.python = str(wrapper)
     runs.start("import signal\nos.kill(os.getpid(), signal.SIGKILL)")
 
-    assert runs.ending().reason.startswith("exit code 137, with which a shell tells of SIGKILL")
+    assert runs.ending().reason.startswith("exit code 137, by which a shell reports SIGKILL")
     assert [system.died_of(code) for code in (1, 128, 255)] == ["", "", ""]
 
 

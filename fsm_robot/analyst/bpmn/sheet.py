@@ -11,13 +11,14 @@ from fsm_robot.analyst.bpmn.messages import message_lines
 from fsm_robot.analyst.bpmn.notes import note_places
 from fsm_robot.analyst.bpmn.plan import MARGIN, OTHER_HEIGHT, POOL_GAP, TITLE_BAND, label_size, plan, without_ways_back
 from fsm_robot.analyst.bpmn.process import OTHER_POOL, ROBOT_POOL, Plan, Process
+from fsm_robot.analyst.bpmn.straight import straightened
 from fsm_robot.analyst.drawing.free_place import around, pieces
 from fsm_robot.analyst.drawing.shapes import Box
 
 
 def whole_plan(process: Process) -> Plan:
     """Return where everything goes."""
-    return _with_pools(process, _led_round(process, plan(process)))
+    return _with_pools(process, straightened(process, _led_round(process, plan(process))))
 
 
 def _led_round(process: Process, found: Plan) -> Plan:

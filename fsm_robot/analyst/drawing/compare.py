@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import attrs
 
 from fsm_robot.analyst.drawing.svg import Marks
+from fsm_robot.analyst.renaming import kinds_of, with_names
 from fsm_robot.engine.journal.replay import Divergence
 from fsm_robot.engine.machine.definition import CallbackSpec, Definition, Labels, State, Transition
+from fsm_robot.engine.wording import symbols
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
 PLACES = frozenset({"line", "column"})
@@ -25,7 +28,7 @@ class Difference:
 
     Attributes:
         how: `added`, `removed` or `changed`.
-        what: `machine`, `state`, `transition`, `callback`, `outcome` or `inbox`.
+        what: `machine`, `state`, `transition`, `event`, `callback`, `outcome` or `inbox`.
         name: Which one.
         field: What about it, empty where the whole thing was added or removed.
         old: Before, as text.
@@ -61,13 +64,18 @@ class Comparison:
 
 
 def compare(old: Definition, new: Definition) -> Comparison:
-    """Return what `new` does differently from `old`; titles and places in the file do not count."""
+    """Return what `new` does differently from `old`; titles and places in the file do not count.
+
+    What `new` says in `renamed` is one difference, its new name, and not one thing less and another more.
+    """
+    old, names = _with_names_of(old, new)
     states = _things("state", _by_name(old.states), _by_name(new.states))
     edges = list(_things("transition", _edges(old), _edges(new), _edge_name))
     callbacks = list(_things("callback", _by_name(old.callbacks), _by_name(new.callbacks)))
     before, now = ({"name": machine.name, "initial": machine.initial} for machine in (old, new))
     differences = (
         *_fields("machine", new.name, before, now),
+        *names,
         *states,
         *edges,
         *callbacks,
@@ -75,6 +83,18 @@ def compare(old: Definition, new: Definition) -> Comparison:
         *_things("inbox", old.inbox, new.inbox),
     )
     return _drawn(old, new, differences)
+
+
+def _with_names_of(old: Definition, new: Definition) -> tuple[Definition, list[Difference]]:
+    """Return the old machine with the names that the new one has for its things, and a difference for each."""
+    known = {*old.names()}
+    names = {before: now for before, now in new.renamed.items() if before in known and now not in known}
+    differences = [
+        Difference(CHANGED, kind, now, "name", before, now)
+        for before, now in names.items()
+        for kind in kinds_of(old, before)
+    ]
+    return with_names(old, names), differences
 
 
 def _by_name(things: Iterable[Named]) -> dict[str, Named]:
@@ -219,7 +239,9 @@ def _verdict(name: str, found: Divergence | None) -> tuple[str, ...]:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    cells = [[" ".join(cell.split()).replace("|", "\\|") for cell in row] for row in (head, *rows)]
+    # Lines of a text are joined; of what else is blank a name is made, and shows it by its symbol, as everywhere.
+    plain = [[symbols(re.sub("[ \n]+", " ", cell).strip()) for cell in row] for row in (head, *rows)]
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in plain]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
     lines = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in cells]
     lines.insert(1, ["-" * width for width in widths])

@@ -17,6 +17,8 @@ COLUMNS = (
 )  # fmt: skip
 # A spreadsheet takes a cell that begins so for a formula and would run it; full-width forms count as well.
 _FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
+# What most cells are, told by one look: ASCII that begins like a word, and nothing in it that means anything.
+_is_plain = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/\\-]*").fullmatch
 _NEEDS_QUOTES = re.compile(r'[",\r\n]|^\s|\s$')
 READ_AS_MISSING = frozenset(
     {
@@ -38,22 +40,25 @@ def event_table(cases: Iterable[Case], *, byte_order_mark: bool = False) -> Iter
         name, kind, lifecycle, event, transition, run, robot = map(cell_of, texts)
         return f",{name},", f",{lifecycle},{kind},{event},{transition},{robot},{run},"
 
-    @lru_cache(REMEMBERED_CELLS)
-    def of_job(texts: tuple[str, ...]) -> str:
-        return f",{','.join(map(cell_of, texts))}\r\n"
-
     yield BYTE_ORDER_MARK if byte_order_mark else ""
     yield f"{','.join(COLUMNS)}\r\n"
     for case in cases:
-        case_name = cell(case.name)
+        case_name, in_hand, of_job = cell(case.name), ("", ""), ","
         for seq, line in enumerate(case.activities, start=1):
             named, along = said(line[:7])
             started, at, seconds, step = line[10:]
-            yield f"{case_name}{named}{at},{seq},{started},{seconds}{along}{step}{of_job(line[7:10])}"
+            if line[7:9] != in_hand:  # a job comes for some lines and never again, so there is nothing to look up
+                in_hand = line[7:9]
+                of_job = f"{cell(in_hand[0])},{cell_of(in_hand[1])}"
+            yield (
+                f"{case_name}{named}{at},{seq},{started},{seconds}{along}{step},{of_job},{cell_of(line.outcome)}\r\n"
+            )
 
 
 def cell(text: str) -> str:
     """Return a text as a cell that no spreadsheet executes: what looks like a formula gets an apostrophe before it."""
+    if _is_plain(text):
+        return text
     safe = carried(text)
     if safe.lstrip(" ").startswith(_FORMULA_STARTS):
         safe = f"'{safe}"

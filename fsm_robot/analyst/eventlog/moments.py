@@ -2,11 +2,13 @@
 
 The clock of the machine says when a step was taken, `mono` how long after the start of the run. Where stamps go back,
 some of them were wrong: the fewest that have to be are taken for those, and worked out from `mono` and the nearest
-right one. A jump ahead alone is believed: a computer that slept looks the same.
+right one. What the header and the end of a journal say of the time counts with them, so the first step and the last one
+are contradicted as well. A jump ahead alone is believed: a computer that slept looks the same.
 """
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,6 +18,8 @@ import attrs
 
 from fsm_robot.engine.journal.record import Record, steps_in
 
+SAYS = {"header": "started_at", "step": "at", "end": "at"}
+"""Kind of a record -> what of it tells the time."""
 STAMP = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
@@ -28,32 +32,44 @@ class _Reading(NamedTuple):
 def on_one_clock(records: Sequence[Record]) -> tuple[Sequence[Record], int]:
     """Return the records with stamps that do not go back, and how many stamps were worked out for it."""
     stamps = [step.at for step in steps_in(records)]
+    stamps[:0] = [_stamp(record) for record in records[:1] if record.kind == "header"]
+    stamps += [_stamp(record) for record in records[-1:] if record.kind == "end"]
     if stamps == sorted(stamps):
         return records, 0
     readings = [found for place, record in enumerate(records) if (found := _reading(place, record)) is not None]
+    # Of the header and a first step that is before it one is wrong: the step, so the header counts twice.
+    readings = [each for each in readings[:1] if records[each.place].kind == "header"] + readings
     right = _most_in_order(readings)
     repaired = list(records)
     following = _following(right, len(readings))
     earlier: _Reading | None = None
+    wrong = 0
     for number, reading in enumerate(readings):
         if number in right:
             earlier = reading
-        else:
+        elif records[reading.place].kind == "step":
+            wrong += 1
             later = readings[following[number]] if following[number] < len(readings) else None
             at = _worked_out(reading, earlier, later)
             values = {**records[reading.place].values, "at": at.strftime(STAMP)}
             repaired[reading.place] = attrs.evolve(records[reading.place], values=values)
-    return repaired, len(readings) - len(right)
+    return (repaired, wrong) if wrong else (records, 0)
+
+
+def _stamp(record: Record) -> str:
+    return str(record.values.get(SAYS[record.kind], ""))
 
 
 def _reading(place: int, record: Record) -> _Reading | None:
-    if record.kind != "step" or record.values.get("mono") is None:
+    # The end has no time of its own since the start, and needs none: nothing comes behind it.
+    mono = {"header": 0.0, "end": math.inf}.get(record.kind, record.values.get("mono"))
+    if record.kind not in SAYS or mono is None:
         return None
     try:
-        at = datetime.strptime(str(record.values.get("at", "")), STAMP).replace(tzinfo=UTC)
+        at = datetime.strptime(_stamp(record), STAMP).replace(tzinfo=UTC)
     except ValueError:
         return None
-    return _Reading(place, at, float(record.values["mono"]))
+    return _Reading(place, at, float(mono))
 
 
 def _most_in_order(readings: Sequence[_Reading]) -> set[int]:
@@ -86,6 +102,7 @@ def _following(right: set[int], count: int) -> list[int]:
 def _worked_out(wrong: _Reading, earlier: _Reading | None, later: _Reading | None) -> datetime:
     if earlier is None:
         assert later is not None, "one reading alone is in order"
-        return later.at - timedelta(seconds=max(0.0, later.mono - wrong.mono))
+        since_s = max(0.0, later.mono - wrong.mono)
+        return later.at - timedelta(seconds=since_s if since_s < math.inf else 0.0)
     at = earlier.at + timedelta(seconds=max(0.0, wrong.mono - earlier.mono))
     return at if later is None else min(at, later.at)

@@ -28,19 +28,23 @@ _HEAD = f"""<?xml version="1.0" encoding="UTF-8"?>
 def xes(cases: Iterable[Case], name: str) -> Iterator[str]:
     """Return the pieces of a XES log called `name`."""
     # A log says the same few things a million times: what comes again together is made XML once.
-    said, of_job = lru_cache(REMEMBERED_TEXTS)(_said), lru_cache(REMEMBERED_TEXTS)(_of_job)
+    said, script_of, end_of = (lru_cache(REMEMBERED_TEXTS)(each) for each in (_said, _script, _end))
     yield _HEAD
     yield f"{_string('concept:name', _quoted(name))}\n"
     for case in cases:
         yield f"<trace>{_string('concept:name', _quoted(case.name))}{_string('robot', _quoted(case.robot))}\n"
+        in_hand, of_job = ("", ""), ""
         for seq, line in enumerate(case.activities, start=1):
             called, by, along = said(line[:7])
             started, at, seconds, step = line[10:]
+            if line[7:9] != in_hand:  # a job comes for some lines and never again, so there is nothing to look up
+                in_hand = job, script = line[7:9]
+                of_job = f"{_string('job', _quoted(job))}{script_of(script)}" if job else ""
             # `start_timestamp` is where readers of intervals look for the beginning of an activity with one line.
             yield (
                 f'{called}{at}"/><date key="start_timestamp" value="{started}"/>{by}{seq}"/>'
                 f'<int key="step" value="{step}"/><float key="seconds" value="{seconds}"/>{along}'
-                f"{of_job(line[7:10])}"
+                f"{of_job}{end_of(line.outcome)}"
             )
         yield "</trace>\n"
     yield "</log>\n"
@@ -57,11 +61,12 @@ def _said(texts: tuple[str, ...]) -> tuple[str, str, str]:
     )
 
 
-def _of_job(texts: tuple[str, ...]) -> str:
-    """Return the end of an event: the job in hand, where there is one."""
-    job, script, outcome = texts
-    of_it = f"{_string('job', _quoted(job))}{_string('script', _quoted(script))}" if job else ""
-    return f"{of_it}{_told('outcome', outcome)}</event>\n"
+def _script(script: str) -> str:
+    return _string("script", _quoted(script))
+
+
+def _end(outcome: str) -> str:
+    return f"{_told('outcome', outcome)}</event>\n"
 
 
 def _told(key: str, value: str) -> str:

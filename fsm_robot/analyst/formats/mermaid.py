@@ -68,4 +68,7 @@ def _is_plain(text: str, place: int) -> bool:
         return "(" in before  # `1)` at the beginning would be a list
     if char in JOINTS:
         return before[-1:].isalnum() and after[:1].isalnum()
-    return char in PLAIN and (char != " " or (bool(before) and bool(after) and before[-1] != " "))
+    if char == " ":
+        # Wherever a line holds `direction LR`, Mermaid takes all of it for its own word.
+        return bool(before) and bool(after) and before[-1] != " " and not before.lower().endswith("direction")
+    return char in PLAIN

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fsm_robot.analyst.formats.mermaid import label
 from fsm_robot.analyst.words import Words
 
-PLAIN = frozenset(" _.,()+?!×")
+PLAIN = frozenset(" _.,()?!×")
 
 
 def plantuml(words: Words) -> str:

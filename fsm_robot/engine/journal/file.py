@@ -113,10 +113,11 @@ class JournalFile:
             self._file = None
 
     def _flush(self, *, sync: bool) -> None:
-        with disk_errors(self.path or self.directory, "written"):
-            try:
-                self._write(sync)
-            except OSError as error:
+        place = self.path or self.directory
+        try:
+            self._write(sync)
+        except OSError as error:
+            with disk_errors(place, "written"):
                 if error.errno not in _FULL or not self.make_room():
                     raise
                 self._write(sync)

@@ -31,7 +31,6 @@ _in_our_form = re.compile(
     re.DOTALL,
 ).fullmatch
 _ORIGINS: dict[bytes | None, CameFrom] = {None: "", b"callback": "callback", b"inbox": "inbox", b"post": "post"}
-_OF_EVENT = {"name", "data", "job_run"}
 _OF_DECISION = {"kind", "source", "dest", "transition", "callback", "exit_code"}
 _SHORT_BYTES = 100
 _MOST_REMEMBERED = 1000
@@ -119,13 +118,17 @@ class QuickReader:
     def _event(self, text: bytes) -> Event | None:
         """Return the event that a text tells; None where it is told in another form."""
         values = self._object(text)
-        if values is None or not values.keys() <= _OF_EVENT:
+        if values is None:
             return None
-        name, data, job_run = values.get("name"), values.get("data"), values.get("job_run")
-        if type(name) is not str or (type(data) is not dict and "data" in values):
+        get = values.get
+        name, data, job_run = get("name"), get("data"), get("job_run")
+        # As many keys as are told, so none that is not known, and none of them null.
+        if type(name) is not str or len(values) != 1 + (data is not None) + (job_run is not None):
             return None
         # What the robot leaves out is to be told as it stands where it is not left out.
-        if (not data and "data" in values) or (type(job_run) is not int and "job_run" in values):
+        if (data is not None and (type(data) is not dict or not data)) or (
+            job_run is not None and type(job_run) is not int
+        ):
             return None
         event = Event(name, data or {}, job_run)
         if len(text) < _SHORT_BYTES and len(self._events) < _MOST_REMEMBERED:

@@ -79,7 +79,7 @@ def _told_by(step: Step | RecordedStep, at: str, mono: float | None, data: Mappi
         "callback": step.callback,
         "exit_code": step.exit_code,
     }
-    return {key: value for key, value in values.items() if value not in ("", None)}
+    return {key: value for key, value in values.items() if value is not None and value != ""}
 
 
 @attrs.define  # not frozen, which would take twice as long to make: a log has a million of them
@@ -169,7 +169,7 @@ class Record:
         return self.values["exit_code"] if self.kind == "end" else None
 
 
-@attrs.frozen(eq=False, repr=False)
+@attrs.frozen(repr=False)
 class Reading:
     """A journal as it was read.
 
@@ -212,8 +212,9 @@ def line_of(kind: str, values: Mapping[str, Any], chain_before: str, clean: Call
     if len(content) > LONGEST_LINE_BYTES // 8:
         content = clean(_shortened(kind, values))
     # A lone surrogate, which UTF-8 cannot hold, becomes the JSON escape of itself.
-    content = content.encode(errors="backslashreplace").decode()
-    chain = _chain(content.encode(), chain_before)
+    data = content.encode(errors="backslashreplace")
+    content = data.decode()
+    chain = _chain(data, chain_before)
     return f'{content[:-1]},"chain":"{chain}"}}\n', chain
 
 
@@ -398,20 +399,27 @@ def _depth(content: bytes) -> int:
 
 def bounded(value: Any, clean: Callable[[str], str], level: int = 0) -> Any:
     """Return `value` cut to what a line may hold: a server or a script may send texts of any length and depth."""
-    if type(value) is int:
+    kind = type(value)
+    if kind is int or value is None or kind is bool:
         return value
-    if isinstance(value, str):
+    if kind is str or isinstance(value, str):
         return value if len(value) <= LONGEST_TEXT else f"{cut(value, LONGEST_TEXT, clean)}… ({len(value)} characters)"
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, (Mapping, list, tuple)) and level >= DATA_LEVELS:
         return "…"
     if isinstance(value, Mapping):
-        entries = list(value.items())[:MOST_ENTRIES]
-        return {cut(str(key), LONGEST_TEXT, clean): bounded(each, clean, level + 1) for key, each in entries}
+        entries = value.items() if len(value) <= MOST_ENTRIES else list(value.items())[:MOST_ENTRIES]
+        return {_bounded_key(key, clean): bounded(each, clean, level + 1) for key, each in entries}
     if isinstance(value, (list, tuple)):
         return [bounded(item, clean, level + 1) for item in value[:MOST_ENTRIES]]
     return value
+
+
+def _bounded_key(key: object, clean: Callable[[str], str]) -> str:
+    text = str(key)
+    # What is not cut is cleaned with its line, like a value.
+    return text if len(text) <= LONGEST_TEXT else cut(text, LONGEST_TEXT, clean)
 
 
 def _shortened(kind: str, values: Mapping[str, Any]) -> str:

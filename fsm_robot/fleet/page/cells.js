@@ -23,8 +23,8 @@ export function setText(node, text) {
 export function span(since, now) {
   const seconds = (new Date(now) - new Date(since)) / 1000;
   if (!since || Number.isNaN(seconds)) return "";
-  for (const [unit, size] of [["d", 86400], ["h", 3600], ["min", 60]]) if (seconds >= 2 * size) return Math.round(seconds / size) + " " + unit;
-  return Math.max(0, Math.round(seconds)) + " s";
+  for (const [unit, size] of [["d", 86400], ["h", 3600], ["min", 60]]) if (seconds >= 2 * size) return Math.round(seconds / size) + " " + t(unit);
+  return Math.max(0, Math.round(seconds)) + " " + t("s");
 }
 
 export function clock(iso) {
@@ -32,6 +32,11 @@ export function clock(iso) {
   const at = new Date(iso);
   if (Number.isNaN(at.getTime())) return iso;
   return at.toDateString() === new Date().toDateString() ? at.toLocaleTimeString() : at.toLocaleString();
+}
+
+// What a robot says itself: the server tells it in its language, beside the English words.
+export function told(robot, name) {
+  return (robot.told && robot.told[name]) || robot[name];
 }
 
 export function cell(text, kind, small) {

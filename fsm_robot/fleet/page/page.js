@@ -1,5 +1,5 @@
 // The table of robots.
-import { KIND, cell, clock, fill, get, setText, span, status, t } from "./cells.js";
+import { KIND, cell, clock, fill, get, setText, span, status, t, told } from "./cells.js";
 import { lookIntoRobot, openRobot, prepareDialogs } from "./robot.js";
 
 const EVERY_MS = 2000;
@@ -20,8 +20,8 @@ function row(robot, now) {
   const waiting = [robot.undelivered ? t("a result") : "", robot.lines_waiting ? robot.lines_waiting + " " + t("lines") : ""].filter(Boolean).join(", ");
   const days = robot.certificate_ends ? Math.floor((new Date(robot.certificate_ends) - new Date(now)) / 86400000) : null;
   return [keyOf(robot), [
-    cell(open), status(robot.doing, robot.paused && robot.doing !== "paused" ? robot.paused : span(robot.since, now)),
-    cell(robot.script, "", robot.progress),
+    cell(open), status(robot.doing, robot.paused && robot.doing !== "paused" ? told(robot, "paused") : span(robot.since, now)),
+    cell(robot.script, "", told(robot, "progress")),
     robot.last_script ? status(robot.last_outcome, robot.last_script + (robot.last_ended_at ? ", " + clock(robot.last_ended_at) : ""), KIND[robot.last_outcome] || "bad") : cell(""),
     cell(clock(robot.next_start), has("late") ? "bad" : ""), cell(waiting, has("undelivered") ? "bad" : ""),
     cell(robot.disk_free_mib === null ? "" : size(robot.disk_free_mib), has("disk") ? "number bad" : "number"),
@@ -52,7 +52,7 @@ function show() {
   const sick = robots.filter((robot) => robot.problems.length).length;
   const busy = robots.filter((robot) => robot.job && robot.pid).length;
   setText(by("summary"), robots.length + " " + t(robots.length === 1 ? "robot" : "robots") + ", " + busy + " " + t("working") + ", " + (sick ? sick + " " + t("with a problem") : t("all well")));
-  document.title = (sick ? "(" + sick + ") " : "") + "fsm_robot: fleet";
+  document.title = (sick ? "(" + sick + ") " : "") + "fsm_robot: " + t("fleet");
   setText(by("seen"), t("Looked at") + " " + clock(fleet.at) + ": " + fleet.fleet);
   fill("robots", HEADS, robots.filter(fits).sort(ORDERS[by("order").value]).map((robot) => row(robot, fleet.now)));
 }

@@ -1,5 +1,5 @@
 // One robot looked into, and what one of its jobs printed; both go on being shown as they change.
-import { cell, clock, fill, get, setText, span, status, t } from "./cells.js";
+import { cell, clock, fill, get, setText, span, status, t, told } from "./cells.js";
 
 const JOB_HEADS = ["taken", "script", "outcome", "status", "seconds", "look"];
 const FOLLOW_MS = 1000;
@@ -42,10 +42,10 @@ export async function lookIntoRobot() {
 function facts(robot) {
   const pairs = [
     ["doing", t(robot.doing) + (robot.since ? ", " + span(robot.since, new Date()) + ", " + t("since") + " " + clock(robot.since) : "")],
-    ["paused", robot.paused], ["process", robot.pid === null ? t("does not run") : "pid " + robot.pid], ["script", robot.script], ["progress", robot.progress], ["job", robot.job],
-    ["last run", robot.exit_code === null ? "" : t("exit code") + " " + robot.exit_code], ["last error", robot.error],
-    ["schedule", robot.every_min === null ? t("no clock starts it") : t("every") + " " + robot.every_min + " min"], ["next start", clock(robot.next_start)],
-    ["last seen", clock(robot.seen_at)], ["result waits", robot.undelivered && robot.undelivered + ", " + t("since") + " " + clock(robot.undelivered_since)],
+    ["paused", told(robot, "paused")], ["process", robot.pid === null ? t("does not run") : "pid " + robot.pid], ["script", robot.script], ["progress", told(robot, "progress")], ["job", robot.job],
+    ["last run", robot.exit_code === null ? "" : t("exit code") + " " + robot.exit_code], ["last error", told(robot, "error")],
+    ["schedule", robot.every_min === null ? t("not started by a schedule") : t("every") + " " + robot.every_min + " " + t("min")], ["next start", clock(robot.next_start)],
+    ["last seen", clock(robot.seen_at)], ["result waits", robot.undelivered && t(robot.undelivered) + ", " + t("since") + " " + clock(robot.undelivered_since)],
     ["certificate ends", clock(robot.certificate_ends)], ["clock", robot.clock_off_s === null ? "" : robot.clock_off_s + " " + t("s ahead of the server's")],
     ["folder", robot.folder], ["version", robot.version],
   ];
@@ -62,15 +62,15 @@ function jobRow(key, job) {
   printed.dataset.job = job.job;
   printed.dataset.script = job.script;
   printed.dataset.pictures = JSON.stringify(job.pictures);
-  printed.setAttribute("aria-label", "output of " + job.script + ", " + job.job.slice(0, 8));
+  printed.setAttribute("aria-label", t("output of") + " " + job.script + ", " + job.job.slice(0, 8));
   const run = Object.assign(document.createElement("a"), { textContent: t("run"), target: "_blank", rel: "noopener" });
   run.href = "/run?robot=" + encodeURIComponent(key) + "&run=" + encodeURIComponent(job.run);
-  run.setAttribute("aria-label", "the run of " + job.script + " in the player");
+  run.setAttribute("aria-label", t("the run in the player:") + " " + job.script);
   if (job.has_output || job.pictures.length) look.append(printed, " ");
   look.append(run);
   return [
     cell(clock(job.taken_at)), cell(job.script), job.outcome ? status(job.outcome, "", job.outcome === "succeeded" ? "good" : job.outcome === "stopped" || job.outcome === "aborted" ? "warn" : "bad") : cell("-"),
-    cell((job.status_name || "-") + (job.delivery === "delivered" || !job.status_name ? "" : job.delivery ? " (refused)" : " (not delivered)")),
+    cell(t(job.status_name || "-") + (job.delivery === "delivered" || !job.status_name ? "" : " (" + t(job.delivery ? "refused" : "not delivered") + ")")),
     cell(job.seconds === null ? "" : job.seconds.toFixed(1), "number"), cell(look, "look"),
   ];
 }
@@ -83,7 +83,7 @@ async function openOutput(key, job, script, pictures) {
   by("pictures").replaceChildren(...pictures.map((name) => {
     const address = "/picture?robot=" + encodeURIComponent(key) + "&job=" + encodeURIComponent(job) + "&name=" + encodeURIComponent(name);
     const link = Object.assign(document.createElement("a"), { href: address, target: "_blank", rel: "noopener" });
-    link.append(Object.assign(document.createElement("img"), { src: address, alt: "picture of the screen, " + name }));
+    link.append(Object.assign(document.createElement("img"), { src: address, alt: t("screenshot") + ", " + name }));
     return link;
   }));
   by("output").showModal();
@@ -99,7 +99,7 @@ async function readOn(what) {
       const grew = told.next > what.from;
       const atEnd = pane.scrollTop + pane.clientHeight >= pane.scrollHeight - 8;
       if (told.text) pane.append(told.text);
-      if (pane.textContent.length > LONGEST_SHOWN) pane.textContent = "[the beginning is left out here]\n" + pane.textContent.slice(-LONGEST_SHOWN / 2);
+      if (pane.textContent.length > LONGEST_SHOWN) pane.textContent = "[" + t("the beginning is left out here") + "]\n" + pane.textContent.slice(-LONGEST_SHOWN / 2);
       if (by("follow").checked && (atEnd || what.from === 0)) pane.scrollTop = pane.scrollHeight;
       what.from = told.next;
       setText(by("output-error"), "");

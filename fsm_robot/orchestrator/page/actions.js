@@ -1,5 +1,5 @@
 // What the page does: a POST with the token that the page was told, and the same in words for a terminal.
-import { setText } from "./tables.js";
+import { setText, t } from "./tables.js";
 
 let token = "";
 let windows = false;
@@ -16,7 +16,7 @@ export async function act(action, fields) {
     method: "POST", headers: { "Content-Type": "application/json", "X-Page-Token": token }, body: JSON.stringify(fields),
   });
   const found = await answer.json();
-  if (!answer.ok) throw new Error(found.error || "the orchestrator answers " + answer.status);
+  if (!answer.ok) throw new Error(found.error || t("the orchestrator answers") + " " + answer.status);
   return found;
 }
 

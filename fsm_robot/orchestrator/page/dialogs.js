@@ -1,6 +1,6 @@
 // A job or a task looked into; it goes on being shown as it changes while the dialog is open.
 import { act, tellCommand } from "./actions.js";
-import { cell, clock, facts, fill, setText } from "./tables.js";
+import { cell, clock, facts, fill, setText, t } from "./tables.js";
 
 const SHOW = { job: showJob, task: showTask };
 let open = null;
@@ -33,9 +33,9 @@ export async function lookInto() {
 function showJob(job) {
   setText(document.getElementById("job-title"), job.name || job.script);
   facts("job-facts", [
-    ["status", job.status_word], ["script", job.script], ["job", job.guid], ["robot", job.robot], ["order", job.ordered],
-    ["priority", { 1: "low", 2: "normal", 3: "high" }[job.priority]], ["source", job.source],
-    ["tasks", job.tasks.map((task) => task.name + ": " + task.status_word).join(", ")], ["created", clock(job.created_at)],
+    ["status", t(job.status_word)], ["script", job.script], ["job", job.guid], ["robot", job.robot], ["order", t(job.ordered)],
+    ["priority", t({ 1: "low", 2: "normal", 3: "high" }[job.priority])], ["source", job.source],
+    ["tasks", job.tasks.map((task) => task.name + ": " + t(task.status_word)).join(", ")], ["created", clock(job.created_at)],
     ["taken", clock(job.consumed_at)], ["started", clock(job.started_at)], ["finished", clock(job.finished_at)],
     ["last line", job.last_message.split("\n")[0]], ["stop after", clock(job.stop_after)], ["abort after", clock(job.abort_after)],
   ]);
@@ -46,14 +46,14 @@ function showJob(job) {
 function showTask(task) {
   setText(document.getElementById("task-title"), task.name);
   facts("task-facts", [
-    ["status", task.status_word], ["queue", task.queue], ["task", task.guid], ["priority", task.priority], ["tags", task.tags],
+    ["status", t(task.status_word)], ["queue", task.queue], ["task", task.guid], ["priority", t(task.priority)], ["tags", task.tags],
     ["job", task.job], ["robot", task.robot], ["comment", task.comment], ["description", task.description],
     ["repeats", task.parent_task], ["retries left", String(task.retries)], ["created", clock(task.created)], ["started", clock(task.started)],
     ["postponed to", clock(task.postponed)], ["deadline", clock(task.deadline)], ["finished", clock(task.finished)],
     ["parameters", task.parameters],
   ]);
   fill("moves", task.moves.map((move, number) => [number, [
-    cell(clock(move.at), "time"), cell(move.before || ""), cell(move.after, "status"), cell(move.robot, "id"), cell(move.job.slice(0, 8), "id"),
+    cell(clock(move.at), "time"), cell(t(move.before || "")), cell(move.after, "status"), cell(move.robot, "id"), cell(move.job.slice(0, 8), "id"),
     cell(move.reason),
   ]]));
 }

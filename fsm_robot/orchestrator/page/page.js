@@ -40,8 +40,8 @@ function show(state) {
     cell(clock(r.last_heartbeat), "time"),
   ]]));
   fill("jobs", state.jobs.map((j) => [j.guid, [
-    opener(j.guid.slice(0, 8), "job", j.guid, "look into job " + j.guid.slice(0, 8)), cell(j.name ? j.script + " (" + j.name + ")" : j.script),
-    cell(j.status_word, "status"), cell(j.ordered), cell(j.robot, "id"), cell(clock(j.created_at), "time"), cell(seconds(j, now), "number"),
+    opener(j.guid.slice(0, 8), "job", j.guid, t("look into job") + " " + j.guid.slice(0, 8)), cell(j.name ? j.script + " (" + j.name + ")" : j.script),
+    cell(j.status_word, "status"), cell(t(j.ordered)), cell(j.robot, "id"), cell(clock(j.created_at), "time"), cell(seconds(j, now), "number"),
     cell(firstLine(j.last_message), "message"),
   ]]));
   offer(by("enqueue").elements.robot, state.robots.map((r) => r.label));
@@ -72,10 +72,10 @@ async function lookAtQueues() {
   if (!chosen) return;
   setText(by("tasks-title"), t("Tasks of") + " " + chosen.name);
   const tasks = await get("/tasks.json?queue=" + queue + "&status=" + by("task-status").value);
-  fill("tasks", tasks.map((t) => [t.guid, [
-    opener(t.guid.slice(0, 8), "task", t.guid, "look into task " + t.name), cell(t.name), cell(t.status_word, "status"), cell(t.tags.replaceAll(";", "; ")),
-    t.job ? opener(t.job.slice(0, 8), "job", t.job, "look into job " + t.job.slice(0, 8)) : cell(""), cell(t.robot, "id"), cell(t.comment),
-    cell(clock(t.created), "time"), cell(clock(t.finished), "time"),
+  fill("tasks", tasks.map((k) => [k.guid, [
+    opener(k.guid.slice(0, 8), "task", k.guid, t("look into task") + " " + k.name), cell(k.name), cell(k.status_word, "status"), cell(k.tags.replaceAll(";", "; ")),
+    k.job ? opener(k.job.slice(0, 8), "job", k.job, t("look into job") + " " + k.job.slice(0, 8)) : cell(""), cell(k.robot, "id"), cell(k.comment),
+    cell(clock(k.created), "time"), cell(clock(k.finished), "time"),
   ]]));
 }
 
@@ -100,7 +100,7 @@ async function lookAtLogs() {
 
 async function lookAtAssets() {
   const assets = await get("/assets.json");
-  fill("asset-list", assets.map((a) => [a.guid, [cell(a.name), cell(a.type), cell(a.scope), cell(a.description), cell(clock(a.updated), "time")]]));
+  fill("asset-list", assets.map((a) => [a.guid, [cell(a.name), cell(t(a.type)), cell(a.scope), cell(a.description), cell(clock(a.updated), "time")]]));
 }
 
 async function lookAtFiles() {
