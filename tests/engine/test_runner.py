@@ -183,7 +183,7 @@ def test_killed_job_comes_to_its_report_although_the_worker_does_not_answer(answ
     world.inbox.events = [Event("stop_ordered", {}, 1), Event("abort_ordered", {}, 1)]
     began_s = world.clock.now_s
 
-    with pytest.raises(CallbackError, match="supervision of the last script does not answer"):
+    with pytest.raises(CallbackError, match="thread that watches the last script does not answer"):
         world.run()
 
     assert world.gateway.statuses() == [8, 3]
