@@ -264,7 +264,12 @@ CODE = [
         '        """Deliver the final status; no Working heartbeat leaves after it."""\n        self.heartbeats.stop()',
         '        """Deliver."""',
     ),
-    Mutant("no run token in the journal", CALLBACKS, '"run_token": self.run_token}', '"run_token": ""}'),
+    Mutant(
+        "no run token in the journal",
+        "fsm_robot/robot/job_in_hand.py",
+        '"run_token": self.run_token}',
+        '"run_token": ""}',
+    ),
     Mutant("the number of the job stays", CALLBACKS, "self._number() + 1, ", "1, "),
     Mutant("every kill is an abort", CALLBACKS, '"stop_ran_out" if step.source', '"aborted" if step.source'),
     Mutant("no kill", CALLBACKS, "        self.ports.worker.kill(outcome)\n", ""),
