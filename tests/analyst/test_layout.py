@@ -85,7 +85,7 @@ def test_the_robots_own_machine_is_drawn_without_a_fault(direction: Direction) -
     assert shared_pieces(drawing) == []
 
 
-@pytest.mark.parametrize("language", ["", "en"])
+@pytest.mark.parametrize("language", ["", "en", "ru"])
 def test_few_lines_of_the_robots_own_machine_cross_or_turn(language: str) -> None:
     """At most three crossings, and fewer corners than lines; it begins at the top."""
     drawing = scene(Words(machine_file.load_labelled(built_in(), None, ()), language)).drawing

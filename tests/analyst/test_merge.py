@@ -7,6 +7,7 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import attrs
@@ -243,11 +244,18 @@ def test_drawing_that_is_no_machine_is_refused_with_its_shape(
     assert not (files / "new.yaml").exists()
 
 
+@cache
+def the_robot() -> tuple[Definition, str]:
+    """Return the robot's machine, and its drawing."""
+    definition = machine_file.load_labelled(built_in(), None, ())
+    return definition, drawn(exact_process(Words(definition)))
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_whatever_is_done_to_a_drawing_it_is_a_machine_or_its_shape_is_named(seed: int) -> None:
     """Sixty drawings with up to three edits each: a new text that compiles, or sentences that name shape or state."""
-    definition = machine_file.load_labelled(built_in(), None, ())
-    data, did = edited(drawn(exact_process(Words(definition))), seed)
+    definition, drawing = the_robot()
+    data, did = edited(drawing, seed)
 
     try:
         found = drawn_in(parse(data, "edited.bpmn"), definition)
@@ -286,10 +294,10 @@ NAMED = {
 @pytest.mark.parametrize("kind", NAMED)
 def test_what_has_another_name_in_the_drawing_has_it_wherever_the_file_says_it(kind: str) -> None:
     """Each state, callback and event of the robot: codes, inbox, times, `ignores`, and `renamed` for recorded runs."""
-    definition = machine_file.load_labelled(built_in(), None, ())
+    definition, text = the_robot()
     element, names = NAMED[kind]
     for name in dict.fromkeys(names(definition)):
-        root = ET.fromstring(drawn(exact_process(Words(definition))))
+        root = ET.fromstring(text)
         for each in root.iter():
             # A time is written at its clock and at the arrow of its event.
             if each.tag.endswith((f"}}{element}", "}boundaryEvent") if kind == "event" else f"}}{element}"):

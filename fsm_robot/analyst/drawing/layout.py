@@ -37,6 +37,7 @@ FIRST = (2, 16)
 """From so many beginnings each grid is untangled at least and at most, as their items allow."""
 MORE, VAIN = 4, 8
 """From so many more beginnings at a time a hopeful one is untangled, until so many are vain."""
+LANES = (True, False)
 HOPEFUL = 2
 """So many grids at a time are looked at again."""
 WORK = 8000
@@ -66,13 +67,12 @@ def layout(nodes: Sequence[Node], edges: Sequence[Edge], *, start: str, directio
         ]
         return _plain(turned_nodes, turned_edges, start).transposed()
     loosely = bool(hubs(edges))
-    grids = [
-        grid(nodes, edges, start, ranks, lanes=lanes, loosely=loosely)
-        for ranks in rankings(nodes, edges, start)
-        for lanes in (True, False)
-    ]
+    ranked = rankings(nodes, edges, start)
+    grids = [grid(nodes, edges, start, ranks, lanes=lanes, loosely=loosely) for ranks in ranked for lanes in LANES]
     first = min(max(WORK // sum(len(rows.items) for rows in grids), FIRST[0]), FIRST[1])
-    looked = [_Look.at(rows, first) for rows in grids]
+    # Lanes leave little to choose.
+    kinds = LANES * len(ranked)
+    looked = [_Look.at(rows, FIRST[0] if lanes else first) for rows, lanes in zip(grids, kinds, strict=True)]
     rest = WORK
     while looked_on := [one for one in sorted(looked, key=lambda one: one.least)[:HOPEFUL] if one.vain < VAIN]:
         for one in looked_on:
@@ -161,4 +161,4 @@ def burden(drawing: Drawing, crossed: int) -> float:
     # People scroll down; what is much wider than high they have to follow aside.
     aside = max(1.0, drawing.width / (WIDE * drawing.height))
     # Each by its share, so that a few more crossings weigh much in a clear drawing and little in a thicket.
-    return float(drawing.width * drawing.height * aside * (long + 100) * (crossed + 2) ** 2 * (bends + 10) ** 0.5)
+    return float(drawing.width * drawing.height * aside * (long + 100) * (crossed + 1.5) ** 2 * (bends + 10) ** 0.5)

@@ -100,10 +100,12 @@ def _ports(made: Grid, x: Sequence[float], item: int, linked: Sequence[int]) -> 
     ordered = sorted(linked, key=lambda near: (x[near], near))
     count = len(ordered)
     low, high, gap = port_room(made, item, count)
-    return [
-        (near, min(max(x[near], x[item] + low + number * gap), x[item] + high - (count - 1 - number) * gap))
+    places = [
+        min(max(x[near], x[item] + low + number * gap), x[item] + high - (count - 1 - number) * gap)
         for number, near in enumerate(ordered)
     ]
+    # Rounded as all points are: else a line could turn aside by less than can be drawn.
+    return [(near, round(place, 2)) for near, place in zip(ordered, places, strict=True)]
 
 
 def port_room(made: Grid, item: int, count: int) -> tuple[float, float, float]:

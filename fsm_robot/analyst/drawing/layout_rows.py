@@ -304,7 +304,8 @@ def _swept(made: Grid, down_first: bool) -> int:
         for number in range(1, len(made.rows)) if downwards else range(len(made.rows) - 2, -1, -1):
             neighbours = made.up if downwards else made.down
             _by_neighbours(made.rows[number], held[number], neighbours, place, other_way=other_way)
-        _swap_neighbours(made, held, place, equal_too=other_way)
+        if sweep % 2:  # after each way down and up: it costs as much as both
+            _swap_neighbours(made, held, place, equal_too=other_way)
         found = _crossings(made, place)
         vain = 0 if found < fewest else vain + 1
         if found < fewest:

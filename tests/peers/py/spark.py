@@ -1,6 +1,9 @@
 """A dataset of `export --format parquet` as PySpark reads it."""
 
+import contextlib
+import io
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -19,4 +22,8 @@ row = log.agg(
     functions.countDistinct("run"), functions.count("*"), functions.countDistinct("robot"), functions.sum("seconds")
 ).first()
 stamps = log.agg(functions.min("timestamp").cast("string"), functions.max("timestamp").cast("string")).first()
-print(json.dumps({"counts": list(row), "stamps": list(stamps), "columns": sorted(log.columns)}))
+os.chdir(Path(given["folder"]).parent)
+with contextlib.redirect_stdout(io.StringIO()) as shown:
+    exec(given["program"], {"spark": spark})
+told = {"counts": list(row), "stamps": list(stamps), "columns": sorted(log.columns), "program": shown.getvalue()}
+print(json.dumps(told))
