@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import glob
 import re
 import sys
 import threading
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from fsm_robot.cli.fleet_argument import fleet_in, fleet_of
+from fsm_robot.cli.streams import complain
 from fsm_robot.cli.target import target
 from fsm_robot.engine.wording import counted, shown
 from fsm_robot.errors import RobotError, SettingsError
@@ -84,6 +86,10 @@ def _add(arguments: argparse.Namespace) -> int:
     )
     _put(path, added(path, place))
     print(f"{path}: {arguments.folder} is listed")
+    if not arguments.host and not glob.has_magic(arguments.folder) and not (path.parent / arguments.folder).exists():
+        complain(
+            f"{arguments.folder}: there is no such folder yet; until there is one, `status --fleet` cannot read it"
+        )
     return 0
 
 
@@ -93,7 +99,7 @@ def _remove(arguments: argparse.Namespace) -> int:
     path = Path(arguments.file)
     read(path)
     _put(path, removed(path, arguments.robot))
-    print(f"{path}: {arguments.robot} is listed no more; its folder is as it was")
+    print(f"{path}: {arguments.robot} is not listed any more; its folder is unchanged")
     return 0
 
 

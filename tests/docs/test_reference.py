@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,16 @@ def test_every_option_of_every_command_is_on_the_page() -> None:
                 if action.help != "==SUPPRESS=="
             }
             assert {option for option in options - {"-h", "--help"} if f"`{option}" not in part} == set(), path
+
+
+def test_every_argument_and_command_says_what_it_is_for() -> None:
+    """`--help` leaves nobody guessing: each has a sentence, and a default is said where there is one."""
+    silent = [
+        f"{path} {action.dest}"
+        for name in COMMANDS
+        for path, parser in reference.tree(name)
+        for action in parser._actions
+        if not isinstance(action, argparse._SubParsersAction) and len((action.help or "").split()) < 2
+    ]
+    assert silent == []
+    assert "(default: )" not in MADE["cli.md"]

@@ -177,3 +177,19 @@ def test_text_is_changed_to_exactly_what_is_asked_or_not_at_all(
     for section, part in before.items():
         kept = told[section]
         assert kept == {**part, **values.get(section, {})} if isinstance(part, dict) else kept == part
+
+
+def test_folder_that_is_not_there_is_listed_with_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A slip is noticed when it is made; a pattern and a folder of another machine cannot be looked at."""
+    how = ["--file", str(tmp_path / "fleet.toml")]
+    (tmp_path / "анна").mkdir()
+
+    for folder, more, warned in (
+        ("ана", [], True),
+        ("анна", [], False),
+        ("*", [], False),
+        ("/r/вера", ["--host", "srv", "--command", "ssh"], False),
+    ):
+        command = [*more[:2], *how, *more[2:]]
+        assert main(["fleet", "add", folder, *command]) == 0
+        assert ("there is no such folder yet" in capsys.readouterr().err) is warned

@@ -11,11 +11,16 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from fsm_robot.cli import main
+from tests.docs.pages import ROOT, blocks
 from tests.peers import peers
 
 PEER = "parquet"
 JOURNALS = Path(__file__).parent.parent / "journals"
 SPARK = peers.PEERS / "spark"
+PANDAS_PROGRAM, SPARK_PROGRAM = (
+    block.text for block in blocks(ROOT / "docs" / "event-logs.md") if block.note.endswith(Path(__file__).name)
+)
+"""What the page shows is run as it stands there, beside the dataset `log`."""
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +51,7 @@ def in_xes(folder: Path) -> tuple[int, Counter[str]]:
 
 @pytest.fixture(scope="module")
 def read(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    job = {"folder": str(dataset / "log"), "xes": str(dataset / "log.xes")}
+    job = {"folder": str(dataset / "log"), "xes": str(dataset / "log.xes"), "program": PANDAS_PROGRAM}
     return peers.python("pm4py", "parquet.py", job, tmp_path_factory.mktemp("read"))
 
 
@@ -74,6 +79,7 @@ def test_pm4py_mines_the_same_graph_as_from_xes(read: Any, dataset: Path) -> Non
     runs, names = in_xes(dataset)
 
     assert read["pm4py"] == [runs, names.total()]
+    assert read["program"] == read["pm4py"]
     assert read["follows"] == read["follows in xes"]
 
 
@@ -87,8 +93,9 @@ def test_pyspark_counts_what_xes_holds(dataset: Path, tmp_path: Path) -> None:
     (SPARK / ".installed").touch()
     runs, names = in_xes(dataset)
 
-    found = peers.python("spark", "spark.py", {"folder": str(dataset / "log")}, tmp_path)
+    found = peers.python("spark", "spark.py", {"folder": str(dataset / "log"), "program": SPARK_PROGRAM}, tmp_path)
 
     assert found["counts"][:2] == [runs, names.total()]
     assert {"robot", "day"} <= set(found["columns"])
+    assert "activity" in found["program"]
     assert found["stamps"][0].startswith("2026-11-23 ")

@@ -1,6 +1,7 @@
 """A dataset of `export --format parquet` as DuckDB, pandas and pm4py read it: runs, lines, jobs, activities, columns."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -28,4 +29,8 @@ graph, _, _ = pm4py.discover_dfg(formatted)
 found["follows"] = sorted([a, b, count] for (a, b), count in graph.items())
 graph, _, _ = pm4py.discover_dfg(pm4py.read_xes(given["xes"]))
 found["follows in xes"] = sorted([a, b, count] for (a, b), count in graph.items())
+names: dict = {}
+os.chdir(Path(folder).parent)
+exec(given["program"], names)
+found["program"] = [int(names["log"]["case:concept:name"].nunique()), len(names["log"])]
 print(json.dumps(found, default=int))
