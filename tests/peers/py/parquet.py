@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas
@@ -29,7 +30,7 @@ graph, _, _ = pm4py.discover_dfg(formatted)
 found["follows"] = sorted([a, b, count] for (a, b), count in graph.items())
 graph, _, _ = pm4py.discover_dfg(pm4py.read_xes(given["xes"]))
 found["follows in xes"] = sorted([a, b, count] for (a, b), count in graph.items())
-names: dict = {}
+names: dict[str, Any] = {}
 os.chdir(Path(folder).parent)
 exec(given["program"], names)
 found["program"] = [int(names["log"]["case:concept:name"].nunique()), len(names["log"])]
