@@ -10,6 +10,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession, functions
 
 given = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+os.chdir(Path(given["folder"]).parent)  # before Spark starts, which keeps it
 spark = (
     SparkSession.builder.master("local[1]")
     .config("spark.ui.enabled", "false")
@@ -22,7 +23,6 @@ row = log.agg(
     functions.countDistinct("run"), functions.count("*"), functions.countDistinct("robot"), functions.sum("seconds")
 ).first()
 stamps = log.agg(functions.min("timestamp").cast("string"), functions.max("timestamp").cast("string")).first()
-os.chdir(Path(given["folder"]).parent)
 with contextlib.redirect_stdout(io.StringIO()) as shown:
     exec(given["program"], {"spark": spark})
 told = {"counts": list(row), "stamps": list(stamps), "columns": sorted(log.columns), "program": shown.getvalue()}
