@@ -38,12 +38,16 @@ def speak_as_asked(arguments: Sequence[str]) -> None:
 
 def _told_by(place: str | Path) -> str:
     """Return the language of a robot.toml, also of one with mistakes: they are what there is to tell."""
-    path = Path(place).absolute()
     try:
+        path = Path(place).absolute()
         config = next(each for each in (path, path / USUAL_CONFIG, path.parent / USUAL_CONFIG) if each.is_file())
         with config.open("rb") as stream:
             text = stream.read(LONGEST_BYTES).decode("utf-8-sig", "replace")
-    except (StopIteration, OSError, ValueError):  # ValueError: a name that no file can have
+    except (
+        StopIteration,
+        OSError,
+        ValueError,
+    ):  # no such place, also where the current folder is gone; ValueError: no name
         return ""
     try:
         logging = tomllib.loads(text).get("logging", {})
