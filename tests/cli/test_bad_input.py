@@ -173,7 +173,7 @@ BY_NAME = [
     ["try", EMPTY_SCRIPT, "--python", "{}"],
     ["try", EMPTY_SCRIPT, "--config", "{}"],
     *(["orchestrator", action, *more, "--db", "{}"] for action, more in (("jobs", []), ("robots", ["--json"]), ("enqueue", ["x"]), ("stop", ["last"]), ("fault", []), ("forget", ["robot"]))),
-    ["orchestrator", "serve", "--port", "0", "--db", "{}/below"],
+    ["orchestrator", "serve", "--port", "0", "--db", "{}/below", "--host", "256.256.256.256"],
     ["orchestrator", "serve", "--port", "0", "--host", "{}.invalid"],
     ["orchestrator", "serve", "--port", "0", "--fault", "{}"],
     ["orchestrator", "enqueue", "{}"],

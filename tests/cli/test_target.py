@@ -73,7 +73,7 @@ def test_demo_deletes_only_what_it_has_marked(place: Path, capsys: pytest.Captur
     Path("robot/robot.toml").write_text("mine")
 
     assert main(["demo", "--folder", "robot"]) == 2
-    assert "left alone" in capsys.readouterr().err
+    assert "they are kept" in capsys.readouterr().err
     assert Path("robot/robot.toml").read_text() == "mine"
 
 

@@ -25,8 +25,8 @@ else:
         (50.0, "", "", "killed while the machine went on"),
         (200.0, "", "", "started anew at 1970-01-01T00:03:20Z: the power went, or it was restarted"),
         (200.0, "Windows Update", "", "Windows Update"),
-        (200.0, "", "Killed process 7", "want of memory: Killed process 7"),
-        (50.0, "", "Killed process 7", "want of memory"),
+        (200.0, "", "Killed process 7", "because memory ran out: Killed process 7"),
+        (50.0, "", "Killed process 7", "because memory ran out"),
     ],
 )
 def test_cause_is_the_surest_that_the_system_knows(booted_at: float, restart: str, for_memory: str, said: str) -> None:
@@ -47,6 +47,7 @@ def test_next_start_says_that_the_robot_was_killed(robot_folder: RobotFolder) ->
     robot_folder.store.enqueue(robot_folder.script("stays", "import time\nwhile True: time.sleep(0.1)"))
     process = robot_folder.start()
     until(lambda: list((robot_folder.path / "state").glob("jobs/*/output.log")))
+    until((robot_folder.path / "state" / "status.json").exists)
     process.kill()
     process.communicate()
 

@@ -21,6 +21,7 @@ from fsm_robot.engine.journal.record import Record, steps_in
 SAYS = {"header": "started_at", "step": "at", "end": "at"}
 """Kind of a record -> what of it tells the time."""
 STAMP = "%Y-%m-%dT%H:%M:%S.%fZ"
+_MOMENT = timedelta(seconds=1)
 
 
 class _Reading(NamedTuple):
@@ -32,13 +33,16 @@ class _Reading(NamedTuple):
 def on_one_clock(records: Sequence[Record]) -> tuple[Sequence[Record], int]:
     """Return the records with stamps that do not go back, and how many stamps were worked out for it."""
     stamps = [step.at for step in steps_in(records)]
-    stamps[:0] = [_stamp(record) for record in records[:1] if record.kind == "header"]
+    header = [_started(record, stamps) for record in records[:1] if record.kind == "header"]
+    stamps[:0] = header
     stamps += [_stamp(record) for record in records[-1:] if record.kind == "end"]
     if stamps == sorted(stamps):
         return records, 0
     readings = [found for place, record in enumerate(records) if (found := _reading(place, record)) is not None]
     # Of the header and a first step that is before it one is wrong: the step, so the header counts twice.
-    readings = [each for each in readings[:1] if records[each.place].kind == "header"] + readings
+    if header and readings:
+        readings[0] = readings[0]._replace(at=_moment(header[0]) or readings[0].at)
+        readings.insert(0, readings[0])
     right = _most_in_order(readings)
     repaired = list(records)
     following = _following(right, len(readings))
@@ -56,6 +60,15 @@ def on_one_clock(records: Sequence[Record]) -> tuple[Sequence[Record], int]:
     return (repaired, wrong) if wrong else (records, 0)
 
 
+def _started(header: Record, steps: Sequence[str]) -> str:
+    """Return the header's stamp; it is put on a moment behind that of the first step, and is no later than it."""
+    stamp = _stamp(header)
+    if not steps or stamp <= steps[0]:
+        return stamp
+    started, first = _moment(stamp), _moment(steps[0])
+    return steps[0] if started is not None and first is not None and started - first < _MOMENT else stamp
+
+
 def _stamp(record: Record) -> str:
     return str(record.values.get(SAYS[record.kind], ""))
 
@@ -65,11 +78,15 @@ def _reading(place: int, record: Record) -> _Reading | None:
     mono = {"header": 0.0, "end": math.inf}.get(record.kind, record.values.get("mono"))
     if record.kind not in SAYS or mono is None:
         return None
+    at = _moment(_stamp(record))
+    return None if at is None else _Reading(place, at, float(mono))
+
+
+def _moment(stamp: str) -> datetime | None:
     try:
-        at = datetime.strptime(_stamp(record), STAMP).replace(tzinfo=UTC)
+        return datetime.strptime(stamp, STAMP).replace(tzinfo=UTC)
     except ValueError:
         return None
-    return _Reading(place, at, float(mono))
 
 
 def _most_in_order(readings: Sequence[_Reading]) -> set[int]:
