@@ -56,8 +56,15 @@ def test_file_becomes_the_machine_that_was_drawn(old: Definition, new: Definitio
         change = merged(text, "old.yaml", before, Drawn(machine))
         # Entries that both have keep their places, so the order may be another one.
         assert compare(machine, compile_text(change.text, "new.yaml")).differences == ()
-        assert change.renamed == {}
+        # A callback in the place of another one is that one with a new name.
+        assert set(change.renamed) <= _names(before), change.renamed
+        assert set(change.renamed.values()) <= _names(machine) - _names(before), change.renamed
     assert merged(text, "old.yaml", before, Drawn(before)).text == text
+
+
+def _names(machine: Definition) -> set[str]:
+    triggers = {transition.trigger for transition in machine.transitions}
+    return {state.name for state in machine.states} | triggers | {spec.name for spec in machine.callbacks}
 
 
 EDITS: dict[str, tuple[Callable[[str], str], list[str], list[str]]] = {

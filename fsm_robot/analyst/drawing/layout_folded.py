@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from fsm_robot.analyst.drawing.shapes import Box, Drawing, Line, Point
+from fsm_robot.analyst.drawing.shapes import Box, Drawing, Line, Point, simplified
 
 TRACK = 10.0
 """Between two lines that lead from a column to the next one."""
@@ -180,7 +180,7 @@ def _trimmed(boxes: Mapping[str, Box], lines: Mapping[str, Line]) -> Drawing:
         {name: moved(box) for name, box in boxes.items()},
         {
             name: Line(
-                tuple((round(x + dx, 2), round(y + dy, 2)) for x, y in line.points),
+                simplified([(round(x + dx, 2), round(y + dy, 2)) for x, y in line.points]),
                 moved(line.label) if line.label else None,
             )
             for name, line in lines.items()

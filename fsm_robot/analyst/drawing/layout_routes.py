@@ -8,7 +8,7 @@ from itertools import pairwise
 import attrs
 
 from fsm_robot.analyst.drawing.layout_rows import LABEL_GAP, LOOP_STEP, Grid, loop_reach
-from fsm_robot.analyst.drawing.shapes import Box, Drawing, Edge, Line, Point
+from fsm_robot.analyst.drawing.shapes import Box, Drawing, Edge, Line, Point, simplified
 
 TRACK_GAP = 11.0
 """Between two lines that run beside each other in a channel."""
@@ -242,7 +242,7 @@ def _moved(boxes: dict[str, Box], lines: dict[str, Line]) -> Drawing:
         {name: moved(box) for name, box in boxes.items()},
         {
             name: Line(
-                tuple((round(x + dx, 2), round(y + dy, 2)) for x, y in line.points),
+                simplified([(round(x + dx, 2), round(y + dy, 2)) for x, y in line.points]),
                 moved(line.label) if line.label else None,
             )
             for name, line in lines.items()

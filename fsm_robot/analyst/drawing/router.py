@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import attrs
 
-from fsm_robot.analyst.drawing.shapes import Box, Point
+from fsm_robot.analyst.drawing.shapes import Box, Point, simplified
 
 STUB = 12.0
 """How far a line goes straight out of a shape: room for its arrow head."""
@@ -300,16 +300,3 @@ def _go_along(
         for j in range(max(0, bisect_left(others, low) - 1), min(len(others) - 1, bisect_right(others, high))):
             if others[j + 1] > low and others[j] < high:
                 pieces[i][j] += UPON
-
-
-def simplified(points: Sequence[Point]) -> tuple[Point, ...]:
-    """Return a way without points that lie upon each other or in the middle of a straight piece."""
-    kept: list[Point] = []
-    for point in points:
-        if kept and kept[-1] == point:
-            continue
-        if len(kept) > 1 and any(kept[-2][axis] == kept[-1][axis] == point[axis] for axis in (0, 1)):
-            kept[-1] = point
-            continue
-        kept.append(point)
-    return tuple(kept)

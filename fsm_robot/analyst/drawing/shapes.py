@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import attrs
@@ -84,3 +84,16 @@ class Drawing:
         """Return the drawing with the two axes exchanged."""
         boxes = {name: box.transposed() for name, box in self.boxes.items()}
         return Drawing(self.height, self.width, boxes, {name: line.transposed() for name, line in self.lines.items()})
+
+
+def simplified(points: Sequence[Point]) -> tuple[Point, ...]:
+    """Return a way without points that lie upon each other or in the middle of a straight piece."""
+    kept: list[Point] = []
+    for point in points:
+        if kept and kept[-1] == point:
+            continue
+        if len(kept) > 1 and any(kept[-2][axis] == kept[-1][axis] == point[axis] for axis in (0, 1)):
+            kept[-1] = point
+            continue
+        kept.append(point)
+    return tuple(kept)
