@@ -118,4 +118,4 @@ def test_a_password_in_a_file_of_a_robot_is_told(finished: Store, tmp_path: Path
 def test_it_leaves_alone_what_no_demo_has_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "robot-1").mkdir()
     assert main(["demo", "--queue", "--folder", str(tmp_path)]) == 2
-    assert "left alone" in capsys.readouterr().err
+    assert "they are kept" in capsys.readouterr().err
