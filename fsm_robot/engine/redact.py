@@ -10,18 +10,19 @@ A text is redacted first, and cut or escaped then: of a secret that was cut noth
 from __future__ import annotations
 
 import re
+import threading
 from binascii import b2a_base64
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import attrs
 
 REPLACEMENT = "***"
 SHORTEST_SECRET = 6
 """In characters: a shorter one is a part of too many words that are none."""
-MOST_TOKENS = 2
-"""The token of the job in hand, and that of the one before, which may still be on its way into a file."""
+MOST_TOKENS = 16
+"""The token of the job in hand, and those of the ones before it, whose output may still be on its way into a file."""
 # UTF-16 puts a NUL between two ASCII characters, in either byte order; three, where it is UTF-16 with escaped NULs.
 _GAP = r"\x00{0,3}"
 _WIDE_REPLACEMENT = "*\0*\0*"
@@ -179,46 +180,38 @@ class _Values:
     """
 
     forms: tuple[str, ...] = ()
-    longest: int = 0
     _lasting: set[str] = attrs.field(factory=set)
     _tokens: tuple[str, ...] = ()
-    _pattern: re.Pattern[str] | None = None
-    _beginnings: frozenset[str] | None = None
+    _adding: threading.Lock = attrs.field(factory=threading.Lock)
 
     def add(self, forms: Iterable[str]) -> None:
         """Look for these, too; the longest first."""
-        self._lasting.update(forms)
-        self._take_in()
+        with self._adding:
+            self._lasting.update(forms)
+            self._take_in()
 
     def add_token(self, token: str) -> None:
-        """Look for this, too, and not any longer for the last but one before it."""
-        self._tokens = (*self._tokens, token)[-MOST_TOKENS:]
-        self._take_in()
+        """Look for this, too, and not any longer for what is many jobs old."""
+        with self._adding:
+            self._tokens = (*self._tokens, token)[-MOST_TOKENS:]
+            self._take_in()
 
     def _take_in(self) -> None:
-        known = sorted({*self._lasting, *self._tokens}, key=lambda form: (-len(form), form))
-        self.longest = len(known[0])
-        self.forms = tuple(known)
-        # Behind it: another thread may be making them of what was known before.
-        self._pattern = self._beginnings = None
+        # One assignment, and nothing that is made of it beside it: a reader in another thread would meet the new forms
+        # with the pattern of the old ones, and let through what it has just found.
+        self.forms = tuple(sorted({*self._lasting, *self._tokens}, key=lambda form: (-len(form), form)))
 
-    def pattern(self) -> re.Pattern[str]:
-        """Return what finds them all."""
-        forms, found = self.forms, self._pattern
-        if found is None:
-            found = re.compile("|".join(map(re.escape, forms)))
-            if forms is self.forms:
-                self._pattern = found
-        return found
 
-    def beginnings(self) -> frozenset[str]:
-        """Return every text that one of them begins with, and that is not all of it."""
-        forms, found = self.forms, self._beginnings
-        if found is None:
-            found = frozenset(form[:end] for form in forms for end in range(1, len(form)))
-            if forms is self.forms:
-                self._beginnings = found
-        return found
+@lru_cache(maxsize=4)
+def _pattern_of(forms: tuple[str, ...]) -> re.Pattern[str]:
+    """Return what finds them all."""
+    return re.compile("|".join(map(re.escape, forms)))
+
+
+@lru_cache(maxsize=4)
+def _beginnings_of(forms: tuple[str, ...]) -> frozenset[str]:
+    """Return every text that one of them begins with, and that is not all of it."""
+    return frozenset(form[:end] for form in forms for end in range(1, len(form)))
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
@@ -239,7 +232,7 @@ class Secrets(Redactor):
         return bool(lines)
 
     def hide_token(self, token: str) -> None:
-        """Keep the token of a job out, which nobody writes in another form, until the next but one is there.
+        """Keep the token of a job out, which nobody writes in another form, until many others are there.
 
         It opens nothing any more then. To look for those of all jobs would make each job dearer than the one before.
         """
@@ -247,23 +240,24 @@ class Secrets(Redactor):
 
     def text(self, text: str) -> str:
         """Return `text` without any secret."""
-        cleaned = super().text(text)
-        if not any(map(cleaned.__contains__, self._values.forms)):
+        cleaned, forms = super().text(text), self._values.forms
+        if not any(map(cleaned.__contains__, forms)):
             return cleaned
-        return self._values.pattern().sub(_replaced, cleaned)
+        return _pattern_of(forms).sub(_replaced, cleaned)
 
     def held_back(self, data: bytes) -> int:
         """Return how many bytes at the end of `data` must wait for more; see `Redactor.held_back`."""
-        held, values = super().held_back(data), self._values
-        if not values.forms:
+        held, forms = super().held_back(data), self._values.forms
+        if not forms:
             return held
-        recent = data[-2 * values.longest :].decode("latin-1")
-        cut, beginnings = len(recent), values.beginnings()
-        for start in range(max(0, cut - values.longest + 1), cut):
+        longest = len(forms[0])
+        recent = data[-2 * longest :].decode("latin-1")
+        cut, beginnings = len(recent), _beginnings_of(forms)
+        for start in range(max(0, cut - longest + 1), cut):
             if recent[start:] in beginnings:
                 cut = start
                 break
-        for match in values.pattern().finditer(recent):
+        for match in _pattern_of(forms).finditer(recent):
             if match.start() < cut < match.end():
                 cut = match.start()
         return max(held, len(recent) - cut)
@@ -271,7 +265,8 @@ class Secrets(Redactor):
     @property
     def longest(self) -> int:
         """How many characters a secret can take at most, in whatever form."""
-        return max(super().longest, self._values.longest)
+        forms = self._values.forms
+        return max(super().longest, len(forms[0]) if forms else 0)
 
 
 def _replaced(match: re.Match[str]) -> str:

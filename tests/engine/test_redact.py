@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
+import threading
 from itertools import pairwise
 from urllib.parse import quote
 
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm_robot.engine.redact import Redactor, Secrets
+from fsm_robot.engine.redact import MOST_TOKENS, Redactor, Secrets
 
 GUID = "cf93e78e-095d-40cc-905e-e62650189b56"
 # A GUID that begins as it ends is the hard case for text that arrives in pieces.
@@ -268,12 +270,37 @@ def test_the_robots_own_credential_stays_hidden_beside_them() -> None:
 
 
 def test_tokens_of_jobs_long_over_cost_nothing_any_more() -> None:
-    """The last two are hidden, beside every secret; else a robot would look for one more with each of its jobs."""
+    """The last ones are hidden, beside every secret; else a robot would look for one more with each of its jobs."""
     secrets = Secrets("")
     secrets.hide("s3cret-word")
-    tokens = [f"token-{number:026}" for number in range(5)]
+    tokens = [f"token-{number:026}" for number in range(MOST_TOKENS + 3)]
     for token in tokens:
         secrets.hide_token(token)
 
         assert secrets.text(f"{token} s3cret-word") == "*** ***"
-    assert secrets.text(" ".join(tokens)) == f"{tokens[0]} {tokens[1]} {tokens[2]} *** ***"
+    assert secrets.text(" ".join(tokens)) == " ".join([*tokens[:3], *["***"] * MOST_TOKENS])
+
+
+def test_a_token_is_hidden_from_its_first_moment_while_other_threads_write() -> None:
+    """What a thread has made of the tokens of before is never what a later token is looked for by."""
+    secrets, over, last = Secrets(GUID), threading.Event(), ["0" * 32]
+
+    def write() -> None:
+        while not over.is_set():
+            secrets.text(f"as another thread writes {last[0]}")
+
+    writers = [threading.Thread(target=write) for _ in range(3)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for writer in writers:
+            writer.start()
+        for number in range(1000):
+            last[0] = f"{number:032x}"
+            secrets.hide_token(last[0])
+            assert last[0] not in secrets.text(f"the token is {last[0]}")
+    finally:
+        sys.setswitchinterval(before)
+        over.set()
+        for writer in writers:
+            writer.join()
