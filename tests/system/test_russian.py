@@ -67,6 +67,7 @@ def left(text: str) -> list[tuple[list[str], str]]:
     return [(words, line) for line in text.splitlines() if (words := english_in(line))]
 
 
+@pytest.mark.alike
 def test_no_translation_has_english_left() -> None:
     """But for names, and what people type."""
     strings = [
@@ -240,7 +241,10 @@ def test_doctor(told: Told, place: str) -> None:
     shown = told("doctor")
 
     assert len(shown.splitlines()) > 3
-    assert left(re.sub(r"(loginctl не сообщает: ).*( \()", r"\1\2", shown)) == []  # the words of another program
+    shown = re.sub(r"(loginctl не сообщает: ).*( \()", r"\1\2", shown)  # the words of another program
+    shown = re.sub(r"(robot\.toml, .*: )everyone", r"\1", shown)  # an account, as Windows calls it
+    shown = re.sub(r"(log_off; .*: )reboot", r"\1", shown)  # what session.after_failure may be
+    assert left(shown) == []
 
 
 @pytest.mark.parametrize(("status", "data", "location"), [each[:3] for each in JUDGED])

@@ -28,7 +28,7 @@ COMPUTES = (
 )
 READ_SOURCES = (
     *("docs", "engine/test_log_events.py", "system/test_language.py"),
-    *("test_dependencies.py", "test_mutants.py", "test_words.py"),
+    *("test_dependencies.py", "test_interface.py", "test_mutants.py", "test_words.py"),
 )
 SUITE = [
     "-m",
