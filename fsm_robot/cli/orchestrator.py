@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 
 from fsm_robot.cli import orchestrator_objects, orchestrator_probe
 from fsm_robot.cli.machine_argument import DEFAULT, machine_meant
-from fsm_robot.cli.orchestrator_arguments import db_argument, job_argument, print_table, robot_argument, task_argument
+from fsm_robot.cli.orchestrator_arguments import (
+    AS_JSON,
+    db_argument,
+    job_argument,
+    print_table,
+    robot_argument,
+    task_argument,
+)
 from fsm_robot.cli.reader import speak_as_configured
 from fsm_robot.cli.run import USUAL_CONFIG
 from fsm_robot.cli.streams import complain, print_json, tell
@@ -165,7 +172,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     for name, what in (("jobs", f"list the {SHOWN_JOBS} newest jobs"), ("robots", "list the robots")):
         listed = commands.add_parser(name, parents=[shared], help=what)
-        listed.add_argument("--json", action="store_true", help="print as JSON")
+        listed.add_argument("--json", action="store_true", help=AS_JSON)
         if name == "jobs":
             listed.add_argument("--all", action="store_true", help="list every job")
     for name, what in (("stop", "ask a job to stop"), ("abort", "end a job at once")):

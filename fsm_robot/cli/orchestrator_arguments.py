@@ -14,6 +14,8 @@ from fsm_robot.orchestrator.protocol import plain_guid
 from fsm_robot.orchestrator.store import Store
 from fsm_robot.orchestrator.tables.places import POSTGRESQL
 
+AS_JSON = "print as JSON"
+
 
 def task_argument(text: str | None, where: str = "--task") -> Mapping[str, object] | None:
     """Return the JSON object that `text`, or the file that it names, holds. Raises `SettingsError`."""

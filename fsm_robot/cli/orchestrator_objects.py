@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from fsm_robot.cli.orchestrator_arguments import (
+    AS_JSON,
     job_argument,
     moment_argument,
     print_table,
@@ -57,7 +58,6 @@ STATUSES: Mapping[str, int] = {
     "new": 0, "in-progress": 1, "success": 2, "failed": 3, "failed-business": 4, "postponed": 5, "abandoned": 6,
 }  # fmt: skip
 PRIORITIES: Mapping[str, int] = {word: number for number, word in PRIORITY_WORDS.items()}
-AS_JSON = "print as JSON"
 _MAKING = {("queue", "add"), ("task", "add"), ("asset", "add"), ("file", "put"), ("key", "add")}
 
 

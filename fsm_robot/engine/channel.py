@@ -177,8 +177,7 @@ class Channel:
 
     def _serve(self, connection: Connection) -> None:
         try:
-            with self._changed:
-                self._connections += 1
+            self._count(connections=+1)
             if self._connections > MOST_CONNECTIONS:
                 refusal = f"{MOST_CONNECTIONS} connections are open already; nothing was done"
                 connection.send(json.dumps({"error": refusal, "kind": "unavailable", "closed": True}).encode())
@@ -187,9 +186,7 @@ class Channel:
             while self._serve_one(connection, within_s):
                 within_s = LOOK_AGAIN_S
         finally:
-            with self._changed:
-                self._connections -= 1
-                self._changed.notify_all()
+            self._count(connections=-1)
             connection.close()
 
     def _serve_one(self, connection: Connection, within_s: float) -> bool:
@@ -198,30 +195,27 @@ class Channel:
         if data is None:
             return within_s == LOOK_AGAIN_S  # a script that is busy keeps its connection
         request = _object(data)
-        self._count(+1)
+        self._count(answering=+1)
         try:
             if request.get("ask") == "job" and self.job is not None:
                 answer = self.job(request)
                 if answer is not None:
                     connection.send(json.dumps(answer).encode())
                 return answer is None or "closed" not in answer
-            self._count_asking(+1)
+            self._count(asking=+1)
             try:
                 connection.send(json.dumps(self._answered(request)).encode())
             finally:
-                self._count_asking(-1)
+                self._count(asking=-1)
             return False
         finally:
-            self._count(-1)
+            self._count(answering=-1)
 
-    def _count(self, more: int) -> None:
+    def _count(self, *, connections: int = 0, answering: int = 0, asking: int = 0) -> None:
         with self._changed:
-            self._answering += more
-            self._changed.notify_all()
-
-    def _count_asking(self, more: int) -> None:
-        with self._changed:
-            self._asking += more
+            self._connections += connections
+            self._answering += answering
+            self._asking += asking
             self._changed.notify_all()
 
     def _serving_failed(self, error: BaseException) -> bool:

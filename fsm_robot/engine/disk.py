@@ -68,11 +68,15 @@ class SystemDisk:
         # Without O_BINARY Windows writes CR LF for a line feed, and the sizes that `cut` gets are not those on disk.
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         flags |= os.O_EXCL if new else 0
-        try:
+
+        def opened() -> AppendedFile:
             return AppendedFile(self.patience.until_free(path, lambda: os.open(path, flags, 0o600)))
+
+        try:
+            return opened()
         except FileNotFoundError:
             path.parent.mkdir(parents=True, exist_ok=True)
-            return AppendedFile(self.patience.until_free(path, lambda: os.open(path, flags, 0o600)))
+            return opened()
 
     def try_room(self, directory: Path) -> None:
         """See `ports.Disk.try_room`. Tried, not asked: a quota or a right that is missing shows itself in no number."""

@@ -15,6 +15,12 @@ from tests.fakes.journals import JournalMaker, done
 from tests.peers import peers
 
 PEER = "bpmn-js"
+BELOW = [1610, 1510]
+
+
+def way(act: str, **given: Any) -> dict[str, Any]:
+    """Return one thing that somebody does, for `edits.js`; `from` is a word of Python."""
+    return {"act": act, **{key.rstrip("_"): value for key, value in given.items()}}
 
 
 def test_edit_of_an_analyst_comes_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -25,19 +31,19 @@ def test_edit_of_an_analyst_comes_back(tmp_path: Path, capsys: pytest.CaptureFix
     assert main(["diagram", str(old), "--format", "bpmn-exact", "-o", str(drawing)]) == 0
     JournalMaker().write(tmp_path / "journal" / "000001.jsonl", ["nothing_left", *done(), "no_job"])
     peers.SHOTS.mkdir(parents=True, exist_ok=True)
-    work = {
-        "browser": peers.program("chromium"),
-        "text": drawing.read_text(encoding="utf-8"),
-        "rename": {"id": "State_Claiming", "name": "Booking in"},
-        "task": "Asking a person",
-        "flows": [
-            {"source": "Choice_Claiming", "target": "", "name": "person_needed"},
-            {"source": "", "target": "Call_Reporting", "name": "person_said_no"},
+    session = {
+        "list": [
+            way("rename", what="State_Claiming", name="Booking in"),
+            way("draw", entry="create.task", at=BELOW, name="Asking a person", as_="new"),
+            way("join", from_="Choice_Claiming", to="new", name="person_needed"),
+            way("join", from_="new", to="Call_Reporting", name="person_said_no"),
         ],
         "shot": str(peers.SHOTS / "edited.bpmn-exact.png"),
     }
-    found = peers.node("edit.js", work, tmp_path)
-    assert found["warnings"] == []
+    text = drawing.read_text(encoding="utf-8")
+    work = {"browser": peers.program("chromium"), "text": text, "sessions": {"palette": session}}
+    found = peers.node("edits.js", work, tmp_path)["palette"]
+    assert (found["warnings"], found["problem"]) == ([], "")
     drawing.write_text(found["xml"], encoding="utf-8")
     command = ["diagram", "--from", str(drawing), "--merge-into", str(old), "--runs", str(tmp_path / "journal")]
 
@@ -58,15 +64,9 @@ def test_edit_of_an_analyst_comes_back(tmp_path: Path, capsys: pytest.CaptureFix
     assert all(comment in text for comment in comments)
 
 
-def way(act: str, **given: Any) -> dict[str, Any]:
-    """Return one thing that somebody does, for `edits.js`; `from` is a word of Python."""
-    return {"act": act, **{key.rstrip("_"): value for key, value in given.items()}}
-
-
 ASK = way("append", to="Choice_Claiming", entry="append-task", name="Asking", as_="new")
 NEEDED = way("write", what="new flow", name="person_needed")
 ANSWERED = way("connect", from_="new", to="Call_Reporting", name="person_said_no")
-BELOW = [1610, 1510]
 GOOD: dict[str, tuple[list[dict[str, Any]], set[tuple[str, str, str]], list[str]]] = {
     # What is done; transitions that are new; what is said.
     "a state appended by the context pad": (

@@ -34,13 +34,6 @@ def retelling() -> Retelling:
     return Retelling.of(language.LOCALE, language.DOMAIN, "ru")
 
 
-@pytest.fixture
-def russian() -> Iterator[None]:
-    language.speak("ru")
-    yield
-    language.speak("en")
-
-
 def test_catalogue_has_every_sentence_of_the_sources_and_no_other() -> None:
     """`python -m tests.catalogue` takes new ones in."""
     said, kept = catalogue.template_catalogue(), catalogue.read()

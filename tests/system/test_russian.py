@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -38,13 +38,10 @@ JOB = "5c1e0000-0000-4000-8000-000000000007"
 
 
 @pytest.fixture(autouse=True)
-def russian(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def operator(russian: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An operator whose environment says so, in an empty folder."""
     monkeypatch.setenv(VARIABLE, "ru")
     monkeypatch.chdir(tmp_path)
-    language.speak("ru")
-    yield
-    language.speak("en")
 
 
 Told = Callable[..., str]

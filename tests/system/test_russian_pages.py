@@ -16,13 +16,13 @@ from fsm_robot.fleet.dashboard import Board, Dashboard
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
 from fsm_robot.robot.machine import built_in
-from fsm_robot.system import language
 from tests.fakes.journals import done
 from tests.fakes.russian import english_in
 from tests.fakes.waiting import until
 from tests.fleet.folders import ago, robot
 
-pytestmark = pytest.mark.long  # a browser looks at every tab and dialog at two widths
+# A browser looks at every tab and dialog at two widths.
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("russian")]
 WIDTHS = (390, 1280)
 TEXTS = """
 const skip = "code, pre, script, style, .id, td.time, time, #player-name";
@@ -46,13 +46,6 @@ for (const node of document.querySelectorAll("body *")) {
 }
 return cut;
 """
-
-
-@pytest.fixture(autouse=True)
-def russian() -> Iterator[None]:
-    language.speak("ru")
-    yield
-    language.speak("en")
 
 
 class Look:

@@ -289,10 +289,7 @@ def _as_walked(made: Grid) -> list[list[int]]:
 def _swept(made: Grid, down_first: bool) -> int:
     """Order the rows by each other, up and down; return how many lines cross at least."""
     held = [sum(made.items[item].lane > 0 for item in row) for row in made.rows]
-    place = [0] * len(made.items)
-    for row in made.rows:
-        for position, item in enumerate(row):
-            place[item] = position
+    place = _places(made)
     best, fewest = [list(row) for row in made.rows], _crossings(made, place)
     vain = 0
     for sweep in range(SWEEPS):
@@ -341,11 +338,16 @@ def _by_neighbours(
 
 def crossings(made: Grid) -> int:
     """Return how many pairs of lines cross between neighbouring rows."""
+    return _crossings(made, _places(made))
+
+
+def _places(made: Grid) -> list[int]:
+    """Return where in its row each item stands."""
     place = [0] * len(made.items)
     for row in made.rows:
         for position, item in enumerate(row):
             place[item] = position
-    return _crossings(made, place)
+    return place
 
 
 def _crossings(made: Grid, place: Sequence[int]) -> int:

@@ -33,16 +33,15 @@ class _Reading(NamedTuple):
 def on_one_clock(records: Sequence[Record]) -> tuple[Sequence[Record], int]:
     """Return the records with stamps that do not go back, and how many stamps were worked out for it."""
     stamps = [step.at for step in steps_in(records)]
-    header = [_started(record, stamps) for record in records[:1] if record.kind == "header"]
-    stamps[:0] = header
+    stamps[:0] = [_started(record, stamps) for record in records[:1] if record.kind == "header"]
     stamps += [_stamp(record) for record in records[-1:] if record.kind == "end"]
     if stamps == sorted(stamps):
         return records, 0
     readings = [found for place, record in enumerate(records) if (found := _reading(place, record)) is not None]
     # Of the header and a first step that is before it one is wrong: the step, so the header counts twice.
-    if header and readings:
-        readings[0] = readings[0]._replace(at=_moment(header[0]) or readings[0].at)
-        readings.insert(0, readings[0])
+    if readings and records[readings[0].place].kind == "header":
+        started = readings[0]._replace(at=_moment(stamps[0]) or readings[0].at)
+        readings[:1] = [started, started]
     right = _most_in_order(readings)
     repaired = list(records)
     following = _following(right, len(readings))

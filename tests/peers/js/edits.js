@@ -111,6 +111,17 @@ const acts = {
     named[as ?? "flow"] = flow;
     if (name) await acts.write({ what: flow, name });
   },
+  join: async ({ from, to, name }) => {
+    const [flow] = await added(async () => {
+      await page.click(".djs-palette .entry.bpmn-icon-connection-multi");
+      const [begin, end] = [await middle(id(from)), await middle(id(to))];
+      await page.mouse.move(...begin, { steps: 4 });
+      await page.mouse.click(...begin);
+      await page.mouse.move(...end, { steps: 8 });
+      await page.mouse.click(...end);
+    });
+    await acts.write({ what: flow, name });
+  },
   redirect: async ({ flow, to }) => {
     await select(id(flow));
     const end = (await way(id(flow))).at(-1);
