@@ -77,3 +77,13 @@ def test_clock_that_was_set_back_for_good_loses_the_shorter_part() -> None:
 
     assert repaired == 4
     assert stamps(records) == [BEGAN + timedelta(seconds=number) for number in range(STEPS)]
+
+
+@given(st.integers(0, 999_999))
+def test_header_that_is_stamped_a_moment_behind_the_first_step_is_no_wrong_clock(late_us: int) -> None:
+    """A robot writes both at its start, and the header's clock is read last."""
+    header, *rest = told([timedelta(0)] * STEPS)
+    began = (BEGAN + timedelta(microseconds=late_us)).strftime(STAMP)
+    records = [attrs.evolve(header, values={**header.values, "started_at": began}), *rest]
+
+    assert on_one_clock(records) == (records, 0)
