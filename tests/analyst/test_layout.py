@@ -276,6 +276,16 @@ def test_what_is_pushed_straight_keeps_its_order_and_its_distance(
     assert routed(rows, after).width <= routed(rows, before).width * wider + 1
 
 
+@given(st.lists(st.integers(1, 5000), min_size=1, max_size=12), st.integers(0, 3000))
+def test_boxes_that_are_each_too_wide_for_a_row_come_to_an_end(widths: list[int], label: int) -> None:
+    """One of them stays in each row; a row that went down as a whole would go down for ever."""
+    nodes = [Node("s0", 18, 18), *(Node(f"s{number}", width, 50) for number, width in enumerate(widths, 1))]
+    edges = [Edge(f"e{node.id}", "s0", node.id, label, 14) for node in nodes[1:]]
+
+    for ranks in rankings(nodes, edges, "s0"):
+        assert {*ranks.values()} == {*range(max(ranks.values()) + 1)}
+
+
 def test_forty_states_take_less_than_a_second() -> None:
     """Measured in processor time, so that a busy machine does not matter; it takes a tenth of that."""
     import time

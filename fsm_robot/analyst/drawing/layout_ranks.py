@@ -403,10 +403,13 @@ def _narrowed(nodes: Sequence[Node], edges: Sequence[Edge], weights: Mapping[Pai
     while rank <= max(ranks.values()):
         there = [node.id for node in nodes if ranks[node.id] == rank]
         there.reverse()
+        left = len(there)
         # Ends first: they hold nothing that would have to go down with them.
         for name in sorted(there, key=lambda name: len(crowd.under[name])):
-            if crowd.wide[rank] <= widest:
+            # The last one stays, however wide it is: else a rank would go down as a whole, and without end.
+            if crowd.wide[rank] <= widest or left == 1:
                 break
-            if all(ranks[other] > rank + 1 for other in crowd.under[name]) and len(there) > 1:
+            if all(ranks[other] > rank + 1 for other in crowd.under[name]):
                 crowd.move(name, rank + 1)
+                left -= 1
         rank += 1
