@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
@@ -64,8 +64,14 @@ NEEDED_TO_THE_END = (
     *("fsm_robot.robot.pause", "fsm_robot.robot.pruning", "fsm_robot.robot.opening", "fsm_robot.robot.death"),
     *("fsm_robot.engine.channel", "fsm_robot.engine.posting", "fsm_robot.engine.timers", "fsm_robot.engine.log_file"),
     *("fsm_robot.engine.event_ids", "fsm_robot.worker.job_folder", "fsm_robot.robot.ledger"),
+    *system.NEEDED_TO_THE_END,
 )
 """What is imported late, and is imported before the first script: an upgrade may take the files away while it runs."""
+AT_KEYBOARD = ("fsm_robot.robot.at_keyboard", "fsm_robot.system.seen_session")
+AFTER_FAILURE = ("fsm_robot.robot.after_failure",)
+TELEMETRY = ("fsm_robot.telemetry.export",)
+UPLOADED_PICTURES = ("fsm_robot.jobapi.pictures", "fsm_robot.jobapi.hands", "fsm_robot.jobapi.work")
+"""The same, of those robots whose settings ask for it."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -851,7 +857,7 @@ class _LateWorker:
 
             from fsm_robot.worker.supervisor import ScriptWorker
 
-            for name in NEEDED_TO_THE_END:
+            for name in _needed_to_the_end(self.settings):
                 import_module(name)
             # What loading left behind goes before the long wait for a script; a start without a job never pays for it.
             gc.unfreeze()  # what `fsm-robot run` has left out until now
@@ -882,6 +888,19 @@ class _LateWorker:
                 variables=self._variables,
             )
         return self._worker
+
+
+def _needed_to_the_end(settings: Settings) -> Iterator[str]:
+    """Yield what has to be imported before the first script."""
+    yield from NEEDED_TO_THE_END
+    if settings.session.at_keyboard != "ignore":
+        yield from AT_KEYBOARD
+    if settings.session.after_failure != "when_idle":
+        yield from AFTER_FAILURE
+    if settings.telemetry.endpoint:
+        yield from TELEMETRY
+    if settings.screenshots.upload:
+        yield from UPLOADED_PICTURES
 
 
 def environments_for(settings: Settings) -> Environments:

@@ -21,6 +21,8 @@ from fsm_robot.system import threads
 if TYPE_CHECKING:
     from fsm_robot.system.seen_session import SeenSession
 
+NEEDED_TO_THE_END: tuple[str, ...] = ()
+"""Modules of this one that are imported late, and at the latest before a script starts."""
 _LEAVE_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What asks a process to leave politely."""
 _LONGEST_S = 30.0

@@ -19,6 +19,10 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from fsm_robot.system.seen_session import SeenSession
 
+NEEDED_TO_THE_END: tuple[str, ...] = tuple(
+    f"fsm_robot.system.{name}" for name in ("_held_file", "_private_file", "_session_end")
+)
+"""Modules of this one that are imported late, and at the latest before a script starts."""
 _CONSOLE_SIGNALS = {0: "SIGINT", 1: "SIGBREAK"}
 """What the console sends for Ctrl-C and Ctrl-Break, and what Python calls it."""
 _ConsoleHandler = ctypes.WINFUNCTYPE(wintypes.BOOL, wintypes.DWORD)
