@@ -2,17 +2,16 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
-from tests.fakes import postgres
+from tests.fakes import needed, postgres
+from tests.fakes.needed import IN_CI
 
 pytest_plugins = ["fsm_robot.testing.plugin"]
-IN_CI = os.environ.get("CI") == "true"
 failed_once: list[pytest.TestReport] = []
 
 # Developers search at random; where a commit is judged, the same commit is judged alike. A busy machine is no failure.
@@ -75,7 +74,8 @@ def robot_folder(tmp_path: Path) -> Iterator[object]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[object]:
     """A headless Chromium that tells what it fetched and what it had to complain of."""
-    chromium, chromedriver = need("chromium"), need("chromedriver")  # first: without them selenium may be missing, too
+    # First: without them selenium may be missing, too.
+    chromium, chromedriver = needed.program("chromium"), needed.program("chromedriver")
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
@@ -88,16 +88,6 @@ def browser() -> Iterator[object]:
     driver = webdriver.Chrome(options=options, service=Service(chromedriver))
     yield driver
     driver.quit()
-
-
-def need(command: str) -> str:
-    """Return the path of a program; skip without it, fail without it where CI=true."""
-    found = shutil.which(command)
-    if found:
-        return found
-    if IN_CI:
-        pytest.fail(f"{command} is not installed, and CI must not skip this test")
-    pytest.skip(f"{command} is not installed")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -9,7 +9,7 @@ from fsm_robot.cli import main
 from fsm_robot.cli.diagram import FORMATS
 from fsm_robot.engine import machine_file
 from fsm_robot.robot.machine import built_in
-from tests.conftest import need
+from tests.fakes import needed
 from tests.fakes.night import write_nights
 
 TEXTS = sorted(set(FORMATS) - {"png", "pdf"})
@@ -32,7 +32,7 @@ def test_each_format_is_printed_and_written(name: str, tmp_path: Path, capsys: p
 @pytest.mark.parametrize("name", sorted(BEGINNINGS))
 def test_pictures_and_pages_are_made_by_chromium(name: str, tmp_path: Path) -> None:
     """A real PNG and a real PDF of the size of the drawing."""
-    need("chromium")
+    needed.program("chromium")
     out = tmp_path / f"out.{name}"
 
     assert main(["diagram", "--format", name, "--lang", "ru", "-o", str(out)]) == 0

@@ -17,6 +17,7 @@ import pytest
 
 from fsm_robot.engine.channel import NAME, Channel, ask
 from fsm_robot.errors import ChannelError, NoRobotError
+from tests.fakes.needed import missing
 from tests.fakes.own_robot import OwnRobot
 from tests.fakes.waiting import until
 
@@ -149,9 +150,7 @@ def test_another_account_neither_reads_the_token_nor_connects(robot: OwnRobot) -
     if sys.platform == "win32":
         pytest.skip("accounts of POSIX")
     if os.geteuid() != 0 or shutil.which("setpriv") is None or not Path("/usr/bin/python3").exists():
-        if os.environ.get("CI") == "true":
-            pytest.fail("needs root, setpriv and a Python that every account may start")
-        pytest.skip("only root can become another account")
+        missing("it needs root, setpriv and a Python that every account may start")
     robot.start_and_wait_for("Waiting")
     file = robot.path / "state" / NAME
     address = json.loads(file.read_text(encoding="utf-8"))["address"]

@@ -11,9 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from fsm_robot.schedule.clusters import ACCOUNT
+from tests.fakes.needed import missing
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "Dockerfile"
@@ -22,11 +21,8 @@ NEEDED = ("unshare", "setpriv", "chroot", "mount")
 
 def require() -> None:
     """Skip the test where no root can be made, and fail where one has to be."""
-    missing = [each for each in NEEDED if not shutil.which(each)]
-    if sys.platform == "win32" or os.geteuid() != 0 or missing:
-        if os.environ.get("CI") == "true" and sys.platform != "win32":
-            pytest.fail(f"needs root and {', '.join(NEEDED)}")
-        pytest.skip(f"needs root and {', '.join(NEEDED)}")
+    if sys.platform == "win32" or os.geteuid() != 0 or not all(map(shutil.which, NEEDED)):
+        missing(f"needs root and {', '.join(NEEDED)}")
 
 
 def instructions(name: str) -> list[str]:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import attrs
 import pytest
 
+from tests.fakes.needed import missing
 from tests.fakes.waiting import until
 
 PROGRAMS = Path("/usr/lib/postgresql")
@@ -34,9 +35,7 @@ def programs() -> Path:
     found = sorted(PROGRAMS.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     if on_path or found:
         return Path(on_path).parent if on_path else found[-1].parent
-    if os.environ.get("CI") == "true":
-        pytest.fail("PostgreSQL is not installed, and CI must not skip this test")
-    pytest.skip("PostgreSQL is not installed")
+    return missing("PostgreSQL is not installed")
 
 
 @attrs.define

@@ -11,7 +11,7 @@ import pytest
 
 from fsm_robot.engine.redact import Redactor
 from fsm_robot.gateway.http import HttpGateway
-from tests.conftest import need
+from tests.fakes import needed
 
 GUID = "cf93e78e-095d-40cc-905e-e62650189b56"
 TOKEN = "Y2Y5M2U3OGUtMDk1ZC00MGNjLTkwNWUtZTYyNjUwMTg5YjU2"  # the vendor's own sample
@@ -119,4 +119,4 @@ def _openssl(folder: Path, *arguments: str) -> None:
 
 
 def _run(folder: Path, *arguments: str) -> None:
-    subprocess.run([need("openssl"), *arguments], cwd=folder, check=True, capture_output=True, timeout=60)
+    subprocess.run([needed.program("openssl"), *arguments], cwd=folder, check=True, capture_output=True, timeout=60)

@@ -17,8 +17,7 @@ from fsm_robot.gateway.http import HttpGateway
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.store import Store
 from fsm_robot.robot.ports import Job
-from tests.conftest import need
-from tests.fakes import postgres
+from tests.fakes import needed, postgres
 from tests.fakes.waiting import GUID, PATIENCE_S
 
 FLAGS = (
@@ -169,7 +168,8 @@ def form_with_file(content: bytes, **fields: str) -> tuple[bytes, dict[str, str]
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[Any]:
     """Headless Chromium with a profile of its own."""
-    chromium, chromedriver = need("chromium"), need("chromedriver")  # first: without them selenium may be missing, too
+    # First: without them selenium may be missing, too.
+    chromium, chromedriver = needed.program("chromium"), needed.program("chromedriver")
     from selenium import webdriver
     from selenium.webdriver.chrome.options import Options
     from selenium.webdriver.chrome.service import Service

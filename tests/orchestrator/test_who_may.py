@@ -17,7 +17,7 @@ import pytest
 from fsm_robot.orchestrator.server import Orchestrator
 from fsm_robot.orchestrator.service import Service
 from fsm_robot.orchestrator.store import Store
-from tests.conftest import need
+from tests.fakes import needed
 from tests.fakes.waiting import GUID, PATIENCE_S
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "orchestrator.md"
@@ -55,7 +55,7 @@ class Place:
 def shared(tmp_path: Path) -> Iterator[Place]:
     certificate, key = tmp_path / "server.pem", tmp_path / "server.key"
     subprocess.run(
-        [need("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+        [needed.program("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
          "-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", "/CN=127.0.0.1",
          "-addext", "subjectAltName=IP:127.0.0.1"],
         check=True, stderr=subprocess.DEVNULL,

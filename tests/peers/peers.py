@@ -8,9 +8,11 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
+
+from tests.fakes import needed
 
 HERE = Path(__file__).parent
 PEERS = HERE.parent.parent / ".peers"
@@ -18,19 +20,17 @@ BIN = "Scripts" if os.name == "nt" else "bin"
 SHOTS = PEERS / "shots"
 
 
-def missing(what: str) -> None:
+def missing(what: str) -> NoReturn:
     """Fail where peers are required (CI, `make peers`), skip elsewhere: a peer that is silently absent proves nothing."""
-    if os.environ.get("CI") == "true" or os.environ.get("FSM_REQUIRE_PEERS") == "1":
-        pytest.fail(f"{what} is not installed, and must not be skipped here; `make peers` installs it")
-    pytest.skip(f"{what} is not installed; `make peers` installs it")
+    why = f"{what} is not installed; `make peers` installs it"
+    if os.environ.get("FSM_REQUIRE_PEERS") == "1":
+        pytest.fail(why)
+    needed.missing(why)
 
 
 def program(name: str) -> str:
     """Return the path of a program of the system."""
-    found = shutil.which(name)
-    if not found:
-        missing(name)
-    return found or name
+    return shutil.which(name) or missing(name)
 
 
 def node(script: str, job: Any, folder: Path, timeout_s: float = 300) -> Any:

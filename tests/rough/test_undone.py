@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import sys
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 if sys.platform == "win32":
     pytest.skip("the instrument is for POSIX", allow_module_level=True)
 
+from tests.fakes import needed
 from tests.rough.case import KINDS, case_from_text
 from tests.rough.undone.__main__ import ROOT, Undone, copy_of_the_tree, patches
 
@@ -23,8 +22,7 @@ FEWEST = 30
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what the robot runs from."""
-    if shutil.which("patch") is None and os.environ.get("CI") != "true":
-        pytest.skip("there is no program `patch` here")
+    needed.program("patch")
     return copy_of_the_tree(tmp_path_factory.mktemp("tree"))
 
 

@@ -136,7 +136,10 @@ def install(*packages: str) -> None:
 
 def environment() -> dict[str, str]:
     """Return a clean environment: Linux variables would leak into the Windows processes."""
+    # Where a commit is judged, it is judged by the same rules here.
+    in_ci = {name: os.environ[name] for name in ("CI",) if name in os.environ}
     return {
+        **in_ci,
         "PATH": "/usr/bin:/bin",
         "HOME": str(HOME / "home"),
         "WINEPREFIX": str(HOME / "prefix"),
