@@ -20,6 +20,7 @@ import attrs
 
 from fsm_robot.orchestrator.store import Store
 
+ANSWERED_WITHIN_S = 60.0
 BEAT = "Status=3&JobGUID=&JobName=&Machine=load&IP=127.0.0.1&MAC=02-00-00-00-00-01"
 
 
@@ -104,7 +105,7 @@ class Robot(asyncio.Protocol):
             self._transport.write(
                 f"{verb} {path} HTTP/1.1\r\n{self._head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
             )
-            word, _, answer = (await self._answer).partition(b" ")
+            word, _, answer = (await asyncio.wait_for(self._answer, ANSWERED_WITHIN_S)).partition(b" ")
             status = word.decode()
         except OSError as error:
             status = type(error).__name__
@@ -149,7 +150,6 @@ async def open_loop(robots: list[Robot], seconds: float, every_s: float, jobs_pe
             await asyncio.sleep(every_s * chance.uniform(0.9, 1.1))
 
     async def work(robot: Robot) -> None:
-        robot.busy = True
         await robot.job()
         robot.busy = False
 
@@ -159,7 +159,9 @@ async def open_loop(robots: list[Robot], seconds: float, every_s: float, jobs_pe
         while time.monotonic() < until_s:
             # In another thread, as the command line that adds jobs is another process: it waits for the file.
             await asyncio.to_thread(store.enqueue, "nothing")
-            task = asyncio.create_task(work(chance.choice([each for each in robots if not each.busy])))
+            robot = chance.choice([each for each in robots if not each.busy])
+            robot.busy = True  # before its task begins: a beat that comes first would share the connection with it
+            task = asyncio.create_task(work(robot))
             running.add(task)
             task.add_done_callback(running.discard)
             due_s += 1 / jobs_per_s
