@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import unquote
 
 from fsm_robot.engine.wording import shown
 from fsm_robot.errors import SettingsError
@@ -15,6 +17,8 @@ from fsm_robot.orchestrator.store import Store
 from fsm_robot.orchestrator.tables.places import POSTGRESQL
 
 AS_JSON = "print as JSON"
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+"""How an address begins, of whatever kind; a drive of Windows is one letter."""
 
 
 def task_argument(text: str | None, where: str = "--task") -> Mapping[str, object] | None:
@@ -44,9 +48,12 @@ def db_argument(text: str) -> str | Path:
             raise SettingsError(f"{text[1:]}: its content is no address such as {POSTGRESQL[0]}user@host/name")
         return address
     if not text.startswith(POSTGRESQL):
+        if ADDRESS.match(text):
+            raise SettingsError(f"--db: {shown(text)} is no file, and no address such as {POSTGRESQL[0]}user@host/name")
         return Path(text).absolute()
-    login = text.partition("://")[2].partition("/")[0].rpartition("@")[0]
-    if ":" in login or "password=" in text:
+    # As libpq reads it and as it was meant: a password with a slash in it was to be one, too.
+    login = text.partition("://")[2].partition("?")[0].rpartition("@")[0]
+    if ":" in login or "password=" in unquote(text):
         raise SettingsError(
             "--db: a password is not written into a command line, which others can see: PGPASSWORD, ~/.pgpass or"
             " --db @FILE is needed"

@@ -29,6 +29,7 @@ else:
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}")
 LONGEST_EVERY_MIN = 24 * 60
+USUAL_IMAGE = f"fsm_robot:{__version__}"
 MEMORY_MIB, DEADLINE_MIN = (64, 1024 * 1024), (1, 30 * 24 * 60)
 NAMES = {False: "fsm_robot", True: "fsm_robot_watch"}
 """What a robot, and the watcher of a fleet, are called where nobody says otherwise."""
@@ -79,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=CLUSTERS,
         help="show: print the description by which a cluster runs the robot's image",
     )
-    usual = Container(f"fsm_robot:{__version__}")
+    usual = Container(USUAL_IMAGE)
     parser.add_argument("--image", default=usual.image, help="--for: the image (default: %(default)s)")
     parser.add_argument(
         "--memory",
@@ -99,8 +100,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do the action; `check` returns 2 when something differs."""
-    if arguments.cluster and arguments.action != "show":
-        raise SettingsError(f"--for: goes with show; {arguments.cluster} itself installs what that prints")
+    _refuse_what_would_not_count(arguments)
     plan = _plan(arguments)
     if arguments.cluster:
         _show(CLUSTERS[arguments.cluster](plan, _container(arguments)), "utf-8")
@@ -124,6 +124,19 @@ def run(arguments: argparse.Namespace) -> int:
     if not plan.watches and (told := _written_down(plan, arguments)):
         print(told)
     return 0
+
+
+def _refuse_what_would_not_count(arguments: argparse.Namespace) -> None:
+    """Tell of options that do not go together. Raises `SettingsError`."""
+    if arguments.cluster and arguments.action != "show":
+        raise SettingsError(f"--for: goes with show; {arguments.cluster} itself installs what that prints")
+    if arguments.cluster and arguments.watch is not None:
+        raise SettingsError("--for: describes a robot; the watcher of a fleet runs where its robots can be reached")
+    usual = Container("")
+    if not arguments.cluster and (arguments.image, arguments.memory) != (USUAL_IMAGE, usual.memory_mib):
+        raise SettingsError("--image and --memory: go with --for; the scheduler of this machine starts no container")
+    if arguments.deadline != usual.deadline_min and arguments.cluster != "kubernetes":
+        raise SettingsError("--deadline: goes with --for kubernetes; no other scheduler ends a run that lasts too long")
 
 
 def _registered() -> str:

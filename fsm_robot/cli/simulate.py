@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ from fsm_robot.simulator.explore import Finding, Tally
 from fsm_robot.simulator.invariants import violations
 from fsm_robot.simulator.scenario import ALL_FAULTS, Scenario, scenario_from
 from fsm_robot.simulator.world import Setup
+from fsm_robot.system import threads
 
 if TYPE_CHECKING:
     from fsm_robot.simulator.task_explore import TaskTally
@@ -35,6 +37,13 @@ BROKEN = 1
 SAID_EVERY_S = 5.0
 MOST_WORKERS = 61
 """What Windows lets a process wait for."""
+TAKES: Mapping[str, Collection[str]] = {
+    "scenario": ("machine", "no_shrink", "out", "json"),
+    "exhaustive": ("machine", "no_shrink", "out", "json"),
+    "world": ("tasks", "seed"),
+    "tasks": ("seed", "workers", "cluster", "json"),
+}
+"""What is simulated in the place of the jobs of a seed -> the options that mean something there."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,8 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise SettingsError(f"--workers must be from 1 to {MOST_WORKERS}")
     if arguments.cluster and arguments.workers != 1:
         raise SettingsError("--cluster brings its own workers; leave --workers out")
-    if arguments.cluster and (arguments.exhaustive or arguments.scenario):
-        raise SettingsError("--cluster shares the worlds of a seed; --exhaustive and --scenario run here")
+    _refuse_what_would_not_count(arguments)
     if arguments.tasks is not None:
         return _run_tasks(arguments)
     faults = _faults(arguments.faults)
@@ -119,6 +127,22 @@ def run(arguments: argparse.Namespace) -> int:
     return BROKEN if tally.findings else 0
 
 
+def _refuse_what_would_not_count(arguments: argparse.Namespace) -> None:
+    """Tell of an option that another one leaves without a meaning. Raises `SettingsError`."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    usual = vars(parser.parse_args([]))
+    given = {name for name, value in usual.items() if getattr(arguments, name) != value}
+    if "world" in given and "tasks" not in given:
+        raise SettingsError("--world: goes with --tasks")
+    mode = next((mode for mode in TAKES if mode in given), None)
+    if mode is None:
+        return
+    for name in usual:
+        if name in given - {mode, *TAKES[mode]}:
+            raise SettingsError(f"--{mode}: --{name.replace('_', '-')} does not go with it")
+
+
 def _run_tasks(arguments: argparse.Namespace) -> int:
     """Simulate tasks of queues: the ledger and the taking, in the place of the machine."""
     from fsm_robot.simulator.task_explore import task_scenario, tasks_by_seed
@@ -127,6 +151,8 @@ def _run_tasks(arguments: argparse.Namespace) -> int:
     if arguments.tasks < 1:
         raise SettingsError("--tasks must be at least 1")
     if arguments.world is not None:
+        if arguments.world < 0:
+            raise SettingsError("--world must be at least 0")
         world = TaskWorld(task_scenario(arguments.seed, arguments.world))
         wrong = world.run()
         print("\n".join([f"{world.scenario}", *map(str, world.queue.facts), *(f"BROKEN {each}" for each in wrong)]))
@@ -139,6 +165,9 @@ def _run_tasks(arguments: argparse.Namespace) -> int:
     with _executor(arguments) as executor:
         tally = tasks_by_seed(arguments.seed, arguments.tasks, see, executor)
     watch.end()
+    if arguments.json:
+        print_json(tally.as_values(), indent=2)
+        return BROKEN if tally.findings else 0
     print(tally.as_text())
     for finding in tally.findings:
         print("\n".join(["", *(f"BROKEN {each}" for each in finding.wrong)]))
@@ -171,15 +200,28 @@ def _executor(arguments: argparse.Namespace) -> Iterator[Executor | None]:
 
     # Spawned on every system: what a worker knows is what it is told, on Linux too.
     try:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_leave_ctrl_c) as executor:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_belong) as executor:
             yield executor
     except (BrokenProcessPool, OSError) as error:
         raise RobotError(f"--workers {workers}: a worker has ended before its time: {error}") from error
 
 
-def _leave_ctrl_c() -> None:
-    """Let the process that started this one say when it ends: both hear Ctrl-C, and one answer is enough."""
+def _belong() -> None:
+    """Let the process that started this one say when it ends: both hear Ctrl-C, and one answer is enough.
+
+    Where that process has no time to say it, killed from outside, this one ends too: it would wait for work for ever.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threads.start("end of the parent", _end_with_parent, lambda _: True)
+
+
+def _end_with_parent() -> None:
+    from multiprocessing import connection, parent_process
+
+    parent = parent_process()
+    assert parent is not None  # this runs in workers alone
+    connection.wait([parent.sentinel])
+    os._exit(BROKEN)
 
 
 def _tell(setup: Setup, finding: Finding, arguments: argparse.Namespace) -> str:

@@ -33,7 +33,7 @@ def kubernetes(plan: Plan, container: Container) -> str:
 apiVersion: v1
 kind: PersistentVolumeClaim
 metadata:
-  name: {name}-state
+  name: {_text(name + "-state")}
 spec:
   accessModes: [ReadWriteOnce]
   resources:
@@ -43,7 +43,7 @@ spec:
 apiVersion: batch/v1
 kind: CronJob
 metadata:
-  name: {name}
+  name: {_text(name)}
 spec:
   schedule: {_text(cron(plan))}
   concurrencyPolicy: Forbid
@@ -59,7 +59,7 @@ spec:
         spec:
           restartPolicy: Never
           # The Orchestrator sees one computer, not a new one at each start.
-          hostname: {name}
+          hostname: {_text(name)}
           automountServiceAccountToken: false
           terminationGracePeriodSeconds: {_grace_s(plan)}
           securityContext:
@@ -101,10 +101,10 @@ spec:
           volumes:
             - name: state
               persistentVolumeClaim:
-                claimName: {name}-state
+                claimName: {_text(name + "-state")}
             - name: guid
               secret:
-                secretName: {name}-guid
+                secretName: {_text(name + "-guid")}
                 defaultMode: 0440
             - name: tmp
               emptyDir: {{}}
@@ -199,13 +199,13 @@ def compose(plan: Plan, container: Container) -> str:
     name = dns_name(plan.name)
     return f"""# The GUID of the robot is the one line of the file {SECRET_FILE} beside this one:
 #   chown {ACCOUNT} {SECRET_FILE} && chmod 400 {SECRET_FILE}
-name: {name}
+name: {_text(name)}
 services:
   robot:
     image: {_compose(container.image)}
     # One name, one container: a second `up` starts no second robot.
-    container_name: {name}
-    hostname: {name}
+    container_name: {_text(name)}
+    hostname: {_text(name)}
     command: {_list(ARGUMENTS)}
     restart: unless-stopped
     stop_signal: SIGTERM
@@ -262,10 +262,12 @@ def _list(words: tuple[str, ...]) -> str:
 
 
 def _text(text: str) -> str:
-    """Return a text in quotes as JSON, YAML and HCL all read it."""
-    # YAML does not take the control characters that JSON leaves as they are.
+    """Return a text in quotes as JSON, YAML and HCL all read it; without them a name such as `123` would be none."""
+    # YAML does not take the control characters, nor what is no character, that JSON leaves as they are.
     return re.sub(
-        "[\x7f-\x9f\u2028\u2029]", lambda each: f"\\u{ord(each[0]):04x}", json.dumps(text, ensure_ascii=False)
+        "[\x7f-\x9f\u2028\u2029\ufffe\uffff]",
+        lambda each: f"\\u{ord(each[0]):04x}",
+        json.dumps(text, ensure_ascii=False),
     )
 
 

@@ -74,10 +74,31 @@ class TaskTally:
         self.findings += other.findings
         self.digests += other.digests
 
+    def digest(self) -> str:
+        """Return the SHA-256 over those of the worlds: two runs of one seed agree in all that happened."""
+        return hashlib.sha256(b"".join(self.digests)).hexdigest()
+
+    def as_values(self) -> dict[str, object]:
+        """Return it as JSON values; the same seed gives the same bytes."""
+        return {
+            "worlds": self.worlds,
+            "tasks": self.tasks,
+            "jobs": self.jobs,
+            "lives": self.lives,
+            "calls": self.calls,
+            "virtual_hours": round(self.virtual_s / 3600, 3),
+            "given": self.given,
+            "refused": self.refused,
+            "faults": dict(sorted(self.struck.items())),
+            "happened_sha256": self.digest(),
+            "violations": [
+                {"world": finding.number, "text": text} for finding in self.findings for text in finding.wrong
+            ],
+        }
+
     def as_text(self) -> str:
         """Return it for a person."""
         struck = ", ".join(f"{kind} {count}" for kind, count in sorted(self.struck.items())) or "none"
-        digest = hashlib.sha256(b"".join(self.digests)).hexdigest()
         return "\n".join(
             [
                 f"{counted(self.tasks, 'task')} in {counted(self.worlds, 'world')},"
@@ -85,7 +106,7 @@ class TaskTally:
                 f" {counted(self.calls, 'call')}, {self.virtual_s / 3600:.1f} hours of virtual time",
                 f"given to scripts: {self.given}; calls of scripts that ended in an error: {self.refused}",
                 f"faults that struck: {struck}",
-                f"SHA-256 of all that happened: {digest}",
+                f"SHA-256 of all that happened: {self.digest()}",
                 f"promises broken: {sum(len(finding.wrong) for finding in self.findings) or 'none'}",
             ]
         )

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,43 @@ def test_names_are_such_as_kubernetes_allows(name: str) -> None:
     assert all(part.isalnum() and part.islower() for part in made.split("-"))
 
 
+@pytest.mark.parametrize(
+    "name", ["123", "1e5", "0x1f", "0o7", "1.5", "1_000", "2024-01-01", "null", "yes", "No", "on", "Y", "_", "a" * 60]
+)
+@pytest.mark.parametrize("make", [kubernetes, compose])
+def test_name_is_a_text_wherever_it_stands(make: Callable[[Plan, Container], str], name: str) -> None:
+    """Readers of YAML differ in which words are numbers, moments or truths: in quotes none is, for any of them."""
+    made = dns_name(name)
+    document = make(Plan(name, "python", "/r/robot.toml", "/r"), CONTAINER)
+
+    nodes = [node for root in yaml.compose_all(document) for node in scalars(root)]
+    named = [node for node in nodes if node.value in (made, f"{made}-state", f"{made}-guid")]
+    assert len(named) >= 3
+    assert {node.style for node in named} == {'"'}
+
+
+def scalars(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
+    """Yield the values of a document."""
+    if isinstance(node, yaml.ScalarNode):
+        yield node
+    elif isinstance(node, yaml.SequenceNode):
+        for each in node.value:
+            yield from scalars(each)
+    elif isinstance(node, yaml.MappingNode):
+        for _, each in node.value:
+            yield from scalars(each)
+
+
+def test_folder_may_be_called_by_every_character() -> None:
+    """Each that a name of a file can hold; of surrogates none can be written."""
+    numbers = (number for number in range(1, 0x11000) if not 0xD800 <= number <= 0xDFFF)
+    folder = f"/{''.join(map(chr, numbers))}\U0010ffff"
+
+    robot = yaml.safe_load(compose(plan_in(folder), CONTAINER))["services"]["robot"]
+
+    assert robot["volumes"][1]["source"].replace("$$", "$") == folder
+
+
 @pytest.mark.parametrize("cluster", CLUSTERS)
 def test_no_text_for_a_cluster_knows_the_password(cluster: str, tmp_path: Path) -> None:
     """Nor needs it: the settings may be without one, since the cluster gives it to the container."""
@@ -127,6 +165,20 @@ def test_no_text_for_a_cluster_knows_the_password(cluster: str, tmp_path: Path) 
         (["show", "--for", "nomad", "--memory", "1"], "--memory: must be from 64"),
         (["show", "--for", "kubernetes", "--deadline", "0"], "--deadline: must be from 1"),
         (["show", "--for", "cron"], "invalid choice"),
+        *((["show", "--for", cluster, "--watch"], "--for: describes a robot") for cluster in CLUSTERS),
+        *(
+            (["show", "--for", each, "--deadline", "5"], "--deadline: goes with")
+            for each in ("nomad", "docker-compose")
+        ),
+        *(
+            ([action, option, value], said)
+            for action in ("show", "check", "install", "remove")
+            for option, value, said in (
+                ("--image", "a", "--image and --memory: go with --for"),
+                ("--memory", "600", "--image and --memory: go with --for"),
+                ("--deadline", "5", "--deadline: goes with --for kubernetes"),
+            )
+        ),
     ],
 )
 def test_wrong_option_is_told_in_a_sentence(arguments: list[str], said: str, tmp_path: Path) -> None:

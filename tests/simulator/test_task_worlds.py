@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -214,6 +215,19 @@ def test_the_command_tells_what_is_broken_and_how_to_see_it_again(
     first = next(line for line in said.splitlines() if line.startswith("BROKEN"))
     assert main(again.split()) == 1
     assert first in capsys.readouterr().out
+
+
+def test_the_command_tells_it_to_a_program(monkeypatch: Patch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same figures, and what is broken."""
+    assert main(["simulate", "--tasks", "100", "--seed", "2", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["tasks"], told["worlds"], told["violations"]) == (120, 5, [])
+    assert main(["simulate", "--tasks", "100", "--seed", "2"]) == 0
+    assert told["happened_sha256"] in capsys.readouterr().out
+
+    forgets_what_it_could_not_write(monkeypatch)
+    assert main(["simulate", "--tasks", "2400", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["violations"]
 
 
 @pytest.mark.parametrize("tasks", ["0", "-3"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -14,6 +16,7 @@ import attrs
 import pytest
 
 from fsm_robot.cli import main
+from fsm_robot.cli.simulate import TAKES, add_arguments
 from fsm_robot.engine.machine.core import Step
 from fsm_robot.engine.machine.events import Event
 from fsm_robot.robot.callbacks import Callbacks
@@ -34,6 +37,7 @@ from fsm_robot.simulator.scenario import (
 )
 from fsm_robot.simulator.shrink import shrunk
 from fsm_robot.simulator.world import Setup
+from tests.fakes.waiting import PATIENCE_S, until
 
 JOBS = 2500
 NO_WORKERS = "processes of a pool do not come up under Wine; not tried on a real Windows"
@@ -297,6 +301,66 @@ def test_json_says_the_same_as_the_text(capsys: pytest.CaptureFixture[str]) -> N
     assert f"{values['jobs']} jobs in {values['worlds']} worlds" in text
     assert values["files_sha256"] in text
     assert "promises broken: none" in text
+
+
+MORE = {
+    "seed": ["--seed", "2"], "jobs": ["--jobs", "5"], "faults": ["--faults", "none"], "machine": ["--machine", "x"],
+    "workers": ["--workers", "2"], "cluster": ["--cluster", "tcp://127.0.0.1:9"], "out": ["--out", "x"],
+    "json": ["--json"], "no_shrink": ["--no-shrink"], "exhaustive": ["--exhaustive"], "scenario": ["--scenario", "x"],
+    "tasks": ["--tasks", "5"], "world": ["--world", "1"],
+}  # fmt: skip
+
+
+def test_every_option_of_the_command_is_in_the_list() -> None:
+    """Or the next test would not see it."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+
+    assert set(MORE) == set(vars(parser.parse_args([])))
+
+
+@pytest.mark.parametrize("mode", TAKES)
+def test_option_that_would_mean_nothing_is_refused(mode: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """In a sentence that names it, before anything is simulated; else it would be believed to count."""
+    asked = [*MORE[mode], *(MORE["tasks"] if mode == "world" else [])]
+    for option in set(MORE) - {mode, *TAKES[mode], "scenario", "exhaustive", "world"}:
+        assert main(["simulate", *asked, *MORE[option]]) == 2
+        assert capsys.readouterr().err == f"--{mode}: --{option.replace('_', '-')} does not go with it\n"
+
+
+@pytest.mark.parametrize("more", [["--world", "1"], ["--world", "-1"], ["--world", "-1", "--tasks", "3"]])
+def test_world_is_a_number_of_tasks(more: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", *more]) == 2
+    assert capsys.readouterr().err.startswith("--world")
+
+
+@pytest.mark.skipif(os.name == "nt", reason=NO_WORKERS)
+@pytest.mark.parametrize("what", ["--jobs", "--tasks"])
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.Signals(9), signal.SIGINT])
+def test_workers_end_with_the_process_that_they_work_for(what: str, how: signal.Signals) -> None:
+    """However it ends: a killed one says nothing, and its workers would wait for work for ever."""
+    command = [sys.executable, "-m", "fsm_robot", "simulate", what, "100000000", "--workers", "2"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
+    try:
+        assert process.stderr is not None
+        process.stderr.readline()  # it says how far it is, so that both are at work
+        assert len(alive_in(process.pid)) >= 3
+        process.send_signal(how)
+        process.wait(PATIENCE_S)
+        until(lambda: not alive_in(process.pid), "the end of the workers")
+    finally:
+        if sys.platform != "win32" and alive_in(process.pid):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+def alive_in(session: int) -> list[int]:
+    """Return the processes of a session that have not ended."""
+    done = subprocess.run(["ps", "-s", str(session), "-o", "pid=,stat="], capture_output=True, text=True, check=False)
+    pairs = [line.split() for line in done.stdout.splitlines()]
+    return [int(pid) for pid, state in pairs if not state.startswith("Z")]
 
 
 @pytest.mark.parametrize("workers", ["0", "62"])

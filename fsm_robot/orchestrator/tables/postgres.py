@@ -23,7 +23,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 
 from fsm_robot.orchestrator.tables.database import Row, StoreError
-from fsm_robot.orchestrator.tables.schema import FORM, MIGRATIONS, SCHEMA
+from fsm_robot.orchestrator.tables.schema import FORM, SCHEMA
 
 SESSIONS = 8
 """Connections of one server process: its threads take turns. PostgreSQL gives 100 by default, to all."""
@@ -32,6 +32,7 @@ BACK_WITHIN_S = 15.0
 """How long a call waits for a database that was there and is not: that of a restart, and less than a robot waits."""
 LOOK_AGAIN_S = 0.1
 CONNECT_TIMEOUT_S = "5"
+ENCODING = "UTF8"
 _PIECE_BYTES = 1 << 20
 _LOCK, _ORDER = 0x66736D, 0x66736E
 # A server that has gone without a word must not hold the lock of all others for as long as TCP hopes for it.
@@ -147,7 +148,9 @@ class PostgresServer:
             # Not libpq's words: it repeats the address, and a password may stand in it.
             raise StoreError("--db: is no address such as postgresql://robots@db.example.com/robots") from None
         self.name = f"postgresql://{given.get('host', '')}:{given.get('port', 5432)}/{given.get('dbname', '')}"
-        self._parameters = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "fsm-robot", **given}
+        # Whatever PGCLIENTENCODING or the address says: names of scripts may be in any language.
+        usual = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "fsm-robot"}
+        self._parameters = {**usual, **given, "client_encoding": ENCODING}
 
     def pattern(self, text: str) -> str:
         """Return a name in which `*` and `?` stand for others as LIKE takes it."""
@@ -284,43 +287,50 @@ class PostgresServer:
             never.wait(LOOK_AGAIN_S)
 
     def _prepare(self, session: Session) -> None:
-        """Make the tables, or bring them up to the form of this version; of several servers the first one does it."""
+        """Make the tables where there are none; of several servers the first one does it.
+
+        There is nothing to bring up to this version: the forms before it were never kept in PostgreSQL.
+        """
+        encoding = session.connection.info.parameter_status("server_encoding")
+        if encoding != ENCODING:
+            raise StoreError(
+                f"{self.name}: its encoding is {encoding}, which cannot hold every text; name a database that was made"
+                f" with ENCODING '{ENCODING}'"
+            )
         session.begin(alone=True)
         try:
-            form = self._form(session)
-            steps = [SCHEMA, _PIECES] if form is None else [] if form == FORM else MIGRATIONS[form]
-            for step in steps:
-                if callable(step):
-                    step(session)
-                else:
-                    for statement in filter(str.strip, step.split(";")):
-                        session.connection.execute(_in_its_types(statement))
-            session.execute("DELETE FROM meta WHERE key = 'form'")
-            session.execute("INSERT INTO meta VALUES ('form', ?)", (str(FORM),))
+            if not self._has_tables(session):
+                for statement in filter(str.strip, f"{SCHEMA}; {_PIECES}".split(";")):
+                    session.connection.execute(_in_its_types(statement))
+            # Also where it stands there: a database that takes nothing has to be told of before anything is served.
+            session.execute(
+                "INSERT INTO meta VALUES ('form', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                (str(FORM),),
+            )
         except BaseException:
             session.end(keep=False)
             raise
         session.end(keep=True)
 
-    def _form(self, session: Session) -> int | None:
+    def _has_tables(self, session: Session) -> bool:
+        """Return whether the tables of this version are there. Raises `StoreError` where others are."""
         query = "SELECT COUNT(*) AS found FROM information_schema.tables WHERE table_schema = current_schema()"
         has_meta = session.execute(f"{query} AND table_name = 'meta'").fetchone()
         if not (has_meta and has_meta["found"]):
             tables = session.execute(query).fetchone()
             if not (tables and tables["found"]):
-                return None
+                return False
             row = None
         else:
             # By way of JSON: a table of somebody else has other columns.
             found = "SELECT to_jsonb(meta) ->> 'value' AS value FROM meta WHERE to_jsonb(meta) ->> 'key' = 'form'"
             row = session.execute(found).fetchone()
-        form = int(row["value"]) if row and str(row["value"]).isdigit() else 0
-        if form != FORM and form not in MIGRATIONS:
+        if row is None or row["value"] != str(FORM):
             raise StoreError(
-                f"{self.name}: holds tables that were not made by this version of fsm_robot or an older one; name"
-                " another database with --db, or another schema with ?options=-csearch_path%3Dname"
+                f"{self.name}: holds tables that were not made by this version of fsm_robot; name another database with"
+                " --db, or another schema with ?options=-csearch_path%3Dname"
             )
-        return form
+        return True
 
 
 @lru_cache(maxsize=1000)
@@ -349,5 +359,5 @@ def _value(value: object) -> object:
 
 
 def _words(error: psycopg.Error) -> str:
-    """Return what the database says, in one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """Return what the database says, in one line, and without the statement that it repeats."""
+    return " ".join((error.diag.message_primary or str(error)).split()) or type(error).__name__
