@@ -72,7 +72,7 @@ def _refuse_labels(path: Path, text: str) -> None:
     machines = [path.with_name(f"{stem}{suffix}") for suffix in SUFFIXES if language_in(path.name, stem)]
     machine = next((file for file in machines if file.exists()), None)
     if machine is not None and "transitions" not in text:
-        what = f"holds labels of {machine.name} and is no machine file; name {machine.name}, it is checked with that"
+        what = f"holds labels of {machine.name} and is not a machine file; name {machine.name}, it is checked with that"
         raise DefinitionError([f"{path}:1:1: {what}"]) from None
 
 
@@ -122,7 +122,7 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         raise DefinitionError([f"{path}: cannot be read: {error.strerror or error}"]) from error
     if len(data) > LARGEST_BYTES:
-        raise DefinitionError([f"{path}: is larger than {LARGEST_BYTES >> 20} MiB; this is no machine file"])
+        raise DefinitionError([f"{path}: is larger than {LARGEST_BYTES >> 20} MiB; this is not a machine file"])
     return data
 
 

@@ -78,7 +78,7 @@ class JobServer:
         asking = (self._now, self._last) if one_way else (self._now,)
         script = next((each for each in asking if each is not None and each.is_asked_by(given)), None)
         if script is None or (script is not self._now and script.backend is None and self._now is not None):
-            over = "the job of this script is over, or it is no script of this robot"
+            over = "the job of this script is over, or this robot did not start it"
             if one_way:
                 self._tell_not_done(op, over)
             return _refused(over, closed=True)

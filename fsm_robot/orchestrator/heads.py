@@ -103,7 +103,7 @@ def _request_line(line: bytes) -> tuple[str, str, tuple[int, int]]:
         raise RefusedHeadError(505, "HTTP/1.0 or HTTP/1.1 is needed")
     found = _VERSION.fullmatch(words[-1]) if len(words) == 3 else None
     if found is None:
-        raise RefusedHeadError(400, "this is no request of HTTP")
+        raise RefusedHeadError(400, "this is not an HTTP request")
     version = int(found[1]), int(found[2])
     if version >= (2, 0):
         raise RefusedHeadError(505, "HTTP/1.0 or HTTP/1.1 is needed")
@@ -118,7 +118,7 @@ def _headers(lines: Sequence[str]) -> dict[str, list[str]]:
             continue
         name, colon, value = line.partition(":")
         if not colon or _NAME.fullmatch(name) is None:
-            raise RefusedHeadError(400, "a line of the head is no header")
+            raise RefusedHeadError(400, "a line of the head is not a header")
         count += 1
         if count > _MOST_HEADERS:
             raise RefusedHeadError(431, f"the head may have {_MOST_HEADERS} headers")

@@ -109,7 +109,7 @@ def _parameters(said: Mapping[str, str], name: str) -> Mapping[str, object]:
     try:
         found = json.loads(said[name])
     except (ValueError, RecursionError) as error:
-        raise GarbledRequestError(f"{name}: is no JSON: {error}") from error
+        raise GarbledRequestError(f"{name}: is not JSON: {error}") from error
     if not isinstance(found, dict):
         raise GarbledRequestError(f'{name}: must be a JSON object such as {{"month": "2026-10"}}')
     return found

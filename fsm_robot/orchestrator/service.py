@@ -277,7 +277,7 @@ def _parameters(request: Request) -> tuple[dict[str, str], Content | None]:
 def _without_credential(found: Mapping[str, str], guid: str) -> dict[str, str]:
     """Return parameters that may be remembered: the robot's GUID is in none of them, in whatever form.
 
-    The header counts; the parameter RobotGUID is only for people, and left out even where it is no GUID.
+    The header counts; the parameter RobotGUID is only for people, and left out even where it is not a GUID.
     """
     redactors = [_redactor(each) for each in {guid, plain_guid(found.get("robotguid", ""))} if each]
     kept = {name: value for name, value in found.items() if name != "robotguid"}

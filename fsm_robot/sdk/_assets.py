@@ -97,7 +97,7 @@ class Asset:
         try:
             return loads(self.text)
         except ValueError as error:
-            raise ValueError(f"the asset {self.name} is no JSON: {error}") from None
+            raise ValueError(f"the asset {self.name} is not JSON: {error}") from None
 
     @property
     def number(self) -> float:
@@ -108,11 +108,11 @@ class Asset:
         try:
             value = float(text)
         except ValueError:
-            raise ValueError(f"the asset {self.name} is no number") from None
+            raise ValueError(f"the asset {self.name} is not a number") from None
         return int(value) if value.is_integer() and "." not in text else value
 
     def set(self, value: object) -> None:
-        """Change it, here and in the orchestrator; what is no text is written as JSON. Raises `SdkError`."""
+        """Change it, here and in the orchestrator; a value that is not text is written as JSON. Raises `SdkError`."""
         from json import dumps
 
         text = value if isinstance(value, str) else dumps(as_json(value, "value"), ensure_ascii=False)
@@ -183,4 +183,4 @@ def _day(name: str, text: object) -> date:
     try:
         return datetime.strptime(text, "%d.%m.%Y").date() if "." in text else date.fromisoformat(text[:10])
     except ValueError:
-        raise RefusedError(f"the calendar {name} holds {text!r}, which is no day such as 2026-05-09") from None
+        raise RefusedError(f"the calendar {name} holds {text!r}, which is not a date such as 2026-05-09") from None

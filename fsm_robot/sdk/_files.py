@@ -43,7 +43,7 @@ class Storage:
         """
         source = os.path.abspath(os.fspath(path))
         if not os.path.isfile(source):
-            raise NotFoundError(f"{source} is no file")
+            raise NotFoundError(f"{source} is not a file")
         name = name or os.path.basename(source)
         _transport.call("file.upload", folder=self.folder, path=source, name=name)
         return name

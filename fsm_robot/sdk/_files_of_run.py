@@ -243,7 +243,7 @@ class Files:
         except FileNotFoundError:
             raise NotFoundError(f"{file}: there is no such file") from None
         except ValueError as error:
-            raise RefusedError(f"{file}: is no JSON: {error}") from None
+            raise RefusedError(f"{file}: is not JSON: {error}") from None
         except (OSError, RecursionError) as error:
             raise RefusedError(f"{file}: cannot be read: {error}") from None
         if not file.startswith(self._run):

@@ -74,7 +74,7 @@ class Folder:
         self._files = files_of_run.Files(self.path)
         self._taken: dict[str, None] = {}
         if not os.path.isdir(self.path):
-            raise NoRobotError(f"{self.path}, which the data for a try should be in, is no folder")
+            raise NoRobotError(f"{self.path} is not a folder; the data for a try must be in one")
         if not keep:
             with self._files.lock():
                 self._files.begin()

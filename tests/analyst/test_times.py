@@ -143,5 +143,5 @@ def test_other_event_on_a_border_is_refused() -> None:
     """It is not clear what the machine should do then."""
     text = re.sub("timerEventDefinition", "signalEventDefinition", drawn(exact_process(words(robot()))))
 
-    with pytest.raises(DefinitionError, match="is no timer"):
+    with pytest.raises(DefinitionError, match="is not a timer"):
         from_bpmn(parse(text.encode(), "m"))

@@ -94,8 +94,8 @@ def test_another_file_of_the_same_version_is_refused_and_the_same_one_is_not(tmp
     ("content", "problem"),
     [
         (None, "cannot be read"),
-        (b"", "is no fsm-robot.pyz"),
-        (b"PK\x05\x06" + bytes(18), "is no fsm-robot.pyz"),
+        (b"", "is not a fsm-robot.pyz"),
+        (b"PK\x05\x06" + bytes(18), "is not a fsm-robot.pyz"),
         ("../../evil", "names no version"),
         ("1.0/..", "names no version"),
     ],

@@ -269,7 +269,7 @@ print(path)
     assert said[:3] == ["a.bin 5120000", "5120000 False", "ещё"]
     assert "has no file 'a.bin'" in said[3]
     assert "Нет" in said[4]
-    assert "is no file" in said[5]
+    assert "is not a file" in said[5]
     assert not Path(said[6]).exists()
     assert place.way == "robot" or (place.path / "files" / "In" / "a.bin").exists()
 

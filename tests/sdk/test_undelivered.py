@@ -128,7 +128,7 @@ def test_what_a_folder_does_not_take_is_counted(tmp_path: Path, op: str) -> None
     ("variables", "why"),
     [
         ({"FSM_ROBOT_DATA": ""}, "FSM_ROBOT_DATA is empty"),
-        ({"FSM_ROBOT_DATA": "no/such/folder"}, "is no folder"),
+        ({"FSM_ROBOT_DATA": "no/such/folder"}, "is not a folder"),
         ({"FSM_ROBOT_JOB": "no/such/job.json"}, "cannot be read"),
     ],
 )

@@ -228,7 +228,10 @@ def _definition(
     event_labels = values.get("events", {})
     for outcome, status in outcomes.items():
         if status not in JOB_STATUSES:
-            reader.complain(places["outcomes"], f"outcome {outcome!r}: {status} is no job status; they go from 0 to 8")
+            reader.complain(
+                places["outcomes"],
+                f"outcome {outcome!r}: {status} is not a job status; a job status is a number from 0 to 8",
+            )
     definition = Definition(
         name=values.get("machine", "" if "machine" in places else _stem(file_name)),
         initial=values.get("initial", states[0].name if states and "initial" not in places else ""),
@@ -495,8 +498,8 @@ class _Reader:
                 self.complain(
                     # A bare `30` is a number in the document and a text by now.
                     next(place for name, place in value.key_places.items() if str(name) == span),
-                    f"{key}: {span!r} is no time such as 500ms, 30s, 2m or 1h from 1ms to 366 days,"
-                    f" nor a setting such as scripts.stop_grace_s{unit}",
+                    f"{key}: {span!r} is not a time such as 500ms, 30s, 2m or 1h (1ms to 366 days),"
+                    f" and not a setting such as scripts.stop_grace_s{unit}",
                 )
                 seconds = 1.0  # the event is there all the same, or its transition would be a mistake, too
             found.append(Timeout(event, seconds or 0.0, "" if seconds else span))
@@ -513,7 +516,9 @@ class _Reader:
         for language, item in value.content.items():
             text = self.line(item, shape, key)
             if not LANGUAGE.fullmatch(str(language)):
-                self.complain(value.key_places[language], f"{key}: {language!r} is no language such as en, ru or pt-BR")
+                self.complain(
+                    value.key_places[language], f"{key}: {language!r} is not a language such as en, ru or pt-BR"
+                )
             elif text is not _BAD:
                 texts[language] = text
         return texts
@@ -535,7 +540,7 @@ class _Reader:
             # JSON has no keys but texts.
             code = int(written) if re.fullmatch("-?[0-9]{1,18}", str(written)) else written
             if not isinstance(code, int):
-                self.complain(value.key_places[written], f"{key}: {written!r} is no whole number")
+                self.complain(value.key_places[written], f"{key}: {written!r} is not a whole number")
             elif code in table:
                 self.complain(value.key_places[written], f"{key}: the code {code} is there twice")
             elif item.content is None:

@@ -109,7 +109,9 @@ def read(
         DefinitionError: The text is no YAML, too large, too deep, or empty.
     """
     if len(text) > LARGEST_CHARACTERS:
-        raise DefinitionError([f"{name}:1:1: is larger than {LARGEST_CHARACTERS // 1024} KiB; this is no machine file"])
+        raise DefinitionError(
+            [f"{name}:1:1: is larger than {LARGEST_CHARACTERS // 1024} KiB; this is not a machine file"]
+        )
     try:
         text = _as_yaml(text)
         tags = _tags(text, name)
@@ -309,7 +311,7 @@ class _Builder:
         if tag:
             value = _typed(text)
             if not isinstance(value, _TYPES[tag]) or (isinstance(value, bool) and tag != "bool"):
-                self._complain(place, f"{text!r} is no {tag}, which its tag says; write the plain value")
+                self._complain(place, f"{text!r} is not of the type {tag} that its tag says; write the plain value")
             return value
         # A plain scalar has no style; a quoted one is always text.
         return text if node.style else _typed(text)

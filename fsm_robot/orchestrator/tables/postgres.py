@@ -145,7 +145,7 @@ class PostgresServer:
             given = conninfo_to_dict(self.address)
         except psycopg.ProgrammingError:
             # Not libpq's words: it repeats the address, and a password may stand in it.
-            raise StoreError("--db: is no address such as postgresql://robots@db.example.com/robots") from None
+            raise StoreError("--db: is not an address such as postgresql://robots@db.example.com/robots") from None
         self.name = f"postgresql://{given.get('host', '')}:{given.get('port', 5432)}/{given.get('dbname', '')}"
         self._parameters = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "fsm-robot", **given}
 

@@ -90,7 +90,7 @@ SPOILED = {
         "",
     ),
     "unknown ignored event": ("ignores: [rain]", "ignores: [rian]", "ignores 'rian'", "did you mean 'rain'?"),
-    "status out of range": ("failed: 5", "failed: 9", "9 is no job status", "from 0 to 8"),
+    "status out of range": ("failed: 5", "failed: 9", "9 is not a job status", "from 0 to 8"),
     "duplicate state": (
         "  - {name: C, final: true}",
         "  - {name: C, final: true}\n  - {name: C, final: true}",
@@ -178,7 +178,7 @@ SPOILED = {
     "code that is no number": (
         "go: {answers: [went]}",
         "go: {answers: [went], codes: {X: {zero: went}}}",
-        "'zero' is no whole number",
+        "'zero' is not a whole number",
         "",
     ),
     "unknown failure kind": (
