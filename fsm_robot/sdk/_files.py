@@ -28,7 +28,7 @@ class Storage:
 
     def __init__(self, folder: str) -> None:
         if not isinstance(folder, str) or not folder.strip():
-            raise ValueError(f"a folder has a name or a GUID, not {folder!r}")
+            raise ValueError(f"the name or GUID of a folder must be a text, not {folder!r}")
         self.folder = folder
 
     def __repr__(self) -> str:
