@@ -188,7 +188,7 @@ def test_first_name_that_the_error_is_decides(declared: list[type[Exception]], k
         ("{ServiceDown: broke}", "errors: Python has no error 'ServiceDown'"),
         ("{print: broke}", "errors: 'print' is not a class of errors"),
         ("{int: broke}", "errors: 'int' is not a class of errors"),
-        ("{KeyboardInterrupt: broke}", "errors: 'KeyboardInterrupt' ends the run whatever a machine file says"),
+        ("{KeyboardInterrupt: broke}", "errors: 'KeyboardInterrupt' always ends the run"),
         ("{SystemExit: broke}", "errors: 'SystemExit' ends the run"),
         ("{MemoryError: broke}", "errors: 'MemoryError' ends the run"),
         ("{BaseException: broke}", "errors: 'BaseException' stands for more than errors; write '*'"),

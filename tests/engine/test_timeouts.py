@@ -311,7 +311,7 @@ def test_cancelled_call_leaves_its_thread_to_the_next_one_at_once() -> None:
         ("{5s: expird}", "Shut has no transition for 'expird', which comes after 5s"),
         ("{5s: 7}", "after: an event must be a text, not 7"),
         ("[5s]", "after must be a mapping"),
-        ("{5s: looked, 5s: expired}", "'5s' is there twice"),
+        ("{5s: looked, 5s: expired}", "'5s' is written twice"),
     ],
 )
 def test_wrong_time_is_found_by_check(after: str, told: str) -> None:
@@ -365,7 +365,7 @@ def test_setting_that_is_no_time_is_found_by_check(
             "  - {trigger: script_not_started",
             "  - {trigger: over, source: Stopping, dest: Aborting}\n  - {trigger: over, source: Working, dest: Stopping}\n"
             "  - {trigger: script_not_started",
-            "Working handles 'over', which comes in no time there; add it to its `after`",
+            "Working handles 'over', which never comes there; add it to its `after`",
         ),
     ],
 )

@@ -64,7 +64,7 @@ def class_of(name: str) -> type[Exception]:
     if not isinstance(found, type) or not issubclass(found, BaseException):
         raise LookupError(f"{name!r} is not a class of errors")
     if issubclass(found, NEVER_CAUGHT):
-        raise LookupError(f"{name!r} ends the run whatever a machine file says; leave it out")
+        raise LookupError(f"{name!r} always ends the run; leave it out")
     if not issubclass(found, Exception):
         raise LookupError(f"{name!r} stands for more than errors; write '*' for every error")
     return found

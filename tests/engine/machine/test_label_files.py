@@ -171,7 +171,7 @@ def test_labels_that_are_checked_for_a_machine_are_refused_with_the_file_to_name
     written(tmp_path, {"m.ru.yaml": RUSSIAN})
 
     assert main(["check", str(tmp_path / "m.ru.yaml")]) == 2
-    assert "holds labels of m.yaml and is not a machine file; name m.yaml" in capsys.readouterr().err
+    assert "holds labels of m.yaml and is not a machine file; check m.yaml" in capsys.readouterr().err
 
 
 def test_check_names_what_has_no_label_in_a_language(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
