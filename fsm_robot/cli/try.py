@@ -143,7 +143,9 @@ def _tried(script: Path, python: str, job: Job, data: Folder | None, folder: Pat
             is_read = channel.drained(READ_WITHIN_S)
             channel.close()
             if not is_read:
-                streams.complain(f"not all that the script has told was read within {READ_WITHIN_S:g} s; it is missing")
+                streams.complain(
+                    f"some messages of the script were not read within {READ_WITHIN_S:g} s, and are missing"
+                )
     if ending.reason and ending.outcome != "succeeded":
         streams.complain(shown(ending.reason))
     for name in (*ending.leftovers, *ending.survivors):

@@ -62,7 +62,7 @@ class Head:
         if more or not (length.isascii() and length.isdigit()):
             raise RefusedHeadError(400, "Content-Length must be one number")
         if len(length) > _LONGEST_NUMBER or int(length) > largest:
-            raise RefusedHeadError(413, f"the body may have {largest} bytes")
+            raise RefusedHeadError(413, f"the body may have at most {largest} bytes")
         return int(length)
 
 
@@ -80,7 +80,7 @@ def end_of_head(data: bytearray) -> int:
         raise RefusedHeadError(414, "the address is too long")
     found = _END.search(data)
     if (len(data) if found is None else found.end()) > LARGEST_HEAD_BYTES:
-        raise RefusedHeadError(431, f"the head may have {LARGEST_HEAD_BYTES} bytes")
+        raise RefusedHeadError(431, f"the head may have at most {LARGEST_HEAD_BYTES} bytes")
     return 0 if found is None else found.end()
 
 
@@ -89,7 +89,7 @@ def head_of(data: bytes) -> Head:
     first, *lines = data.decode("latin-1").split("\n")
     verb, target, version = _request_line(first.encode("latin-1"))
     if verb not in VERBS:
-        raise RefusedHeadError(501, "there is no such verb here")
+        raise RefusedHeadError(501, "this server does not know this HTTP method")
     headers = _headers(lines)
     path, _, query = target.partition("?")
     wish = headers.get("connection", [""])[0].lower()
@@ -121,6 +121,6 @@ def _headers(lines: Sequence[str]) -> dict[str, list[str]]:
             raise RefusedHeadError(400, "a line of the head is not a header")
         count += 1
         if count > _MOST_HEADERS:
-            raise RefusedHeadError(431, f"the head may have {_MOST_HEADERS} headers")
+            raise RefusedHeadError(431, f"the head may have at most {_MOST_HEADERS} headers")
         headers.setdefault(name.lower(), []).append(value.strip())
     return headers

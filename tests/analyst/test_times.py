@@ -135,7 +135,7 @@ def test_duration_that_is_none_is_refused(written: str) -> None:
     text = drawn(exact_process(words(robot())))
     text = text.replace("PT60S", written).replace(' fsm:setting="scripts.stop_grace_s"', "")
 
-    with pytest.raises(DefinitionError, match=r"m:\d+:\d+: boundaryEvent .*: says no time"):
+    with pytest.raises(DefinitionError, match=r"m:\d+:\d+: boundaryEvent .*: must have a time"):
         from_bpmn(parse(text.encode(), "m"))
 
 
