@@ -301,9 +301,9 @@ def test_cancelled_call_leaves_its_thread_to_the_next_one_at_once() -> None:
     ("after", "told"),
     [
         ("{30: expired}", "after: '30' is not a time such as 500ms, 30s, 2m or 1h"),
-        ("{30: expired}", "Write 30s for seconds"),
-        ("{0s: expired}", "from 1ms to 366 days"),
-        ("{9000h: expired}", "from 1ms to 366 days"),
+        ("{30: expired}", "write 30s for seconds"),
+        ("{0s: expired}", "(1ms to 366 days)"),
+        ("{9000h: expired}", "(1ms to 366 days)"),
         ("{30d: expired}", "'30d' is not a time"),
         ("{-5s: expired}", "'-5s' is not a time"),
         ("{5 s: expired}", "'5 s' is not a time"),
@@ -359,7 +359,7 @@ def test_setting_that_is_no_time_is_found_by_check(
         (
             "name: Finished,",
             "name: Finished, after: {5s: no_job},",
-            "Finished has `after`, and is final; only in",
+            "Finished has `after`, and is final; `after` works only in",
         ),
         (
             "  - {trigger: script_not_started",

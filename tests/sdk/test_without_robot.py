@@ -140,7 +140,7 @@ def test_a_folder_that_no_try_has_made_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / ".run").mkdir()
     (tmp_path / ".run" / "mine.txt").write_text("x")
 
-    with pytest.raises(RefusedError, match="move them away"):
+    with pytest.raises(RefusedError, match="move them to another folder"):
         Folder(str(tmp_path))
 
     assert (tmp_path / ".run" / "mine.txt").exists()

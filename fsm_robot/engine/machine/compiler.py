@@ -141,7 +141,7 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
         "jitter": Shape("number", "share by which a pause may vary", most=1),
     },
 }
-_ONE_HOOK = "; a state has only `on_enter`: what must happen on leaving belongs into the callback of the next state"
+_ONE_HOOK = "; a state has only `on_enter`: what must happen on leaving belongs in the callback of the next state"
 _NO_GUARD = "; a transition has no condition: let a callback choose between two events that it may answer"
 _NO_ACTION = "; a transition calls nothing: use the `on_enter` of the state that it leads to"
 _NO_NESTING = "; states cannot have states inside: write each of them as a separate state"

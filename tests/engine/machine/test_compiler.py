@@ -165,7 +165,7 @@ SPOILED = {
     "exit code into a state that goes on": (
         "dest: B}",
         "dest: B, exit_code: 3}",
-        "B is not final, so exit_code means nothing",
+        "B is not final, so exit_code has no effect",
         "",
     ),
     "budget without an edge for its end": (
@@ -286,9 +286,9 @@ def test_callback_when_the_program_lacks_it_is_refused_before_anything_runs() ->
 @pytest.mark.parametrize(
     ("key", "instead"),
     [
-        ("retry: {on: [no_answer], for_s: 9}", "announce, consume_job, claim_job, run_script, report_outcome alone"),
-        ("codes: {X: {0: went}}", "announce, consume_job, run_script alone; leave it out, and return the event"),
-        ("pause_s: 5", "consume_job alone; leave it out, and wait in a state with `after`"),
+        ("retry: {on: [no_answer], for_s: 9}", "announce, consume_job, claim_job, run_script, report_outcome; leave it out"),
+        ("codes: {X: {0: went}}", "announce, consume_job, run_script; leave it out, and return the event"),
+        ("pause_s: 5", "consume_job; leave it out, and wait in a state with `after`"),
     ],
 )
 def test_key_that_nobody_reads_in_a_callback_of_ones_own_is_refused(key: str, instead: str) -> None:

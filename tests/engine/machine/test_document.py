@@ -120,7 +120,7 @@ REFUSED = {
     "other version": ("format: 1", "%YAML 3.0\n---\nformat: 1", "m.yaml:1:1: is not YAML", "delete the line that begins with %YAML"),
     "number for a name": ("machine: m", "machine: 5", "m.yaml:2:10: machine must be a text, not 5", 'write it in quotes: "5"'),
     "infinity": ("[done]}", "[done], retry: {on: [], for_s: Infinity}}", "for_s must be a number, not 'Infinity'", "write .inf"),
-    "on_exit": ("on_enter: go", "on_enter: go, on_exit: stop", "m.yaml:5:29: unknown key 'on_exit' in a state", "the callback of the state that follows"),
+    "on_exit": ("on_enter: go", "on_enter: go, on_exit: stop", "m.yaml:5:29: unknown key 'on_exit' in a state", "the callback of the next state"),
     "entry": ("on_enter: go", "entry: go", "unknown key 'entry' in a state", "it is called `on_enter` here"),
     "children": ("on_enter: go", "on_enter: go, children: []", "unknown key 'children'", "states cannot have states inside"),
     "guard": ("exit_code: 0", "exit_code: 0, guard: x", "unknown key 'guard' in a transition", "let a callback choose"),
@@ -230,7 +230,7 @@ def test_a_file_that_is_not_utf_8_is_told_how_to_save_it(tmp_path: Path, encodin
     path = tmp_path / "m.yaml"
     path.write_bytes(YAML.encode(encoding))
 
-    with pytest.raises(DefinitionError, match=r"m\.yaml:1:1: is UTF-16.*; save the file as UTF-8"):
+    with pytest.raises(DefinitionError, match=r"m\.yaml:1:1: is UTF-16.*; save it as UTF-8"):
         machine_file.load(path, None, ())
 
 
