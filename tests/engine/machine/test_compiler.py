@@ -286,7 +286,10 @@ def test_callback_when_the_program_lacks_it_is_refused_before_anything_runs() ->
 @pytest.mark.parametrize(
     ("key", "instead"),
     [
-        ("retry: {on: [no_answer], for_s: 9}", "announce, consume_job, claim_job, run_script, report_outcome; leave it out"),
+        (
+            "retry: {on: [no_answer], for_s: 9}",
+            "announce, consume_job, claim_job, run_script, report_outcome; leave it out",
+        ),
         ("codes: {X: {0: went}}", "announce, consume_job, run_script; leave it out, and return the event"),
         ("pause_s: 5", "consume_job; leave it out, and wait in a state with `after`"),
     ],
