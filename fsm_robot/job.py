@@ -41,7 +41,7 @@ def task() -> Any:
 def parameters() -> dict[str, Any]:
     """Return the parameters of the job: what the task holds under `Parameters`, or else the task itself.
 
-    Parameters that are no mapping (a text, a table) come as `{"parameters": value}`. No task gives an empty mapping.
+    Parameters that are not a mapping (a text, a table) come as `{"parameters": value}`. No task gives an empty mapping.
     """
     value = task()
     if isinstance(value, dict):

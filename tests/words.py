@@ -23,6 +23,7 @@ NOT_SO: Mapping[str, str] = {
     r"look(s|ed|ing)? after": "watch",
     r"br(eak|oken|oke) off": "stop",
     r"is no word (on|of)": "does not say",
+    r"(?<!there )(is|are|was|were) no (?!word |longer|more)\w+": "is not a",
     r"what is one case": "what a case is",
     r"how documents are put": "how documents are written",
     r"at most \d+x between": "says what is compared",

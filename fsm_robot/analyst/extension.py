@@ -212,7 +212,7 @@ def timeout_from(found: Element, shown: str, seconds: float | None) -> Timeout:
     """
     setting = _of(found, "setting") or ""
     if not setting and (seconds is None or not SHORTEST_S <= seconds <= LONGEST_S):
-        raise found.wrong("says no time from 1 ms to 366 days")
+        raise found.wrong("must have a time from 1 ms to 366 days")
     return Timeout(_of(found, "trigger") or shown, 0.0 if setting else round(seconds or 0.0, 6), setting)
 
 

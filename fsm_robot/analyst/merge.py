@@ -142,7 +142,7 @@ def _completed(
         callbacks[name] = attrs.evolve(
             callbacks[name], answers=tuple(event for event in callbacks[name].answers if event not in gone)
         )
-        notes.append(f"callback {name} may not answer {', '.join(gone)} any more: somebody has to see to that")
+        notes.append(f"callback {name} may not answer {', '.join(gone)} any more: somebody has to change that")
     added = [event for event in inbox if event not in new.inbox]
     complete = attrs.evolve(new, inbox=inbox, callbacks=tuple(callbacks.values()))
     known = {renamed.get(state.name, state.name) for state in old.states}
@@ -151,7 +151,7 @@ def _completed(
         more = [event for event in inbox if event not in handled] if complete.waits(state) else []
         told = [event for event in more if state.name not in known or event not in added]
         if told:
-            notes.append(f"state {state.name} ignores {', '.join(told)}: somebody has to see whether that is right")
+            notes.append(f"state {state.name} ignores {', '.join(told)}: somebody has to check whether that is right")
         ignores[state.name] = (*ignores[state.name], *more)
     states = tuple(attrs.evolve(state, ignores=ignores[state.name]) for state in complete.states)
     used = {state.on_enter for state in states}

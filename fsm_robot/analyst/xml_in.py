@@ -60,7 +60,9 @@ def parse(data: bytes, file: str) -> Element:
         DefinitionError: It is no XML, or XML of a kind that is refused.
     """
     if len(data) > LARGEST_BYTES:
-        raise DefinitionError([f"{file}: is larger than {LARGEST_BYTES >> 20} MiB; this is no drawing of a machine"])
+        raise DefinitionError(
+            [f"{file}: is larger than {LARGEST_BYTES >> 20} MiB; this is not the drawing of a machine"]
+        )
     builder = _Builder(file, expat.ParserCreate(namespace_separator=SEPARATOR))
     try:
         return builder.read(data)

@@ -86,7 +86,7 @@ def main(arguments: Sequence[str]) -> int:
     except OSError as error:
         return _refused(error, name, arguments)
     except UnicodeEncodeError:
-        streams.complain(f"{name}: an argument holds bytes that are no text in UTF-8; {UTF8}")
+        streams.complain(f"{name}: an argument holds bytes that are not UTF-8 text; {UTF8}")
         return USAGE_ERROR
     except Exception as error:
         return _crashed(error)

@@ -212,7 +212,7 @@ def player(names: Sequence[str], youngest: int, machine: Path) -> str:
 def _run(path: Path) -> Run:
     records, problem = read_journal(path)
     if not records:
-        raise SettingsError(f"--runs {path}: is no journal of a robot: {problem or 'it is empty'}")
+        raise SettingsError(f"--runs {path}: is not a journal of a robot: {problem or 'it is empty'}")
     if problem:
         complain(f"{path}: {problem}; only what stands before it counts")
     return Run(run_name(path), records, problem)
@@ -221,7 +221,7 @@ def _run(path: Path) -> Run:
 def write(content: str | bytes, output: str | None, inputs: Iterable[Path] = ()) -> int:
     """Print `content`, or write it to `output`, which is none of `inputs`."""
     if not output and isinstance(content, bytes) and sys.stdout is not None and sys.stdout.isatty():
-        raise SettingsError("this format is no text; write it to a file with -o FILE")
+        raise SettingsError("this format is not text; write it to a file with -o FILE")
     with target(output, inputs) as stream:
         stream.write(content.encode() if isinstance(content, str) else content)
     return 0

@@ -63,9 +63,7 @@ def _new_guid() -> str:
     word = word.strip()
     if not is_guid(word):
         # Never repeated: it may be the password with a slip in it.
-        raise SettingsError(
-            "what was given is no GUID such as 01234567-89ab-cdef-0123-456789abcdef; nothing was changed"
-        )
+        raise SettingsError("the input is not a GUID such as 01234567-89ab-cdef-0123-456789abcdef; nothing was changed")
     return word.strip("{}")
 
 

@@ -164,4 +164,4 @@ def _journal(path: Path) -> JournalPath:
             raise SettingsError(f"{path}: is a journal of format {version}; this version reads format {FORMAT}")
         return JournalPath(path, robot_name(header), records[0].chain)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SettingsError(f"{path}: is no journal of a robot") from error
+        raise SettingsError(f"{path}: is not a journal of a robot") from error

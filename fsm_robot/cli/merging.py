@@ -55,7 +55,7 @@ def in_its_shapes(change: Merged, drawn: Drawn, drawing: str, name: str) -> Defi
         for problem in error.problems:
             shapes = ", ".join(shapes_named(drawn, problem))
             where = f" (in the drawing: {shapes})" if shapes else ""
-            problems.append(f"{drawing}: is no machine: {problem.split(': ', 1)[-1]}{where}")
+            problems.append(f"{drawing}: is not a machine: {problem.split(': ', 1)[-1]}{where}")
         raise DefinitionError(problems) from error
 
 

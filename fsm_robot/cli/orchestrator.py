@@ -259,7 +259,7 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
             for problem in _problems(arguments):
                 complain(f"warning: {arguments.host} can be reached by others, and {problem}")
         if in_force:
-            tell(f"misbehaving on order: {in_force} ; `fsm-robot orchestrator fault --clear` ends that")
+            tell(f"faults in force: {in_force} ; `fsm-robot orchestrator fault --clear` ends that")
         while not _told_to_leave(leaving):
             store.check()
     return 0
@@ -268,7 +268,7 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
 def _tls(arguments: argparse.Namespace) -> ssl.SSLContext | None:
     if arguments.tls_cert is None:
         if arguments.tls_key is not None:
-            raise SettingsError("--tls-key: is the key of a certificate, which --tls-cert names")
+            raise SettingsError("--tls-key: needs --tls-cert, the certificate of this key")
         return None
     import ssl
 
@@ -279,14 +279,16 @@ def _tls(arguments: argparse.Namespace) -> ssl.SSLContext | None:
     except (OSError, ValueError) as error:  # of the ssl module, too
         what = arguments.tls_cert if arguments.tls_key is None else f"{arguments.tls_cert}, {arguments.tls_key}"
         reason = getattr(error, "strerror", None) or error
-        raise SettingsError(f"{what}: no certificate with its key, without a password, as PEM: {reason}") from error
+        raise SettingsError(
+            f"{what}: cannot be read as a certificate with its key in PEM, without a password: {reason}"
+        ) from error
     return context
 
 
 def _problems(arguments: argparse.Namespace) -> list[str]:
     found = []
     if arguments.tls_cert is None and not arguments.proxied:
-        found.append("what robots send, their passwords too, can be read on the way: --tls-cert, or a proxy with TLS")
+        found.append("others can read what robots send, also their passwords; use --tls-cert, or a proxy with TLS")
     if not arguments.known_only:
         found.append(
             "every caller counts as a robot and is given jobs; use --known-only, and `remember` for each of your robots"

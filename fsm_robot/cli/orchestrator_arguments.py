@@ -30,7 +30,7 @@ def task_argument(text: str | None, where: str = "--task") -> Mapping[str, objec
     try:
         task = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise SettingsError(f"{where}: is no JSON: {error}") from error
+        raise SettingsError(f"{where}: is not JSON: {error}") from error
     if not isinstance(task, dict):
         raise SettingsError(f'{where}: must be a JSON object such as {{"month": "2026-10"}}')
     return task
@@ -45,7 +45,7 @@ def db_argument(text: str) -> str | Path:
     if text.startswith("@"):
         address = read(text[1:]).strip()
         if not address.startswith(POSTGRESQL):
-            raise SettingsError(f"{text[1:]}: its content is no address such as {POSTGRESQL[0]}user@host/name")
+            raise SettingsError(f"{text[1:]}: its content is not an address such as {POSTGRESQL[0]}user@host/name")
         return address
     if not text.startswith(POSTGRESQL):
         if ADDRESS.match(text):
@@ -67,7 +67,7 @@ def robot_argument(text: str) -> str:
         return text
     guid = plain_guid(read(text[1:]))
     if not guid:
-        raise SettingsError(f"{text[1:]}: its content is no GUID")
+        raise SettingsError(f"{text[1:]}: its content is not a GUID")
     return guid
 
 
@@ -85,7 +85,7 @@ def moment_argument(text: str, where: str) -> datetime:
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
-        raise SettingsError(f"{where}: {text!r} is no moment such as 2026-10-31T17:30") from None
+        raise SettingsError(f"{where}: {text!r} is not a moment such as 2026-10-31T17:30") from None
 
 
 def job_argument(text: str, store: Store) -> str:
@@ -117,4 +117,4 @@ def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
 
 
 def _no_number(word: str) -> None:
-    raise ValueError(f"{word} is no number that JSON knows")
+    raise ValueError(f"{word} is not a number that JSON allows")

@@ -481,7 +481,7 @@ def _tell_line(line: LogRow, as_json: bool) -> None:
 def _key(arguments: argparse.Namespace, store: Store) -> int:
     if arguments.what == "add":
         if arguments.name in store.credentials.key_names():
-            raise SettingsError(f"there is a key {arguments.name!r} already; `key delete` lets it be unknown")
+            raise SettingsError(f"there is a key {arguments.name!r} already; `key delete` removes it")
         print(store.credentials.add_key(arguments.name))
     elif arguments.what == "delete":
         store.credentials.remove_key(arguments.name)

@@ -145,7 +145,7 @@ def _credential(text: str) -> str:
     else:
         raise SettingsError("--guid: a credential is not written into a command line, which others can see: @FILE or -")
     if not found:
-        raise SettingsError(f"{text}: its content is no GUID")
+        raise SettingsError(f"{text}: its content is not a GUID")
     return found
 
 

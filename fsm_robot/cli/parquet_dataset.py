@@ -91,7 +91,7 @@ def _prepare(folder: Path, view: View) -> None:
             )
         return
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise SettingsError(f"{folder}: is no dataset of this program, and not empty; name a new folder")
+        raise SettingsError(f"{folder}: is not a dataset of this program and is not empty; name a new folder")
     folder.mkdir(parents=True, exist_ok=True)
     put_whole(marker, (json.dumps(made_of) + "\n").encode("ascii"), mode=0o644)
 
@@ -134,7 +134,9 @@ class _Day:
             told = (parquet.read_metadata(self.place).metadata or {}).get(RUNS_KEY)
             return {name: _Known(*chains) for name, chains in json.loads(told or "null").items()}
         except (ArrowInvalid, ValueError, TypeError, AttributeError) as error:
-            raise SettingsError(f"{self.place}: is no file of this dataset; move it away and export again") from error
+            raise SettingsError(
+                f"{self.place}: is not a file of this dataset; move it away and export again"
+            ) from error
 
     def _looked_at(self, run: Run, known: dict[str, _Known]) -> Run | None:
         """Return the run, under a name that no other run of the file has, if it has to be written."""

@@ -42,7 +42,7 @@ def _data(text: str) -> dict[str, object]:
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise SettingsError(f"--data: is no JSON: {error}") from error
+        raise SettingsError(f"--data: is not JSON: {error}") from error
     if not isinstance(data, dict):
         raise SettingsError(f'--data: must be a JSON object such as {{"by": "Анна"}}, not {text[:60]}')
     return data

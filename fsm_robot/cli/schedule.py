@@ -34,9 +34,9 @@ MEMORY_MIB, DEADLINE_MIN = (64, 1024 * 1024), (1, 30 * 24 * 60)
 NAMES = {False: "fsm_robot", True: "fsm_robot_watch"}
 """What a robot, and the watcher of a fleet, are called where nobody says otherwise."""
 ACTIONS = {
-    "install": "write it down there",
+    "install": "install it there",
     "show": "print what install would write",
-    "remove": "take it away again",
+    "remove": "remove it from there",
     "check": "compare what is installed with what should be",
 }
 

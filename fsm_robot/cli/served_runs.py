@@ -56,7 +56,7 @@ class ServedRuns:
             raise SettingsError("there is no such run any more; load the page anew")
         records, problem = read_journal(found[0], make=quickest())
         if not records:
-            raise SettingsError(f"{found[0]}: is no journal of a robot: {problem or 'it is empty'}")
+            raise SettingsError(f"{found[0]}: is not a journal of a robot: {problem or 'it is empty'}")
         (shown,) = shown_runs(
             told([Run(run_name(found[0]), records, problem)], language.of_titles()), self._definition()
         )

@@ -255,7 +255,7 @@ def _scenario(path: Path) -> Scenario:
     except OSError as error:
         raise SettingsError(f"--scenario: {path} cannot be read: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise SettingsError(f"--scenario: {path} is no scenario that the simulator has written: {error!r}") from error
+        raise SettingsError(f"--scenario: {path} is not a scenario of the simulator: {error!r}") from error
 
 
 @attrs.define

@@ -115,11 +115,11 @@ def _documents(task: str | None) -> dict[str, object]:
     except OSError as error:
         raise SettingsError(f"--task: {task[1:]}: cannot be read: {error.strerror or error}") from None
     except ValueError as error:
-        raise SettingsError(f"--task: {task[1:]}: is no text in UTF-8: {error}") from None
+        raise SettingsError(f"--task: {task[1:]}: is not UTF-8 text: {error}") from None
     try:
         return {"task": {"Parameters": json.loads(text)}}
     except (ValueError, RecursionError) as error:
-        raise SettingsError(f'--task: is no JSON such as {{"month": "2026-10"}}: {error}') from None
+        raise SettingsError(f'--task: is not JSON such as {{"month": "2026-10"}}: {error}') from None
 
 
 # ---- as the robot runs it
@@ -143,7 +143,9 @@ def _tried(script: Path, python: str, job: Job, data: Folder | None, folder: Pat
             is_read = channel.drained(READ_WITHIN_S)
             channel.close()
             if not is_read:
-                streams.complain(f"not all that the script has told was read within {READ_WITHIN_S:g} s; it is missing")
+                streams.complain(
+                    f"some messages of the script were not read within {READ_WITHIN_S:g} s, and are missing"
+                )
     if ending.reason and ending.outcome != "succeeded":
         streams.complain(shown(ending.reason))
     for name in (*ending.leftovers, *ending.survivors):

@@ -16,7 +16,7 @@ from fsm_robot.robot.unsettled import OPENING
 from fsm_robot.worker.job_folder import folder_name
 
 MOST_LINES = 5_000_000
-"""What one job may have written; more is no work of a script."""
+"""What one job may have written; a script does not write more."""
 
 
 def work_of(found: Iterable[JournalPath], runs: Iterable[Run], names: Names) -> Work:

@@ -98,7 +98,7 @@ def _imported(path: Path) -> ModuleType:
 
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is no Python file")
+        raise ImportError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     # There before it is executed, as an import is: dataclasses and `get_type_hints` look for a class's module there.
     sys.modules[path.stem] = module

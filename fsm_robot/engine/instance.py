@@ -96,7 +96,7 @@ def _salt(folder: str, patience: Patience) -> bytes:
         with open(system.open_private(new, os.O_TRUNC), "wb") as stream:
             stream.write(os.urandom(SALT_BYTES))
         system.put_in_place(new, path)
-    raise OSError(f"{path}: is no salt; delete it")
+    raise OSError(f"{path}: does not hold a salt; delete it")
 
 
 def holder(storage: Path) -> int | None:

@@ -72,7 +72,9 @@ def _refuse_labels(path: Path, text: str) -> None:
     machines = [path.with_name(f"{stem}{suffix}") for suffix in SUFFIXES if language_in(path.name, stem)]
     machine = next((file for file in machines if file.exists()), None)
     if machine is not None and "transitions" not in text:
-        what = f"holds labels of {machine.name} and is no machine file; name {machine.name}, it is checked with that"
+        what = (
+            f"holds labels of {machine.name} and is not a machine file; check {machine.name}, which includes this file"
+        )
         raise DefinitionError([f"{path}:1:1: {what}"]) from None
 
 
@@ -122,13 +124,13 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         raise DefinitionError([f"{path}: cannot be read: {error.strerror or error}"]) from error
     if len(data) > LARGEST_BYTES:
-        raise DefinitionError([f"{path}: is larger than {LARGEST_BYTES >> 20} MiB; this is no machine file"])
+        raise DefinitionError([f"{path}: is larger than {LARGEST_BYTES >> 20} MiB; this is not a machine file"])
     return data
 
 
 def _text(path: Path, data: bytes) -> str:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:64]:
-        raise DefinitionError([f"{path}:1:1: is UTF-16, or no text at all; save the file as UTF-8"])
+        raise DefinitionError([f"{path}:1:1: is UTF-16 or not a text file; save it as UTF-8"])
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

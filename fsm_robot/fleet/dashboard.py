@@ -178,7 +178,7 @@ class _Office:
         except ValueError:
             name = "no name"
         if name is not None and name not in LOOPBACK:
-            return _error(421, "this page answers under the address of this machine, and under no other name")
+            return _error(421, "this page answers only to the address of this machine, and not to another name")
         return None if head.verb in ("GET", "HEAD") else _error(405, "this page only shows")
 
     def largest_body(self, head: Head) -> tuple[int, bool]:

@@ -55,7 +55,7 @@ def sights_in(told: Mapping[str, Any], host: str) -> list[Sight]:
             values["failing"] = tuple((str(script), int(times)) for script, times in each.get("failing", ()))
             sights.append(attrs.evolve(_checked(Sight(**values)), host=host))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise SettingsError(f"{host}: answers something that is no list of robots: {error!r}") from error
+        raise SettingsError(f"{host}: the answer is not a list of robots: {error!r}") from error
     return sights
 
 
@@ -87,7 +87,7 @@ def parsed(data: bytes) -> dict[str, Any]:
     """Return the JSON object that bytes hold. Raises `ValueError`."""
     told = json.loads(data)
     if not isinstance(told, dict):
-        raise ValueError("is no JSON object")
+        raise ValueError("is not a JSON object")
     return told
 
 

@@ -87,7 +87,7 @@ def read(path: Path) -> Fleet:
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror or error}") from error
     if len(data) > LARGEST_BYTES:
-        raise SettingsError(f"{path}: is larger than {LARGEST_BYTES >> 10} KiB; this is no fleet.toml")
+        raise SettingsError(f"{path}: is larger than {LARGEST_BYTES >> 10} KiB; this is not a fleet.toml")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

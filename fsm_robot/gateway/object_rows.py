@@ -61,7 +61,7 @@ def row(path: str, value: Any) -> dict[str, Any] | None:
     if value is None:
         return None
     if not isinstance(value, dict):
-        raise GatewayGarbledError(path, "garbled", "the answer is no row")
+        raise GatewayGarbledError(path, "garbled", "the answer is not a row")
     return None if truthy(field(value, "is_deleted")) else value
 
 
@@ -72,7 +72,7 @@ def rows(path: str, value: Any) -> list[dict[str, Any]]:
     if isinstance(value, dict):
         value = [value]
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-        raise GatewayGarbledError(path, "garbled", "the answer is no list of rows")
+        raise GatewayGarbledError(path, "garbled", "the answer is not a list of rows")
     return [each for each in value if not truthy(field(each, "is_deleted"))]
 
 

@@ -78,7 +78,7 @@ def heartbeat_answer(data: bytes, redact: Redact = str, charset: str = "") -> He
         charset: What the answer says that it is written in.
 
     Raises:
-        GatewayGarbledError: It is no JSON object, or has no HeartbeatErrorCode.
+        GatewayGarbledError: It is not a JSON object, or has no HeartbeatErrorCode.
     """
     answer = _object(HEARTBEAT_PATH, data, charset)
     return HeartbeatAnswer(
@@ -98,7 +98,7 @@ def consume_answer(data: bytes, redact: Redact = str, charset: str = "") -> Cons
         charset: The same.
 
     Raises:
-        GatewayGarbledError: It is no JSON object, has no ConsumeJobErrorCode, or says 0 without a usable job.
+        GatewayGarbledError: It is not a JSON object, has no ConsumeJobErrorCode, or says 0 without a usable job.
     """
     from fsm_robot.robot.ports import ConsumeAnswer  # which a wake-up without a job never needs
 
@@ -239,7 +239,7 @@ def _code(path: str, answer: Mapping[str, Any], key: str) -> int:
     value = _value(answer, key)
     code = _integer(value)
     if code is None:
-        raise _garbled(path, f"{key} {'is missing' if value is None else 'is no number'}")
+        raise _garbled(path, f"{key} {'is missing' if value is None else 'is not a number'}")
     return code
 
 

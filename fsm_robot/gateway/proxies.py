@@ -159,9 +159,9 @@ def _place(place: str, default_port: int) -> tuple[str, int]:
         if not host:
             raise _MalformedError("it has no host")
         if not re.fullmatch(_HOST_NAME, host):
-            raise _MalformedError("its host is no name and no address")
+            raise _MalformedError("its host is neither a name nor an address")
     if port and not (port.isdigit() and len(port) < 6 and 0 < int(port) <= _LARGEST_PORT):
-        raise _MalformedError(f"its port is no number from 1 to {_LARGEST_PORT}")
+        raise _MalformedError(f"its port is not a number from 1 to {_LARGEST_PORT}")
     return host, int(port) if port else default_port
 
 

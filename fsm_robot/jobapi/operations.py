@@ -106,7 +106,7 @@ class Operations:
         """See `server.Backend.call`."""
         method = _OPERATIONS.get(op)
         if method is None:
-            raise NotSupportedError(f"this robot cannot do {op}; a newer one may")
+            raise NotSupportedError(f"this robot does not know {op}; a newer version may know it")
         try:
             return method(self, **fields) or {}
         except JournalError as error:
@@ -139,14 +139,16 @@ class Operations:
             mark=lambda now_s: taking.mark_of(self.job.guid, f"{int(self.fraction() * 65536):04x}", now_s),
         )
         if self.take == "server" and filters:
-            raise RefusedError('tasks are not filtered where the orchestrator takes them (`[sdk] take = "server"`)')
+            raise RefusedError(
+                'a filter is not possible if the orchestrator selects the tasks (`[sdk] take = "server"`)'
+            )
         # Two threads of one script must not compete with each other.
         with self._taking:
             try:
                 row = self._played(WAYS[self.take](want), queue, filters)
             except taking.CrowdedError:
                 raise UnavailableError(
-                    f"others take from {queue} at the same time, and were there in each of {taking.MOST_ROUNDS} rounds"
+                    f"other robots took tasks of {queue} at the same time, in each of {taking.MOST_ROUNDS} rounds"
                 ) from None
         if row is not None:
             self._noted("taken", row, queue)
@@ -228,7 +230,7 @@ class Operations:
         entry = self.hands.entry(task)
         if entry is None:
             raise ConflictError(
-                f"task {task} is not in the hands of this job: it has its end, or was never taken by it"
+                f"task {task} is not in progress in this job: it has a final status, or this job never took it"
             )
         end: Row = {"status": int(status), "comment": self.secrets.text(comment), "tags": list(tags)}
         if status == POSTPONED:
@@ -290,7 +292,7 @@ class Operations:
 
     def _in_hand(self, task: str) -> None:
         if self.hands.entry(task) is None:
-            raise ConflictError(f"task {task} is not in the hands of this job")
+            raise ConflictError(f"task {task} is not in progress in this job")
 
     def _task_add(self, queue: str, rows: Sequence[Mapping[str, object]], on_duplicate: str = "raise") -> Row:
         return {"guids": self._added_all(queue, rows, on_duplicate)}
@@ -329,7 +331,9 @@ class Operations:
             if name and self._named(queue, name):
                 if skip:
                     return ""
-                raise ConflictError(f"the queue {queue} has a task {name} already, and takes each name once") from None
+                raise ConflictError(
+                    f"the queue {queue} already has a task {name}, and accepts each name only once"
+                ) from None
             raise
 
     def _named(self, queue: str, name: str) -> list[TaskRead]:
@@ -378,7 +382,7 @@ class Operations:
 
     def _job_task_begin(self, task: str) -> None:
         if not task:
-            raise RefusedError("the orchestrator did not say the GUID of the job's task, so it has no status to set")
+            raise RefusedError("the orchestrator did not send the GUID of the job's task, so its status cannot be set")
         self.hands.note(Entry(task, "trying"))
         self._asked(lambda: self.objects.update_task(task, {"status": IN_PROGRESS}, self.job.guid), f"task {task}")
         self.hands.note(Entry(task, "taken"))
@@ -532,9 +536,9 @@ class Operations:
         if error.kind in (PASSING if may_be_repeated else NOT_ACTED):
             return UnavailableError(f"{what}: {text}")
         if error.kind in PASSING:
-            return MaybeDoneError(f"{what}: {text}; look before you ask again")
+            return MaybeDoneError(f"{what}: {text}; check whether it was done before you repeat it")
         if getattr(error, "status", None) == 404:
-            return NotFoundError(f"{what} is not there, or not for this robot")
+            return NotFoundError(f"{what} does not exist, or this robot may not use it")
         return RefusedError(f"{what}: {text}")
 
     def _may(self, kind: str, name: str) -> None:

@@ -78,7 +78,7 @@ class JobServer:
         asking = (self._now, self._last) if one_way else (self._now,)
         script = next((each for each in asking if each is not None and each.is_asked_by(given)), None)
         if script is None or (script is not self._now and script.backend is None and self._now is not None):
-            over = "the job of this script is over, or it is no script of this robot"
+            over = "the job of this script has ended, or this robot did not start the script"
             if one_way:
                 self._tell_not_done(op, over)
             return _refused(over, closed=True)
@@ -86,7 +86,7 @@ class JobServer:
         if request.get("protocol") != PROTOCOL:
             return _refused(f"this robot speaks protocol {PROTOCOL} with its scripts", kind="not_supported")
         if not isinstance(op, str) or not isinstance(fields, dict):
-            return _refused("a request has an `op` and an object `with`")
+            return _refused("a request needs an `op` and an object `with`")
         return self._done(script, op, fields, one_way=one_way)
 
     def _done(
@@ -109,7 +109,7 @@ class JobServer:
             refusal = _refused(f"{op}: {error}", kind="maybe_done")
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             # The SDK sends no such thing; whoever writes on the wire himself gets a sentence.
-            refusal = _refused(f"{op}: what was sent is not what it takes: {error!r}")
+            refusal = _refused(f"{op}: the call has wrong arguments: {error!r}")
         if not one_way:
             return refusal
         self._tell_not_done(op, refusal["error"])

@@ -87,7 +87,7 @@ def server_diagnoses(path: str, answer: Answer) -> Iterator[Diagnosis]:
 
 def _success(answer: Answer, is_page: bool) -> Iterator[Diagnosis]:
     if is_page or not payloads.is_json(answer.data, answer.charset):
-        what = "an HTML page" if is_page else "something that is no JSON"
+        what = "an HTML page" if is_page else "something that is not JSON"
         do = "is this the Orchestrator, or the login page of a proxy before it? fix orchestrator.url or the proxy"
         yield Diagnosis("server", "wrong", f"answers with {what} (HTTP {answer.status}, {answer.shown})", do)
     else:

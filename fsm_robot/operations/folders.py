@@ -64,9 +64,7 @@ def storage_of(folder: Path) -> Path:
         return folder
     if not folder.is_dir():
         raise SettingsError(f"{folder}: there is no such folder")
-    raise SettingsError(
-        f"{folder}: is no folder of a robot: there is no robot.toml, no journal and no robot.lock in it"
-    )
+    raise SettingsError(f"{folder}: is not the folder of a robot: it has no robot.toml, no journal and no robot.lock")
 
 
 def may_only_look(config: Path) -> bool:

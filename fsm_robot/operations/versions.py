@@ -56,10 +56,10 @@ def version_of(file: Path) -> str:
     except OSError as error:
         raise SettingsError(f"{file}: cannot be read: {error.strerror or error}") from error
     except (zipfile.BadZipFile, LookupError, ValueError, RuntimeError, NotImplementedError) as error:
-        raise SettingsError(f"{file}: is no fsm-robot.pyz, or was cut off on its way: {error}") from error
+        raise SettingsError(f"{file}: is not a fsm-robot.pyz, or only a part of the file arrived: {error}") from error
     found = _NAMED.search(program)
     if found is None or not _VERSION.fullmatch(found[1]):
-        raise SettingsError(f"{file}: is no fsm-robot.pyz: it names no version")
+        raise SettingsError(f"{file}: is not a fsm-robot.pyz: it does not name a version")
     return found[1]
 
 

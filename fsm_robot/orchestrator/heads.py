@@ -62,7 +62,7 @@ class Head:
         if more or not (length.isascii() and length.isdigit()):
             raise RefusedHeadError(400, "Content-Length must be one number")
         if len(length) > _LONGEST_NUMBER or int(length) > largest:
-            raise RefusedHeadError(413, f"the body may have {largest} bytes")
+            raise RefusedHeadError(413, f"the body may have at most {largest} bytes")
         return int(length)
 
 
@@ -80,7 +80,7 @@ def end_of_head(data: bytearray) -> int:
         raise RefusedHeadError(414, "the address is too long")
     found = _END.search(data)
     if (len(data) if found is None else found.end()) > LARGEST_HEAD_BYTES:
-        raise RefusedHeadError(431, f"the head may have {LARGEST_HEAD_BYTES} bytes")
+        raise RefusedHeadError(431, f"the head may have at most {LARGEST_HEAD_BYTES} bytes")
     return 0 if found is None else found.end()
 
 
@@ -89,7 +89,7 @@ def head_of(data: bytes) -> Head:
     first, *lines = data.decode("latin-1").split("\n")
     verb, target, version = _request_line(first.encode("latin-1"))
     if verb not in VERBS:
-        raise RefusedHeadError(501, "there is no such verb here")
+        raise RefusedHeadError(501, "this server does not know this HTTP method")
     headers = _headers(lines)
     path, _, query = target.partition("?")
     wish = headers.get("connection", [""])[0].lower()
@@ -103,7 +103,7 @@ def _request_line(line: bytes) -> tuple[str, str, tuple[int, int]]:
         raise RefusedHeadError(505, "HTTP/1.0 or HTTP/1.1 is needed")
     found = _VERSION.fullmatch(words[-1]) if len(words) == 3 else None
     if found is None:
-        raise RefusedHeadError(400, "this is no request of HTTP")
+        raise RefusedHeadError(400, "this is not an HTTP request")
     version = int(found[1]), int(found[2])
     if version >= (2, 0):
         raise RefusedHeadError(505, "HTTP/1.0 or HTTP/1.1 is needed")
@@ -118,9 +118,9 @@ def _headers(lines: Sequence[str]) -> dict[str, list[str]]:
             continue
         name, colon, value = line.partition(":")
         if not colon or _NAME.fullmatch(name) is None:
-            raise RefusedHeadError(400, "a line of the head is no header")
+            raise RefusedHeadError(400, "a line of the head is not a header")
         count += 1
         if count > _MOST_HEADERS:
-            raise RefusedHeadError(431, f"the head may have {_MOST_HEADERS} headers")
+            raise RefusedHeadError(431, f"the head may have at most {_MOST_HEADERS} headers")
         headers.setdefault(name.lower(), []).append(value.strip())
     return headers

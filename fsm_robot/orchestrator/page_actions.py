@@ -28,9 +28,9 @@ def refusal(headers: Mapping[str, str | None], token: str, own: str) -> str:
         own: The address that the request came to, such as `http://127.0.0.1:4500`.
     """
     if not token:
-        return "this page shows and does not act: the server listens at an address that others reach"
+        return "this page only shows: the server listens at an address that other machines can reach"
     if headers.get("Origin") not in (None, own):
-        return "another site's page may do nothing here"
+        return "a page of another site may not do this"
     if (headers.get("Content-Type") or "").partition(";")[0].strip().lower() != "application/json":
         return "an action is sent as JSON"
     if not hmac.compare_digest((headers.get(TOKEN_HEADER) or "").encode(), token.encode()):
@@ -109,7 +109,7 @@ def _parameters(said: Mapping[str, str], name: str) -> Mapping[str, object]:
     try:
         found = json.loads(said[name])
     except (ValueError, RecursionError) as error:
-        raise GarbledRequestError(f"{name}: is no JSON: {error}") from error
+        raise GarbledRequestError(f"{name}: is not JSON: {error}") from error
     if not isinstance(found, dict):
         raise GarbledRequestError(f'{name}: must be a JSON object such as {{"month": "2026-10"}}')
     return found

@@ -43,7 +43,7 @@ MEANINGS: Mapping[str, str] = {
     "job_field": "how task/update has to spell the job's GUID to be understood",
     "add_tag": "whether addTag is one step, or reads and writes in two",
     "filters": "whether filter/list filters",
-    "reserves": "whether lastTask gives a task to who asks, so that nobody else gets it",
+    "reserves": "whether lastTask reserves the task for the caller, so that nobody else gets it",
     "duplicate": "the answer to a second name in a queue of unique tasks",
     "unknown": "the answer for a thing that is not there",
     "no_credential": "the answer to a call without a credential",

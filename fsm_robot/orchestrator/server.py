@@ -130,7 +130,7 @@ class Office:
         """Return why a request is not even read, or None."""
         if self._is_foreign_name(head):
             # 421 is no word on the credential, which a robot that was given such a name would look at in vain.
-            return _error(421, "this server answers under the address that it listens at, and under no other name")
+            return _error(421, "this server answers only to the address that it listens at, and not to another name")
         if not self._is_for_page(head):
             return None
         if head.verb != "POST":

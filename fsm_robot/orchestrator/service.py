@@ -222,7 +222,7 @@ class Service:
         # Not the sentence of the store, which names the file and maybe what was asked for: a GUID is a password here.
         if self.quirks["unknown"] == "200-empty":
             return Answer(200, [])
-        return Answer(int(self.quirks["unknown"]), {"error": f"{call}: there is no such thing"})
+        return Answer(int(self.quirks["unknown"]), {"error": f"{call}: the object does not exist"})
 
     def _heartbeat(self, call: Call) -> Answer:
         status = _number(call.fields.get("status", ""), "Status")
@@ -277,7 +277,7 @@ def _parameters(request: Request) -> tuple[dict[str, str], Content | None]:
 def _without_credential(found: Mapping[str, str], guid: str) -> dict[str, str]:
     """Return parameters that may be remembered: the robot's GUID is in none of them, in whatever form.
 
-    The header counts; the parameter RobotGUID is only for people, and left out even where it is no GUID.
+    The header counts; the parameter RobotGUID is only for people, and left out even where it is not a GUID.
     """
     redactors = [_redactor(each) for each in {guid, plain_guid(found.get("robotguid", ""))} if each]
     kept = {name: value for name, value in found.items() if name != "robotguid"}
@@ -327,4 +327,4 @@ def _number(text: str, name: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise GarbledRequestError(f"{name} is missing or no number") from None
+        raise GarbledRequestError(f"{name} is missing or is not a number") from None

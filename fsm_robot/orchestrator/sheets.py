@@ -53,7 +53,7 @@ def sheet_rows(text: str, where: str) -> list[SheetRow]:
             row = dict(zip(columns, cells, strict=True))
             found.append(SheetRow(row.pop(NAME_COLUMN, "").strip(), json.dumps(row, ensure_ascii=False)))
     except csv.Error as error:
-        raise SettingsError(f"{where}, line {lines.line_num}: is no CSV: {error}") from error
+        raise SettingsError(f"{where}, line {lines.line_num}: is not CSV: {error}") from error
     if not found:
         raise SettingsError(f"{where}: has no row below its first line, which names the columns")
     return found

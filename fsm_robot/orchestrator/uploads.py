@@ -127,7 +127,7 @@ def _text(data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise GarbledRequestError("a part of the body is no UTF-8 text") from error
+        raise GarbledRequestError("a part of the body is not UTF-8 text") from error
 
 
 def _decoded(text: str) -> bytes:

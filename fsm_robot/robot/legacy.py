@@ -42,7 +42,7 @@ def read(path: Path) -> LegacySettings:
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror or error}") from error
     if len(data) > LARGEST_BYTES:
-        raise SettingsError(f"{path}: is larger than {LARGEST_BYTES // 1024} KiB; this is no settings.txt")
+        raise SettingsError(f"{path}: is larger than {LARGEST_BYTES // 1024} KiB; this is not a settings.txt")
     lines = _text(data).splitlines()
     guid, url, flag = [*(line.strip() for line in lines[:3]), *[""] * 3][:3]
     problems = [
@@ -50,7 +50,7 @@ def read(path: Path) -> LegacySettings:
         for number, wrong, what in (
             (1, not guid, "the robot's GUID is missing; the file has three bare lines: GUID, host, log-off flag"),
             # The value is the password: the message does not repeat it.
-            (1, guid and not is_guid(guid), "this is no GUID; the first line is that of the robot"),
+            (1, guid and not is_guid(guid), "this is not a GUID; the first line is that of the robot"),
             (2, not url, "the host is missing, such as https://orchestrator.example"),
             (3, flag not in ("", "0", "1"), f"the log-off flag must be 0 or 1, not {flag[:20]!r}"),
         )

@@ -93,7 +93,7 @@ def moment_meant(word: str, now: datetime) -> datetime:
             meant = datetime.fromisoformat(word)
             meant = meant.astimezone()  # what has no zone is of this machine
     except (ValueError, OverflowError, OSError):
-        raise ValueError(f"{word!r} is no moment; write 18:30, 2026-12-24 or 2026-12-24T06:00") from None
+        raise ValueError(f"{word!r} is not a moment; write 18:30, 2026-12-24 or 2026-12-24T06:00") from None
     if meant <= now:
         raise ValueError(f"{word} is over; it is {local:%Y-%m-%dT%H:%M} now")
     return meant.astimezone(UTC)

@@ -547,7 +547,7 @@ def _read(path: Path) -> str:
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror or error}") from error
     if len(data) > LARGEST_FILE_BYTES:
-        raise SettingsError(f"{path}: is larger than {LARGEST_FILE_BYTES // 1024} KiB; this is no robot.toml")
+        raise SettingsError(f"{path}: is larger than {LARGEST_FILE_BYTES // 1024} KiB; this is not a robot.toml")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:4]:
         raise SettingsError(f"{path}: is not UTF-8 but UTF-16, which some editors call Unicode; save the file as UTF-8")
     try:

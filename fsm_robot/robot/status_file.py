@@ -33,7 +33,7 @@ HEARD = ("no_job", "job_found", "job_consumed", "job_claimed", "job_reported", "
 """Events that only an orchestrator causes that takes the credential."""
 FINE = "succeeded"
 NO_FAILURE = frozenset({FINE, "stopped", "aborted"})
-"""How a job ends that did not fail: an operator's order is no failure of its script."""
+"""How a job ends that did not fail: an operator's order is not a failure of its script."""
 
 
 def _no_facts() -> dict[str, object]:

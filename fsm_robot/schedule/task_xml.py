@@ -164,7 +164,7 @@ def _leaves(text: str) -> dict[str, str]:
         content = text.partition("?>")[2] if text.lstrip("\ufeff").startswith("<?xml") else text
         root = ElementTree.fromstring(content)  # noqa: S314 - the scheduler's own, of this account
     except ElementTree.ParseError as error:
-        raise ScheduleError(f"what is installed is no task of the scheduler: {error}") from error
+        raise ScheduleError(f"what is installed is not a task of the scheduler: {error}") from error
     found: dict[str, str] = {}
     _collect(root, "", found)
     return found

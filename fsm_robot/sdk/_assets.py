@@ -56,7 +56,7 @@ class Credential:
     def set(self, *, login: str | None = None, password: str | None = None) -> None:
         """Change what is given, here and in the orchestrator. Raises `SdkError`; `ValueError` without anything."""
         if login is None and password is None:
-            raise ValueError("set takes a login, a password, or both")
+            raise ValueError("set needs a login, a password, or both")
         if password is not None:
             # Before it is on its way: what goes wrong may quote it.
             _transport.tell("hide", text=password)
@@ -74,7 +74,7 @@ class Credential:
         return format(repr(self), spec)
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(f"{self!r} is not written down: give its name, and read it where it is needed")
+        raise TypeError(f"{self!r} cannot be saved or sent: pass on its name, and read it again where it is needed")
 
 
 class Asset:
@@ -97,7 +97,7 @@ class Asset:
         try:
             return loads(self.text)
         except ValueError as error:
-            raise ValueError(f"the asset {self.name} is no JSON: {error}") from None
+            raise ValueError(f"the text of the asset {self.name} is not JSON: {error}") from None
 
     @property
     def number(self) -> float:
@@ -108,11 +108,11 @@ class Asset:
         try:
             value = float(text)
         except ValueError:
-            raise ValueError(f"the asset {self.name} is no number") from None
+            raise ValueError(f"the text of the asset {self.name} is not a number") from None
         return int(value) if value.is_integer() and "." not in text else value
 
     def set(self, value: object) -> None:
-        """Change it, here and in the orchestrator; what is no text is written as JSON. Raises `SdkError`."""
+        """Change it, here and in the orchestrator; a value that is not text is written as JSON. Raises `SdkError`."""
         from json import dumps
 
         text = value if isinstance(value, str) else dumps(as_json(value, "value"), ensure_ascii=False)
@@ -161,7 +161,7 @@ class Calendar:
 
 def _read(name: str, kind: int) -> Mapping[str, object]:
     if not isinstance(name, str) or not name.strip():
-        raise ValueError(f"an asset has a name, not {name!r}")
+        raise ValueError(f"the name of an asset must be a text, not {name!r}")
     row: Mapping[str, object] = _transport.call("asset.read", name=name, type=kind)["asset"]
     found = row.get("type")
     if found != kind:
@@ -183,4 +183,4 @@ def _day(name: str, text: object) -> date:
     try:
         return datetime.strptime(text, "%d.%m.%Y").date() if "." in text else date.fromisoformat(text[:10])
     except ValueError:
-        raise RefusedError(f"the calendar {name} holds {text!r}, which is no day such as 2026-05-09") from None
+        raise RefusedError(f"the calendar {name} holds {text!r}, which is not a date such as 2026-05-09") from None

@@ -7,8 +7,8 @@ if TYPE_CHECKING:  # `typing` and `datetime` cost milliseconds, and most scripts
     from datetime import datetime
 
 WAYS = (
-    "Start the script by a robot, by `fsm-robot try SCRIPT --data FOLDER`, or let the environment variable "
-    "FSM_ROBOT_DATA name a folder with queues/NAME.json and assets.json"
+    "Start the script with a robot, with `fsm-robot try SCRIPT --data FOLDER`, or set the environment variable "
+    "FSM_ROBOT_DATA to a folder with queues/NAME.json and assets.json"
 )
 
 
@@ -44,7 +44,7 @@ class NoRobotError(SdkError):
     """There is neither a robot nor a folder with data to try a script with."""
 
     def __init__(self, text: str = "") -> None:
-        super().__init__(text or f"this script has no robot that it could ask. {WAYS}")
+        super().__init__(text or f"this script has no robot to ask. {WAYS}")
 
 
 KINDS = {
@@ -101,7 +101,7 @@ class Postpone(Exception):  # noqa: N818 - it is no error
         self.until = until
         self.after_s = 86400 * days + 3600 * hours + 60 * minutes + seconds
         if (until is None) == (not self.after_s):
-            raise ValueError("Postpone takes a moment, or a time such as hours=4")
+            raise ValueError("Postpone needs a moment, or a time such as hours=4")
 
 
 class GiveBack(Exception):  # noqa: N818 - it is no error

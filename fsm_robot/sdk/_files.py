@@ -28,7 +28,7 @@ class Storage:
 
     def __init__(self, folder: str) -> None:
         if not isinstance(folder, str) or not folder.strip():
-            raise ValueError(f"a folder has a name or a GUID, not {folder!r}")
+            raise ValueError(f"the name or GUID of a folder must be a text, not {folder!r}")
         self.folder = folder
 
     def __repr__(self) -> str:
@@ -43,7 +43,7 @@ class Storage:
         """
         source = os.path.abspath(os.fspath(path))
         if not os.path.isfile(source):
-            raise NotFoundError(f"{source} is no file")
+            raise NotFoundError(f"{source} is not a file")
         name = name or os.path.basename(source)
         _transport.call("file.upload", folder=self.folder, path=source, name=name)
         return name

@@ -56,7 +56,7 @@ class Files:
         mark = os.path.join(self._run, MARK)
         names = [name for name in os.listdir(self._run) if name != "lock"]
         if names and not os.path.exists(mark):
-            raise RefusedError(f"{self._run} holds files that no try has made: move them away")
+            raise RefusedError(f"{self._run} holds files that a try did not make: move them to another folder")
         for name in names:
             path = os.path.join(self._run, name)
             if os.path.isdir(path):
@@ -243,7 +243,7 @@ class Files:
         except FileNotFoundError:
             raise NotFoundError(f"{file}: there is no such file") from None
         except ValueError as error:
-            raise RefusedError(f"{file}: is no JSON: {error}") from None
+            raise RefusedError(f"{file}: is not JSON: {error}") from None
         except (OSError, RecursionError) as error:
             raise RefusedError(f"{file}: cannot be read: {error}") from None
         if not file.startswith(self._run):

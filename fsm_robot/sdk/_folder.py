@@ -74,7 +74,7 @@ class Folder:
         self._files = files_of_run.Files(self.path)
         self._taken: dict[str, None] = {}
         if not os.path.isdir(self.path):
-            raise NoRobotError(f"{self.path}, which the data for a try should be in, is no folder")
+            raise NoRobotError(f"{self.path} is not a folder; the data for a try must be in one")
         if not keep:
             with self._files.lock():
                 self._files.begin()
@@ -83,7 +83,7 @@ class Folder:
     def of_process(cls, path: str) -> Folder:
         """Return that of a script started by hand: the first process begins, those that it starts take part."""
         if not path.strip():
-            raise NoRobotError("FSM_ROBOT_DATA is empty: let it name a folder, or take it away")
+            raise NoRobotError("FSM_ROBOT_DATA is empty: set it to a folder, or remove it")
         path = os.path.abspath(path)
         under_way = os.environ.get(RUN_VARIABLE) == path
         os.environ[RUN_VARIABLE] = path
@@ -100,7 +100,7 @@ class Folder:
         """See `Transport.call`."""
         method = getattr(self, f"_do_{op.replace('.', '_')}", None)
         if method is None:
-            raise NotSupportedError(f"a folder of data cannot do {op}; a robot can")
+            raise NotSupportedError(f"{op} does not work with a folder of data; it needs a robot")
         with self._files.lock():
             result: Mapping[str, Any] | None = method(**fields)
         return result or {}
@@ -110,7 +110,7 @@ class Folder:
         try:
             self.call(op, fields)
         except (OSError, SdkError, TypeError, ValueError) as error:
-            _undelivered.note(op, f"{self.path} does not take it: {error}")
+            _undelivered.note(op, f"{self.path} cannot take it: {error}")
 
     # ---- for who has begun the try
 
@@ -228,7 +228,9 @@ class Folder:
                     guids.append("")
                     continue
                 self._keep(name, kept)
-                raise ConflictError(f"the queue {name} has a task {row['name']} already, and takes each name once")
+                raise ConflictError(
+                    f"the queue {name} already has a task {row['name']}, and accepts each name only once"
+                )
             row["created"] = now_text()
             row["comment"] = self._clean(row["comment"])
             names.add(row["name"].casefold())
@@ -294,7 +296,7 @@ class Folder:
         elif row["type"] == TEXT:
             value = text
         else:
-            raise RefusedError(f"the asset {found} is a calendar, which a script does not change")
+            raise RefusedError(f"the asset {found} is a calendar, and a script cannot change a calendar")
         self._files.keep_asset(found, value)
 
     def _asset(self, name: str) -> tuple[str, Any]:
@@ -329,7 +331,7 @@ class Folder:
         for each in self._files.jobs():
             if each["guid"] == job:
                 return {"job": each}
-        raise NotFoundError(f"there is no job {job}: {self.path} knows those that this script has created")
+        raise NotFoundError(f"there is no job {job}: {self.path} knows only the jobs that this script created")
 
     def _do_job_stop(self, job: str) -> None:
         self._do_job_read(job)

@@ -82,7 +82,7 @@ class JobApi:
             result: Mapping[str, Any] = document["result"]
             return result
         kind = KINDS.get(str(document.get("kind")), RefusedError)
-        raise kind(str(document.get("error", "the robot refuses this without a reason")))
+        raise kind(str(document.get("error", "the robot refused this and gave no reason")))
 
     def tell(self, op: str, fields: Mapping[str, object]) -> None:
         """See `Transport.tell`."""
@@ -186,7 +186,7 @@ class JobApi:
             request["one_way"] = True
         message = json.dumps(request, allow_nan=False).encode("ascii")
         if len(message) >= LARGEST_BYTES:
-            raise RefusedError(f"{op}: {len(message)} bytes are more than the {LARGEST_BYTES} that one call may have")
+            raise RefusedError(f"{op}: {len(message)} bytes are too many; one call may have at most {LARGEST_BYTES}")
         return message
 
     def _way(self) -> _Way:

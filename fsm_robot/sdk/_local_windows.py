@@ -59,7 +59,7 @@ class _Connection:
         finally:
             _, error = overlapped.GetOverlappedResult(True)
         if error == _ABORTED:
-            raise TimeoutError("the robot does not read what it is told")
+            raise TimeoutError("the robot does not read the messages of this script")
         return None
 
     def receive(self, largest_bytes: int, within_s: float | None) -> bytes:
@@ -70,7 +70,7 @@ class _Connection:
             # Bytes, never objects: those would be code of who sends them.
             received: bytes = self._pipe.recv_bytes(largest_bytes)
         except EOFError as error:
-            raise ConnectionResetError("it has gone") from error
+            raise ConnectionResetError("the robot has closed the connection") from error
         return received
 
     def close(self) -> None:

@@ -37,7 +37,7 @@ class Queue:
 
     def __init__(self, name: str) -> None:
         if not isinstance(name, str) or not name.strip():
-            raise ValueError(f"a queue has a name or a GUID, not {name!r}")
+            raise ValueError(f"the name or GUID of a queue must be a text, not {name!r}")
         self.name = name
 
     def __repr__(self) -> str:

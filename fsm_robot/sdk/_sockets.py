@@ -22,7 +22,7 @@ class Connection:
         try:
             self._socket.sendall(message + b"\n")
         except socket.timeout:  # no `TimeoutError` before Python 3.10
-            raise TimeoutError("the robot does not read what it is told") from None
+            raise TimeoutError("the robot does not read the messages of this script") from None
 
     def receive(self, largest_bytes: int, within_s: float | None) -> bytes:
         """Wait for a message. Raises `OSError`, and of that `TimeoutError` where nothing came for so long."""
@@ -35,7 +35,7 @@ class Connection:
                 raise TimeoutError("the robot has not answered in time") from None
             size += len(piece)
             if not piece or size > largest_bytes + 1:
-                raise ConnectionResetError("it has gone")
+                raise ConnectionResetError("the robot has closed the connection")
             pieces.append(piece)
             if piece.endswith(b"\n"):
                 return b"".join(pieces)[:-1]

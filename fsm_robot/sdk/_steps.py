@@ -52,5 +52,5 @@ def step(name: str, task: TaskRow | None = None) -> Step:
     tells each step with its times, and which error ended it. Raises `ValueError` without a name.
     """
     if not isinstance(name, str) or not name.strip():
-        raise ValueError("a step has a name, such as 'check supplier'")
+        raise ValueError("a step needs a name, such as 'check supplier'")
     return Step(name.strip()[:LONGEST_NAME], "" if task is None else task.guid)

@@ -175,7 +175,7 @@ class Task(TaskRow):
         """
         after_s = 86400 * days + 3600 * hours + 60 * minutes + seconds
         if (until is None) == (not after_s):
-            raise ValueError("postpone takes a moment, or a time such as hours=4")
+            raise ValueError("postpone needs a moment, or a time such as hours=4")
         moment_ = now_text(after_s) if until is None else moment_text(until, "until")
         self._settle(POSTPONED, comment, until=moment_)
 

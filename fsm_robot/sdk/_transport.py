@@ -102,7 +102,7 @@ def _found() -> Transport:
 
         return Folder.of_process(data)
     if os.environ.get(JOB_VARIABLE) and document().get("stop_flag"):
-        raise NotSupportedError("this robot offers scripts no queues; see `[sdk] enabled` in its robot.toml")
+        raise NotSupportedError("this robot does not let scripts use queues; see `[sdk] enabled` in its robot.toml")
     raise NoRobotError
 
 

@@ -39,7 +39,7 @@ def note(op: str, why: object, count: int = 1) -> None:
         if is_first:
             _why, _said = str(why), count
     if is_first or _is_over:
-        say(f"fsm_robot: not arrived, as far as this script knows: {_counted(op, count)} ({why})")
+        say(f"fsm_robot: the robot may have missed: {_counted(op, count)} ({why})")
 
 
 def say(text: str) -> None:
@@ -68,7 +68,7 @@ def _end() -> None:
     _is_over = True
     if sum(_counts.values()) > _said:
         kinds = ", ".join(_counted(op, count) for op, count in _counts.items())
-        say(f"fsm_robot: in all not arrived, as far as this script knows: {kinds} (the first: {_why})")
+        say(f"fsm_robot: in total, the robot may have missed: {kinds} (the first: {_why})")
 
 
 def _counted(op: str, count: int) -> str:

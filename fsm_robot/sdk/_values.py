@@ -69,7 +69,7 @@ def tag_list(tags: Tags) -> list[str]:
     found: dict[str, None] = {}
     for part in parts:
         if not isinstance(part, str):
-            raise TypeError(f"a tag is a text, not {part!r}")
+            raise TypeError(f"a tag must be a text, not {part!r}")
         found.update((tag.strip(), None) for tag in part.split(";") if tag.strip())
     return list(found)
 
@@ -113,7 +113,7 @@ def moment_text(value: Moment, what: str) -> str | None:
     if isinstance(value, str):
         value = _parsed_moment(value, what)
     if not isinstance(value, datetime):
-        raise TypeError(f"{what} is a datetime, not {value!r}")
+        raise TypeError(f"{what} must be a datetime, not {value!r}")
     return value.astimezone(timezone.utc).replace(microsecond=0).isoformat()
 
 
@@ -154,7 +154,7 @@ def as_json(value: object, what: str) -> object:
     if isinstance(value, float):
         if abs(value) < float("inf"):
             return value
-        raise ValueError(f"{what} is {value!r}, which JSON does not know")
+        raise ValueError(f"{what} is {value!r}, which JSON cannot hold")
     if isinstance(value, dict):
         return {_key(key, what): as_json(item, f"{what}[{key!r}]") for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -177,7 +177,7 @@ def _key(key: object, what: str) -> str:
         return key
     if isinstance(key, (int, float)) and not isinstance(key, bool):
         return str(key)
-    raise TypeError(f"{what} has the key {key!r}: keys are texts")
+    raise TypeError(f"{what} has the key {key!r}: keys must be texts")
 
 
 def as_mapping(parameters: object) -> dict[str, Any]:

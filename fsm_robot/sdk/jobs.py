@@ -89,7 +89,7 @@ def create(
     if robot and group:
         raise ValueError("a job is for a robot, or for a group, not for both")
     if parameters is not None and (task is not None or queue is None):
-        raise ValueError("parameters become a task: name the queue for it, and no other task")
+        raise ValueError("parameters are sent as a new task: name its queue, and leave out `task`")
     fields = {
         "process": process,
         "parameters": None if parameters is None else as_json(parameters, "parameters"),

@@ -21,7 +21,7 @@ LEVEL_NUMBERS = {
 IMPORTANT = ("Warning", "Error", "Critical")
 LONGEST_CHARACTERS = 4000
 LATEST_S = 250_000_000_000.0
-"""Year 9892: behind it are no dates."""
+"""Year 9892: there are no dates after it."""
 LATE_S = 5.0
 """A line that is sent later than this tells its own time: the server stamps the arrival."""
 BESIDE_BYTES = 300

@@ -15,7 +15,7 @@ JOB_VARIABLE = "FSM_ROBOT_JOB"
 TYPED_VARIABLE = "FSM_ROBOT_TYPED"
 SCREEN_VARIABLE = "FSM_ROBOT_SCREEN"
 VENDOR_VARIABLE = "FSM_ROBOT_VENDOR_API"
-# As UTF-8, and as Python does where no language is set: a file name that is no UTF-8 is printed as it is.
+# As UTF-8, and as Python does where no language is set: a file name that is not UTF-8 is printed as it is.
 PRINTED = "utf-8:surrogateescape"
 
 

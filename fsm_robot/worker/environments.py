@@ -202,7 +202,9 @@ def text_of(path: Path) -> str:
     try:
         data = path.read_bytes()
         if len(data) > LARGEST_LOCK_BYTES:
-            raise ScriptNotStartedError(f"{path}: is larger than {LARGEST_LOCK_BYTES >> 20} MiB; this is no lock file")
+            raise ScriptNotStartedError(
+                f"{path}: is larger than {LARGEST_LOCK_BYTES >> 20} MiB; this is not a lock file"
+            )
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except OSError as error:
         raise ScriptNotStartedError(f"{path}: cannot be read: {error.strerror or error}") from error
@@ -222,7 +224,7 @@ def _python_of(folder: Path) -> str:
     python = system.environment_python(str(folder))
     if not (folder / CONFIG_NAME).is_file():
         raise ScriptNotStartedError(
-            f"{folder} is no virtual environment: it has no {CONFIG_NAME}; make it anew or delete it"
+            f"{folder} is not a virtual environment: it has no {CONFIG_NAME}; make it anew or delete it"
         )
     if not os.path.exists(python):
         raise ScriptNotStartedError(f"{folder} is broken: its Python {python} is not there; make it anew or delete it")

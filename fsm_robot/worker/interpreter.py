@@ -69,7 +69,7 @@ def look_at(python: str, clean: Callable[[str], str] = str) -> Interpreter:
     try:
         numbers, begun, offered = json.loads(said)
     except ValueError:
-        return Interpreter(problem=f"{python} is no Python: it answers {said!r}", remedy=_ANOTHER)
+        return Interpreter(problem=f"{python} is not Python: it answers {said!r}", remedy=_ANOTHER)
     return _judged(python, tuple(numbers), bool(begun and offered), failed)
 
 

@@ -134,7 +134,7 @@ def _inside(name: str, candidate: Path, root: Path) -> Path | None:
     if stat.S_ISDIR(mode):  # `x.py` may be a folder with a script of its own
         return None
     if not stat.S_ISREG(mode):
-        raise ScriptRefusedError(name, "it is no regular file")
+        raise ScriptRefusedError(name, "it is not a regular file")
     found = _own_name(candidate, real)
     if candidate.name != FOLDER_SCRIPT:
         return found

@@ -54,7 +54,7 @@ def read(folder: Path) -> Pinned:
         with open(path, "rb") as stream:
             data = stream.read(LARGEST_LOCK_BYTES + 1)
         if len(data) > LARGEST_LOCK_BYTES:
-            raise SettingsError(f"{path}: is larger than {LARGEST_LOCK_BYTES >> 20} MiB; this is no lock of scripts")
+            raise SettingsError(f"{path}: is larger than {LARGEST_LOCK_BYTES >> 20} MiB; this is not a lock of scripts")
         text = data.decode("utf-8-sig")
     except FileNotFoundError:
         raise SettingsError(f"{path}: there is no such file; `fsm-robot scripts lock` writes one") from None
@@ -113,7 +113,9 @@ def _parsed(path: Path, text: str) -> Pinned:
         elif line.strip() and not line.startswith("#"):
             match = _LINE.fullmatch(line)
             if match is None or _is_outside(match[2]):
-                raise SettingsError(f"{path}:{number}: is no line of a lock; `fsm-robot scripts lock` writes it anew")
+                raise SettingsError(
+                    f"{path}:{number}: is not a line of a lock; `fsm-robot scripts lock` writes it anew"
+                )
             if match[2] in files:
                 raise SettingsError(f"{path}:{number}: names {match[2]} again; `fsm-robot scripts lock` writes it anew")
             files[match[2]] = match[1]

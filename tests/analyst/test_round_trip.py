@@ -135,7 +135,7 @@ def test_task_and_flow_that_were_added_are_a_state_and_a_transition() -> None:
 @pytest.mark.parametrize(
     ("ident", "key", "value", "complaint"),
     [
-        ("Flow_Ready__no_job", "targetRef", "Nowhere", "targetRef is no element"),
+        ("Flow_Ready__no_job", "targetRef", "Nowhere", "targetRef is not an element"),
         ("Flow_Ready__no_job", "targetRef", "Begin", "must lead to a state"),
         ("Flow_Working__robot_forgotten", "targetRef", "Call_Working", "past the callback"),
         ("Flow_Begin", "sourceRef", "Choice_Ready", "one flow must leave the start event"),

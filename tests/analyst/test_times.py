@@ -135,7 +135,7 @@ def test_duration_that_is_none_is_refused(written: str) -> None:
     text = drawn(exact_process(words(robot())))
     text = text.replace("PT60S", written).replace(' fsm:setting="scripts.stop_grace_s"', "")
 
-    with pytest.raises(DefinitionError, match=r"m:\d+:\d+: boundaryEvent .*: says no time"):
+    with pytest.raises(DefinitionError, match=r"m:\d+:\d+: boundaryEvent .*: must have a time"):
         from_bpmn(parse(text.encode(), "m"))
 
 
@@ -143,5 +143,5 @@ def test_other_event_on_a_border_is_refused() -> None:
     """It is not clear what the machine should do then."""
     text = re.sub("timerEventDefinition", "signalEventDefinition", drawn(exact_process(words(robot()))))
 
-    with pytest.raises(DefinitionError, match="is no timer"):
+    with pytest.raises(DefinitionError, match="is not a timer"):
         from_bpmn(parse(text.encode(), "m"))

@@ -80,8 +80,8 @@ pytestmark = pytest.mark.skipif(
 )
 POSIX_NAMES = {
     "link to itself": "loop",
-    "name that is no UTF-8": b"caf\xe9".decode(errors="surrogateescape"),
-    "missing name that is no UTF-8": b"\xff\xfe".decode(errors="surrogateescape"),
+    "name that is not UTF-8": b"caf\xe9".decode(errors="surrogateescape"),
+    "missing name that is not UTF-8": b"\xff\xfe".decode(errors="surrogateescape"),
     "closed file": "closed",
     "sealed folder": "sealed",
     "below a sealed folder": "sealed/robot.toml",

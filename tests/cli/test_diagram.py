@@ -124,8 +124,11 @@ def test_what_stands_before_a_torn_line_counts_and_the_rest_is_told(
         ),
         (["--format", "svg", "--runs", "nowhere"], "--runs nowhere: does not exist"),
         (["--format", "svg", "--runs", "."], "--runs .: holds no journal (*.jsonl)"),
-        (["--format", "svg", "--runs", "notes.txt"], "--runs notes.txt: is no journal of a robot: line 1 is no line"),
-        (["--format", "svg", "--runs", "empty.jsonl"], "--runs empty.jsonl: is no journal of a robot: it is empty"),
+        (
+            ["--format", "svg", "--runs", "notes.txt"],
+            "--runs notes.txt: is not a journal of a robot: line 1 is not a line",
+        ),
+        (["--format", "svg", "--runs", "empty.jsonl"], "--runs empty.jsonl: is not a journal of a robot: it is empty"),
         (["--diff", "a", "b", "--format", "dot"], "--diff can be markdown, svg, html, png, pdf, not dot"),
         (["--diff", "a", "b", "--runs", "r", "--format", "svg"], "--diff with --runs can be markdown, html, not svg"),
         (["c.yaml", "--diff", "a", "b"], "--diff takes both machine files itself"),

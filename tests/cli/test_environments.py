@@ -81,7 +81,7 @@ def test_broken_environment_fails_the_job_with_its_sentence(robot_folder: RobotF
     robot_folder.run()
 
     assert robot_folder.statuses() == {"one": 5}
-    assert "is no virtual environment" in robot_folder.log()
+    assert "is not a virtual environment" in robot_folder.log()
     assert not (robot_folder.path / "scripts" / "ran").exists()
     assert main(["check", "--config", config(robot_folder)]) == 2
     assert "one: " in (said := capsys.readouterr().err)

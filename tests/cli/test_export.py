@@ -164,8 +164,8 @@ def test_clock_a_year_ahead_is_repaired_and_told(storage: Path, capsys: pytest.C
 BAD = {
     "nothing there": ("missing", "there is no such file or folder"),
     "no journal in the folder": ("empty", "there is no journal in this folder"),
-    "another file": ("text.jsonl", "is no journal of a robot"),
-    "JSON that is no journal": ("ledger.jsonl", "is no journal of a robot"),
+    "another file": ("text.jsonl", "is not a journal of a robot"),
+    "JSON that is not a journal": ("ledger.jsonl", "is not a journal of a robot"),
     "nothing in it yet": ("new.jsonl", "no journal has a whole line yet"),
 }
 

@@ -67,8 +67,8 @@ def test_new_guid_goes_into_the_file_that_holds_the_old_one(tmp_path: Path, monk
 @pytest.mark.parametrize(
     ("text", "word", "says"),
     [
-        (f"[orchestrator]\nrobot_guid = '{OLD}'\n", "secret-with-a-slip", "is no GUID"),
-        (f"[orchestrator]\nrobot_guid = '{OLD}'\n", "", "is no GUID"),
+        (f"[orchestrator]\nrobot_guid = '{OLD}'\n", "secret-with-a-slip", "is not a GUID"),
+        (f"[orchestrator]\nrobot_guid = '{OLD}'\n", "", "is not a GUID"),
         (f"[orchestrator]\nrobot_guid = '{OLD}'\n", OLD.upper(), "has already"),
         ("[orchestrator]\n", NEW, "holds no robot_guid"),
         (f"[orchestrator]\nrobot_guid = '''{OLD}'''\n", NEW, "that only a person can change"),

@@ -211,7 +211,7 @@ def test_one_call_that_fails_does_not_end_the_visit(server: Orchestrator) -> Non
     [
         (["probe", "http://127.0.0.1:1", "--guid", GUID], "@FILE or -"),
         (["probe", "http://127.0.0.1:1", "--guid", "@none"], "cannot be read"),
-        (["probe", "http://127.0.0.1:1", "--guid", "@bad.txt"], "is no GUID"),
+        (["probe", "http://127.0.0.1:1", "--guid", "@bad.txt"], "is not a GUID"),
         (["probe", "http://127.0.0.1:1"], "required"),
         (["probe", "http://127.0.0.1:1", "--guid", "@guid.txt", "-o", "."], "is a folder"),
         (["serve", "--like", "none.toml"], "cannot be read"),

@@ -118,7 +118,7 @@ def test_machine_that_an_option_names_goes_before_that_of_robot_toml(
     ("file", "old", "new", "said"),
     [
         ("machine.yaml", "on_enter: greet", "on_enter: gret", "did you mean 'greet'?"),
-        ("machine.yaml", "my.rest_s: rested", "30x: rested", "machine.yaml:5:29: after: '30x' is no time"),
+        ("machine.yaml", "my.rest_s: rested", "30x: rested", "machine.yaml:5:29: after: '30x' is not a time"),
         ("machine.yaml", "my.rest_s: rested", "my.rest: rested", "did you mean 'my.rest_s'?"),
         ("machine.yaml", "all_greeted]}", "all_greeted], errors: {ConectionError: greeted}}", "'ConnectionError'?"),
         ("robot.toml", "rest_s = 5.0", 'rest_s = "five"', ":12: [my] rest_s: must be a number, not 'five'"),

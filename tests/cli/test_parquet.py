@@ -127,13 +127,13 @@ def test_other_folders_and_other_views_are_left_alone(tmp_path: Path, capsys: py
     journals, folder = tmp_path / "journal", tmp_path / "log"
     recorded(journals, 1)
     assert exported(journals, journals) == 2
-    assert "is no dataset of this program, and not empty" in capsys.readouterr().err
+    assert "is not a dataset of this program and is not empty" in capsys.readouterr().err
     assert exported(journals, folder) == 0
     assert exported(journals, folder, "--pairs") == 2
     assert "was made with other options" in capsys.readouterr().err
     next(folder.rglob("*.parquet")).write_bytes(b"PAR1")
     assert exported(journals, folder) == 2
-    assert "is no file of this dataset" in capsys.readouterr().err
+    assert "is not a file of this dataset" in capsys.readouterr().err
 
 
 def test_names_that_no_format_can_carry_are_escaped(tmp_path: Path) -> None:

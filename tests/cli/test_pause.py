@@ -77,7 +77,7 @@ def test_one_folder_that_cannot_be_paused_spares_no_other(tmp_path: Path, capfd:
     ("arguments", "says"),
     [
         (["--until", "2020-01-01"], "is over"),
-        (["--until", "soon"], "is no moment"),
+        (["--until", "soon"], "is not a moment"),
         (["--until", ""], ""),
     ],
 )

@@ -136,7 +136,7 @@ def test_file_that_is_no_journal_is_told_and_code_2(
     for more in ([], ["--steps"], ["--json"]):
         assert main(["replay", "runs", *more]) == 2
     out = capsys.readouterr().out
-    assert "this is no journal: " in out
+    assert "this is not a journal: " in out
     assert "4 runs: 3 identical, 1 damaged" in out
 
 

@@ -62,7 +62,7 @@ def test_a_failing_script_is_told_with_its_reason(place: Place) -> None:
     ("words", "sentence"),
     [
         (["nothing.py"], "there is no such script"),
-        (["ok.py", "--data", "nothing"], "is no folder"),
+        (["ok.py", "--data", "nothing"], "is not a folder"),
         (["ok.py", "--task", "{"], "--task: "),
         (["ok.py", "--task", "@nothing.json"], "--task: "),
         (["ok.py", "--keep"], "name it with --data"),

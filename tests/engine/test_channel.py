@@ -93,9 +93,9 @@ def test_event_that_ends_the_run_is_answered_too(robot: OwnRobot, turn: int) -> 
     [
         (["told_from_inside"], "opens over, noted to `post`, not 'told_from_inside'"),
         (["no_such_event"], "not 'no_such_event'"),
-        (["noted", "--data", "{"], "--data: is no JSON"),
+        (["noted", "--data", "{"], "--data: is not JSON"),
         (["noted", "--data", "[1]"], "must be a JSON object"),
-        (["noted", "--data", "[" * 100_000], "--data: is no JSON"),
+        (["noted", "--data", "[" * 100_000], "--data: is not JSON"),
     ],
 )
 def test_what_is_not_opened_or_no_json_is_refused_with_2(robot: OwnRobot, arguments: list[str], said: str) -> None:

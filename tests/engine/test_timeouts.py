@@ -300,18 +300,18 @@ def test_cancelled_call_leaves_its_thread_to_the_next_one_at_once() -> None:
 @pytest.mark.parametrize(
     ("after", "told"),
     [
-        ("{30: expired}", "after: '30' is no time such as 500ms, 30s, 2m or 1h"),
-        ("{30: expired}", "Write 30s for seconds"),
-        ("{0s: expired}", "from 1ms to 366 days"),
-        ("{9000h: expired}", "from 1ms to 366 days"),
-        ("{30d: expired}", "'30d' is no time"),
-        ("{-5s: expired}", "'-5s' is no time"),
-        ("{5 s: expired}", "'5 s' is no time"),
-        ("{soon: expired}", "'soon' is no time"),
+        ("{30: expired}", "after: '30' is not a time such as 500ms, 30s, 2m or 1h"),
+        ("{30: expired}", "write 30s for seconds"),
+        ("{0s: expired}", "(1ms to 366 days)"),
+        ("{9000h: expired}", "(1ms to 366 days)"),
+        ("{30d: expired}", "'30d' is not a time"),
+        ("{-5s: expired}", "'-5s' is not a time"),
+        ("{5 s: expired}", "'5 s' is not a time"),
+        ("{soon: expired}", "'soon' is not a time"),
         ("{5s: expird}", "Shut has no transition for 'expird', which comes after 5s"),
         ("{5s: 7}", "after: an event must be a text, not 7"),
         ("[5s]", "after must be a mapping"),
-        ("{5s: looked, 5s: expired}", "'5s' is there twice"),
+        ("{5s: looked, 5s: expired}", "'5s' is written twice"),
     ],
 )
 def test_wrong_time_is_found_by_check(after: str, told: str) -> None:
@@ -359,13 +359,13 @@ def test_setting_that_is_no_time_is_found_by_check(
         (
             "name: Finished,",
             "name: Finished, after: {5s: no_job},",
-            "Finished has `after`, and is final; only in",
+            "Finished has `after`, and is final; `after` works only in",
         ),
         (
             "  - {trigger: script_not_started",
             "  - {trigger: over, source: Stopping, dest: Aborting}\n  - {trigger: over, source: Working, dest: Stopping}\n"
             "  - {trigger: script_not_started",
-            "Working handles 'over', which comes in no time there; add it to its `after`",
+            "Working handles 'over', which never comes there; add it to its `after`",
         ),
     ],
 )

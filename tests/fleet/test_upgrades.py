@@ -45,7 +45,7 @@ def test_one_robot_first_then_the_others_and_back(tmp_path: Path, capsys: pytest
 
     assert "no robot of this fleet has run with 9.9.0 yet" in told(capsys, new, *file, exit_code=2)
     assert "starts vera, too" in told(capsys, new, "--robot", "boris", *file, exit_code=2)
-    assert "is no fsm-robot.pyz" in told(capsys, str(fleet), *file, exit_code=2)
+    assert "is not a fsm-robot.pyz" in told(capsys, str(fleet), *file, exit_code=2)
     assert "no robot of this machine is called 'nina'" in told(capsys, new, "--robot", "nina", *file, exit_code=2)
     assert current() == {"анна": before, "boris": before}
 

@@ -94,10 +94,10 @@ def test_another_file_of_the_same_version_is_refused_and_the_same_one_is_not(tmp
     ("content", "problem"),
     [
         (None, "cannot be read"),
-        (b"", "is no fsm-robot.pyz"),
-        (b"PK\x05\x06" + bytes(18), "is no fsm-robot.pyz"),
-        ("../../evil", "names no version"),
-        ("1.0/..", "names no version"),
+        (b"", "is not a fsm-robot.pyz"),
+        (b"PK\x05\x06" + bytes(18), "is not a fsm-robot.pyz"),
+        ("../../evil", "does not name a version"),
+        ("1.0/..", "does not name a version"),
     ],
 )
 def test_what_is_no_program_of_ours_is_refused_in_one_sentence(

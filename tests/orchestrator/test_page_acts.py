@@ -157,7 +157,7 @@ def test_what_is_wrong_is_told_beside_the_form_and_what_was_typed_stays(server: 
     write(browser, "enqueue", script="x", task="{")
     press(browser, "#enqueue [type=submit]")
 
-    until(lambda: "is no JSON" in told(browser, "#enqueue .error"))
+    until(lambda: "is not JSON" in told(browser, "#enqueue .error"))
     assert browser.find_element("css selector", "#enqueue [name=task]").get_attribute("value") == "{"
     assert server.store.jobs() == []
 
@@ -333,7 +333,7 @@ def test_page_does_nothing_where_others_reach_the_server(tmp_path: Path) -> None
         ("job/enqueue", {"script": "x", "task": "[1]"}, "must be a JSON object"),
         ("job/enqueue", {"script": "x", "robot": "nobody"}, "no robot"),
         ("job/stop", {"guid": "nothing"}, "no job"),
-        ("task/add", {"queue": "q", "parameters": "{"}, "is no JSON"),
+        ("task/add", {"queue": "q", "parameters": "{"}, "is not JSON"),
         ("task/add", {"queue": ""}, "queue must be"),
         ("task/retry", {"guid": "nothing"}, "no task"),
         ("task/retry", [1], "not readable"),

@@ -28,7 +28,7 @@ def test_three_lines_are_read_as_the_framework_reads_them(
     ("text", "said"),
     [
         ("", "GUID is missing"),
-        (f"{GUID}0\nhttp://x", "is no GUID"),
+        (f"{GUID}0\nhttp://x", "is not a GUID"),
         (f"{GUID}\n", "host is missing"),
         (f"{GUID}\nhttp://x\nyes", "must be 0 or 1, not 'yes'"),
     ],

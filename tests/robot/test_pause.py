@@ -122,10 +122,10 @@ def test_pause_is_read_as_it_was_written(tmp_path: Path) -> None:
         ("2026-10-25T06:00:00Z", "2026-10-25T06:00:00+00:00"),
         ("2026-10-24T11:00:00Z", "is over"),
         ("2026-10-23", "is over"),
-        ("tomorrow", "is no moment"),
-        ("25:00", "is no moment"),
+        ("tomorrow", "is not a moment"),
+        ("25:00", "is not a moment"),
         ("9999-12-31T23:59", ""),
-        ("", "is no moment"),
+        ("", "is not a moment"),
     ],
 )
 def test_moment_is_of_this_machine(monkeypatch: pytest.MonkeyPatch, word: str, meant: str) -> None:

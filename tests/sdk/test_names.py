@@ -130,7 +130,7 @@ except ConflictError as error:
     assert said[1] == "True 2026-11-27T00:00:00 None"
     assert said[2] == "['1', '3', 'more'] ['2'] 1"
     assert said[3] == "('pdf',) high 2026-12-01 00:00:00+00:00"
-    assert said[4] == "the queue Q has a task 3 already, and takes each name once"
+    assert said[4] == "the queue Q already has a task 3, and accepts each name only once"
 
 
 def test_a_thousand_rows_are_one_call_to_write(place: Place) -> None:
@@ -232,7 +232,7 @@ for wrong in (lambda: credential("Limit"), lambda: asset("Limmit"), lambda: cale
     assert said[2] == "False 2026-05-10 False"
     assert said[3] == "2000"
     assert said[4] == "True robot"
-    assert "is not written down" in said[5]
+    assert "cannot be saved or sent" in said[5]
     assert said[6] == "RefusedError the asset Limit is a text, not a credential"
     assert said[7].startswith("NotFoundError")
     assert place.way == "robot" or "did you mean 'Limit'?" in said[7]
@@ -269,7 +269,7 @@ print(path)
     assert said[:3] == ["a.bin 5120000", "5120000 False", "ещё"]
     assert "has no file 'a.bin'" in said[3]
     assert "Нет" in said[4]
-    assert "is no file" in said[5]
+    assert "is not a file" in said[5]
     assert not Path(said[6]).exists()
     assert place.way == "robot" or (place.path / "files" / "In" / "a.bin").exists()
 

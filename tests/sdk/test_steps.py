@@ -77,7 +77,7 @@ def work_lines(place: RobotPlace) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("name", ["", "  ", 7])
 def test_step_without_a_name_is_refused(name: Any) -> None:
     """Before anything is told; without a robot a step is a block and no more."""
-    with pytest.raises(ValueError, match="a step has a name"):
+    with pytest.raises(ValueError, match="a step needs a name"):
         step(name)
     with pytest.raises(KeyError), step("alone"):
         raise KeyError

@@ -116,9 +116,9 @@ def test_what_a_folder_does_not_take_is_counted(tmp_path: Path, op: str) -> None
         """)
 
     assert said == "went on\n"
-    assert f"not arrived, as far as this script knows: 1 {word} (" in place.said
+    assert f"the robot may have missed: 1 {word} (" in place.said
     assert file in place.said
-    assert f"in all not arrived, as far as this script knows: 30 {word}" in place.said.replace("lines", "line").replace(
+    assert f"in total, the robot may have missed: 30 {word}" in place.said.replace("lines", "line").replace(
         "steps", "step"
     ).replace("messages", "message")
     assert place.said.count("fsm_robot: ") == 2
@@ -128,7 +128,7 @@ def test_what_a_folder_does_not_take_is_counted(tmp_path: Path, op: str) -> None
     ("variables", "why"),
     [
         ({"FSM_ROBOT_DATA": ""}, "FSM_ROBOT_DATA is empty"),
-        ({"FSM_ROBOT_DATA": "no/such/folder"}, "is no folder"),
+        ({"FSM_ROBOT_DATA": "no/such/folder"}, "is not a folder"),
         ({"FSM_ROBOT_JOB": "no/such/job.json"}, "cannot be read"),
     ],
 )
@@ -148,7 +148,7 @@ def test_what_is_set_but_wrong_is_said_by_who_only_logs(tmp_path: Path, variable
     assert done.returncode == 0
     first, last = done.stderr.splitlines()
     assert why in first
-    assert "in all not arrived, as far as this script knows: 5 log lines" in last
+    assert "in total, the robot may have missed: 5 log lines" in last
 
 
 @pytest.mark.parametrize("how", ["sys.stderr.close()", "sys.stderr = None", "os.close(2)"])

@@ -65,7 +65,7 @@ def test_without_a_robot_the_others_say_how_to_have_one(call: str) -> None:
     ("variables", "sentence"),
     [
         ({"FSM_ROBOT_DATA": ""}, "FSM_ROBOT_DATA is empty"),
-        ({"FSM_ROBOT_DATA": "/nowhere/at/all"}, "is no folder"),
+        ({"FSM_ROBOT_DATA": "/nowhere/at/all"}, "is not a folder"),
         ({"FSM_ROBOT_JOB": "/nowhere/job.json"}, "cannot be read"),
     ],
 )
@@ -140,7 +140,7 @@ def test_a_folder_that_no_try_has_made_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / ".run").mkdir()
     (tmp_path / ".run" / "mine.txt").write_text("x")
 
-    with pytest.raises(RefusedError, match="move them away"):
+    with pytest.raises(RefusedError, match="move them to another folder"):
         Folder(str(tmp_path))
 
     assert (tmp_path / ".run" / "mine.txt").exists()
@@ -149,7 +149,7 @@ def test_a_folder_that_no_try_has_made_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("{", "is no JSON"),
+        ("{", "is not JSON"),
         ('"text"', "must be a list of tasks"),
         ("[5]", "task 1: must be an object"),
         ('[{"name": "a"}, {"status": "Nearly"}]', "task 2: status must be one of"),

@@ -269,7 +269,7 @@ def test_broken_machine_file_is_told_with_the_place_and_the_command_that_repeats
         (["--faults", "crsh"], "did you mean 'crash'"),
         (["--jobs", "0"], "--jobs must be at least 1"),
         (["--scenario", "nowhere.json"], "cannot be read"),
-        (["--scenario", "no.json"], "is no scenario"),
+        (["--scenario", "no.json"], "is not a scenario"),
         (["--machine", "nowhere.yaml"], "cannot be read"),
     ],
 )

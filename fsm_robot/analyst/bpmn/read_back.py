@@ -147,7 +147,7 @@ class _Read:
     def end(self, flow: Element, key: str) -> Element:
         node = self.nodes.get(flow.attributes.get(key, ""))
         if node is None or node.name == "sequenceFlow":
-            raise flow.wrong(f"{key} is no element of this process")
+            raise flow.wrong(f"{key} is not an element of this process")
         return node
 
     def source(self, flow: Element) -> Element:
@@ -227,7 +227,7 @@ class _Read:
     def timeout(self, found: Element) -> Timeout:
         timer = found.first(BPMN, "timerEventDefinition")
         if timer is None:
-            raise found.wrong("is no timer; other events come to the gateway behind a state")
+            raise found.wrong("is not a timer; other events come to the gateway behind a state")
         lasts = timer.first(BPMN, "timeDuration")
         read = DURATION.fullmatch("".join(("".join(lasts.texts) if lasts else "").split()))
         lengths = zip(read.groups(default="0"), (86400, 3600, 60, 1), strict=True) if read else ()

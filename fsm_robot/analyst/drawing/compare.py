@@ -16,7 +16,7 @@ from fsm_robot.engine.wording import symbols
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
 PLACES = frozenset({"line", "column"})
-"""Where something stands in its file is no difference."""
+"""Where something stands in its file is not a difference."""
 EdgeKey = tuple[str, str, bool]
 Key = TypeVar("Key")
 Named = TypeVar("Named", State, CallbackSpec)

@@ -228,7 +228,7 @@ def read_lines(lines: Iterable[str]) -> tuple[list[Record], str]:
 
 
 def parsed(content: bytes) -> object:
-    """Return what a line without its chain value holds. Raises `ValueError`: it is no JSON."""
+    """Return what a line without its chain value holds. Raises `ValueError`: it is not JSON."""
     text = content.decode()
     values, end = _DECODER.raw_decode(text)
     if end != len(text):
@@ -246,9 +246,9 @@ def record_of(body: bytes, chain: str, parse: Parse = parsed) -> Record | str:
     try:
         values = parse(content)
     except ValueError:
-        return "is no JSON object"
+        return "is not a JSON object"
     if type(values) is not dict:
-        return "is no JSON object"
+        return "is not a JSON object"
     kind = values.pop("record", None)
     if kind == "step":
         return Record("step", values, chain) if is_step(values) else "is a step record that lacks what a step needs"
@@ -257,7 +257,7 @@ def record_of(body: bytes, chain: str, parse: Parse = parsed) -> Record | str:
         return problem or Record("header", values, chain)
     if kind == "end":
         return Record("end", values, chain) if _is_end(values) else "is an end record without its exit code"
-    return "is no record of a journal"
+    return "is not a record of a journal"
 
 
 MakeRecord = Callable[[bytes, str], Record | str]
@@ -279,11 +279,11 @@ def read(lines: Iterable[bytes], make: MakeRecord = record_of) -> Reading:
         before = chain.encode()
         if not mark or tail != before + b'"}\n':
             if not line.endswith(b"\n"):
-                # Nothing may follow, so this is where the power went, or a file that is no journal.
+                # Nothing may follow, so this is where the power went, or a file that is not a journal.
                 reading = _torn(records, number, line)
                 break
             if not mark:
-                reading = _changed(records, number, "is no line of a journal", rest)
+                reading = _changed(records, number, "is not a line of a journal", rest)
                 break
             # Git for Windows may have put a CR before the LF. The chain speaks of what stands before both.
             if tail != before + b'"}\r\n':

@@ -16,7 +16,7 @@ from fsm_robot.engine.wording import did_you_mean
 from fsm_robot.errors import UnexpectedEventError
 
 Judgement = Literal["identical", "compatible", "divergent", "damaged"]
-"""Every step is decided the same; the same by the names of `renamed:`; another way; the file is no whole journal."""
+"""Every step is decided the same; the same by the names of `renamed:`; another way; the file is not a whole journal."""
 
 MOST_PLACES = 10_000
 
@@ -132,7 +132,7 @@ def replay(reading: Reading, definition: Definition, decisions: Decisions | None
     records = reading.records
     if not records or records[0].kind != "header":
         what = reading.wrong or ("it is empty" if not records else "it does not begin with a header")
-        return Verdict("damaged", 0, remarks=(f"this is no journal: {what}",))
+        return Verdict("damaged", 0, remarks=(f"this is not a journal: {what}",))
     run = _Replay(definition, decisions or Decisions(definition))
     divergence = run.through(reading)
     remarks = tuple(_remarks(reading, definition))

@@ -89,7 +89,7 @@ def without_effect(definition: Definition) -> Iterator[Problem]:
         for key, instead in INSTEAD.items():
             if getattr(spec, key) != getattr(left, key):
                 where = ", ".join(name for name, keys in ACTING.items() if key in keys)
-                yield _at(spec, f"{spec.name}: `{key}` acts in {where} alone; leave it out, and {instead}")
+                yield _at(spec, f"{spec.name}: `{key}` works only in {where}; leave it out, and {instead}")
 
 
 def _duplicate_states(definition: Definition) -> Iterator[Problem]:
@@ -97,7 +97,7 @@ def _duplicate_states(definition: Definition) -> Iterator[Problem]:
     for position, state in enumerate(definition.states):
         earlier = next((s for s in definition.states[:position] if s.name == state.name), None)
         if counts[state.name] > 1 and earlier is not None:
-            yield _at(state, f"state {state.name!r} is there twice; it was first written in line {earlier.line}")
+            yield _at(state, f"state {state.name!r} is written twice; the first one is in line {earlier.line}")
 
 
 def _unknown_names(definition: Definition, known_callbacks: Collection[str] | None) -> Iterator[Problem]:
@@ -117,14 +117,18 @@ def _unknown_names(definition: Definition, known_callbacks: Collection[str] | No
         outside = [*definition.inbox, *definition.timed()]
         for event in state.ignores:
             if event not in outside:
-                yield _at(state, f"ignores {event!r}, which no inbox event is called{did_you_mean(event, outside)}")
+                yield _at(
+                    state, f"ignores {event!r}, but the inbox has no event of this name{did_you_mean(event, outside)}"
+                )
     used = {state.on_enter for state in definition.states}
     for callback in definition.callbacks:
         if known_callbacks is not None and callback.name not in known_callbacks:
             near = did_you_mean(callback.name, known_callbacks)
             yield _at(callback, f"the program has no callback {callback.name!r}{near}")
         elif callback.name not in used:
-            yield _at(callback, f"callback {callback.name!r} belongs to no state; delete it or name it in on_enter")
+            yield _at(
+                callback, f"callback {callback.name!r} is not used by any state; delete it, or name it in on_enter"
+            )
     yield from _unknown_events(definition)
 
 
@@ -162,7 +166,7 @@ def _edges(definition: Definition) -> Iterator[Problem]:
             yield _at(edge, f"{edge.source} is final, so no transition can leave it")
         twins = [other for other in definition.transitions_from(edge.source) if other.trigger == edge.trigger]
         if (edge.at_most is not None) != any(other.spent for other in twins) and not edge.spent:
-            yield _at(edge, f"{edge.source} on {edge.trigger}: `at_most` and `then` need each other")
+            yield _at(edge, f"{edge.source} on {edge.trigger}: `at_most` and `then` must be written together")
         yield from (_at(edge, f"{edge.source} on {edge.trigger}: {text}") for text in _edge_mistakes(edge, finals))
 
 
@@ -172,11 +176,11 @@ def _edge_mistakes(edge: Transition, finals: Collection[str]) -> Iterator[str]:
     if edge.source != edge.dest and edge.kind == "internal":
         yield "only a transition to the same state can be internal"
     if edge.dest not in finals and edge.exit_code is not None:
-        yield f"{edge.dest} is not final, so exit_code means nothing here"
+        yield f"{edge.dest} is not final, so exit_code has no effect here"
     if edge.kind == "internal" and edge.at_most is not None:
         yield "an internal transition cannot have a budget"
     if edge.kind == "internal" and edge.outcome:
-        yield "an internal transition ends no job, so outcome means nothing here"
+        yield "an internal transition ends no job, so outcome has no effect here"
 
 
 def _events_answered(definition: Definition) -> Iterator[Problem]:
@@ -207,7 +211,7 @@ def _without_use(definition: Definition, state: State, spec: CallbackSpec | None
         yield _at(spec, f"{spec.name} acts in {state.name}, which is final, so no event can follow its `errors`")
     if state.after and not definition.waits(state):
         why = "is final" if state.final else f"does not wait: {state.on_enter} must answer at once"
-        yield _at(state, f"{state.name} has `after`, and {why}; only in a state that waits can time run out")
+        yield _at(state, f"{state.name} has `after`, and {why}; `after` works only in a state that waits")
 
 
 def _brought(state: State, spec: CallbackSpec | None) -> Iterator[tuple[str, str]]:
@@ -225,7 +229,7 @@ def _from_outside(
     here = {*definition.inbox, *(event for event, _ in _brought(state, spec))}
     for event in definition.timed():
         if event in handled and event not in here:
-            yield _at(state, f"{state.name} handles {event!r}, which comes in no time there; add it to its `after`")
+            yield _at(state, f"{state.name} handles {event!r}, which never comes there; add it to its `after`")
     for event in definition.inbox:
         if event not in handled and event not in state.ignores:
             text = f"{state.name} neither handles nor ignores {event!r} from the inbox"
@@ -270,7 +274,8 @@ def _unbounded_cycles(definition: Definition) -> Iterator[Problem]:
             reported.update([edge.source, *(step.source for step in way)])
             names = " -> ".join([edge.source, edge.dest, *(step.dest for step in way)])
             yield _at(
-                edge, f"nothing bounds the cycle {names}; give one of its transitions `at_most`, or `progress: true`"
+                edge,
+                f"there is no limit for the cycle {names}; give one of its transitions `at_most`, or `progress: true`",
             )
 
 
@@ -300,7 +305,10 @@ def without_outcome(definition: Definition) -> list[Problem]:
         return [] if name in reporting else [edge.dest for edge in silent if edge.source == name]
 
     unsaid = _closure([definition.initial], on_from)
-    text = "{0} on {1} leads to {2}, and nobody has said how the job ended; add `outcome: not_started` or another one"
+    text = (
+        "{0} on {1} leads to {2}, and the outcome of the job is not known there;"
+        " add `outcome: not_started` or another one"
+    )
     return [
         _at(edge, text.format(edge.source, edge.trigger, edge.dest))
         for edge in silent

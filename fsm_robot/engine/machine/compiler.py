@@ -89,7 +89,7 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
         "final": Shape("flag", "whether the run ends here"),
         "ignores": Shape("names", "events of the inbox that mean nothing in this state"),
         "heartbeats": Shape(
-            "flag", "whether Working heartbeats run here; without a word where the script runs or ends"
+            "flag", "whether Working heartbeats run here (default: only where the script runs or ends)"
         ),
         "after": Shape("spans", "time in a state that waits -> event: 500ms, 30s, 2m, 1h, or a setting of robot.toml"),
         **LABEL,
@@ -126,14 +126,14 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
     "callback": {
         "does": Shape("text", "one line for people"),
         "answers": Shape("names", "events that it may return", required=True),
-        "waits": Shape("flag", "whether it may return nothing and leave the word to the inbox"),
+        "waits": Shape("flag", "whether it may return nothing, so that the state waits for the inbox"),
         "codes": Shape("codes", "field of the orchestrator's answer -> value -> event, null: the next field decides"),
-        "retry": Shape("retry", "what is asked again, how often and how long"),
-        "pause_s": Shape("number", "seconds before it answers that it came to nothing", most=3600),
+        "retry": Shape("retry", "which failures are retried, how often and how long"),
+        "pause_s": Shape("number", "seconds of pause before it answers that it failed", most=3600),
         "errors": Shape("name map", "error that it raises -> event; Python's own, a.dotted.Path, or '*' for every one"),
     },
     "retry": {
-        "on": Shape("names", "failures that are worth another try", required=True, allowed=FAILURE_KINDS),
+        "on": Shape("names", "failures after which it is tried again", required=True, allowed=FAILURE_KINDS),
         "for_s": Shape("number", "seconds after which no further try starts; .inf never gives up", required=True),
         "first_s": Shape("number", "pause before the second try", least=0.01, most=3600),
         "factor": Shape("number", "each pause is this many times the one before", least=1, most=10),
@@ -141,12 +141,10 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
         "jitter": Shape("number", "share by which a pause may vary", most=1),
     },
 }
-_ONE_HOOK = (
-    "; a state has `on_enter` alone: what is to be done when it is left, the callback of the state that follows does"
-)
-_NO_GUARD = "; a transition has no condition: let a callback choose, by answering with one of two events"
-_NO_ACTION = "; a transition calls nothing: what is to be done is the `on_enter` of the state that it leads to"
-_NO_NESTING = "; states have no states inside: write each of them as a state of its own"
+_ONE_HOOK = "; a state has only `on_enter`: what must happen on leaving belongs in the callback of the next state"
+_NO_GUARD = "; a transition has no condition: let a callback choose between two events that it may answer"
+_NO_ACTION = "; a transition calls nothing: use the `on_enter` of the state that it leads to"
+_NO_NESTING = "; states cannot have states inside: write each of them as a separate state"
 INSTEAD: Mapping[tuple[str, object], str] = {
     **dict.fromkeys((("state", key) for key in ("on_exit", "exit", "onexit", "on_leave")), _ONE_HOOK),
     **dict.fromkeys((("state", key) for key in ("entry", "onentry", "enter", "do")), "; it is called `on_enter` here"),
@@ -228,7 +226,10 @@ def _definition(
     event_labels = values.get("events", {})
     for outcome, status in outcomes.items():
         if status not in JOB_STATUSES:
-            reader.complain(places["outcomes"], f"outcome {outcome!r}: {status} is no job status; they go from 0 to 8")
+            reader.complain(
+                places["outcomes"],
+                f"outcome {outcome!r}: {status} is not a job status; a job status is a number from 0 to 8",
+            )
     definition = Definition(
         name=values.get("machine", "" if "machine" in places else _stem(file_name)),
         initial=values.get("initial", states[0].name if states and "initial" not in places else ""),
@@ -471,9 +472,7 @@ class _Reader:
 
     def number(self, value: Value, shape: Shape, key: str) -> Any:
         if not isinstance(value.content, (int, float)) or isinstance(value.content, bool):
-            infinite = (
-                "; write .inf for what never ends" if str(value.content).lower().lstrip("+").startswith("inf") else ""
-            )
+            infinite = "; write .inf for no limit" if str(value.content).lower().lstrip("+").startswith("inf") else ""
             return self._refuse(value, f"{key} must be a number, not {_shown(value)}{infinite}")
         return self._in_range(value, shape, key)
 
@@ -491,12 +490,12 @@ class _Reader:
         for span, event in events.items():
             seconds = seconds_of(span)
             if seconds is None and not is_setting(span):
-                unit = f"; {span} of what? Write {span}s for seconds" if span.isdecimal() else ""
+                unit = f"; write {span}s for seconds" if span.isdecimal() else ""
                 self.complain(
                     # A bare `30` is a number in the document and a text by now.
                     next(place for name, place in value.key_places.items() if str(name) == span),
-                    f"{key}: {span!r} is no time such as 500ms, 30s, 2m or 1h from 1ms to 366 days,"
-                    f" nor a setting such as scripts.stop_grace_s{unit}",
+                    f"{key}: {span!r} is not a time such as 500ms, 30s, 2m or 1h (1ms to 366 days),"
+                    f" and not a setting such as scripts.stop_grace_s{unit}",
                 )
                 seconds = 1.0  # the event is there all the same, or its transition would be a mistake, too
             found.append(Timeout(event, seconds or 0.0, "" if seconds else span))
@@ -513,7 +512,9 @@ class _Reader:
         for language, item in value.content.items():
             text = self.line(item, shape, key)
             if not LANGUAGE.fullmatch(str(language)):
-                self.complain(value.key_places[language], f"{key}: {language!r} is no language such as en, ru or pt-BR")
+                self.complain(
+                    value.key_places[language], f"{key}: {language!r} is not a language such as en, ru or pt-BR"
+                )
             elif text is not _BAD:
                 texts[language] = text
         return texts
@@ -535,9 +536,9 @@ class _Reader:
             # JSON has no keys but texts.
             code = int(written) if re.fullmatch("-?[0-9]{1,18}", str(written)) else written
             if not isinstance(code, int):
-                self.complain(value.key_places[written], f"{key}: {written!r} is no whole number")
+                self.complain(value.key_places[written], f"{key}: {written!r} is not a whole number")
             elif code in table:
-                self.complain(value.key_places[written], f"{key}: the code {code} is there twice")
+                self.complain(value.key_places[written], f"{key}: the code {code} is written twice")
             elif item.content is None:
                 table[code] = None
             elif (event := self.text(item, shape, f"{key}: an event")) is not _BAD:

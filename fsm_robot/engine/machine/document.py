@@ -53,7 +53,7 @@ _HINTS = {
     "mapping values are not allowed": "put a text with a colon into quotes",
     "cannot start any token": "put a text that begins so into quotes",
     "found undefined alias": "put a text that begins with `*` into quotes, or write `&name` where `*name` comes from",
-    "found duplicate anchor": "call each anchor otherwise",
+    "found duplicate anchor": "give each anchor a different name",
     "found undefined tag": "delete the tag and write the plain value",
     "incompatible YAML document": "delete the line that begins with %YAML",
 }
@@ -109,7 +109,9 @@ def read(
         DefinitionError: The text is no YAML, too large, too deep, or empty.
     """
     if len(text) > LARGEST_CHARACTERS:
-        raise DefinitionError([f"{name}:1:1: is larger than {LARGEST_CHARACTERS // 1024} KiB; this is no machine file"])
+        raise DefinitionError(
+            [f"{name}:1:1: is larger than {LARGEST_CHARACTERS // 1024} KiB; this is not a machine file"]
+        )
     try:
         text = _as_yaml(text)
         tags = _tags(text, name)
@@ -285,15 +287,13 @@ class _Builder:
                 self._complain(key_place, "a key must be a plain word")
                 continue
             if key_node.value == "<<" and not key_node.style:
-                self._complain(
-                    key_place, "merge keys (`<<`) are not read; write the keys out, so that one reads what stands there"
-                )
+                self._complain(key_place, "merge keys (`<<`) are not allowed; write the keys out")
                 continue
             key = self._scalar(key_node, key_place)
             key = key if isinstance(key, int) and not isinstance(key, bool) else self._spelled(key_node.value)
             if key in content:
                 first = key_places[key]
-                self._complain(key_place, f"key {key!r} is there twice; it was first written in line {first.line}")
+                self._complain(key_place, f"key {key!r} is written twice; the first one is in line {first.line}")
                 continue
             content[key], key_places[key] = self.value(value_node, depth + 1), key_place
         return Value(content, place, key_places)
@@ -309,7 +309,7 @@ class _Builder:
         if tag:
             value = _typed(text)
             if not isinstance(value, _TYPES[tag]) or (isinstance(value, bool) and tag != "bool"):
-                self._complain(place, f"{text!r} is no {tag}, which its tag says; write the plain value")
+                self._complain(place, f"{text!r} is not of the type {tag} that its tag says; write the plain value")
             return value
         # A plain scalar has no style; a quoted one is always text.
         return text if node.style else _typed(text)

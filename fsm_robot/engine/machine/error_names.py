@@ -62,9 +62,9 @@ def class_of(name: str) -> type[Exception]:
         hint = did_you_mean(name, known) or "; write one that is not Python's own with its module: my_module.MyError"
         raise LookupError(f"Python has no error {name!r}{hint}")
     if not isinstance(found, type) or not issubclass(found, BaseException):
-        raise LookupError(f"{name!r} is no class of errors")
+        raise LookupError(f"{name!r} is not a class of errors")
     if issubclass(found, NEVER_CAUGHT):
-        raise LookupError(f"{name!r} ends the run whatever a machine file says; leave it out")
+        raise LookupError(f"{name!r} always ends the run; leave it out")
     if not issubclass(found, Exception):
         raise LookupError(f"{name!r} stands for more than errors; write '*' for every error")
     return found
@@ -108,4 +108,4 @@ def _owner(path: str, whole: str) -> object:
 
 
 def _no_name(name: str) -> str:
-    return f"{name!r} is no name of an error, such as ConnectionError or my_module.MyError"
+    return f"{name!r} is not the name of an error, such as ConnectionError or my_module.MyError"

@@ -148,8 +148,8 @@ def _added(texts: dict[Key, Text], definition: Definition, machine_name: str, fi
         problems.append(Problem(place.line, place.column, text))
 
     if not LANGUAGE.fullmatch(file.language):
-        text = f"{file.language!r} in the name of the file is no language; write {_mended(file.language)!r}"
-        complain(document.place, f"{text}, or call the file otherwise if it holds no labels of {machine_name}")
+        text = f"{file.language!r} in the name of the file is not a language; write {_mended(file.language)!r}"
+        complain(document.place, f"{text}, or rename the file if it does not hold labels of {machine_name}")
     elif not keys.intersection(KINDS):
         text = f"by its name it holds the labels of {machine_name} in the language {file.language!r}"
         complain(document.place, f"{text}, but it has neither `states` nor `events`")

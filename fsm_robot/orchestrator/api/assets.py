@@ -62,7 +62,7 @@ def _found(asked: Asked, name: str) -> AssetRow:
 def _text(asked: Asked, kind: int = TEXT) -> str:
     text = asked.text("text")
     if asked.number("type", kind, 1, 3) == TEXT and len(text) > LONGEST_ASSET_TEXT:
-        raise GarbledRequestError(f"text may have {LONGEST_ASSET_TEXT} characters")
+        raise GarbledRequestError(f"text may have at most {LONGEST_ASSET_TEXT} characters")
     return text
 
 

@@ -47,7 +47,7 @@ def update(asked: Asked) -> Answer:
     """Set what a robot says of its job; anybody may ask a job of another to stop (6) or abort (2)."""
     guid = plain_guid(asked.text("guid"))
     if not guid:
-        raise GarbledRequestError("guid is missing or no GUID")
+        raise GarbledRequestError("guid is missing or is not a GUID")
     status = status_number(asked.text("status"))
     if status in (STOPPING, ABORTING) and not asked.lax:
         try:

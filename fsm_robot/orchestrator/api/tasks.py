@@ -147,7 +147,7 @@ def _parameters(asked: Asked) -> str:
     try:
         json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise GarbledRequestError(f"parameters: is no JSON: {error}") from error
+        raise GarbledRequestError(f"parameters: is not JSON: {error}") from error
     return text
 
 

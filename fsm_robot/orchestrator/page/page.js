@@ -50,7 +50,7 @@ function show(state) {
   by("has-runs").hidden = !state.runs;
   by("has-no-runs").hidden = state.runs;
   const held = state.held.length ? [t("holding answers back until released:") + " " + state.held.join(", ")] : [];
-  const faults = state.faults.length ? [t("misbehaving on demand:") + " " + state.faults.join(", ")] : [];
+  const faults = state.faults.length ? [t("faults in force:") + " " + state.faults.join(", ")] : [];
   setText(by("faults"), [...faults, ...held].join("; "));
 }
 

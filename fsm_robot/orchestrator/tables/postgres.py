@@ -146,7 +146,7 @@ class PostgresServer:
             given = conninfo_to_dict(self.address)
         except psycopg.ProgrammingError:
             # Not libpq's words: it repeats the address, and a password may stand in it.
-            raise StoreError("--db: is no address such as postgresql://robots@db.example.com/robots") from None
+            raise StoreError("--db: is not an address such as postgresql://robots@db.example.com/robots") from None
         self.name = f"postgresql://{given.get('host', '')}:{given.get('port', 5432)}/{given.get('dbname', '')}"
         # Whatever PGCLIENTENCODING or the address says: names of scripts may be in any language.
         usual = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "fsm-robot"}

@@ -300,7 +300,9 @@ class TaskTable:
         query = "SELECT guid FROM tasks WHERE queue_id = ? AND name = ? AND is_deleted = 0 LIMIT 1"
         row = self.file.row(query, queue.row_id, name)
         if row is not None:
-            raise DuplicateError(f"queue {queue.name} takes each name once and has a task {name!r}", row["guid"])
+            raise DuplicateError(
+                f"queue {queue.name} accepts each name only once and already has a task {name!r}", row["guid"]
+            )
 
     def _note(self, task_id: int, before: int | None, after: int, author: Author) -> None:
         self.file.insert("moves", {

@@ -315,7 +315,7 @@ def everything() -> list[Replayed]:
         Replayed("a.jsonl", replay(journal(steps(EVENTS)), DEFINITION)),
         Replayed("b.jsonl", replay(journal(steps(EVENTS)), renamed())),
         Replayed("c\x01<.jsonl", replay(journal(steps(EVENTS)), broken)),
-        Replayed("d.jsonl", replay(Reading([], "changed", "line 1 is no JSON object", 1), DEFINITION)),
+        Replayed("d.jsonl", replay(Reading([], "changed", "line 1 is not a JSON object", 1), DEFINITION)),
     ]
 
 

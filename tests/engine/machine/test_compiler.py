@@ -59,7 +59,7 @@ SPOILED = {
     "duplicate key": (
         "machine: small",
         "machine: small\nmachine: big",
-        "m.yaml:3:1: key 'machine' is there twice",
+        "m.yaml:3:1: key 'machine' is written twice",
         "line 2",
     ),
     "missing key": ("trigger: went, ", "", "m.yaml:9:5: a transition needs the key 'trigger'", ""),
@@ -86,15 +86,15 @@ SPOILED = {
     "unused callback": (
         "callbacks:\n",
         "callbacks:\n  idle: {answers: []}\n",
-        "callback 'idle' belongs to no state",
+        "callback 'idle' is not used by any state",
         "",
     ),
     "unknown ignored event": ("ignores: [rain]", "ignores: [rian]", "ignores 'rian'", "did you mean 'rain'?"),
-    "status out of range": ("failed: 5", "failed: 9", "9 is no job status", "from 0 to 8"),
+    "status out of range": ("failed: 5", "failed: 9", "9 is not a job status", "from 0 to 8"),
     "duplicate state": (
         "  - {name: C, final: true}",
         "  - {name: C, final: true}\n  - {name: C, final: true}",
-        "m.yaml:8:5: state 'C' is there twice",
+        "m.yaml:8:5: state 'C' is written twice",
         "line 7",
     ),
     "unreachable state": (
@@ -135,7 +135,7 @@ SPOILED = {
         SMALL[SMALL.index(", progress: true") :]
         .replace(", progress: true", "")
         .replace("answers: []", "answers: [woke]"),
-        "m.yaml:9:5: nothing bounds the cycle A -> B -> A",
+        "m.yaml:9:5: there is no limit for the cycle A -> B -> A",
         "at_most",
     ),
     "self-transition without kind": (
@@ -159,16 +159,21 @@ SPOILED = {
     "outcome of what ends nothing": (
         "dest: A, progress: true",
         "dest: B, kind: internal, outcome: failed",
-        "an internal transition ends no job, so outcome means nothing here",
+        "an internal transition ends no job, so outcome has no effect here",
         "",
     ),
     "exit code into a state that goes on": (
         "dest: B}",
         "dest: B, exit_code: 3}",
-        "B is not final, so exit_code means nothing",
+        "B is not final, so exit_code has no effect",
         "",
     ),
-    "budget without an edge for its end": ("progress: true", "at_most: 2", "`at_most` and `then` need each other", ""),
+    "budget without an edge for its end": (
+        "progress: true",
+        "at_most: 2",
+        "`at_most` and `then` must be written together",
+        "",
+    ),
     "code for an event never answered": (
         "go: {answers: [went]}",
         "go: {answers: [went], codes: {X: {0: wnet}}}",
@@ -178,7 +183,7 @@ SPOILED = {
     "code that is no number": (
         "go: {answers: [went]}",
         "go: {answers: [went], codes: {X: {zero: went}}}",
-        "'zero' is no whole number",
+        "'zero' is not a whole number",
         "",
     ),
     "unknown failure kind": (
@@ -259,7 +264,7 @@ def test_a_way_round_is_a_mistake_only_where_the_robot_could_go_it_for_ever_by_i
         compile_text(text, "m.yaml")
     else:
         (problem,) = mistakes(text)
-        assert "nothing bounds the cycle" in problem
+        assert "there is no limit for the cycle" in problem
 
 
 def test_a_transition_into_a_final_state_without_exit_code_means_0() -> None:
@@ -281,9 +286,12 @@ def test_callback_when_the_program_lacks_it_is_refused_before_anything_runs() ->
 @pytest.mark.parametrize(
     ("key", "instead"),
     [
-        ("retry: {on: [no_answer], for_s: 9}", "announce, consume_job, claim_job, run_script, report_outcome alone"),
-        ("codes: {X: {0: went}}", "announce, consume_job, run_script alone; leave it out, and return the event"),
-        ("pause_s: 5", "consume_job alone; leave it out, and wait in a state with `after`"),
+        (
+            "retry: {on: [no_answer], for_s: 9}",
+            "announce, consume_job, claim_job, run_script, report_outcome; leave it out",
+        ),
+        ("codes: {X: {0: went}}", "announce, consume_job, run_script; leave it out, and return the event"),
+        ("pause_s: 5", "consume_job; leave it out, and wait in a state with `after`"),
     ],
 )
 def test_key_that_nobody_reads_in_a_callback_of_ones_own_is_refused(key: str, instead: str) -> None:
@@ -291,7 +299,7 @@ def test_key_that_nobody_reads_in_a_callback_of_ones_own_is_refused(key: str, in
     found = mistakes(SMALL.replace("answers: [went]", f"answers: [went], {key}"), ("go", "rest"))
 
     assert len(found) == 1
-    assert f"go: `{key.partition(':')[0]}` acts in " in found[0]
+    assert f"go: `{key.partition(':')[0]}` works only in " in found[0]
     assert instead in found[0]
 
 
@@ -303,7 +311,7 @@ def test_key_that_a_callback_of_the_robot_does_not_read_is_refused_too(states_ya
     text = states_yaml.replace(f"  {callback}:\n", f"  {callback}:\n    {codes}\n")
     text = text.replace(f"  {callback}: {{", f"  {callback}: {{{codes}, ")
 
-    with pytest.raises(DefinitionError, match=f"{callback}: `codes` acts in announce, consume_job, run_script alone"):
+    with pytest.raises(DefinitionError, match=f"{callback}: `codes` works only in announce, consume_job, run_script"):
         compile_text(text, "m.yaml", callback_names(Callbacks), OUTCOMES)
 
 

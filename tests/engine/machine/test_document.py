@@ -90,23 +90,23 @@ def test_tags_that_say_the_type_of_a_value_are_obeyed() -> None:
 
 
 REFUSED = {
-    "int that is none": ("exit_code: 0", "exit_code: !!int x", "m.yaml:8:52: 'x' is no int, which its tag says", "plain value"),
-    "bool that is none": ("final: true", "final: !!bool 1", "m.yaml:6:22: '1' is no bool", "plain value"),
+    "int that is none": ("exit_code: 0", "exit_code: !!int x", "m.yaml:8:52: 'x' is not of the type int that its tag says", "plain value"),
+    "bool that is none": ("final: true", "final: !!bool 1", "m.yaml:6:22: '1' is not of the type bool", "plain value"),
     "binary": ("machine: m", "machine: !!binary aGk=", "m.yaml:2:10: tag '!!binary' is not allowed", "write plain values"),
     "timestamp": ("machine: m", "machine: !!timestamp 2020-01-01", "m.yaml:2:10: tag '!!timestamp' is not", "plain"),
     "own tag": ("machine: m", "machine: !secret x", "m.yaml:2:10: tag '!secret' is not allowed", "write plain values"),
     "set": ("states:", "states: !!set", "m.yaml:4:9: tag '!!set' is not allowed", "write plain values"),
     "map that is a list": ("states:", "states: !!map", "m.yaml:4:9: tag '!!map' is not allowed", "write plain values"),
     "omap": ("{failed: 5}", "!!omap [failed: 5]", "m.yaml:10:11: tag '!!omap' is not allowed", "write plain values"),
-    "merge in a map": ("{failed: 5}", "{<<: {a: 4}, failed: 5}", "m.yaml:10:12: merge keys (`<<`) are not read", "write the keys out"),
+    "merge in a map": ("{failed: 5}", "{<<: {a: 4}, failed: 5}", "m.yaml:10:12: merge keys (`<<`) are not allowed", "write the keys out"),
     "merge in an entry": ("  - {name: Z", "  - {<<: {final: true}, name: Z", "m.yaml:6:6: merge keys (`<<`)", "write the keys out"),
     "merge of an alias": (
         "states:\n  - {name: A, on_enter: go}", "states:\n  - &a {name: A, on_enter: go}\n  - {<<: *a, name: B}",
         "m.yaml:6:6: merge keys (`<<`)", "write the keys out",
     ),
-    "duplicate": ("machine: m", "machine: m\nmachine: n", "m.yaml:3:1: key 'machine' is there twice", "line 2"),
+    "duplicate": ("machine: m", "machine: m\nmachine: n", "m.yaml:3:1: key 'machine' is written twice", "line 2"),
     "code as text and number": (
-        "[done]}", "[done], codes: {X: {1: done, '1': null}}}", "codes: the code 1 is there twice", "m.yaml:9:",
+        "[done]}", "[done], codes: {X: {1: done, '1': null}}}", "codes: the code 1 is written twice", "m.yaml:9:",
     ),
     "second document": (YAML, f"{YAML}---\n{YAML}", "m.yaml:11:1: is not YAML", "a file holds one document; delete `---`"),
     "document mark inside": ("states:", "states:\n---", "is not YAML", "a file holds one document; delete `---`"),
@@ -120,9 +120,9 @@ REFUSED = {
     "other version": ("format: 1", "%YAML 3.0\n---\nformat: 1", "m.yaml:1:1: is not YAML", "delete the line that begins with %YAML"),
     "number for a name": ("machine: m", "machine: 5", "m.yaml:2:10: machine must be a text, not 5", 'write it in quotes: "5"'),
     "infinity": ("[done]}", "[done], retry: {on: [], for_s: Infinity}}", "for_s must be a number, not 'Infinity'", "write .inf"),
-    "on_exit": ("on_enter: go", "on_enter: go, on_exit: stop", "m.yaml:5:29: unknown key 'on_exit' in a state", "the callback of the state that follows"),
+    "on_exit": ("on_enter: go", "on_enter: go, on_exit: stop", "m.yaml:5:29: unknown key 'on_exit' in a state", "the callback of the next state"),
     "entry": ("on_enter: go", "entry: go", "unknown key 'entry' in a state", "it is called `on_enter` here"),
-    "children": ("on_enter: go", "on_enter: go, children: []", "unknown key 'children'", "states have no states inside"),
+    "children": ("on_enter: go", "on_enter: go, children: []", "unknown key 'children'", "states cannot have states inside"),
     "guard": ("exit_code: 0", "exit_code: 0, guard: x", "unknown key 'guard' in a transition", "let a callback choose"),
     "conditions": ("exit_code: 0", "exit_code: 0, conditions: [x]", "unknown key 'conditions'", "let a callback choose"),
     "action": ("exit_code: 0", "exit_code: 0, before: x", "unknown key 'before'", "the `on_enter` of the state"),
@@ -214,7 +214,7 @@ def test_a_state_that_is_there_in_two_spellings_is_there_twice() -> None:
         "  - {name: Z, final: true}", "  - {name: Й, final: true}\n  - {name: И\u0306, final: true}"
     ).replace("dest: Z", "dest: Й")
 
-    assert mistakes(text) == ["m.yaml:7:5: state 'Й' is there twice; it was first written in line 6"]
+    assert mistakes(text) == ["m.yaml:7:5: state 'Й' is written twice; the first one is in line 6"]
 
 
 def test_a_file_keeps_the_spelling_that_its_journals_have() -> None:
@@ -230,7 +230,7 @@ def test_a_file_that_is_not_utf_8_is_told_how_to_save_it(tmp_path: Path, encodin
     path = tmp_path / "m.yaml"
     path.write_bytes(YAML.encode(encoding))
 
-    with pytest.raises(DefinitionError, match=r"m\.yaml:1:1: is UTF-16.*; save the file as UTF-8"):
+    with pytest.raises(DefinitionError, match=r"m\.yaml:1:1: is UTF-16.*; save it as UTF-8"):
         machine_file.load(path, None, ())
 
 

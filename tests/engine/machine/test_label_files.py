@@ -121,8 +121,8 @@ def test_machine_file_of_the_robot_fits_on_two_screens() -> None:
         ({"m.ru.yaml": "states: {A: {title: x}"}, "m.ru.yaml:2:1: is not YAML"),
         ({"m.ru.yaml": ""}, "m.ru.yaml:1:1: is empty; a file of labels has `states` and `events`"),
         ({"m.ru.yaml": "a: 1"}, "m.yaml in the language 'ru', but it has neither `states` nor `events`"),
-        ({"m.RU.yaml": "states: {A: {title: x}}"}, "m.RU.yaml:1:1: 'RU' in the name of the file is no language; write 'ru'"),
-        ({"m.pt_BR.yaml": "states: {A: {title: x}}"}, "'pt_BR' in the name of the file is no language; write 'pt-BR'"),
+        ({"m.RU.yaml": "states: {A: {title: x}}"}, "m.RU.yaml:1:1: 'RU' in the name of the file is not a language; write 'ru'"),
+        ({"m.pt_BR.yaml": "states: {A: {title: x}}"}, "'pt_BR' in the name of the file is not a language; write 'pt-BR'"),
         ({"m.ru.yaml": RUSSIAN, "m.ru.yml": "states: {A: {title: Иное}}"}, "m.ru.yml:1:14: the title of the state 'A' in 'ru' stands in"),
     ],
 )  # fmt: skip
@@ -171,7 +171,7 @@ def test_labels_that_are_checked_for_a_machine_are_refused_with_the_file_to_name
     written(tmp_path, {"m.ru.yaml": RUSSIAN})
 
     assert main(["check", str(tmp_path / "m.ru.yaml")]) == 2
-    assert "holds labels of m.yaml and is no machine file; name m.yaml" in capsys.readouterr().err
+    assert "holds labels of m.yaml and is not a machine file; check m.yaml" in capsys.readouterr().err
 
 
 def test_check_names_what_has_no_label_in_a_language(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,7 +103,7 @@ def test_an_unknown_language_is_refused_with_those_there_are(state: str, sentenc
     [
         (", title: 5", "", "m.yaml:5:36: title must be a text, not 5"),
         (", title: [a]", "", "m.yaml:5:36: title must be a text, not a list"),
-        (", title: {English: A}", "", "m.yaml:5:37: title: 'English' is no language such as en, ru or pt-BR"),
+        (", title: {English: A}", "", "m.yaml:5:37: title: 'English' is not a language such as en, ru or pt-BR"),
         (", title: {en: 1}", "", "m.yaml:5:41: title must be a text, not 1"),
         (f", title: {'x' * 61}", "", "m.yaml:5:36: title must be one line of at most 60 characters"),
         (', describes: "a\\nb"', "", "m.yaml:5:40: describes must be one line of at most 300 characters"),

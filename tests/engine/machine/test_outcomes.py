@@ -66,7 +66,10 @@ def test_own_state_that_leads_to_the_report_without_an_outcome_is_a_mistake(even
         compiled(text)
 
     (problem,) = caught.value.problems
-    assert f"Approving on {event} leads to Reporting, and nobody has said how the job ended; add `outcome:" in problem
+    assert (
+        f"Approving on {event} leads to Reporting, and the outcome of the job is not known there; add `outcome:"
+        in problem
+    )
     path = tmp_path / "mine.yaml"
     path.write_text(text, encoding="utf-8")
     assert main(["check", str(path), "--any-callbacks"]) == 2
@@ -114,7 +117,7 @@ def test_two_states_of_ones_own_in_a_row_are_followed() -> None:
     text = text.replace("  # 4. Work", "  - {trigger: filed, source: Filing, dest: Reporting}\n  # 4. Work")
     text = text.replace("callbacks:\n", "callbacks:\n  file: {answers: [filed]}\n", 1)
 
-    with pytest.raises(DefinitionError, match="Filing on filed leads to Reporting, and nobody has said"):
+    with pytest.raises(DefinitionError, match="Filing on filed leads to Reporting, and the outcome"):
         compile_text(text, "m.yaml", None, OUTCOMES)
 
 

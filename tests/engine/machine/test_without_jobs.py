@@ -83,7 +83,7 @@ def test_check_takes_it_and_finds_its_mistakes(light: Path, capsys: pytest.Captu
 
     light.write_text(LIGHT.replace("does: counts cars", "retry: {on: [no_answer], for_s: 5}"), encoding="utf-8")
     assert main(["check", str(light)]) == 2
-    assert "let_cars_pass: `retry` acts in announce" in capsys.readouterr().err
+    assert "let_cars_pass: `retry` works only in announce" in capsys.readouterr().err
 
 
 def test_machine_that_reports_jobs_needs_outcomes_all_the_same() -> None:
