@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import re
 import shutil
@@ -23,7 +24,7 @@ import tempfile
 import tomllib
 import venv
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -103,13 +104,12 @@ def _built(sources: Path, out: Path, wheels: Path) -> dict[str, str]:
     building = [sys.executable, "-m", "hatchling", "build", "--directory", str(out), "--target"]
     _run([*building, "wheel", "--target", "sdist"], sources)
     _run([*building, "wheel"], sources / "packaging" / "sdk")
-    (wheel,) = out.glob("fsm_robot-*.whl")
+    (wheel,), (for_scripts,) = out.glob("fsm_robot-*.whl"), out.glob("fsm_robot_sdk-*.whl")
     version = wheel.name.split("-")[1]
     shipped = [wheel, *sorted({_name_of(each): each for each in sorted(wheels.iterdir())}.values())]
-    (out / f"fsm_robot-{version}.cdx.json").write_bytes(_materials(shipped))
-    licences = _licences(shipped)
-    _archive(out / f"fsm_robot-{version}-licences.zip", licences)
-    _one_file(out / "fsm-robot.pyz", version, {**licences, **_contents(shipped)})
+    (out / f"fsm_robot-{version}.cdx.json").write_bytes(_materials(version, shipped))
+    _archive(out / f"fsm_robot-{version}-licences.zip", _licences([*shipped, for_scripts]))
+    _one_file(out / "fsm-robot.pyz", version, {**_licences(shipped), **_contents(shipped)})
     _archive(out / f"fsm_robot-{version}-offline.zip", _offline(version, wheel, wheels))
     digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(out.iterdir())}
     sums = "".join(f"{digest}  {name}\n" for name, digest in digests.items())
@@ -148,7 +148,12 @@ def _download(into: Path, wanted: Iterable[re.Match[str]], which: list[str], pyt
 
 
 def _name_of(wheel: Path) -> str:
-    return wheel.name.split("-")[0].lower()
+    return _normal(wheel.name.split("-")[0])
+
+
+def _normal(name: str) -> str:
+    """Return the name of a distribution as wheels spell it."""
+    return re.sub(r"[-_.]+", "_", name).lower()
 
 
 def _licences(wheels: Iterable[Path]) -> dict[str, bytes]:
@@ -167,7 +172,7 @@ def _licences(wheels: Iterable[Path]) -> dict[str, bytes]:
     return found
 
 
-def _materials(wheels: Iterable[Path]) -> bytes:
+def _materials(version: str, wheels: Sequence[Path]) -> bytes:
     """Return the list of what is shipped, as CycloneDX: of an environment that holds these wheels and nothing else."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -181,7 +186,13 @@ def _materials(wheels: Iterable[Path]) -> bytes:
         how = ["--output-reproducible", "--spec-version", "1.6", "--output-format", "JSON", "--mc-type", "application"]
         about = ["--pyproject", str(ROOT / "pyproject.toml"), "--output-file", str(listed), str(python)]
         _run([sys.executable, "-m", "cyclonedx_py", "environment", *how, *about])
-        return listed.read_bytes()
+        listing = json.loads(listed.read_bytes())
+    root = listing["metadata"]["component"]  # pyproject.toml does not hold the version
+    root.update(version=version, purl=f"pkg:pypi/fsm-robot@{version}")
+    told = {(_normal(each["name"]), each["version"]) for each in (root, *listing["components"])}
+    if missed := told ^ {(_name_of(wheel), wheel.name.split("-")[1]) for wheel in wheels}:
+        raise SystemExit(f"make dist: the list of materials and the wheels differ in {sorted(missed)}")
+    return json.dumps(listing, indent=2, sort_keys=True).encode() + b"\n"
 
 
 def _contents(wheels: Iterable[Path]) -> dict[str, bytes]:

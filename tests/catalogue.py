@@ -42,6 +42,7 @@ TOLD = (
     *(f"robot/{name}.py" for name in ("ledger", "pause", "session", "setting_kinds", "settings", "status_file")),
     *(f"robot/{name}.py" for name in ("unsettled", "wiring")),
     *(f"system/{name}.py" for name in ("_posix", "_secret_posix", "_secret_windows", "_session_end", "_windows")),
+    *(f"system/{name}.py" for name in ("_surroundings_posix", "_surroundings_windows")),
     *(f"system/{name}.py" for name in ("held", "seen_session", "threads")),
     "telemetry/export.py",
     *(f"worker/{name}.py" for name in ("_posix", "_windows", "building", "environments", "interpreter", "names")),

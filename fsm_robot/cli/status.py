@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from fsm_robot.fleet.looking import sight_in
 from fsm_robot.fleet.sight import Sight
 from fsm_robot.operations.folders import seen_in, storage_of, storage_of_config
 from fsm_robot.operations.now import Now, for_how_long, now_from
-from fsm_robot.system.language import said
+from fsm_robot.system.language import said, value_said
 
 UNREADABLE = "unreadable"
 
@@ -136,12 +137,27 @@ def _details(now: Now, moment: str) -> list[str]:
         "undelivered": now.undelivered and f"outcome {now.undelivered}, sent again by the next run",
         "last answer": now.last_answer_at and f"{local(now.last_answer_at)}, from the orchestrator",
         "last error": now.last_error,
-        "last trouble": now.last_trouble,
+        "last trouble": _log_line(now.last_trouble),
         "exit code": "" if now.exit_code is None else str(now.exit_code),
         "look": "; ".join(now.look),
     }
     width = max(len(said(name)) for name in known) + 1
     return [f"{said(name):<{width}}{shown(said(text))}" for name, text in known.items() if text]
+
+
+_LOG_LINE = re.compile(r"(\S+Z) (\w+ +\d+ \S+) (.*?)(?:: (\w+=.*))?", re.DOTALL)
+_LOG_VALUE = re.compile(r'(\w+)=("?)(.*?)\2(?=$| \w+=)', re.DOTALL)
+
+
+def _log_line(line: str) -> str:
+    """Return a line of robot.log, which is English and in UTC, as the console showed it."""
+    found = _LOG_LINE.fullmatch(line)
+    if found is None:
+        return line
+    at, origin, sentence, values = found.groups(default="")
+    # Each by itself: of a whole line only some words would be retold.
+    retold = _LOG_VALUE.sub(lambda each: f"{each[1]}={each[2]}{value_said(each[1], each[3])}{each[2]}", values)
+    return f"{local(at)} {origin} {said(sentence)}{retold and f': {retold}'}"
 
 
 def _lines(now: Now) -> str:

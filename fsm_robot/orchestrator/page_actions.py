@@ -10,6 +10,7 @@ from fsm_robot.orchestrator.objects import HIGH, LOW, NORMAL
 from fsm_robot.orchestrator.protocol import GarbledRequestError, fields
 from fsm_robot.orchestrator.store import Store
 from fsm_robot.orchestrator.tables.tasks import json_text
+from fsm_robot.system import language
 
 PREFIX = "/page/"
 TOKEN_HEADER = "X-Page-Token"  # noqa: S105 - its name
@@ -91,17 +92,22 @@ ACTIONS: Mapping[str, Callable[[Store, Mapping[str, str]], dict[str, object]]] =
 }
 
 
+def _label(name: str) -> str:
+    """Return what the form calls a field: only the form reads what is wrong with it."""
+    return language.said(name)
+
+
 def _needed(said: Mapping[str, str], name: str) -> str:
     text = said.get(name, "").strip()
     if not text or len(text) > _LONGEST_NAME:
-        raise GarbledRequestError(f"{name} must be a text of 1 to {_LONGEST_NAME} characters")
+        raise GarbledRequestError(f"{_label(name)} must be a text of 1 to {_LONGEST_NAME} characters")
     return text
 
 
 def _number(said: Mapping[str, str], name: str, default: int, lowest: int, highest: int) -> int:
     text = said.get(name, "").strip() or str(default)
     if text not in map(str, range(lowest, highest + 1)):
-        raise GarbledRequestError(f"{name} must be a number from {lowest} to {highest}")
+        raise GarbledRequestError(f"{_label(name)} must be a number from {lowest} to {highest}")
     return int(text)
 
 
@@ -109,7 +115,7 @@ def _parameters(said: Mapping[str, str], name: str) -> Mapping[str, object]:
     try:
         found = json.loads(said[name])
     except (ValueError, RecursionError) as error:
-        raise GarbledRequestError(f"{name}: is not JSON: {error}") from error
+        raise GarbledRequestError(f"{_label(name)}: is not JSON: {error}") from error
     if not isinstance(found, dict):
-        raise GarbledRequestError(f'{name}: must be a JSON object such as {{"month": "2026-10"}}')
+        raise GarbledRequestError(f'{_label(name)}: must be a JSON object such as {{"month": "2026-10"}}')
     return found

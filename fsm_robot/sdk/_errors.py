@@ -99,7 +99,7 @@ class Postpone(Exception):  # noqa: N818 - it is no error
         super().__init__(comment)
         self.comment = comment
         self.until = until
-        self.after_s = 86400 * days + 3600 * hours + 60 * minutes + seconds
+        self.after_s: float = 86400 * days + 3600 * hours + 60 * minutes + seconds
         if (until is None) == (not self.after_s):
             raise ValueError("Postpone needs a moment, or a time such as hours=4")
 

@@ -124,6 +124,13 @@ class TaskRow:
 class Task(TaskRow):
     """A task in hand, which gets exactly one end: see docs/sdk.md, "What sets the status"."""
 
+    # Said again: type checkers infer anew what a class assigns, each in its own way.
+    parameters: dict[str, Any]
+    tags: tuple[str, ...]
+    priority: str
+    status: int
+    comment: str
+
     def __init__(
         self,
         row: Mapping[str, Any],

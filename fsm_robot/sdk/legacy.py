@@ -36,9 +36,9 @@ class Response:
 
         self.status_code = status_code
         self.text: str = dumps(value, ensure_ascii=False)
-        self.headers = {"Content-Type": "application/json; charset=utf-8"}
+        self.headers: dict[str, str] = {"Content-Type": "application/json; charset=utf-8"}
         self.encoding = "utf-8"
-        self.reason = "OK" if self.ok else self.text
+        self.reason: str = "OK" if self.ok else self.text
 
     @property
     def ok(self) -> bool:

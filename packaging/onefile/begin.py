@@ -1,12 +1,13 @@
 """The first module of the file of compiled modules: it finds the others in memory, and starts the command line.
 
 `__main__.py` gives it the global names below; INDEX says of each module whether it is a package, which file below HOME
-it came from, and where in CODE its code begins and ends. One file is opened instead of three hundred, which under
-Windows is most of a start; and what is in memory can be imported whatever becomes of the folder.
+it came from, where in CODE its code begins and ends, and what its digest is. One file is opened instead of three
+hundred, which under Windows is most of a start; and what is in memory can be imported whatever becomes of the folder.
 """
 
 from __future__ import annotations
 
+import _imp
 import gc
 import marshal
 import sys
@@ -21,12 +22,14 @@ CODE: memoryview
 HOME: str
 PROGRAM: str
 PLACE: str
-INDEX: dict[str, tuple[bool, str, int, int]]
+INDEX: dict[str, tuple[bool, str, int, int, bytes]]
 
 
 class _Loader(machinery.SourceFileLoader):  # type: ignore[misc]  # for what asks for sources and files beside them
     def get_code(self, fullname: str) -> CodeType:
-        _, _, begin, end = INDEX[fullname]
+        _, _, begin, end, digest = INDEX[fullname]
+        if _imp.source_hash(0, CODE[begin:end]) != digest:  # `marshal` of damaged code may end the interpreter
+            return super().get_code(fullname)  # from its source
         code = marshal.loads(CODE[begin:end])
         assert isinstance(code, CodeType)
         return code
@@ -38,7 +41,7 @@ class _Finder:
         del path, target
         if fullname not in INDEX:
             return None
-        is_package, name, _, _ = INDEX[fullname]
+        is_package, name, *_ = INDEX[fullname]
         file = machinery._path_join(HOME, *name.split("/"))
         spec = importing.ModuleSpec(fullname, _Loader(fullname, file), origin=file, is_package=is_package)
         spec.has_location = True

@@ -1,7 +1,11 @@
-"""Unpacks the one file into the private folder of an account: once for each version, and once for each Python."""
+"""Unpacks the one file into the private folder of an account: once for each version, and once for each Python.
+
+It also sets right what is damaged there: a start comes here whenever its file of compiled modules is not whole.
+"""
 
 from __future__ import annotations
 
+import _imp
 import contextlib
 import io
 import marshal
@@ -27,9 +31,11 @@ def unpack(archive: str, home: str, modules: str) -> None:
         os.makedirs(base, mode=0o700, exist_ok=True)
         _must_be_ours(base)
         _tidy(base)
-        if not os.path.isdir(home):
-            _files(archive, home)
-        _must_be_ours(home)
+        with zipfile.ZipFile(archive) as outer, zipfile.ZipFile(io.BytesIO(outer.read(PAYLOAD))) as payload:
+            if not os.path.isdir(home):
+                _files(payload, home)
+            _must_be_ours(home)
+            _set_right(payload, home)
         _compiled(home, modules)
     except OSError as error:
         sys.exit(f"fsm-robot.pyz: cannot be unpacked into {home}: {error.strerror or error}; {_elsewhere()}")
@@ -56,16 +62,15 @@ def _tidy(base: str) -> None:
             shutil.rmtree(entry.path, ignore_errors=True)
 
 
-def _files(archive: str, home: str) -> None:
+def _files(payload: zipfile.ZipFile, home: str) -> None:
     """Write all files under another name, then give the folder its own: whoever sees it sees it whole."""
     new = f"{home}.{uuid.uuid4().hex}.new"
     os.mkdir(new, 0o700)
     try:
-        with zipfile.ZipFile(archive) as outer, zipfile.ZipFile(io.BytesIO(outer.read(PAYLOAD))) as payload:
-            for name in payload.namelist():
-                path = os.path.join(new, *name.split("/"))
-                os.makedirs(os.path.dirname(path), exist_ok=True)
-                _write(path, payload.read(name), sync=not hasattr(os, "sync"))
+        for name in payload.namelist():
+            path = os.path.join(new, *name.split("/"))
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            _write(path, payload.read(name), sync=not hasattr(os, "sync"))
         if hasattr(os, "sync"):
             os.sync()  # all at once: three hundred times fsync is ten times as long
         _named(new, home)
@@ -81,6 +86,38 @@ def _named(new: str, home: str) -> None:
             raise
 
 
+def _set_right(payload: zipfile.ZipFile, home: str) -> None:
+    """Write what is missing in a folder or not as it was unpacked: one that was copied, restored or cleaned in part."""
+    for name in payload.namelist():
+        path, data = os.path.join(home, *name.split("/")), payload.read(name)
+        if not _holds(path, data):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            try:
+                _put(path, data)
+            except OSError:
+                if not _holds(path, data):  # else another robot has just set it right, and has it open (Windows)
+                    raise
+
+
+def _holds(path: str, data: bytes) -> bool:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read() == data
+    except OSError:
+        return False
+
+
+def _put(path: str, data: bytes) -> None:
+    new = f"{path}.{uuid.uuid4().hex}.new"
+    try:
+        _write(new, data)
+        os.replace(new, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(new)
+        raise
+
+
 def _write(path: str, data: bytes, *, sync: bool = True) -> None:
     """Write a file to the disk: a name that survives a power cut, with content that does not, is never set right."""
     with open(path, "wb") as stream:
@@ -91,22 +128,23 @@ def _write(path: str, data: bytes, *, sync: bool = True) -> None:
 
 
 def _compiled(home: str, modules: str) -> None:
-    """Write the compiled modules as one file: the length of its head, the head (begin.py and an index), the others."""
-    index: dict[str, tuple[bool, str, int, int]] = {}
+    """Write the compiled modules as one file.
+
+    The lengths of its head and of the whole, the digest of the head, the head (begin.py and an index), the others.
+    """
+    index: dict[str, tuple[bool, str, int, int, bytes]] = {}
     code = bytearray()
     for name, file in sorted(_modules(os.path.join(home, "lib"))):
-        at = len(code)
-        code += marshal.dumps(_compiled_file(file))
-        is_package = os.path.basename(file) == "__init__.py"
-        index[name] = (is_package, os.path.relpath(file, home).replace(os.sep, "/"), at, len(code))
+        at, module = len(code), marshal.dumps(_compiled_file(file))
+        code += module
+        is_package, below = os.path.basename(file) == "__init__.py", os.path.relpath(file, home).replace(os.sep, "/")
+        index[name] = (is_package, below, at, len(code), _imp.source_hash(0, module))
     head = marshal.dumps((_compiled_file(os.path.join(home, "begin.py")), index))
-    new = f"{modules}.{uuid.uuid4().hex}.new"
+    lengths = (len(head), 24 + len(head) + len(code))
+    start = b"".join(length.to_bytes(8, "little") for length in lengths) + _imp.source_hash(0, head)
     try:
-        _write(new, len(head).to_bytes(8, "little") + head + code)
-        os.replace(new, modules)
+        _put(modules, start + head + code)
     except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(new)
         if not os.path.isfile(modules):  # else another robot has just written it, and maybe holds it open (Windows)
             raise
 

@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,13 @@ SDK = "import fsm_robot.job, fsm_robot.sdk\nprint('из одного файла'
 @pytest.fixture(scope="module")
 def pyz(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return one_file.built(tmp_path_factory.mktemp("built"))
+
+
+@pytest.fixture(scope="module")
+def whole(pyz: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = tmp_path_factory.mktemp("whole")
+    assert run(pyz, "--version", data=data, cwd=data).returncode == 0
+    return data
 
 
 def test_robots_that_start_at_one_moment_unpack_once(pyz: Path, tmp_path: Path) -> None:
@@ -55,6 +64,64 @@ def test_robots_that_start_at_one_moment_unpack_once(pyz: Path, tmp_path: Path) 
     assert not [path for path in whole.iterdir() if path.suffix == ".new"]
     if os.name == "posix":
         assert whole.stat().st_mode & 0o077 == 0, "other accounts may not even look"
+
+
+def cut(home: Path, modules: Path, size: int) -> None:
+    os.truncate(modules, size)
+
+
+def zeros(home: Path, modules: Path) -> None:
+    modules.write_bytes(bytes(modules.stat().st_size))
+
+
+def turned(home: Path, modules: Path) -> None:
+    """All but the head, which a start reads first."""
+    content = modules.read_bytes()
+    at = 24 + int.from_bytes(content[:8], "little")
+    modules.write_bytes(content[:at] + content[at:].translate(bytes(range(255, -1, -1))))
+
+
+def half(home: Path, modules: Path, folder: str) -> None:
+    """As it is while it is unpacked in place, or copied or restored in part."""
+    shutil.rmtree(home / folder)
+    modules.unlink(missing_ok=True)
+
+
+def emptied(home: Path, modules: Path) -> None:
+    (home / "lib" / "fsm_robot" / "cli" / "__init__.py").write_text("")
+    modules.unlink()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *(pytest.param(partial(cut, size=size), id=f"cut to {size}") for size in (0, 5, 23, 5000, 3_000_000)),
+        *(pytest.param(each, id=each.__name__) for each in (zeros, turned, emptied)),
+        *(
+            pytest.param(partial(half, folder=folder), id=f"without {folder}")
+            for folder in (".", "lib", "lib/fsm_robot")
+        ),
+    ],
+)
+def test_what_is_damaged_in_the_folder_is_set_right(
+    pyz: Path, whole: Path, tmp_path: Path, damage: Callable[[Path, Path], None]
+) -> None:
+    """The first start after it runs, the folder is as it was unpacked, and nothing else is left there."""
+    data = tmp_path / "data"
+    shutil.copytree(whole, data)
+    (home,) = unpacked(data)
+    (modules,) = home.glob("modules-*")
+    before = sorted(path.relative_to(home) for path in home.rglob("*"))
+
+    damage(home, modules)
+    home.mkdir(mode=0o700, exist_ok=True)
+    for arguments in (["--version"], ["diagram", "--format", "mermaid"]):
+        done = run(pyz, *arguments, data=data, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, ""), arguments
+
+    after = {path.relative_to(home) for path in home.rglob("*") if "__pycache__" not in path.parts}
+    assert sorted(after) == before
+    assert (home / "lib" / "fsm_robot" / "cli" / "__init__.py").stat().st_size > 0
 
 
 @pytest.mark.skipif(os.name == "nt", reason="below the profile of a Windows account nobody else may write")

@@ -24,7 +24,7 @@ ctrl break http https socks content length post get put delete serve field dll a
 opentelemetry proto openssl pkcs client pem key value ascii ipv kill microsoft store robots guid date traceback
 debug info notice warning critical javascript script queue folder command signal sigterm sigkill stop ask cookies
 toml json yaml install chmod env sync dashboard scripts readers py verify session quirks pause consumenextjob limits
-auto ignore stay exit disconnect log en ru task space home end
+auto ignore stay exit disconnect log en ru task space home end root
 """
 NAMES = frozenset(_NAMES.split())
 """Products, programs, commands, names of fields and of levels."""

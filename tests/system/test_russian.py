@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,15 @@ import pytest
 
 from fsm_robot.cli import main
 from fsm_robot.cli.reader import VARIABLE
+from fsm_robot.engine.logs import Log
 from fsm_robot.engine.redact import Redactor
-from fsm_robot.errors import ScriptRefusedError
+from fsm_robot.errors import RobotError, ScriptRefusedError
 from fsm_robot.fleet.health import Rules, judged
 from fsm_robot.gateway.reading import Reading
 from fsm_robot.operations import checks, diagnosis
+from fsm_robot.orchestrator.page_actions import ACTIONS
+from fsm_robot.orchestrator.protocol import GarbledRequestError
+from fsm_robot.orchestrator.store import Store
 from fsm_robot.robot.settings import load
 from fsm_robot.system import language
 from fsm_robot.system.seen_session import ACTIVE, DISCONNECTED, LOCKED, SeenSession
@@ -304,6 +310,56 @@ def test_troubles_of_a_fleet(changes: dict[str, Any]) -> None:
     """Each rule."""
     (problem,) = judged(attrs.evolve(HEALTHY, **changes), Rules(), moment()).problems
     assert left(language.said(problem.text)) == []
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("name", [name for name in REFUSED if not english_in(name)], ids=ascii)
+def test_last_trouble_of_a_status(told: Told, tmp_path: Path, name: str, as_json: bool) -> None:
+    """A line of robot.log, which is English and in UTC, is Russian as a whole and in the time of this machine."""
+    folder = robot(tmp_path / "анна")
+    with pytest.raises(ScriptRefusedError) as raised:
+        resolve_script(name, tmp_path)
+    log = Log(folder / "state" / "robot.log", "INFO", str, console=False, as_json=as_json)
+    log.error("script.not_started", "script not started", job=JOB, reason=raised.value.reason)
+    log.close()
+
+    (line,) = (
+        line for line in told("status", "--config", "анна/robot.toml").splitlines() if line.startswith("последний сбой")
+    )
+
+    assert re.match(r"последний сбой +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d ERROR ", line)
+    assert "скрипт не запущен: job=" in line
+    reason = line.partition(" reason=")[2].replace('"', " ")  # else it is taken for a quotation
+    assert left(reason.replace(str(tmp_path), "/…")) == []
+
+
+def test_warnings_of_a_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What works, but not as one would think."""
+    if sys.platform == "win32":
+        pytest.skip("Windows has other surroundings")
+    else:
+        from fsm_robot.system import _surroundings_posix
+
+        monkeypatch.setattr("os.getuid", lambda: 0)
+
+        warnings = [language.said(text) for text in _surroundings_posix.warnings("/нет/скрипты", "/нет/программа")]
+
+        assert len(warnings) == 3
+        assert left("\n".join(warnings)) == []
+
+
+@pytest.mark.parametrize("action", sorted(ACTIONS))
+def test_what_is_wrong_with_a_field_of_a_form(tmp_path: Path, action: str) -> None:
+    """The field is called as the form calls it, in the language of the page."""
+    needed = {"script": "x", "guid": "x", "queue": "x"}
+    wrong = [{}, {**needed, "priority": "9"}, {**needed, "task": "{"}, {**needed, "task": "[1]"}]
+    wrong += [{**needed, "parameters": "{"}, {**needed, "parameters": "[1]"}, {**needed, "script": "x" * 501}]
+    with closing(Store(tmp_path / "o.sqlite")) as store:
+        for body in wrong:
+            try:
+                ACTIONS[action](store, body)
+            except (GarbledRequestError, RobotError) as error:
+                assert left(language.said(str(error))) == [], body
 
 
 ENDINGS = {
