@@ -26,9 +26,15 @@ def test_states_stand_in_columns(name: str, tmp_path: Path, capsys: pytest.Captu
     path = tmp_path / "machine.yaml"
     states = [{"name": state.name} for state in MACHINES[name].states if not state.final][:8]
     names = [state["name"] for state in states]
-    edges = [{"trigger": f"e{n}", "source": a, "dest": b} for n, (a, b) in enumerate(itertools.pairwise(names))]
+    edges: list[dict[str, object]] = [
+        {"trigger": f"e{n}", "source": a, "dest": b} for n, (a, b) in enumerate(itertools.pairwise(names))
+    ]
     edges.append({"trigger": "over", "source": names[-1], "dest": "Over and over", "exit_code": 0})
-    machine = {"machine": "m", "initial": names[0], "states": [*states, {"name": "Over and over", "final": True}]}
+    machine: dict[str, object] = {
+        "machine": "m",
+        "initial": names[0],
+        "states": [*states, {"name": "Over and over", "final": True}],
+    }
     machine |= {"transitions": edges, "posted": [edge["trigger"] for edge in edges], "callbacks": {}}
     path.write_text(yaml.safe_dump(machine, allow_unicode=True), encoding="utf-8")
 
