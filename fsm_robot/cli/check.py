@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 from fsm_robot.analyst.eventlog.event_table import READ_AS_MISSING
@@ -164,22 +166,26 @@ def _places(settings: Settings) -> list[str]:
 
 def _report(definition: Definition) -> list[str]:
     states, edges = definition.states, definition.transitions
+    rows = [
+        (
+            state.name,
+            state.on_enter or "-",
+            "final" if state.final else "initial" if state.name == definition.initial else "",
+        )
+        for state in states
+    ]
     lines = [
         f"machine {definition.name}: {counted(len(states), 'state')}, {counted(len(edges), 'transition')}, no mistake",
         "",
         "states",
-    ]
-    for state in states:
-        what = "final" if state.final else "initial" if state.name == definition.initial else ""
-        lines.append(f"  {state.name:<12} {state.on_enter or '-':<20} {what}".rstrip())
-    lines += [
+        *_aligned(rows),
         "",
         "transitions",
         *(f"  {_edge(definition, edge)}" for edge in edges),
         "",
         "state x event (. means: the event cannot come in this state)",
     ]
-    return lines + _table(definition)
+    return lines + _aligned(_table(definition))
 
 
 def _edge(definition: Definition, edge: Transition) -> str:
@@ -197,14 +203,26 @@ def _edge(definition: Definition, edge: Transition) -> str:
     return f"{edge.source} --{edge.trigger}--> {edge.dest}{f'  ({shown})' if shown else ''}"
 
 
-def _table(definition: Definition) -> list[str]:
+def _table(definition: Definition) -> list[tuple[str, ...]]:
     states = [state.name for state in definition.states if not state.final]
-    rows = [("event", *states)]
+    rows: list[tuple[str, ...]] = [("event", *states)]
     rows += [(event, *(cells[state] or "." for state in states)) for event, cells in coverage(definition)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return rows
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows as lines with their cells below each other, CJK as two places, marks as none."""
+    cells = [[symbols(cell) for cell in row] for row in rows]
+    widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
     return [
-        "  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+        "  " + "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
     ]
+
+
+def _width(text: str) -> int:
+    wide = sum(unicodedata.east_asian_width(char) in {"W", "F"} for char in text)
+    return len(text) + wide - sum(unicodedata.category(char) in {"Mn", "Me", "Cf"} for char in text)
 
 
 def _gaps(definition: Definition) -> list[str]:

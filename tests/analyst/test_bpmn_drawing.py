@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -59,6 +60,9 @@ def _ends(process: Process, plan: Plan) -> Iterator[str]:
         for end, name in ((points[0], flow.source), (points[-1], flow.target)):
             if not on_outline(kinds[name], plan.shapes[name], end):
                 yield f"{flow.id} does not touch the outline of {name}"
+            for guest in process.items:
+                if guest.host == name and overlap(Box(end[0] - 1, end[1] - 1, 2, 2), plan.shapes[guest.id]):
+                    yield f"{flow.id} meets {name} beneath {guest.id}"
     for message in process.messages:
         task, other = plan.shapes[message.task], plan.shapes[OTHER_POOL]
         up, down = sorted(plan.lines[message.id][:: len(plan.lines[message.id]) - 1], key=lambda point: point[1])
@@ -184,6 +188,41 @@ def test_flows_are_docked_at_corners_and_ways_back_leave_to_the_right(name: str)
     plan = plan_of(drawn(process))
 
     assert [*faults(process, plan), *docked(process, plan), *crooked(process, plan)] == []
+
+
+def lifts(count: int, chance: random.Random) -> Definition:
+    """Return a group of lifts: lanes of one kind with ways back to where they came from, and events at most of their states."""
+    edges = [Transition("called", "Parked", "Dispatching"), Transition("off", "Parked", "Over", exit_code=0)]
+    lanes = [[f"{step}{lane}" for step in ("Moving", "Opening", "Open", "Closing")] for lane in range(count)]
+    for moving, opening, is_open, closing in lanes:
+        found = [
+            Transition(f"chosen_{moving}", "Dispatching", moving),
+            Transition("reached", moving, opening),
+            Transition("opened", opening, is_open),
+            Transition("elapsed", is_open, closing),
+            Transition("obstructed", closing, opening),
+            Transition("closed", closing, "Parked"),
+            Transition("another", closing, "Dispatching"),
+        ]
+        more = [
+            Transition("alarm", moving, "Over", exit_code=0),
+            Transition("passed", moving, moving, kind="external"),
+            Transition("overshot", moving, moving, kind="external"),
+            Transition("weighed", is_open, is_open, kind="internal"),
+        ]
+        edges += [*found, *(edge for edge in more if chance.random() < 0.8)]
+    names = ("Parked", "Dispatching", *itertools.chain(*lanes))
+    states = (*(State(name) for name in names), State("Over", final=True))
+    events = tuple(dict.fromkeys(edge.trigger for edge in edges))
+    return Definition("lifts", "Parked", states, tuple(edges), dict.fromkeys(events, ""), (), {}, posted=events)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_flow_meets_a_task_beneath_an_event_on_its_border(seed: int) -> None:
+    """An arrow into a task would seem to lead to the event that stands there."""
+    process = analysts_process(words(lifts(2 + seed % 2, random.Random(seed))))
+
+    assert faults(process, plan_of(drawn(process))) == []
 
 
 def test_a_line_beside_a_corner_is_seen() -> None:

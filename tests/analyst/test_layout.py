@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsm_robot.analyst.drawing.layout import layout
+from fsm_robot.analyst.drawing.layout import WIDE, layout
 from fsm_robot.analyst.drawing.layout_columns import columns, distance
-from fsm_robot.analyst.drawing.layout_folded import fold
+from fsm_robot.analyst.drawing.layout_folded import fold, in_columns
 from fsm_robot.analyst.drawing.layout_ranks import rankings
 from fsm_robot.analyst.drawing.layout_routes import routed
 from fsm_robot.analyst.drawing.layout_rows import LABEL_GAP, grid, untangle
@@ -115,10 +115,24 @@ def test_a_folded_drawing_covers_nothing_either(machine: tuple[list[Node], list[
     nodes, edges = machine
     drawing = layout(nodes, edges, start="s0")
 
-    folded = fold(drawing, columns)
+    parts = fold(drawing, columns)
 
-    assert faults(folded, nodes, edges) == []
-    assert shared_pieces(folded) == [] or shared_pieces(drawing)
+    assert faults(parts, nodes, edges) == []
+    assert shared_pieces(parts) == [] or shared_pieces(drawing)
+
+
+@settings(max_examples=15, deadline=None)
+@given(machines(), st.integers(2, 6))
+def test_columns_make_no_drawing_longer(machine: tuple[list[Node], list[Edge]], columns: int) -> None:
+    """What is wide already is not folded into a strip: with more columns no page has to be larger."""
+    nodes, edges = machine
+    drawing = layout(nodes, edges, start="s0")
+
+    pages = [
+        max(one.width / WIDE, one.height) for one in (drawing, *(in_columns(drawing, n) for n in range(2, columns + 1)))
+    ]
+
+    assert pages == sorted(pages, reverse=True)
 
 
 def test_a_chain_of_200_states_folds_into_columns_of_one_height() -> None:
@@ -126,11 +140,11 @@ def test_a_chain_of_200_states_folds_into_columns_of_one_height() -> None:
     nodes, edges = boxes_of(large(1, 200))
     drawing = layout(nodes, edges, start="n0")
 
-    folded = fold(drawing, 8)
+    columns = in_columns(drawing, 8)
 
-    assert folded.height < drawing.height / 8 * 1.25
-    assert len({round(box.x / 300) for box in folded.boxes.values()}) >= 8
-    assert crossed(folded) == crossed(drawing)
+    assert columns.height < drawing.height / 8 * 1.25
+    assert len({round(box.x / 300) for box in columns.boxes.values()}) >= 8
+    assert crossed(columns) == crossed(drawing)
 
 
 def test_the_spokes_of_a_hub_stand_in_rows() -> None:

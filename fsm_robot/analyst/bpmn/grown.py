@@ -166,12 +166,24 @@ class _Sheet:
         others = [box for name, box in self.things().items() if name != item.host]
         others += self.labels.values()
         lines = pieces(self.lines.values())
+        # What meets the task beneath an event would seem to lead to the event, or to leave it.
+        ends = [Box(x, y, 0.0, 0.0) for x, y in self._ends_at(item.host)]
 
         def trouble(box: Box) -> int:
             wide = Box(box.x - EVENT_GAP, box.y - EVENT_GAP, box.width + 2 * EVENT_GAP, box.height + 2 * EVENT_GAP)
-            return sum(_overlap(wide, other) for other in others) + sum(_overlap(box, line) for line in lines)
+            near = sum(_overlap(wide, other) for other in (*others, *ends))
+            return near + sum(_overlap(box, line) for line in lines)
 
         return min(_border_places(host), key=trouble)
+
+    def _ends_at(self, name: str) -> Iterator[Point]:
+        """Yield where flows that are drawn already meet an element."""
+        for flow in self.process.flows:
+            line = self.lines.get(flow.id)
+            if line and flow.source == name:
+                yield line[0]
+            if line and flow.target == name:
+                yield line[-1]
 
     # ---- lines
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
+from fsm_robot.analyst.drawing.layout import WIDE
 from fsm_robot.analyst.drawing.shapes import Box, Drawing, Line, Point, simplified
 
 TRACK = 10.0
@@ -42,8 +43,21 @@ class _Cut:
         return 2 * ROOM + TRACK * max(0, len(self.lines) - 1)
 
 
+def in_columns(drawing: Drawing, columns: int) -> Drawing:
+    """Return the drawing in as many columns, up to `columns`, as show it largest on a screen.
+
+    One that is wide already stays as it is: its columns would be a strip that nobody can follow.
+    """
+    return min([drawing, *(fold(drawing, count) for count in range(2, columns + 1))], key=_side)
+
+
+def _side(drawing: Drawing) -> float:
+    """Return how high a page has to be for the drawing, wide or high."""
+    return max(drawing.width / WIDE, drawing.height)
+
+
 def fold(drawing: Drawing, columns: int) -> Drawing:
-    """Return the drawing in up to `columns` columns; fewer where it cannot be cut so often."""
+    """Return the drawing in `columns` columns; fewer where it cannot be cut so often."""
     cuts = _cuts(drawing, columns)
     if not cuts:
         return drawing

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from fsm_robot.analyst.drawing.layout import layout
-from fsm_robot.analyst.drawing.layout_folded import fold
+from fsm_robot.analyst.drawing.layout_folded import in_columns
 from fsm_robot.analyst.drawing.shapes import Box, Drawing, Edge, Line, Node
 from fsm_robot.analyst.drawing.text_width import folded, monospace_width, text_width, wrapped
 from fsm_robot.analyst.phrases import phrase, span
@@ -163,7 +163,7 @@ def scene(words: Words, heat: Heat | None = None, columns: int = 1) -> Scene:
     nodes = [Node(START, 18, 18), *(Node(figure.state.name, *figure.size) for figure in figures)]
     edges = [Edge(START, START, definition.initial)]
     edges += [Edge(route.id, route.source, route.dest, *route.label_size()) for route in routes]
-    drawing = fold(layout(nodes, edges, start=START), columns)
+    drawing = in_columns(layout(nodes, edges, start=START), columns)
     counts = phrase(words.language, "counts", len(definition.states), len(definition.transitions))
     headline = f"{counts} · {heat.headline}" if heat else counts
     return Scene(definition, words, figures, routes, drawing, headline)
