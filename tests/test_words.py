@@ -12,7 +12,7 @@ from tests.words import PATTERNS, ROOT, messages, slips
 
 STYLE = ROOT / "docs" / "style.md"
 PAGES = [
-    *(ROOT / name for name in ("README.md", "SECURITY.md", "CONTRIBUTING.md")),
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 

@@ -10,8 +10,8 @@ from fsm_robot.cli.run import add_config
 from fsm_robot.engine.wording import shown
 from fsm_robot.errors import ScriptNotStartedError, SettingsError
 from fsm_robot.operations import environments
+from fsm_robot.robot import of_jobs
 from fsm_robot.robot import settings as settings_module
-from fsm_robot.robot import wiring
 
 FAILED = 1
 USUAL_BUILD_S = 3600.0
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _all_built(settings: settings_module.Settings, found: list[environments.Run]) -> bool:
     from fsm_robot.worker.building import Builder
 
-    kept = wiring.environments_for(settings)
+    kept = of_jobs.environments_for(settings)
     within_s = settings.scripts.environments_build_s or USUAL_BUILD_S
     builder = Builder(kept, within_s, lambda line: streams.tell(f"  {shown(line)}"))
     wanted = {run.environment.key: run.environment for run in found if run.environment and run.environment.lock}

@@ -85,7 +85,7 @@ def _settings(config: str) -> Settings | None:
 
 def _python(settings: Settings, script: Path) -> str:
     """Return the interpreter that the robot would take."""
-    from fsm_robot.robot.wiring import environments_for
+    from fsm_robot.robot.of_jobs import environments_for
 
     environment = environments_for(settings).of(script)
     if not environment.python:

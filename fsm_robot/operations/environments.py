@@ -8,8 +8,8 @@ import attrs
 
 from fsm_robot.errors import WorkerError
 from fsm_robot.operations.diagnosis import Diagnosis
+from fsm_robot.robot.of_jobs import environments_for
 from fsm_robot.robot.settings import Settings
-from fsm_robot.robot.wiring import environments_for
 from fsm_robot.worker.environments import Environment
 from fsm_robot.worker.names import resolve_script, script_names
 from fsm_robot.worker.pinned import NAME, differences

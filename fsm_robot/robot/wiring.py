@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
-from importlib import import_module
 from pathlib import Path
 from shutil import disk_usage
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ import attrs
 from fsm_robot.engine import machine_file
 from fsm_robot.engine.clock import SystemClock
 from fsm_robot.engine.inbox import QueueInbox
-from fsm_robot.engine.journal.file import JournalFile, journal_names, run_name
+from fsm_robot.engine.journal.file import JournalFile, journal_names
 from fsm_robot.engine.journal.identity import header
 from fsm_robot.engine.logs import Log
 from fsm_robot.engine.machine.core import RobotMachine
@@ -46,32 +45,16 @@ if TYPE_CHECKING:
     from fsm_robot.engine.channel import Channel
     from fsm_robot.engine.robot import Robot as OwnRobot
     from fsm_robot.engine.timers import ThreadTimers
-    from fsm_robot.gateway.objects import ObjectGateway
     from fsm_robot.gateway.profile import Profile
     from fsm_robot.gateway.tls import ClientCertificate
-    from fsm_robot.jobapi.of_robot import ScriptsOfRobot, Shipping
+    from fsm_robot.jobapi.of_robot import ScriptsOfRobot
     from fsm_robot.robot.ledger import JobLedger
-    from fsm_robot.robot.ports import Ending, Job, Limits, Unsettled
-    from fsm_robot.worker.environments import Environments
+    from fsm_robot.robot.ports import Ending, Job, Unsettled
     from fsm_robot.worker.process import Moment
     from fsm_robot.worker.supervisor import ScriptWorker
 
 SHORTEST_USUAL_INTERVAL_S = 10.0
 TASKS_NAME = "tasks.jsonl"
-NEEDED_TO_THE_END = (
-    *("fsm_robot.gateway.certificates", "fsm_robot.gateway.tls_failures", "fsm_robot.gateway.objects"),
-    *("fsm_robot.gateway.file_body", "fsm_robot.robot.heartbeats", "fsm_robot.robot.job_values"),
-    *("fsm_robot.robot.pause", "fsm_robot.robot.pruning", "fsm_robot.robot.opening", "fsm_robot.robot.death"),
-    *("fsm_robot.engine.channel", "fsm_robot.engine.posting", "fsm_robot.engine.timers", "fsm_robot.engine.log_file"),
-    *("fsm_robot.engine.event_ids", "fsm_robot.worker.job_folder", "fsm_robot.robot.ledger"),
-    *system.NEEDED_TO_THE_END,
-)
-"""What is imported late, and is imported before the first script: an upgrade may take the files away while it runs."""
-AT_KEYBOARD = ("fsm_robot.robot.at_keyboard", "fsm_robot.system.seen_session")
-AFTER_FAILURE = ("fsm_robot.robot.after_failure",)
-TELEMETRY = ("fsm_robot.telemetry.export",)
-UPLOADED_PICTURES = ("fsm_robot.jobapi.pictures", "fsm_robot.jobapi.hands", "fsm_robot.jobapi.work")
-"""The same, of those robots whose settings ask for it."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -560,46 +543,10 @@ def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: L
     if warning := taking_warning(settings, profile):
         log.warning("task.announce_unsafe", "tasks may be given to two robots at once", reason=warning)
 
-    def objects() -> ObjectGateway:
-        from fsm_robot.gateway.objects import ObjectGateway
-        from fsm_robot.gateway.profile import Profile
-        from fsm_robot.jobapi.of_robot import zone_of
-
-        return ObjectGateway(
-            gateway, zone_of(settings.sdk.server_time), profile=profile or Profile(), take_call=settings.sdk.take_call
-        )
-
-    def folder_of(job_guid: str) -> Path:
-        from fsm_robot.worker.job_folder import folder_name
-
-        return settings.storage_directory / "jobs" / folder_name(job_guid)
-
-    def pictures_of(job: Job) -> Path:
-        from fsm_robot.worker.job_folder import JobFolder
-
-        return JobFolder(folder_of(job.guid)).screenshots
-
     def made(late: _LateScripts) -> ScriptsOfRobot:
-        from fsm_robot.jobapi.of_robot import ScriptsOfRobot
+        from fsm_robot.robot import of_jobs
 
-        return ScriptsOfRobot(
-            jobs_directory=settings.storage_directory / "jobs",
-            objects=objects,
-            listen=late.listen,
-            answering=late.answer,
-            drained=late.drained,
-            secrets=redactor,
-            log=log.write,
-            robot_guid=settings.orchestrator.robot_guid,
-            allow=settings.sdk.allow,
-            take=settings.sdk.take,
-            patience_s=settings.sdk.patience_s,
-            settle_s=settings.sdk.settle_s,
-            shipping=_shipping(settings),
-            pictures_to=settings.screenshots.upload,
-            pictures_of=pictures_of,
-            folder_of=folder_of,
-        )
+        return of_jobs.scripts(settings, gateway, profile, redactor, log=log, asking=late)
 
     return _LateScripts(
         settings.storage_directory / "jobs" / TASKS_NAME,
@@ -608,24 +555,6 @@ def _scripts(settings: Settings, gateway: HttpGateway, redactor: Secrets, log: L
         asks=settings.sdk.enabled,
         lines=settings.log_shipping.send,
         uploads=bool(settings.screenshots.upload),
-    )
-
-
-def _shipping(settings: Settings) -> Shipping | None:
-    how = settings.log_shipping
-    if how.send == "none":
-        return None
-    from fsm_robot.jobapi.of_robot import Shipping, zone_of
-
-    return Shipping(
-        folder=settings.storage_directory / LINES_NAME,
-        least=how.level,
-        level_numbers=how.level_numbers,
-        output=how.send == "output",
-        per_s=how.per_s,
-        room_bytes=int(how.spool_mib * 1024 * 1024),
-        exit_s=how.exit_flush_s,
-        zone=zone_of(settings.sdk.server_time),
     )
 
 
@@ -816,106 +745,12 @@ class _LateWorker:
         """See `ports.Worker.end_remains`."""
         return self._built().end_remains(run_token)
 
-    def _arguments(self, job: Job) -> list[str]:
-        """Return the script's arguments: none, or the one that scripts of the vendor's framework read."""
-        scripts = self.settings.scripts
-        if not scripts.legacy_argument:
-            return []
-        from fsm_robot.robot import legacy
-
-        named = self.settings.path(scripts.legacy_settings) if scripts.legacy_settings else legacy.settings_file()
-        return [legacy.argument(job.process_version_guid, job.guid, named)]
-
-    def _limits(self, job: Job) -> Limits:
-        from fsm_robot.robot.ports import Limits
-        from fsm_robot.robot.script_limits import first
-
-        found = first(self.settings.limits, job.script_name)
-        if found is None:
-            return Limits()
-        return Limits(found.time_limit_s, int(found.memory_mib * 1024 * 1024), found.cpu_priority)
-
-    def _variables(self, run_token: str) -> Mapping[str, str]:
-        """Return what makes the spans of a script those of its run, where runs are told as traces."""
-        if not self.settings.telemetry.endpoint or self.journal.path is None:
-            return {}
-        from fsm_robot.telemetry.trace_ids import script_id, trace_id, traceparent
-
-        robot = self.journal.header.get("robot")
-        trace = trace_id(str(robot.get("sha256")) if isinstance(robot, Mapping) else "", run_name(self.journal.path))
-        return {"TRACEPARENT": traceparent(trace, script_id(trace, run_token))}
-
-    def _offer(self, job: Job) -> Mapping[str, object] | None:
-        return self.scripts.offer(job)
-
-    def _withdraw(self) -> None:
-        self.scripts.withdraw()
-
     def _built(self) -> ScriptWorker:
         if self._worker is None:
-            import gc
+            from fsm_robot.robot import of_jobs
 
-            from fsm_robot.worker.supervisor import ScriptWorker
-
-            for name in _needed_to_the_end(self.settings):
-                import_module(name)
-            # What loading left behind goes before the long wait for a script; a start without a job never pays for it.
-            gc.unfreeze()  # what `fsm-robot run` has left out until now
-            gc.collect()
-            # What stays lives as long as the robot: nobody has to look through it again with every job.
-            gc.freeze()
-
-            self._worker = ScriptWorker(
-                scripts_directory=self.settings.scripts_directory,
-                jobs_directory=self.settings.storage_directory / "jobs",
-                python=self.settings.scripts_python,
-                redactor=self.redactor,
-                output_limit_bytes=int(self.settings.scripts.output_limit_mib * 1024 * 1024),
-                keep_job_files=self.settings.scripts.keep_job_files,
-                log=self.log.write,
-                arguments=self._arguments,
-                environments=environments_for(self.settings),
-                locked=self.settings.scripts.locked,
-                vendor_api=self.settings.scripts.vendor_api,
-                offer=self._offer,
-                withdraw=self._withdraw,
-                printed=self.scripts.printed,
-                screenshots=self.settings.screenshots.keep,
-                on_failure=self.settings.screenshots.on_failure,
-                readers=readers_for(self.settings),
-                limits=self._limits,
-                stop_grace_s=self.settings.scripts.stop_grace_s,
-                variables=self._variables,
-            )
+            self._worker = of_jobs.worker(self.settings, self.redactor, self.log, self.scripts, self.journal)
         return self._worker
-
-
-def _needed_to_the_end(settings: Settings) -> Iterator[str]:
-    """Yield what has to be imported before the first script."""
-    yield from NEEDED_TO_THE_END
-    if settings.session.at_keyboard != "ignore":
-        yield from AT_KEYBOARD
-    if settings.session.after_failure != "when_idle":
-        yield from AFTER_FAILURE
-    if settings.telemetry.endpoint:
-        yield from TELEMETRY
-    if settings.screenshots.upload:
-        yield from UPLOADED_PICTURES
-
-
-def environments_for(settings: Settings) -> Environments:
-    """Return the environments that the settings give to scripts."""
-    from fsm_robot.worker.environments import Environments
-
-    scripts = settings.scripts
-    return Environments(
-        scripts=settings.scripts_directory,
-        python=settings.scripts_python,
-        how=scripts.environments,
-        built=settings.storage_directory / "envs",
-        unpinned=scripts.environments_unpinned,
-        build_s=scripts.environments_build_s,
-    )
 
 
 def _renewed(settings: Settings, secrets: Secrets) -> str:

@@ -25,7 +25,7 @@ MODULES = {
 """Our own, besides the twins of one system (`_posix.py` and their like).
 
 Only to be made shorter. What serves a job alone is imported with the first job: see `NEEDED_TO_THE_END` of
-`robot/wiring.py`, for all that a stop, a kill, a line and a report need is imported before its script starts.
+`robot/of_jobs.py`, for all that a stop, a kill, a line and a report need is imported before its script starts.
 """
 MOST_ATTRS_CLASSES = 64
 """Each costs the start up to a millisecond, for its methods are compiled. Only to be lowered."""

@@ -36,7 +36,8 @@ ALLOWED: dict[str, tuple[str, ...] | None] = {
     "gateway": ("robot.ports", "engine.redact", "engine.wording", "system"),
     "worker": ("robot.ports", "engine.redact", "engine.wording", "system"),
     # The one module of that room that knows the edges: it builds them.
-    "robot.wiring": ("engine", "gateway", "worker", "robot", "jobapi", "system", "telemetry.trace_ids"),
+    "robot.wiring": ("engine", "gateway", "worker", "robot", "jobapi", "system"),
+    "robot.of_jobs": ("engine", "gateway", "worker", "robot", "jobapi", "system", "telemetry.trace_ids"),
     # Runs for a collector of traces, once they are over.
     "telemetry": ("engine.journal", "gateway", "robot.settings", "system"),
     # Lines for the orchestrator's log.

@@ -27,9 +27,10 @@ AT_A_START = {
     "engine.machine_file": ("engine.machine.labels",),
     "gateway.http": ("gateway.proxies", "gateway.tls"),
     "robot.settings": ("robot.kept_secret",),
+    "robot.of_jobs": ("robot.legacy", "telemetry.trace_ids"),
     "robot.wiring": (
         *("engine.callbacks", "engine.own_settings", "engine.robot", "gateway.proxies", "gateway.tls"),
-        *("robot.kept_secret", "robot.legacy", "telemetry.trace_ids"),
+        "robot.kept_secret",
     ),
     "system.language": ("system.retelling",),
     "worker.supervisor": ("worker.building", "worker.pinned"),
