@@ -9,7 +9,7 @@ from pathlib import Path
 
 import attrs
 
-from fsm_robot.analyst.eventlog.activities import CASES, Case, Run, View, cases
+from fsm_robot.analyst.eventlog.activities import CASES, Case, Kept, Run, View, cases
 from fsm_robot.analyst.eventlog.event_table import event_table
 from fsm_robot.analyst.eventlog.moments import on_one_clock
 from fsm_robot.analyst.eventlog.ocel import ocel
@@ -23,6 +23,7 @@ from fsm_robot.cli.target import target
 from fsm_robot.cli.work_files import work_of
 from fsm_robot.engine.wording import counted
 from fsm_robot.errors import SettingsError
+from fsm_robot.system.long_table import LongTable
 
 LOG_NAME = "fsm_robot"
 PIECES_AT_ONCE = 128
@@ -75,8 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
     view = View(events=arguments.activity == "event", everything=arguments.everything, pairs=arguments.pairs)
     if arguments.format == "parquet":
         return _dataset(arguments, found, view)
-    with target(arguments.output, [journal.path for journal in found]) as stream:
-        for chunk in _chunks(_pieces(arguments, found, view)):
+    with LongTable() as kept, target(arguments.output, [journal.path for journal in found]) as stream:
+        for chunk in _chunks(_pieces(arguments, found, view, kept)):
             stream.write(chunk)
     return 0
 
@@ -101,14 +102,14 @@ def _dataset(arguments: argparse.Namespace, found: Sequence[JournalPath], view: 
     return 0
 
 
-def _pieces(arguments: argparse.Namespace, found: Sequence[JournalPath], view: View) -> Iterator[str]:
+def _pieces(arguments: argparse.Namespace, found: Sequence[JournalPath], view: View, kept: Kept) -> Iterator[str]:
     names = Names(arguments.private)
     runs = _on_one_clock(read_runs(found))
     if arguments.case == "task":
         return _work(arguments, work_of(found, runs, names), view)
     runs = _without_names(runs, names) if arguments.private else runs
     if arguments.format == "ocel":
-        return ocel(runs, view)
+        return ocel(runs, view, kept)
     grouped = cases(runs, arguments.case, view)
     if arguments.case == "job":
         grouped = _told_where_none(grouped)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 
 import attrs
@@ -17,6 +18,7 @@ from fsm_robot.errors import SettingsError
 from fsm_robot.operations.folders import has_jobs, output_of, runs_backwards, storage_of, storage_of_config
 from fsm_robot.operations.past_jobs import PastJob, newest_jobs
 from fsm_robot.system.language import said
+from fsm_robot.system.long_table import LongTable
 
 HEADS = ("taken", "script", "outcome", "status", "seconds", "job", "output")
 FLEET_HEADS = ("taken", "robot", "script", "outcome", "status", "seconds", "job")
@@ -42,13 +44,16 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.fleet:
         return _run_fleet(arguments)
     storage = storage_of(Path(arguments.folder)) if arguments.folder else storage_of_config(arguments.config)
-    jobs = newest_jobs(runs_backwards(storage), arguments.limit, failed_only=arguments.failed)
+    with LongTable() as others:
+        only = others if arguments.failed else None
+        jobs = newest_jobs(runs_backwards(storage), arguments.limit, failed_only=only)
     if arguments.json:
         print_json([_as_json(job, storage) for job in jobs])
         return 0
     speak_as_configured(arguments.folder or arguments.config)
     if jobs:
-        print("\n".join(table([heads(HEADS), *(_row(job, storage) for job in reversed(jobs))])))
+        for line in table(chain([heads(HEADS)], (_row(job, storage) for job in reversed(jobs)))):
+            print(line)
     elif not has_jobs(Path(arguments.folder or arguments.config)):
         journal = storage / "journal"
         do = f"`fsm-robot status` shows what it does, `fsm-robot replay --steps {journal}` what it did"

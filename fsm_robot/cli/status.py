@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import attrs
@@ -167,8 +167,9 @@ def _lines(now: Now) -> str:
     return f"{counted(now.lines_waiting, 'line')} waiting for the orchestrator's log{since}"
 
 
-def table(rows: Iterable[tuple[str, ...]]) -> list[str]:
-    """Return rows as lines with columns below each other; a cell stays one line whatever a server called its script."""
+def table(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """Yield rows as lines with columns below each other; a cell stays one line whatever a server called its script."""
     cells = [tuple(map(shown, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    for row in cells:
+        yield "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -23,6 +23,7 @@ from fsm_robot.fleet.looking import folders_of, look_at, utc_now
 from fsm_robot.operations.folders import job_meant, output_of, runs_backwards, storage_of
 from fsm_robot.operations.output_text import shown_text
 from fsm_robot.operations.past_jobs import newest_jobs
+from fsm_robot.system.long_table import LongTable
 from fsm_robot.worker.job_folder import SCREENSHOTS_NAME
 
 Question = Mapping[str, object]
@@ -79,7 +80,9 @@ def _status(question: Question, base: Path) -> Answer:
 def _history(question: Question, base: Path) -> Answer:
     storage = _storage(question, base)
     limit = _whole(question, "limit", 20, MOST_JOBS)
-    jobs = newest_jobs(runs_backwards(storage), limit, failed_only=question.get("failed") is True)
+    with LongTable() as others:
+        only = others if question.get("failed") is True else None
+        jobs = newest_jobs(runs_backwards(storage), limit, failed_only=only)
     told = [
         {
             **attrs.asdict(job),

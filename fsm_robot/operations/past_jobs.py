@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
+from fsm_robot.analyst.eventlog.activities import Kept
 from fsm_robot.analyst.eventlog.statistics import FAILURES
 from fsm_robot.engine.journal.record import Record, steps_in
 from fsm_robot.robot.unsettled import CLOSING, OPENING
@@ -56,43 +57,42 @@ def jobs_of(records: Iterable[Record], run: str) -> list[PastJob]:
 
 
 def newest_jobs(
-    runs: Iterable[tuple[str, Sequence[Record]]], limit: int, *, failed_only: bool = False
+    runs: Iterable[tuple[str, Sequence[Record]]], limit: int, *, failed_only: Kept | None = None
 ) -> list[PastJob]:
     """Return the last `limit` jobs, the newest first.
 
     Args:
         runs: Name and records of each run, the newest first; read only as far as needed.
         limit: Most jobs that are returned.
-        failed_only: Only jobs that failed.
+        failed_only: Only jobs that failed; the names of the others are kept in it meanwhile.
     """
     found: dict[str, PastJob] = {}
-    done: set[str] = (
-        set()
-    )  # whatever an older run tells of these, they did not fail: most of a year, and only their names
+    done = failed_only  # whatever an older run tells of these, they did not fail
     shown = untaken = 0  # counted, for a year of runs looks at each job once
     for name, records in runs:
         for guid, told in reversed(_told_in(records).items()):
-            if guid in done:
-                continue
             before = found.get(guid)
-            if failed_only and before is None and told.outcome and not _is_failure(told.outcome, told.delivery):
-                done.add(guid)  # most of them, of which nothing is made
-                continue
+            if done is not None and before is None:
+                if done.get(guid) is not None:
+                    continue
+                if told.outcome and not _is_failure(told.outcome, told.delivery):
+                    done[guid] = ""  # most of them, of which nothing is made
+                    continue
             job = told.as_job(guid, name)
             after = job if before is None else _joined(job, before)
-            if failed_only and after.outcome and not after.failed:
+            if done is not None and after.outcome and not after.failed:
                 found.pop(job.job, None)
-                done.add(job.job)
+                done[job.job] = ""
                 continue
             found[job.job] = after
             for each, by in ((before, -1), (after, 1)):
-                if each is not None and (each.failed or not failed_only):
+                if each is not None and (each.failed or done is None):
                     shown += by
                     untaken += by if not each.taken_at else 0
         # A job that a run took over was taken in the one before it.
         if shown > limit or (shown == limit and not untaken):
             break
-    return [job for job in found.values() if job.failed or not failed_only][:limit]
+    return [job for job in found.values() if job.failed or done is None][:limit]
 
 
 def _joined(older: PastJob, newer: PastJob) -> PastJob:

@@ -47,7 +47,9 @@ __all__ = (
 def __getattr__(name: str) -> object:
     if name not in OF_JOBS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("fsm_robot.robot.job_values"), name)
+    # Kept, so that each is looked for here once: answers are read by these names.
+    found = globals()[name] = getattr(import_module("fsm_robot.robot.job_values"), name)
+    return found
 
 
 @attrs.frozen

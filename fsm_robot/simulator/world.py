@@ -59,6 +59,7 @@ class Setup:
         callbacks_class: What acts.
         redactor: Takes `ROBOT_GUID` out of everything.
         secrets: Its forms.
+        times: Defaults of the settings that hold a time.
     """
 
     definition: Definition
@@ -66,6 +67,7 @@ class Setup:
     engine: Engine = attrs.field(default=attrs.Factory(lambda self: engine_for(self.definition), takes_self=True))
     redactor: Redactor = attrs.field(factory=lambda: Redactor.for_guid(ROBOT_GUID))
     secrets: SecretForms = attrs.field(factory=lambda: forms_of(ROBOT_GUID))
+    times: Mapping[str, float] = attrs.field(factory=times)
 
 
 @attrs.define
@@ -198,7 +200,7 @@ class World:
         )
         limits = self.limits
         own = {"scripts.stop_grace_s": limits.grace_s, "heartbeat.interval_s": limits.interval_s}
-        options = Options(limits.interval_s, limits.contact_lost_after_s, times={**times(), **own})
+        options = Options(limits.interval_s, limits.contact_lost_after_s, times={**self.setup.times, **own})
         machine = RobotMachine(self.setup.definition, self.setup.engine)
         runner = assemble(machine, self.setup.callbacks_class, ports, options)
         runner.callbacks = self._fallible(runner.callbacks)

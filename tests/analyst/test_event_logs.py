@@ -227,7 +227,7 @@ def test_any_name_survives_every_format(script: str, guid: str) -> None:
 
     ((_, events),) = read_xes(xes(cases(runs, "run", PLAIN), "x"))
     rows = read_csv(event_table(cases(runs, "run", PLAIN)))
-    log = json.loads("".join(ocel(runs, PLAIN)).encode())
+    log = json.loads("".join(ocel(runs, PLAIN, {})).encode())
 
     assert [event["concept:name"] for event in events] == [row["activity"] for row in rows] == expected
     assert [event["type"] for event in log["events"]] == expected
@@ -261,7 +261,7 @@ def test_ocel_holds_robot_runs_jobs_and_scripts_and_how_they_belong_together() -
         run_of(TAKEN, "1", None),
         run_of([left, ("job_reported", {"outcome": "lost"}), *done(2), "no_job"], "2"),
     ]
-    log = json.loads("".join(ocel(runs, PLAIN)))
+    log = json.loads("".join(ocel(runs, PLAIN, {})))
 
     assert {t["name"] for t in log["objectTypes"]} == {"robot", "run", "job", "script"}
     assert {e["type"] for e in log["events"]} == {t["name"] for t in log["eventTypes"]}
@@ -283,4 +283,4 @@ def test_empty_log_is_a_log() -> None:
 
     assert read_xes(xes(cases(idle, "job", PLAIN), "x")) == []
     assert read_csv(event_table(cases(idle, "job", PLAIN))) == []
-    assert json.loads("".join(ocel([], PLAIN)))["events"] == []
+    assert json.loads("".join(ocel([], PLAIN, {})))["events"] == []

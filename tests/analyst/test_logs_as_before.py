@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from fsm_robot.analyst.eventlog.activities import CASES, Run, View, cases, robot_name
+from fsm_robot.analyst.eventlog.activities import CASES, Kept, Run, View, cases, robot_name
 from fsm_robot.analyst.eventlog.event_table import event_table
 from fsm_robot.analyst.eventlog.ocel import ocel
 from fsm_robot.analyst.eventlog.xes import xes
@@ -18,6 +19,7 @@ from fsm_robot.engine.journal.file import read_file
 from fsm_robot.engine.journal.parsing import QuickReader, quickest
 from fsm_robot.engine.journal.record import MakeRecord, Reading, read, record_of
 from fsm_robot.operations.past_jobs import newest_jobs
+from fsm_robot.system.long_table import LongTable
 
 JOURNALS = sorted((Path(__file__).parents[1] / "journals").glob("*.jsonl"))
 READERS: dict[str, Callable[[], MakeRecord]] = {"quickest": quickest, "standard library": QuickReader}
@@ -109,24 +111,24 @@ def runs_by(make: MakeRecord) -> list[Run]:
     return [Run(str(n), robot_name(each.records[0].header), each.records) for n, each in enumerate(readings)]
 
 
-def logs(runs: list[Run]) -> Iterator[tuple[str, str]]:
+def logs(runs: list[Run], kept: Callable[[], Kept]) -> Iterator[tuple[str, str]]:
     """Yield every log that can be made of these runs, with its name."""
     for bits in range(8):
         view = View(events=bool(bits & 1), everything=bool(bits & 2), pairs=bool(bits & 4))
-        yield f"ocel {bits}", "".join(ocel(runs, view))
+        yield f"ocel {bits}", "".join(ocel(runs, view, kept()))
         for by in CASES:
             yield f"csv {by} {bits}", "".join(event_table(cases(runs, by, view), byte_order_mark=bool(bits & 1)))
             yield f"xes {by} {bits}", "".join(xes(cases(runs, by, view), "log"))
     backwards = [(run.name, run.records) for run in reversed(runs)]
     for limit in (1, 20, 100_000):
         yield f"jobs {limit}", "\n".join(map(str, newest_jobs(backwards, limit)))
-        yield f"failed {limit}", "\n".join(map(str, newest_jobs(backwards, limit, failed_only=True)))
+        yield f"failed {limit}", "\n".join(map(str, newest_jobs(backwards, limit, failed_only=kept())))
 
 
-def sums(runs: list[Run]) -> dict[str, str]:
+def sums(runs: list[Run], kept: Callable[[], Kept] = dict) -> dict[str, str]:
     """Return a sum over the logs of each kind."""
     found: dict[str, str] = {}
-    for name, text in logs(runs):
+    for name, text in logs(runs, kept):
         kind = name.split()[0]
         found[kind] = sha256((found.get(kind, "") + text).encode(errors="surrogatepass")).hexdigest()
     return found
@@ -146,6 +148,14 @@ BEFORE = {
 def test_logs_of_generated_runs_are_as_before(make: Callable[[], MakeRecord]) -> None:
     """Lines in the robot's form and in others, hostile words, clocks that go back: whichever reader has read them."""
     assert sums(runs_by(make())) == BEFORE
+
+
+def test_logs_are_the_same_when_what_is_kept_until_their_end_lies_on_disk() -> None:
+    """Jobs that come again in later runs are found there, in their place, with what was told of them."""
+    with ExitStack() as tables:
+        kept = sums(runs_by(record_of), lambda: tables.enter_context(LongTable(most_in_memory=2)))
+
+    assert kept == BEFORE
 
 
 @pytest.mark.parametrize("make", READERS.values(), ids=READERS)

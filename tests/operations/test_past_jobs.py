@@ -80,4 +80,4 @@ def test_failed_only_goes_back_until_there_are_enough() -> None:
         ("1", records("nothing_left", *done(2, outcome="failed", status=5), "no_job")),
     ]
 
-    assert [one.outcome for one in newest_jobs(runs, 1, failed_only=True)] == ["failed"]
+    assert [one.outcome for one in newest_jobs(runs, 1, failed_only={})] == ["failed"]

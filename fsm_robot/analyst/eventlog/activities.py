@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import attrs
 
@@ -42,6 +42,19 @@ class Run:
     def id(self) -> str:
         """A name that no other run of any robot has."""
         return f"{self.robot}/{self.name}"
+
+
+class Kept(Protocol):
+    """Where texts are kept by name until the last run is read; a dictionary, or what takes no memory for a year."""
+
+    def get(self, name: str, /) -> str | None:
+        """Return a text, or None where there is none by that name."""
+
+    def __setitem__(self, name: str, text: str, /) -> None:
+        """Enter a text, in the place of the one that had the name."""
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        """Return every name with its text, in the order in which the names came first."""
 
 
 @attrs.frozen

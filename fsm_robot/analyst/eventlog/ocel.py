@@ -1,7 +1,7 @@
 """Runs -> an object-centric event log, OCEL 2.0 in JSON (ocel-standard.org). Pure; gives text piece by piece.
 
 A robot, its runs, the jobs and the scripts are objects, so nobody has to choose between them for a case. Events come
-first and objects behind them, since they are known only then: a small entry per job is kept until the end.
+first and objects behind them, since they are known only then: a small text per job and run is kept until the end.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import attrs
 
-from fsm_robot.analyst.eventlog.activities import Activity, Run, View, activities_of
+from fsm_robot.analyst.eventlog.activities import Activity, Kept, Run, View, activities_of
 from fsm_robot.analyst.eventlog.plain_text import carried
 
 OBJECT_TYPES: Mapping[str, Mapping[str, str]] = {
@@ -37,9 +37,9 @@ REMEMBERED_TEXTS = 1024
 _EPOCH = "1970-01-01T00:00:00.000+00:00"
 
 
-def ocel(runs: Iterable[Run], view: View) -> Iterator[str]:
-    """Return the pieces of the log."""
-    objects, event_types = _Objects(), dict[str, None]()
+def ocel(runs: Iterable[Run], view: View, kept: Kept) -> Iterator[str]:
+    """Return the pieces of the log; what is known of jobs and runs is put into `kept`, which is empty."""
+    objects, event_types = _Objects(kept), dict[str, None]()
     # A log says the same few things a million times: what comes again together is made JSON once.
     said, related = lru_cache(REMEMBERED_TEXTS)(_said), lru_cache(REMEMBERED_TEXTS)(_outcome_and_related)
     yield '{"events":[\n'
@@ -61,13 +61,14 @@ def ocel(runs: Iterable[Run], view: View) -> Iterator[str]:
                 f'{{"name":"step","value":{step}}}{told}{outcome}{to_whom}'
             )
             before = ",\n"
+        objects.end_run()
     yield '\n],"objects":[\n'
     before = ""
     for entry in objects.entries():
         yield f"{before}{entry}"
         before = ",\n"
     # What has no jobs has no word of them: a traffic light's log knows the robot and its runs.
-    without = () if objects.jobs else OF_JOBS
+    without = () if objects.scripts else OF_JOBS
     types = [type_of(name, attributes) for name, attributes in OBJECT_TYPES.items() if name not in without]
     of_events = {name: kind for name, kind in EVENT_ATTRIBUTES.items() if name not in without}
     yield f'\n],"objectTypes":{compact(types)},\n"eventTypes":'
@@ -82,48 +83,74 @@ def object_id(kind: str, name: str) -> str:
 @attrs.define
 class _JobObject:
     script: str
-    runs: tuple[str, ...]
+    runs: list[str]
     outcome: str = ""
     ended_at: str = _EPOCH
 
 
 @attrs.define
 class _Objects:
+    """What is told of behind the events. Only the jobs of the run in hand are objects, the others are texts."""
+
+    kept: Kept
     robots: dict[str, None] = attrs.field(factory=dict)
-    runs: dict[str, tuple[str, Mapping[str, str]]] = attrs.field(factory=dict)
-    jobs: dict[str, _JobObject] = attrs.field(factory=dict)
+    scripts: dict[str, None] = attrs.field(factory=dict)
+    _jobs: dict[str, _JobObject] = attrs.field(factory=dict)
 
     def add_run(self, run: Run) -> None:
         self.robots[run.robot] = None
         header = run.records[0].header
-        self.runs[run.id] = (run.robot, {name: str(header.get(name, "")) for name in OBJECT_TYPES["run"]})
+        told = [run.robot, *(str(header.get(name, "")) for name in OBJECT_TYPES["run"])]
+        self.kept[f"run {run.id}"] = compact(told)
 
     def add_job(self, activity: Activity) -> None:
         if not activity.job:
             return
-        job = self.jobs.get(activity.job)
-        if job is None:
-            job = self.jobs[activity.job] = _JobObject(activity.script, (activity.run,))
-        elif job.runs[-1] != activity.run:
-            job.runs += (activity.run,)
+        job = self._jobs.get(activity.job) or self._known(activity)
+        if job.runs[-1] != activity.run:
+            job.runs.append(activity.run)
         if activity.outcome and activity.outcome != job.outcome:
             job.outcome, job.ended_at = activity.outcome, activity.at
+
+    def _known(self, activity: Activity) -> _JobObject:
+        told = self.kept.get(f"job {activity.job}")
+        if told is None:
+            self.scripts[activity.script] = None
+            job = _JobObject(activity.script, [activity.run])
+        else:
+            script, outcome, ended_at, *runs = json.loads(told)
+            job = _JobObject(script, runs, outcome, ended_at)
+        self._jobs[activity.job] = job
+        return job
+
+    def end_run(self) -> None:
+        for guid, job in self._jobs.items():
+            self.kept[f"job {guid}"] = compact([job.script, job.outcome, job.ended_at, *job.runs])
+        self._jobs.clear()
 
     def entries(self) -> Iterator[str]:
         # By hand, and not by `compact`, which takes five times as long: there are as many as jobs.
         about = lru_cache(REMEMBERED_TEXTS)(_about)
         for robot in self.robots:
             yield _object("robot", robot)
-        for run, (robot, attributes) in self.runs.items():
-            told = (_attribute(key, value, _EPOCH) for key, value in attributes.items())
-            yield _object("run", run, ",".join(told), about("robot", robot, "of"))
-        for script in dict.fromkeys(job.script for job in self.jobs.values()):
+        for run, told in self._told("run"):
+            robot, *values = json.loads(told)
+            attributes = (_attribute(*each, _EPOCH) for each in zip(OBJECT_TYPES["run"], values, strict=True))
+            yield _object("run", run, ",".join(attributes), about("robot", robot, "of"))
+        for script in self.scripts:
             yield _object("script", script)
-        for guid, job in self.jobs.items():
-            outcome = _attribute("outcome", job.outcome, job.ended_at) if job.outcome else ""
-            related = f"{about('script', job.script, 'runs')},{about('run', job.runs[0], 'taken in')}"
-            settled = (about("run", run, "settled in") for run in job.runs[1:])
-            yield _object("job", guid, outcome, ",".join((related, *settled)))
+        for guid, told in self._told("job"):
+            script, outcome, ended_at, first, *later = json.loads(told)
+            ended = _attribute("outcome", outcome, ended_at) if outcome else ""
+            related = f"{about('script', script, 'runs')},{about('run', first, 'taken in')}"
+            settled = (about("run", run, "settled in") for run in later)
+            yield _object("job", guid, ended, ",".join((related, *settled)))
+
+    def _told(self, kind: str) -> Iterator[tuple[str, str]]:
+        for name, told in self.kept.items():
+            of, _, called = name.partition(" ")
+            if of == kind:
+                yield called, told
 
 
 def _said(texts: tuple[str, ...]) -> tuple[str, str, str, str]:
