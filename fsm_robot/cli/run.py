@@ -19,6 +19,7 @@ from fsm_robot.engine.instance import only_instance
 from fsm_robot.engine.wording import counted
 from fsm_robot.errors import RobotError, RunError, SettingsError
 from fsm_robot.robot import settings as settings_module
+from fsm_robot.system.threads import Flag
 
 if TYPE_CHECKING:
     from fsm_robot.engine.logs import Log
@@ -120,11 +121,18 @@ def _run(settings: Settings, kind: type | None, log: Log, *, when_idle: str, sta
             settings, kind or wiring.callbacks_class(settings), log, when_idle=when_idle, stays=stays
         )
     _collect_from_now_on()
-    over = threading.Event()
+    over = Flag()
+
+    def not_watched(error: BaseException) -> None:
+        log.warning(
+            "session.not_watched",
+            "the end of this Windows session may not be noticed, and would end the run without its report",
+            error=repr(error),
+        )
+
     with _written_down(log):
         system.listen(robot.inbox.tell_to_leave)
-    system.watch_session(robot.inbox.tell_to_leave, over)
-    with _written_down(log):
+        robot.worker.before_first = system.watch_session(robot.inbox.tell_to_leave, over, not_watched)
         wiring.open_to_readers(settings, log, robot)
     try:
         exit_code = robot.runner.run()

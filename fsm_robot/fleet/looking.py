@@ -18,6 +18,7 @@ from fsm_robot.fleet.sight import Sight, sight_of, unseen
 from fsm_robot.operations.folders import seen_in, storage_of
 from fsm_robot.operations.now import Now, now_from
 from fsm_robot.robot.status_file import document_in
+from fsm_robot.system.held import PATIENCE
 
 SAYS_WITHIN_S = 1.0
 """How long a robot may take to say what it does: one that hangs must not hold up the page of forty."""
@@ -74,7 +75,8 @@ def sight_in(storage: Path, now: Now, name: str, folder: str, rules: Rules) -> S
 def read_schedule(storage: Path) -> Mapping[str, object]:
     """Return when the robot of a storage folder should start; empty where nobody has said so."""
     try:
-        told = json.loads((storage / SCHEDULE_NAME).read_bytes())
+        path = storage / SCHEDULE_NAME
+        told = json.loads(PATIENCE.until_free(path, path.read_bytes))
     except (OSError, ValueError, RecursionError):
         return {}
     return told if isinstance(told, dict) else {}

@@ -16,7 +16,7 @@ import attrs
 from fsm_robot.errors import RobotError, SettingsError
 from fsm_robot.fleet.sharing import Edit, edit_of
 from fsm_robot.robot import settings as settings_module
-from fsm_robot.system.held import put_whole
+from fsm_robot.system.held import PATIENCE, put_whole
 from fsm_robot.worker import pinned
 
 FOLDER = "deployed"
@@ -116,7 +116,7 @@ def _edit(config: Path, directory: str) -> Edit:
 
 def _history(path: Path) -> list[str]:
     try:
-        told = json.loads(path.read_bytes())
+        told = json.loads(PATIENCE.until_free(path, path.read_bytes))
     except FileNotFoundError:
         return []
     except (OSError, ValueError) as error:

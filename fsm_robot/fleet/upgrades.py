@@ -19,7 +19,7 @@ from fsm_robot.fleet.sharing import named_configs
 from fsm_robot.fleet.sight import Sight
 from fsm_robot.operations.folders import storage_of
 from fsm_robot.operations.versions import Place, version_of
-from fsm_robot.system.held import put_whole
+from fsm_robot.system.held import PATIENCE, put_whole
 
 FOR_PEOPLE = "python PLACE/fsm-robot.py schedule install"
 
@@ -133,7 +133,7 @@ class Upgrade:
 
     def _told(self) -> Mapping[str, object]:
         try:
-            told = json.loads(self.path.read_bytes())
+            told = json.loads(PATIENCE.until_free(self.path, self.path.read_bytes))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, RecursionError) as error:

@@ -23,7 +23,7 @@ from fsm_robot.fleet.file import Fleet, read
 from fsm_robot.fleet.looking import utc_now
 from fsm_robot.fleet.metrics import text_of
 from fsm_robot.fleet.sight import SCHEMA, Sight
-from fsm_robot.system.held import put_whole
+from fsm_robot.system.held import PATIENCE, put_whole
 
 if sys.platform == "win32":
     from fsm_robot.system import _windows as system
@@ -117,7 +117,8 @@ class Watch:
 
     def _known(self) -> Mapping[str, Known]:
         try:
-            return known_in((self.folder / "known.json").read_bytes())
+            path = self.folder / "known.json"
+            return known_in(PATIENCE.until_free(path, path.read_bytes))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, TypeError, RecursionError) as error:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import sys
-import threading
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 from urllib.parse import urlsplit
+
+from fsm_robot.system import threads
 
 if sys.platform == "win32":
     from fsm_robot.system._identity_windows import hardware_address
@@ -57,7 +58,7 @@ def address_towards(url: str) -> str:
         if not parts.hostname:
             return ""
         found = _addresses_of(parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
-    except (OSError, ValueError, RuntimeError):  # a host name that IDNA cannot encode; no thread to be had
+    except (OSError, ValueError):  # a host name that IDNA cannot encode; no thread to be had
         return ""
     for family, kind, protocol, _, address in found:
         try:
@@ -79,16 +80,14 @@ def _addresses_of(host: str, port: int) -> _Found:
     answer: SimpleQueue[_Found] = SimpleQueue()
 
     def look() -> None:
-        found: _Found = []
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-        except (OSError, ValueError):
-            pass  # an unknown name, or one that IDNA cannot encode
-        finally:
-            answer.put(found)
+        answer.put(socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM))
+
+    def unknown(_error: BaseException) -> bool:
+        answer.put([])  # a name that is unknown, or that IDNA cannot encode
+        return False
 
     # The system's resolver knows no timeout; a thread that it holds up is left behind, and says nothing to anybody.
-    threading.Thread(target=look, name="own address", daemon=True).start()
+    threads.start("own address", look, unknown)
     try:
         return answer.get(timeout=LONGEST_LOOK_S)
     except Empty:

@@ -24,7 +24,7 @@ from pathlib import Path
 import attrs
 
 from fsm_robot.errors import SettingsError
-from fsm_robot.system.held import put_whole
+from fsm_robot.system.held import PATIENCE, put_whole
 
 LAUNCHER_NAME, CHOICE_NAME, FILE_NAME = "fsm-robot.py", "versions.json", "fsm-robot.pyz"
 READABLE = 0o644
@@ -145,7 +145,8 @@ class Place:
 
     def _told(self) -> str | None:
         try:
-            return (self.folder / CHOICE_NAME).read_text(encoding="ascii", errors="replace")
+            path = self.folder / CHOICE_NAME
+            return PATIENCE.until_free(path, lambda: path.read_text(encoding="ascii", errors="replace"))
         except FileNotFoundError:
             return None
         except OSError as error:

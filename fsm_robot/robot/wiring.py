@@ -68,6 +68,7 @@ class Robot:
     journal: JournalFile
     scripts: _LateScripts
     status: StatusFile
+    worker: _LateWorker
 
     def close(self) -> None:
         """Stop what still talks to the orchestrator."""
@@ -206,6 +207,7 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
     scripts = _scripts(settings, gateway, secrets, log)
     status = _status(settings, gateway, scripts, log)
     inbox.lasting = status.lasts
+    worker = _LateWorker(settings, secrets, log, scripts, journal)
     ports = _ports(
         settings,
         inbox,
@@ -213,9 +215,9 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
         log,
         when_idle,
         gateway=gateway,
-        redactor=secrets,
         scripts=scripts,
         status=status,
+        worker=worker,
         stays=stays,
     )
     if settings.heartbeat.interval_s < SHORTEST_USUAL_INTERVAL_S:
@@ -236,7 +238,7 @@ def robot_for(settings: Settings, kind: type[Callbacks], log: Log, *, when_idle:
 
     scripts.channel = _LateChannel(made)
     runner = assemble(machine, kind, ports, options, scripts.channel)
-    return Robot(runner, runner.callbacks, inbox, gateway, journal, scripts, status)
+    return Robot(runner, runner.callbacks, inbox, gateway, journal, scripts, status, worker)
 
 
 def _journal(
@@ -277,12 +279,11 @@ def _ports(
     when_idle: str,
     *,
     gateway: HttpGateway,
-    redactor: Redactor,
     scripts: _LateScripts,
     status: StatusFile,
+    worker: _LateWorker,
     stays: bool,
 ) -> Ports:
-    worker = _LateWorker(settings, redactor, log, scripts, journal)
     directory = settings.storage_directory / "journal"
     ledger = late(partial(_ledger, settings.storage_directory, log))
     person = partial(_person_at, settings, worker)
@@ -676,6 +677,7 @@ class _LateWorker:
 
     Attributes:
         ended_s: When the last script ended, by the monotonic clock; None before the first.
+        before_first: Makes ready what the system needs besides, before the first script.
     """
 
     settings: Settings
@@ -684,6 +686,7 @@ class _LateWorker:
     scripts: _LateScripts
     journal: JournalFile
     ended_s: float | None = None
+    before_first: Callable[[], object] = lambda: None
     _began: Moment | None = None
     _worker: ScriptWorker | None = None
 
@@ -750,6 +753,7 @@ class _LateWorker:
             from fsm_robot.robot import of_jobs
 
             self._worker = of_jobs.worker(self.settings, self.redactor, self.log, self.scripts, self.journal)
+            self.before_first()
         return self._worker
 
 

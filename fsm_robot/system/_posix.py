@@ -12,7 +12,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
@@ -108,8 +107,13 @@ def listen(tell: Callable[[str], None]) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _LEAVE_SIGNALS)
 
 
-def watch_session(tell: Callable[[str], None], over: threading.Event) -> None:
-    """Let `tell` know when the session ends: here that arrives as SIGHUP or SIGTERM."""
+def watch_session(
+    tell: Callable[[str], None],  # noqa: ARG001 - the twin needs it
+    over: threads.Flag,  # noqa: ARG001
+    failed: Callable[[BaseException], object],  # noqa: ARG001
+) -> Callable[[], object]:
+    """Let `tell` know when the session ends: here that arrives as SIGHUP or SIGTERM, which `listen` hears."""
+    return lambda: None
 
 
 def account_folder() -> str:

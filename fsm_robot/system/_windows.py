@@ -6,17 +6,20 @@ import sys
 
 assert sys.platform == "win32", "imported on Windows only"  # and type-checked for Windows only
 
+import contextlib
 import ctypes
 import msvcrt
 import os
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from ctypes import wintypes
 from typing import TYPE_CHECKING, NoReturn
 
+from fsm_robot.system import threads
+
 if TYPE_CHECKING:
+    from fsm_robot.system._session_end import SessionEnd
     from fsm_robot.system.seen_session import SeenSession
 
 NEEDED_TO_THE_END: tuple[str, ...] = tuple(
@@ -37,6 +40,7 @@ _PLANNED_BY_APPLICATION = 0x80040000
 _CURRENT_SESSION = 0xFFFFFFFF
 _ERROR_ALREADY_EXISTS = 183
 _FIRST_HEARTBEAT_FIRST_S = 1.0
+_WATCHED_WITHIN_S = 5.0
 _SYNCHRONIZE, _WAIT_TIMEOUT, _ACCESS_DENIED = 0x00100000, 0x102, 5
 _DESKTOP_SWITCHDESKTOP = 0x0100
 _UOI_FLAGS, _WSF_VISIBLE = 1, 1
@@ -118,7 +122,7 @@ def leaving_hindrance(how: str) -> str:  # noqa: ARG001 - the twin needs it
 
 
 def listen(tell: Callable[[str], None]) -> None:
-    """Let `tell` know from now on how this process is asked to leave: Ctrl-C and Ctrl-Break.
+    """Let `tell` know from now on how this process is asked to leave: Ctrl-C and Ctrl-Break. Raises `OSError`.
 
     `tell` runs in a thread of the system's. Python's own handlers run in the main thread between two steps, and none
     comes while that waits for a lock or a socket, which Windows cannot interrupt.
@@ -132,13 +136,54 @@ def listen(tell: Callable[[str], None]) -> None:
     handler = _ConsoleHandler(heard)
     # Windows may call it until the process ends, so it has to live as long.
     _handlers.append(handler)
-    ctypes.WinDLL("kernel32").SetConsoleCtrlHandler(handler, True)
+    if not ctypes.WinDLL("kernel32", use_last_error=True).SetConsoleCtrlHandler(handler, True):
+        raise ctypes.WinError(ctypes.get_last_error())
 
 
-def watch_session(tell: Callable[[str], None], over: threading.Event) -> None:
-    """Let `tell` know when the session ends, in time to bring everything to an end; `over` says that this is done."""
-    # In a thread, because it loads what the first heartbeat does not need.
-    threading.Thread(target=_watch_session, args=[tell, over], name="session", daemon=True).start()
+def watch_session(
+    tell: Callable[[str], None], over: threads.Flag, failed: Callable[[BaseException], object]
+) -> Callable[[], object]:
+    """Let `tell` know when the session ends, in time to bring everything to an end; `over` says that this is done.
+
+    Args:
+        tell: Asks the robot to leave; a second call asks it to hurry.
+        over: Set when there is nothing left to do.
+        failed: Is told why the end may come unseen.
+
+    Returns:
+        What is called before a script starts, and returns when the session is watched: a script may use up whatever
+        that needs. Without a call it begins a moment later.
+
+    Raises:
+        OSError: There is no thread left.
+    """
+    wanted, watched = threads.Flag(), threads.Flag()
+    session_ends: list[SessionEnd] = []
+
+    def watch() -> None:
+        # Before the first heartbeat there is nothing to lose, and a wake-up without a job is over by then.
+        wanted.wait(_FIRST_HEARTBEAT_FIRST_S)
+        if over.is_set():
+            return
+        from fsm_robot.system import _session_end
+
+        if not session_ends:
+            session_ends.append(_session_end.SessionEnd(tell, over))
+            _handlers.extend(session_ends)
+        session_ends[0].watch(watched)
+
+    def not_watched(error: BaseException) -> bool:
+        failed(error)
+        watched.set()  # the script has to start nevertheless
+        return isinstance(error, MemoryError)  # anything else would fail again
+
+    def watched_now() -> bool:
+        wanted.set()
+        return watched.wait(_WATCHED_WITHIN_S)
+
+    # In a thread, because messages come to the one that has made the window.
+    threads.start("session", watch, not_watched)
+    return watched_now
 
 
 def account_folder() -> str:
@@ -403,10 +448,14 @@ def open_private(path: str, flags: int) -> int:
     """Open a file to write, made for this account, the system and administrators if it is not there; see the twin."""
     from fsm_robot.system import _private_file
 
-    try:
-        handle = _private_file.create(path, administrators=True)
-    except FileExistsError:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_BINARY | os.O_NOINHERIT | flags, 0o600)
+    while True:
+        try:
+            handle = _private_file.create(path, administrators=True)
+            break
+        except FileExistsError:
+            # Never made here: one that goes between the two would come back for whoever its folder lets in.
+            with contextlib.suppress(FileNotFoundError):
+                return os.open(path, os.O_WRONLY | os.O_BINARY | os.O_NOINHERIT | flags)
     return msvcrt.open_osfhandle(handle, os.O_WRONLY | os.O_BINARY | os.O_NOINHERIT | (flags & os.O_APPEND))
 
 
@@ -518,12 +567,3 @@ def become(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
             os._exit(process.wait())
         except KeyboardInterrupt:
             continue  # it is the other program's
-
-
-def _watch_session(tell: Callable[[str], None], over: threading.Event) -> None:
-    # Before the first heartbeat there is nothing to lose, and a wake-up without a job is over by then.
-    if over.wait(_FIRST_HEARTBEAT_FIRST_S):
-        return
-    from fsm_robot.system import _session_end
-
-    _session_end.watch(tell, over)

@@ -9,6 +9,7 @@ What others read at any moment is put in its place whole (`put_whole`): here, be
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -117,7 +118,8 @@ def _sweep(path: Path) -> None:
     for name in names:
         pid = name[len(begin) : -len(_NEW)]
         if pid.isdecimal() and len(pid) <= _LONGEST_PID and not system.process_lives(int(pid)):
-            path.with_name(name).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # held, or another account's: it is for the next one who writes
+                path.with_name(name).unlink()
 
 
 def _sentence(path: str) -> str:

@@ -217,7 +217,9 @@ class Tree:
             done = subprocess.run(
                 command,
                 stdin=subprocess.DEVNULL,
-                capture_output=True,
+                # Not pipes, which need two threads: a script may have used up what those want.
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
                 timeout=_HELPER_PATIENCE_S,
                 check=False,
                 creationflags=subprocess.CREATE_NO_WINDOW,

@@ -27,6 +27,7 @@ if __name__ == "__main__":
 import attrs
 
 from fsm_robot.errors import ScriptNotStartedError
+from fsm_robot.system import threads
 from fsm_robot.worker.environments import Environments, Lock, clean, key_of, text_of
 
 if sys.platform == "win32":
@@ -152,18 +153,22 @@ class Builder:
         output, lines = process.stdout, SimpleQueue[str | None]()
 
         def read() -> None:
-            try:
-                with output:
-                    for line in output:
-                        lines.put(line.decode("utf-8", "replace").rstrip())
-                process.wait()
-            finally:
-                lines.put(None)
+            with output:
+                for line in output:
+                    lines.put(line.decode("utf-8", "replace").rstrip())
+            process.wait()
+            lines.put(None)
 
-        # In a thread: what the tool has started may keep its output open after its end, and we are to end all the same.
-        threading.Thread(target=read, daemon=True).start()
+        def unread(error: BaseException) -> bool:
+            lines.put(f"its output could not be read: {error!r}")
+            process.kill()
+            lines.put(None)
+            return False
+
         last = ""
         try:
+            # In a thread: what the tool has started may keep its output open after its end, and we are to end then too.
+            threads.start("builder's output", read, unread)
             while not (why := self._why_to_end(deadline_s)):
                 try:
                     text = lines.get(timeout=LOOK_EVERY_S)

@@ -16,8 +16,12 @@ from tests.fakes.processes import alive, tell_to_leave
 from tests.fakes.robot_folder import RobotFolder
 from tests.fakes.waiting import PATIENCE_S, until
 
+if sys.platform == "win32":
+    from tests.fakes.processes import post, window_of
+
 if sys.platform != "win32":
     pytest.skip("needs a Windows Python: `make test-windows`", allow_module_level=True)
+assert sys.platform == "win32"  # so mypy passes over the rest elsewhere, where its names do not exist
 
 VENDOR_STYLE = """
 import pathlib, signal, sys, time
@@ -34,6 +38,15 @@ pathlib.Path("started").touch()
 while not stop_requested:
     time.sleep(0.1)
 print("left at a safe point")
+"""
+WM_CLOSE = 0x10
+WAITS = "import pathlib, time\npathlib.Path('started').touch()\ntime.sleep(600)\n"
+MAIN = "import sys\nfrom fsm_robot.cli import main\nsys.exit(main(sys.argv[1:]))\n"
+IN_GOOD_TIME = "from fsm_robot.system import _windows\n_windows._FIRST_HEARTBEAT_FIRST_S = 600.0\n"
+NO_WINDOW = """
+from fsm_robot.system import _session_end
+def refused(_): raise OSError("no window station")
+_session_end._make_window = refused
 """
 
 
@@ -94,6 +107,46 @@ def test_end_of_the_session_stops_reports_and_exits_6(robot_folder: RobotFolder)
     assert process.wait(PATIENCE_S) == 6
     assert robot_folder.statuses() == {"deaf": 3}
     assert "the account is logged off" in robot_folder.log()
+
+
+def test_window_that_is_asked_to_close_still_hears_of_the_end_of_the_session(robot_folder: RobotFolder) -> None:
+    """So do scripts that tidy up, and `taskkill`: by default the window would be gone, and the robot deaf."""
+    robot_folder.store.enqueue(robot_folder.script("waits", WAITS))
+    process = without_console(robot_folder)
+    until((robot_folder.path / "scripts" / "started").exists)
+
+    post(until(lambda: window_of(process.pid), "the robot's hidden window"), WM_CLOSE)
+    tell_to_leave(process)
+
+    assert process.wait(PATIENCE_S) == 6
+    assert "the account is logged off" in robot_folder.log()
+
+
+def test_session_is_watched_before_the_first_script_starts(robot_folder: RobotFolder) -> None:
+    """However soon that is: the script may use up what a thread, a window or an import would need."""
+    robot_folder.store.enqueue(robot_folder.script("waits", WAITS))
+    look = robot_folder.path / "look.py"
+    look.write_text(f"{IN_GOOD_TIME}{MAIN}", "utf-8")
+    robot_folder.program = (str(look),)
+    process = robot_folder.start()
+    until((robot_folder.path / "scripts" / "started").exists)
+
+    assert window_of(process.pid)
+    tell_to_leave(process)
+
+    assert robot_folder.finish(process).exit_code == 6
+
+
+def test_robot_that_cannot_watch_its_session_says_so_and_works(robot_folder: RobotFolder) -> None:
+    """It is one line in the log, and the job is done."""
+    robot_folder.store.enqueue(robot_folder.script("short", "pass"))
+    look = robot_folder.path / "look.py"
+    look.write_text(f"{NO_WINDOW}{MAIN}", "utf-8")
+    robot_folder.program = (str(look),)
+
+    assert robot_folder.run().exit_code == 0
+    assert robot_folder.statuses() == {"short": 4}
+    assert robot_folder.log().count("the end of this Windows session may not be noticed") == 1
 
 
 def test_killed_robot_leaves_nothing_and_the_next_start_reports_failed(robot_folder: RobotFolder) -> None:

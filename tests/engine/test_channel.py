@@ -21,6 +21,14 @@ from tests.fakes.needed import missing
 from tests.fakes.own_robot import OwnRobot
 from tests.fakes.waiting import until
 
+if sys.platform == "win32":
+    from fsm_robot.system import _channel_windows as local
+
+    sends = local
+else:
+    from fsm_robot.system import _channel_posix as local
+    from fsm_robot.system import sockets as sends
+
 MACHINE = """
 states:
   - {name: Waiting}
@@ -44,6 +52,34 @@ def robot(tmp_path: Path) -> Iterator[OwnRobot]:
     robot = OwnRobot(tmp_path)
     yield robot
     robot.close()
+
+
+def test_message_that_nobody_reads_holds_its_sender_up_for_a_time_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script that asks and does not listen costs the robot no thread."""
+    monkeypatch.setattr(sends, "_SENT_WITHIN_S", 0.2)
+    listener, failures = local.listen(tmp_path), list[OSError]()
+
+    def serve() -> None:
+        accepted = listener.accept()
+        try:
+            for _ in range(100):
+                accepted.send(b"x" * 65536)
+        except OSError as error:
+            failures.append(error)
+        accepted.close()
+
+    serving = threading.Thread(target=serve, daemon=True)
+    serving.start()
+    asking = local.connect(listener.address)
+    serving.join(20)
+    alive = serving.is_alive()
+    asking.close()
+    listener.close()
+
+    assert not alive
+    assert [type(error) for error in failures] == [TimeoutError]
 
 
 def test_event_is_in_the_journal_when_post_returns_and_says_where_it_came_from(robot: OwnRobot) -> None:

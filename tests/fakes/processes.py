@@ -32,10 +32,15 @@ if sys.platform == "win32":
 
     def tell_to_leave(process: subprocess.Popen[Any], number: int = signal.SIGTERM) -> None:
         """Tell the robot that its session ends, as Windows does: a signal from another process would only kill it."""
-        window = until(lambda: _window_of(process.pid), "the robot's hidden window")
-        ctypes.windll.user32.PostMessageW(ctypes.c_void_p(window), _WM_ENDSESSION, 1, ctypes.c_ssize_t(_LOGOFF))
+        window = until(lambda: window_of(process.pid), "the robot's hidden window")
+        post(window, _WM_ENDSESSION, 1, _LOGOFF)
 
-    def _window_of(pid: int) -> int:
+    def post(window: int, message: int, first: int = 0, second: int = 0) -> None:
+        """Put a message into the queue of a window."""
+        ctypes.windll.user32.PostMessageW(ctypes.c_void_p(window), message, first, ctypes.c_ssize_t(second))
+
+    def window_of(pid: int) -> int:
+        """Return the window by which the robot in a process hears of the session's end; 0 where it has none."""
         user32 = ctypes.windll.user32
         user32.FindWindowExW.restype = ctypes.c_void_p
         window, owner = None, ctypes.c_uint32()

@@ -85,9 +85,9 @@ class RobotFolder:
         return file.read_text(encoding="utf-8") if file.exists() else ""
 
     def output(self) -> str:
-        return "".join(
-            p.read_text(encoding="utf-8", errors="replace") for p in (self.path / "state" / "jobs").rglob("output.log")
-        )
+        # Not `rglob`, which fails where a folder goes while it looks into it: the robot tries the disk with one.
+        files = (self.path / "state" / "jobs").glob("*/output.log")
+        return "".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
 
     def calls(self) -> list[tuple[str, str]]:
         """Return what arrived, as (path, status or empty)."""

@@ -7,7 +7,10 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal, TypeVar
+
+from fsm_robot.system.held import PATIENCE
 
 Value = TypeVar("Value")
 
@@ -22,6 +25,13 @@ def until(condition: Callable[[], Value | Literal[False] | None], what: str = "t
         assert time.monotonic() < deadline, f"{what} did not come true; the threads stand at\n{stacks()}"
         time.sleep(0.02)
     return value
+
+
+def written(file: Path) -> str:
+    """Wait until a file is there that gets its name when it is whole, and return what it holds."""
+    until(file.exists, f"a file called {file.name}")
+    # Under Windows it is held for a moment by who gives it its name.
+    return PATIENCE.until_free(file, file.read_text)
 
 
 def stacks() -> str:

@@ -234,6 +234,16 @@ def test_file_that_another_process_is_writing_is_left_to_it(tmp_path: Path) -> N
     assert (beside, theirs.exists()) == (True, False)
 
 
+def test_file_is_written_although_what_a_killed_writer_left_cannot_be_taken_away(tmp_path: Path) -> None:
+    """A scanner holds it, or it is another account's: that is for the next one who writes."""
+    left = tmp_path / ".status.json.999999999.new"
+    left.mkdir()  # which no system deletes as a file
+
+    held.put_whole(tmp_path / "status.json", b"new")
+
+    assert (tmp_path / "status.json").read_bytes() == b"new"
+
+
 def test_refused_write_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
     """Whatever fails on the way."""
     path = tmp_path / "status.json"

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import os
 import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from fsm_robot.engine import instance
+from fsm_robot.engine import channel, instance
 from fsm_robot.engine.instance import only_instance
-from fsm_robot.errors import InstanceRunningError
+from fsm_robot.errors import InstanceRunningError, RobotError
+from fsm_robot.fleet import looking, rollout
+from fsm_robot.operations.versions import CHOICE_NAME, Place
 from fsm_robot.system import held
 from tests.fakes.robot_folder import RobotFolder
 
@@ -133,6 +137,48 @@ def test_refusal_that_is_no_held_file_is_not_waited_for(tmp_path: Path) -> None:
 
     assert not isinstance(refused.value, held.HeldFileError)
     assert time.monotonic() - began_s < held.LONGEST_S / 2
+
+
+READERS: dict[str, Callable[[Path], object]] = {
+    "channel.json": lambda folder: channel.ask(folder, {}),
+    CHOICE_NAME: lambda folder: Place(folder).choice(),
+    "schedule.json": looking.read_schedule,
+    "rollout.json": lambda folder: rollout._history(folder / "rollout.json"),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_reader_of_a_file_that_is_being_replaced_waits_for_it(tmp_path: Path, name: str) -> None:
+    """Windows refuses it for the moment in which the new one gets its name; what is read is what stands there."""
+    file = tmp_path / name
+    file.write_text("[]" if name == "rollout.json" else "{}")
+
+    with scanner(file, 1.0):
+        began_s = time.monotonic()
+        with contextlib.suppress(RobotError):  # of a file that says nothing
+            READERS[name](tmp_path)
+
+    assert time.monotonic() - began_s > 0.5
+
+
+def test_private_file_that_goes_while_it_is_opened_comes_back_private(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never with the rights of its folder, which others of the machine may look into."""
+    file, create = tmp_path / "robot.log", _private_file.create
+    file.touch()
+
+    def created(path: str, *, administrators: bool = False) -> int:
+        try:
+            return create(path, administrators=administrators)
+        except FileExistsError:
+            file.unlink()
+            raise
+
+    monkeypatch.setattr(_private_file, "create", created)
+    os.close(_windows.open_private(str(file), os.O_APPEND))
+
+    assert set(_entries(file)) <= {_private_file.account_sid(), "SY", "BA"}  # Wine forgets the administrators
 
 
 # ---- folders

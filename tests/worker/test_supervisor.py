@@ -20,7 +20,7 @@ from fsm_robot.robot.ports import Ending, Job
 from fsm_robot.worker import supervisor
 from fsm_robot.worker.supervisor import ScriptWorker
 from tests.fakes.processes import alive
-from tests.fakes.waiting import GUID, PATIENCE_S, until
+from tests.fakes.waiting import GUID, PATIENCE_S, until, written
 
 if sys.platform == "win32":
     from fsm_robot.worker import _windows as system
@@ -55,9 +55,7 @@ class Runs:
         self.worker.start(Job(JOB_GUID, "script", documents=documents), self.token, self._ended)
 
     def started(self) -> list[int]:
-        file = self.folder / "scripts" / "pids"
-        until(file.exists, "the script's start")
-        return [int(pid) for pid in file.read_text().split() if pid != "0"]
+        return [int(pid) for pid in written(self.folder / "scripts" / "pids").split() if pid != "0"]
 
     def ending(self) -> Ending:
         assert self.over.wait(PATIENCE_S), "the script has not ended"

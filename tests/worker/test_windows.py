@@ -18,7 +18,7 @@ from fsm_robot.engine.redact import Redactor
 from fsm_robot.robot.ports import Ending, Job
 from fsm_robot.worker.supervisor import ScriptWorker
 from tests.fakes.processes import alive
-from tests.fakes.waiting import PATIENCE_S, until
+from tests.fakes.waiting import PATIENCE_S, until, written
 
 if sys.platform == "win32":
     from fsm_robot.system import _private_file
@@ -60,9 +60,7 @@ class Runs:
         self.worker.start(Job("g", "script"), "token", self._ended)
 
     def pids(self) -> list[int]:
-        file = self.folder / "scripts" / "pids"
-        until(file.exists, "the script's start")
-        return [int(pid) for pid in file.read_text().split()]
+        return [int(pid) for pid in written(self.folder / "scripts" / "pids").split()]
 
     def ending(self) -> Ending:
         assert self.over.wait(PATIENCE_S), "the script has not ended"
@@ -250,7 +248,10 @@ def test_sleep_of_a_script_with_a_handler_ends_at_once(runs: Runs) -> None:
 def test_program_that_is_not_python_is_asked_by_a_helper(
     runs: Runs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A console event to its own group, from a process of its own; the robot lives on. Whether it arrives is Windows's."""
+    """A console event to its own group, from a process of its own; the robot lives on. Whether it arrives is Windows's.
+
+    The robot needs no thread for it, which the script may have left it none of.
+    """
     home = Path(sys.executable).parent
     program = tmp_path / "other.exe"
     program.write_bytes(Path(sys.executable).read_bytes())
@@ -259,8 +260,14 @@ def test_program_that_is_not_python_is_asked_by_a_helper(
     tree = system.children().tree("token", lambda _: None, print)
     tree.start([str(program), "-c", "import time; time.sleep(600)"], environment, str(tmp_path), writer)
     tree.resume()
+
+    def no_thread(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
     try:
-        said = until(tree.interrupt_again)
+        with monkeypatch.context() as poor:
+            poor.setattr(threading.Thread, "start", no_thread)
+            said = until(tree.interrupt_again)
     finally:
         tree.kill()
         until(tree.is_empty)
