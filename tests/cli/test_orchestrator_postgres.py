@@ -86,7 +86,7 @@ def test_address_of_another_kind_is_no_name_of_a_file(
 ) -> None:
     """It would be looked for, or made, below a folder called `mysql:`."""
     assert main(["orchestrator", action, "--db", f"{scheme}{rest}"]) == 2
-    assert "is no file, and no address such as postgresql://" in capsys.readouterr().err
+    assert "is neither a file nor an address such as postgresql://" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "WIN1251", "KOI8R", "EUC_JP", "SQL_ASCII"])

@@ -183,7 +183,7 @@ def test_differences_overlook_how_windows_writes_the_same_task() -> None:
 
 def test_differences_refuse_what_is_no_task() -> None:
     """One sentence, no traceback."""
-    with pytest.raises(ScheduleError, match="no task"):
+    with pytest.raises(ScheduleError, match="not a task"):
         differences("ERROR: The system cannot find the file specified.", task_xml(PLAN))
 
 

@@ -101,7 +101,7 @@ def test_a_token_ends_with_its_job(served: Served) -> None:
     old = served.api()
     old.call("task.list", {"queue": "Q"})
     served.server.end()
-    with pytest.raises(RefusedError, match="is over"):
+    with pytest.raises(RefusedError, match="has ended"):
         old.call("task.list", {"queue": "Q"})
 
     again = served.server.begin(JOB)

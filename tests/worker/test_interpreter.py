@@ -56,7 +56,7 @@ def test_python_that_ignores_what_it_is_given_is_named_with_what_to_do(tmp_path:
 
 @pytest.mark.skipif(os.name != "posix", reason="the programs are those of POSIX systems")
 @pytest.mark.parametrize(
-    ("program", "said"), [("/bin/true", "no Python"), ("/bin/false", "exit code 1"), ("nowhere", "cannot be started")]
+    ("program", "said"), [("/bin/true", "not Python"), ("/bin/false", "exit code 1"), ("nowhere", "cannot be started")]
 )
 def test_what_is_no_python_is_named(tmp_path: Path, program: str, said: str) -> None:
     """One sentence, and where to fix it."""

@@ -14,6 +14,7 @@ import pytest
 from fsm_robot.robot.ports import Limits
 from fsm_robot.worker.supervisor import memory_limit, time_limit
 from tests.fakes.processes import alive
+from tests.fakes.waiting import until
 from tests.worker.test_supervisor import Runs, runs
 
 if sys.platform == "win32":
@@ -158,8 +159,8 @@ def test_word_that_came_first_is_kept(
 ) -> None:
     """A stop or an abort before the limit keeps its 7 or 3; one that comes when the time is over changes nothing."""
     runs.worker.limits = lambda _: Limits()
-    memory = limits.pop("memory_mib", 0)
-    limited(runs, DEAF, **limits)
+    memory = limits.get("memory_mib", 0)  # for later
+    limited(runs, DEAF, **{name: value for name, value in limits.items() if name != "memory_mib"})
     runs.started()
     match first:
         case "stop":
@@ -167,6 +168,7 @@ def test_word_that_came_first_is_kept(
             if memory:
                 running = runs.worker._running
                 assert running is not None
+                until(lambda: running.asked)  # else a look that is under way might find the limit first
                 running.limits = Limits(memory_bytes=int(memory * MIB))
             else:
                 time.sleep(BEFORE_S + 0.2)
