@@ -49,7 +49,9 @@ def db_argument(text: str) -> str | Path:
         return address
     if not text.startswith(POSTGRESQL):
         if ADDRESS.match(text):
-            raise SettingsError(f"--db: {shown(text)} is neither a file nor an address such as {POSTGRESQL[0]}user@host/name")
+            raise SettingsError(
+                f"--db: {shown(text)} is neither a file nor an address such as {POSTGRESQL[0]}user@host/name"
+            )
         return Path(text).absolute()
     # As libpq reads it and as it was meant: a password with a slash in it was to be one, too.
     login = text.partition("://")[2].partition("?")[0].rpartition("@")[0]

@@ -6,7 +6,6 @@ import sys
 
 assert sys.platform == "win32", "imported on Windows only"  # and type-checked for Windows only
 
-import contextlib
 import ctypes
 import msvcrt
 import os
@@ -41,6 +40,7 @@ _CURRENT_SESSION = 0xFFFFFFFF
 _ERROR_ALREADY_EXISTS = 183
 _FIRST_HEARTBEAT_FIRST_S = 1.0
 _WATCHED_WITHIN_S = 5.0
+_OPEN_TRIES = 10
 _SYNCHRONIZE, _WAIT_TIMEOUT, _ACCESS_DENIED = 0x00100000, 0x102, 5
 _DESKTOP_SWITCHDESKTOP = 0x0100
 _UOI_FLAGS, _WSF_VISIBLE = 1, 1
@@ -448,14 +448,17 @@ def open_private(path: str, flags: int) -> int:
     """Open a file to write, made for this account, the system and administrators if it is not there; see the twin."""
     from fsm_robot.system import _private_file
 
-    while True:
+    for tries_left in reversed(range(_OPEN_TRIES)):
         try:
             handle = _private_file.create(path, administrators=True)
             break
         except FileExistsError:
-            # Never made here: one that goes between the two would come back for whoever its folder lets in.
-            with contextlib.suppress(FileNotFoundError):
+            try:
+                # Never made here: one that goes between the two would come back for whoever its folder lets in.
                 return os.open(path, os.O_WRONLY | os.O_BINARY | os.O_NOINHERIT | flags)
+            except FileNotFoundError:
+                if not tries_left:
+                    raise  # a link that leads nowhere is there, and cannot be opened, for ever
     return msvcrt.open_osfhandle(handle, os.O_WRONLY | os.O_BINARY | os.O_NOINHERIT | (flags & os.O_APPEND))
 
 
