@@ -309,6 +309,7 @@ class Server:
     _loop: asyncio.AbstractEventLoop = attrs.field(init=False)
     _stopping: asyncio.Event = attrs.field(init=False)
     _is_ready: threading.Event = attrs.field(factory=threading.Event, init=False)
+    _problem: BaseException | None = attrs.field(default=None, init=False)
     _thread: threading.Thread = attrs.field(init=False)
     _slow: ThreadPoolExecutor = attrs.field(init=False)
     _open: set[_Connection] = attrs.field(factory=set, init=False)
@@ -319,7 +320,10 @@ class Server:
     def listening(
         cls, host: str, port: int, office: Office, limits: Limits, tls: ssl.SSLContext | None = None
     ) -> Server:
-        """Return one that listens. Raises what `socket` raises for an address that is none or taken."""
+        """Return one that listens.
+
+        Raises what `socket` raises for an address that is none or taken, and `OSError` where it cannot begin otherwise.
+        """
         listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         try:
             # Under POSIX a restart finds its port in TIME_WAIT; under Windows the same flag would let two share it.
@@ -335,14 +339,27 @@ class Server:
     def __attrs_post_init__(self) -> None:
         self.port = int(self._socket.getsockname()[1])
         self._slow = ThreadPoolExecutor(_SLOW_THREADS, "orchestrator-slow")
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="orchestrator", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="orchestrator", daemon=True)
         self._thread.start()
         self._is_ready.wait()
+        if self._problem is not None:
+            self._slow.shutdown()
+            self._socket.close()
+            raise OSError(f"the server cannot begin: {self._problem}") from self._problem
 
     def close(self) -> None:
         """Stop listening, end every connection and wait for what is being done: nothing is touched afterwards."""
         self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:
+            if self._is_ready.is_set():
+                raise  # nobody waits for it any more, and the interpreter tells
+            self._problem = error
+            self._is_ready.set()
 
     async def _serve(self) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()

@@ -90,7 +90,7 @@ def lock(stream: IO[bytes]) -> None:
         try:
             msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
             return
-        except OSError:
+        except PermissionError:  # held; whatever else the system says would stay so
             time.sleep(_LOOK_EVERY_S)  # another process of the same try is at it for milliseconds
 
 

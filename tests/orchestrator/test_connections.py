@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from fsm_robot.orchestrator.connections import Limits
+from fsm_robot.orchestrator.connections import Limits, Server
 from fsm_robot.orchestrator.rows import CallRow
-from fsm_robot.orchestrator.server import Orchestrator
+from fsm_robot.orchestrator.server import Office, Orchestrator
 from fsm_robot.orchestrator.store import Store
 from tests.fakes.processes import under_wine
 from tests.fakes.waiting import PATIENCE_S, until
@@ -252,3 +252,14 @@ def test_ipv6_address_is_served_and_named_in_brackets(tmp_path: Path) -> None:
         assert connection.getresponse().status == 200
         assert server.url == f"http://[::1]:{server.port}"
         connection.close()
+
+
+def test_server_whose_thread_cannot_begin_says_so(tmp_path: Path) -> None:
+    """It was waited for without end. A socket for datagrams is one that nothing can be served on."""
+    datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    datagrams.bind(("127.0.0.1", 0))
+    office = Office(Orchestrator(Store(tmp_path / "orchestrator.sqlite")))
+
+    with pytest.raises(OSError, match="cannot begin"):
+        Server(office, Limits(), datagrams)
+    assert datagrams.fileno() == -1
