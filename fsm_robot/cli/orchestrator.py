@@ -257,7 +257,7 @@ def _serve(arguments: argparse.Namespace, store: Store) -> int:
         tell(f"listening at {server.url} ; Ctrl-C ends it, {shown(store.file.name)} keeps the jobs")
         if server.is_shared:
             for problem in _problems(arguments):
-                complain(f"warning: {arguments.host} can be reached by others, and {problem}")
+                complain(f"warning: other machines can reach this server, and {problem}")
         if in_force:
             tell(f"faults in force: {in_force} ; `fsm-robot orchestrator fault --clear` ends that")
         while not _told_to_leave(leaving):

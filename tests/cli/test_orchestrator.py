@@ -102,7 +102,7 @@ def test_serve_tells_which_faults_are_in_force_and_who_can_reach_it(folder: Path
     assert lines[0].startswith("listening at http://0.0.0.0:")
     assert "beat:html@0.5, all:drop-before*2" in lines[1]
     assert "--tls-cert" in warning
-    assert "can be reached by others" in warning
+    assert "other machines can reach this server" in warning
 
 
 def served(address: str) -> tuple[int, str]:
