@@ -459,8 +459,12 @@ def _no_proxy(stage: Stage, values: Values, launch: Launch) -> None:
 # ---- threads
 
 
-_OWNERS_CALLS = {"main": 3_000, "loop": 10_000, "starting": 900}
-"""How many calls the owner thread makes until it loops, then for a few jobs, and while a script starts and runs."""
+_OWNERS_CALLS = {"main": 100_000, "loop": 28_000, "starting": 4_000}
+"""How many calls the owner thread makes until it loops, then for four jobs, and while the first script starts and runs.
+
+Counted by a profile of a first run, which compiles the machine and the patterns that it needs. Where the numbers are too
+low, what comes late is never reached.
+"""
 
 
 def _draw_death(chance: Random) -> Values:
