@@ -309,7 +309,8 @@ class Server:
     _loop: asyncio.AbstractEventLoop = attrs.field(init=False)
     _stopping: asyncio.Event = attrs.field(init=False)
     _is_ready: threading.Event = attrs.field(factory=threading.Event, init=False)
-    _problem: BaseException | None = attrs.field(default=None, init=False)
+    _listens: bool = attrs.field(default=False, init=False)
+    _problem: Exception | None = attrs.field(default=None, init=False)
     _thread: threading.Thread = attrs.field(init=False)
     _slow: ThreadPoolExecutor = attrs.field(init=False)
     _open: set[_Connection] = attrs.field(factory=set, init=False)
@@ -342,7 +343,7 @@ class Server:
         self._thread = threading.Thread(target=self._run, name="orchestrator", daemon=True)
         self._thread.start()
         self._is_ready.wait()
-        if self._problem is not None:
+        if not self._listens:
             self._slow.shutdown()
             self._socket.close()
             raise OSError(f"the server cannot begin: {self._problem}") from self._problem
@@ -355,10 +356,11 @@ class Server:
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
-        except BaseException as error:
-            if self._is_ready.is_set():
+        except (OSError, ValueError, RuntimeError) as error:
+            if self._listens:
                 raise  # nobody waits for it any more, and the interpreter tells
             self._problem = error
+        finally:
             self._is_ready.set()
 
     async def _serve(self) -> None:
@@ -370,6 +372,7 @@ class Server:
             ssl=self.tls,
             ssl_handshake_timeout=None if self.tls is None else self.limits.request_s,
         )
+        self._listens = True
         self._is_ready.set()
         looking = self._loop.create_task(self._look())
         await self._stopping.wait()
