@@ -243,8 +243,7 @@ def ask(folder: Path, request: Mapping[str, object], within_s: float = ANSWERED_
         ChannelError: It refuses what was asked, or has not answered within so many seconds.
     """
     try:
-        path = folder / NAME
-        content = _object(PATIENCE.until_free(path, path.read_bytes))
+        content = _object(PATIENCE.content(folder / NAME))
         address, token = str(content["address"]), str(content["token"])
     except (FileNotFoundError, NotADirectoryError, KeyError):
         raise NoRobotError(folder) from None

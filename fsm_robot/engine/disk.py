@@ -61,7 +61,7 @@ class SystemDisk:
 
     def read(self, path: Path) -> bytes:
         """See `ports.Disk.read`."""
-        return self.patience.until_free(path, path.read_bytes)
+        return self.patience.content(path)
 
     def append(self, path: Path, *, new: bool = False) -> AppendedFile:
         """See `ports.Disk.append`."""

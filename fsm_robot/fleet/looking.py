@@ -75,8 +75,7 @@ def sight_in(storage: Path, now: Now, name: str, folder: str, rules: Rules) -> S
 def read_schedule(storage: Path) -> Mapping[str, object]:
     """Return when the robot of a storage folder should start; empty where nobody has said so."""
     try:
-        path = storage / SCHEDULE_NAME
-        told = json.loads(PATIENCE.until_free(path, path.read_bytes))
+        told = json.loads(PATIENCE.content(storage / SCHEDULE_NAME))
     except (OSError, ValueError, RecursionError):
         return {}
     return told if isinstance(told, dict) else {}

@@ -116,7 +116,7 @@ def _edit(config: Path, directory: str) -> Edit:
 
 def _history(path: Path) -> list[str]:
     try:
-        told = json.loads(PATIENCE.until_free(path, path.read_bytes))
+        told = json.loads(PATIENCE.content(path))
     except FileNotFoundError:
         return []
     except (OSError, ValueError) as error:

@@ -133,7 +133,7 @@ class Upgrade:
 
     def _told(self) -> Mapping[str, object]:
         try:
-            told = json.loads(PATIENCE.until_free(self.path, self.path.read_bytes))
+            told = json.loads(PATIENCE.content(self.path))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, RecursionError) as error:

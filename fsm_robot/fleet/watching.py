@@ -117,8 +117,7 @@ class Watch:
 
     def _known(self) -> Mapping[str, Known]:
         try:
-            path = self.folder / "known.json"
-            return known_in(PATIENCE.until_free(path, path.read_bytes))
+            return known_in(PATIENCE.content(self.folder / "known.json"))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, TypeError, RecursionError) as error:

@@ -66,7 +66,7 @@ class AfterFailure:
         """Return why it may not be done now; else it is written down that it is, which counts for an hour."""
         path, now = self.storage / NAME, self.clock.utc_now()
         try:
-            last = _moment_in(PATIENCE.until_free(path, path.read_bytes))
+            last = _moment_in(PATIENCE.content(path))
         except FileNotFoundError:
             last = ""
         except OSError as error:

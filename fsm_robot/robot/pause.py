@@ -49,7 +49,7 @@ def in_force(storage: Path, now: str) -> Pause | None:
     """
     path = storage / PAUSED_NAME
     try:
-        text = PATIENCE.until_free(path, path.read_bytes)
+        text = PATIENCE.content(path)
     except FileNotFoundError:
         return None
     except OSError as error:

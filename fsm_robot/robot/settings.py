@@ -541,7 +541,7 @@ def check_text(
 
 def _read(path: Path) -> str:
     try:
-        data = PATIENCE.until_free(path, path.read_bytes)
+        data = PATIENCE.content(path)
     except FileNotFoundError:
         raise SettingsError(f"{path}: there is no such file; `fsm-robot init` writes one") from None
     except OSError as error:

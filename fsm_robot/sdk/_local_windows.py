@@ -11,6 +11,8 @@ import msvcrt
 import time
 from multiprocessing import connection
 
+from fsm_robot.sdk._pipe import send_within
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY_S = 0.05
 _HELD_S = 5.0
-_ABORTED = 995  # ERROR_OPERATION_ABORTED
 _HELD = (32, 33)  # ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
 _READ_AND_WRITE, _SHARE_ALL = 0xC0000000, 0x7
 _held_long: set[str] = set()
@@ -46,20 +47,7 @@ class _Connection:
         """Send a message. Raises `OSError`, and of that `TimeoutError` where it took longer."""
         if within_s is None:
             return self._pipe.send_bytes(message)
-        # `send_bytes` has no time-out, and waits for ever where the pipe is full and nobody reads.
-        overlapped, error = _winapi.WriteFile(self._pipe.fileno(), message, overlapped=True)
-        try:
-            if error == _winapi.ERROR_IO_PENDING:
-                waited = _winapi.WaitForMultipleObjects([overlapped.event], False, int(within_s * 1000))
-                if waited == _winapi.WAIT_TIMEOUT:
-                    overlapped.cancel()
-        except BaseException:
-            overlapped.cancel()
-            raise
-        finally:
-            _, error = overlapped.GetOverlappedResult(True)
-        if error == _ABORTED:
-            raise TimeoutError("the robot does not read the messages of this script")
+        send_within(self._pipe.fileno(), message, within_s, "the robot does not read the messages of this script")
         return None
 
     def receive(self, largest_bytes: int, within_s: float | None) -> bytes:

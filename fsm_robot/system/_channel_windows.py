@@ -6,15 +6,15 @@ import sys
 
 assert sys.platform == "win32", "imported on Windows only"  # and type-checked for Windows only
 
-import _winapi
 import secrets
 from multiprocessing import connection
 from pathlib import Path
 
 import attrs
 
+from fsm_robot.sdk._pipe import send_within
+
 _SENT_WITHIN_S = 5.0
-_ABORTED = 995  # ERROR_OPERATION_ABORTED
 
 
 @attrs.frozen(eq=False)
@@ -25,20 +25,7 @@ class _Connection:
 
     def send(self, message: bytes) -> None:
         """Send a message. Raises `OSError`, and of that `TimeoutError` where the other end does not read it."""
-        # `send_bytes` has no time-out, and waits for ever where the pipe is full and nobody reads.
-        overlapped, error = _winapi.WriteFile(self._pipe.fileno(), message, overlapped=True)
-        try:
-            if error == _winapi.ERROR_IO_PENDING:
-                waited = _winapi.WaitForMultipleObjects([overlapped.event], False, int(_SENT_WITHIN_S * 1000))
-                if waited == _winapi.WAIT_TIMEOUT:
-                    overlapped.cancel()
-        except BaseException:
-            overlapped.cancel()
-            raise
-        finally:
-            _, error = overlapped.GetOverlappedResult(True)
-        if error == _ABORTED:
-            raise TimeoutError("the other end does not read what it is sent")
+        send_within(self._pipe.fileno(), message, _SENT_WITHIN_S, "the other end does not read what it is sent")
 
     def receive(self, within_s: float, largest_bytes: int) -> bytes | None:
         """Return a message; None where the other end has sent none within so many seconds. Raises `OSError`."""

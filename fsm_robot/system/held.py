@@ -67,6 +67,10 @@ class Patience(NamedTuple):
                     raise HeldFileError(_sentence(os.fspath(path))) from error
             self.pause(LOOK_AGAIN_S)
 
+    def content(self, path: Path) -> bytes:
+        """Return what is in a file that another process may just be putting in its place. Raises as `until_free`."""
+        return self.until_free(path, path.read_bytes)
+
 
 PATIENCE = Patience()
 

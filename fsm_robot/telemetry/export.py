@@ -105,7 +105,7 @@ def _untold(storage: Path) -> Sequence[str]:
     """Return the journals of runs that had a job and come behind the last one that was told."""
     path = storage / NAME
     try:
-        kept = json.loads(PATIENCE.until_free(path, path.read_bytes))
+        kept = json.loads(PATIENCE.content(path))
     except FileNotFoundError:
         kept = {}
     except (OSError, ValueError, RecursionError):

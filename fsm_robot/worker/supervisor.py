@@ -291,7 +291,7 @@ class ScriptWorker:
         """Return what an earlier life has written down of the script with this token."""
         path = self.jobs_directory / RUNNING_NAME
         try:
-            entry = json.loads(PATIENCE.until_free(path, path.read_bytes))
+            entry = json.loads(PATIENCE.content(path))
             if entry["run_token"] == run_token:
                 return Note(run_token, int(entry["pid"]), str(entry["created"]), str(entry.get("group", "")))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -53,9 +53,7 @@ sys.exit(code)
 def seen_by_a_wake_up(folder: RobotFolder) -> tuple[set[str], list[str]]:
     """Return the modules of the second wake-up, for the first one compiles the machine; and its classes of attrs."""
     assert folder.run().exit_code == 0
-    look = folder.path / "look.py"
-    look.write_text(LOOK, "utf-8")
-    folder.program = (str(look),)
+    folder.run_by(LOOK)
     done = folder.run()
     assert done.exit_code == 0, done.err
     told = json.loads((folder.path / "seen.json").read_text("utf-8"))

@@ -18,6 +18,8 @@ ALLOWED: dict[str, tuple[str, ...] | None] = {
     # What a script imports, in whatever Python it runs: it knows nothing of the robot.
     "sdk": ("job",),
     "system": (),
+    # Both ends of one pipe; the SDK's has to stand alone in the Python of a script.
+    "system._channel_windows": ("sdk._pipe", "system"),
     # What any robot stands on knows nothing of the one that takes jobs from an orchestrator.
     "engine": ("system",),
     "engine.wording": (),

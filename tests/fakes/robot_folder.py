@@ -54,6 +54,12 @@ class RobotFolder:
             lines += [f"{key} = {_toml(value)}" for key, value in values.items()]
         (self.path / "robot.toml").write_text("\n".join(lines), encoding="utf-8")
 
+    def run_by(self, text: str) -> None:
+        """Let the robot be run by a program of the test's own."""
+        program = self.path / "look.py"
+        program.write_text(text, encoding="utf-8")
+        self.program = (str(program),)
+
     def start(self, *arguments: str, how: Mapping[str, Any] | None = None, **environment: str) -> subprocess.Popen[str]:
         options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "cwd": self.path, **(how or {})}
         process: subprocess.Popen[str] = subprocess.Popen(

@@ -76,9 +76,7 @@ def test_nothing_is_left_to_import_when_a_script_starts(robot_folder: RobotFolde
         telemetry={"endpoint": "http://127.0.0.1:9"},
     )
     robot_folder.store.enqueue(robot_folder.script("short", "pass"))
-    look = robot_folder.path / "look.py"
-    look.write_text(LOOK, "utf-8")
-    robot_folder.program = (str(look),)
+    robot_folder.run_by(LOOK)
     done = robot_folder.run()
     assert done.exit_code == 0, done.err
 
